@@ -1,0 +1,53 @@
+# make demo: the whole engine on an embedded broker, in about a minute.  make test: everything that CI runs.
+# Both set themselves up: an isolated environment (.venv) with locked dependencies. Only Python 3.11+ is needed.
+
+PYTHON ?= $(shell for p in python3.13 python3.12 python3.11 python3; do command -v $$p >/dev/null 2>&1 && $$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+
+.PHONY: demo test lint unit kafka lock schemas clean
+.DEFAULT_GOAL := help
+
+help:
+	@echo "make demo     watch Floodmark find injected faults in a simulated shop (about a minute)"
+	@echo "make test     lint, unit tests, and integration tests against real Apache Kafka"
+	@echo "make lint     ruff, mypy --strict, import-linter, generated files up to date"
+	@echo "make unit     the fast tests only"
+
+demo: $(STAMP)
+	@$(BIN)/floodmark demo
+
+test: lint $(STAMP)
+	@echo "[test] pytest (real Apache Kafka is fetched and started if it can be)"
+	@$(BIN)/python -m pytest
+
+unit: $(STAMP)
+	@$(BIN)/python -m pytest -m "not kafka and not slow"
+
+lint: $(STAMP)
+	@echo "[lint] ruff"; $(BIN)/ruff check src tests benchmarks; $(BIN)/ruff format --check src tests benchmarks
+	@echo "[lint] mypy --strict"; $(BIN)/mypy
+	@echo "[lint] import-linter"; $(BIN)/lint-imports --no-cache
+	@echo "[lint] schemas"; $(BIN)/floodmark schemas --check schemas
+
+$(STAMP): requirements/dev.lock pyproject.toml
+	@test -n "$(PYTHON)" || { echo "Floodmark needs Python 3.11 or newer on the path."; exit 1; }
+	@echo "[setup 1/3] virtual environment ($(PYTHON))"
+	@$(PYTHON) -m venv $(VENV)
+	@echo "[setup 2/3] locked dependencies"
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check uv==0.13.9
+	@$(BIN)/uv pip install --python $(BIN)/python --require-hashes -r requirements/dev.lock
+	@echo "[setup 3/3] floodmark"
+	@$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --editable .
+	@touch $(STAMP)
+
+lock: $(STAMP)
+	$(BIN)/uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-emit-find-links \
+	  --python-version 3.11 --all-extras -o requirements/dev.lock pyproject.toml
+
+schemas: $(STAMP)
+	@$(BIN)/floodmark schemas --write schemas
+
+clean:
+	rm -rf $(VENV)

@@ -1,0 +1,161 @@
+"""What flows out: anomalies, watermarks and incidents. `schemas/` is generated from this module.
+
+Times are aware UTC datetimes, RFC 3339 on the wire; evidence points carry float epoch seconds to stay small.
+Ids are derived from content (`content_id`), so that a replay gives the same ids.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from datetime import UTC, datetime
+from typing import Literal, NamedTuple
+
+from msgspec import Struct, field
+
+from floodmark.signals import ChangeKind
+
+Direction = Literal["up", "down", "none"]
+Severity = Literal["info", "warning", "error", "critical"]
+SEVERITIES: tuple[Severity, ...] = ("info", "warning", "error", "critical")
+
+
+def utc(seconds: float) -> datetime:
+    """Epoch seconds as an aware datetime, to the millisecond."""
+    return datetime.fromtimestamp(round(seconds, 3), UTC)
+
+
+def content_id(prefix: str, *parts: object) -> str:
+    """A stable id: prefix and 16 hex digits of BLAKE2b over the parts."""
+    text = "\x1f".join(map(str, parts))
+    return f"{prefix}-{hashlib.blake2b(text.encode(), digest_size=8).hexdigest()}"
+
+
+class Point(NamedTuple):
+    """One step of the evidence window: epoch seconds, observed, and the band that was expected of it."""
+
+    time: float
+    observed: float | None
+    expected: float | None
+    low: float | None
+    high: float | None
+
+
+class Evidence(Struct, frozen=True, omit_defaults=True):
+    """All that is needed to plot or read the anomaly without a second system.
+
+    `points`: the series before and at the anomaly, oldest first. `lines`: log lines (the newest of the window).
+    `facts`: whatever else supports it (template text, confusion counts, the categories that are new, …).
+    """
+
+    points: list[Point] = field(default_factory=list)
+    lines: list[str] = field(default_factory=list)
+    facts: dict[str, float | str] = field(default_factory=dict)
+
+
+class Anomaly(Struct, frozen=True, kw_only=True):
+    """A run of surprise in one series; sent when it opens, and again with `event` "closed" when it ends.
+
+    `p_value` is how often a normal moment of this series would look at least this odd, by `head`, the part of
+    the model that said so. `expected`, `low`, `high` are in the unit of `observed`; None where the head has no band.
+    """
+
+    id: str
+    event: Literal["opened", "closed"]
+    scope: str
+    entity: str
+    signal: Literal["metric", "log", "prediction"]
+    series: str
+    name: str
+    labels: dict[str, str]
+    unit: str
+    started_at: datetime
+    updated_at: datetime
+    ended_at: datetime | None
+    head: str
+    direction: Direction
+    observed: float | None
+    expected: float | None
+    low: float | None
+    high: float | None
+    p_value: float
+    severity: Severity
+    summary: str
+    detector: str
+    evidence: Evidence
+
+
+class ChangeNotice(Struct, frozen=True, kw_only=True):
+    """A change, on its way to the correlator through the anomalies topic (law 2: what is joined meets there)."""
+
+    id: str
+    scope: str
+    time: datetime
+    service: str
+    kind: ChangeKind
+    summary: str
+
+
+class Watermark(Struct, frozen=True, kw_only=True):
+    """A detect task's promise: nothing older than `time` will follow, except what is late.
+
+    `task` is "topic/partition"; `tasks` is how many such tasks there are, so that the correlator waits for all;
+    an `idle` task is not waited for until it speaks again.
+    """
+
+    task: str
+    tasks: int
+    time: datetime
+    idle: bool
+
+
+class Cause(Struct, frozen=True, kw_only=True):
+    """A probable cause. `share` is its part of all the evidence, 0 to 1; `reason` is a sentence for a person."""
+
+    entity: str
+    share: float
+    reason: str
+    anomalies: list[str]
+    change: str | None = None
+
+
+class Member(Struct, frozen=True, kw_only=True):
+    """An anomaly as an incident keeps it; the whole of it is in the anomalies topic under `id`."""
+
+    id: str
+    entity: str
+    signal: Literal["metric", "log", "prediction"]
+    series: str
+    head: str
+    direction: Direction
+    started_at: datetime
+    ended_at: datetime | None
+    p_value: float
+    severity: Severity
+    summary: str
+    why: str
+    late: bool = False
+
+
+class Incident(Struct, frozen=True, kw_only=True):
+    """One revision of an incident. `why` says why its members belong together; `causes` are best first.
+
+    `member_count` counts all members; `members` holds the most telling ones up to the configured cap.
+    """
+
+    id: str
+    event: Literal["opened", "updated", "resolved", "reopened", "merged"]
+    revision: int
+    scope: str
+    severity: Severity
+    title: str
+    why: str
+    started_at: datetime
+    updated_at: datetime
+    resolved_at: datetime | None
+    resolution: str
+    entities: list[str]
+    member_count: int
+    members: list[Member]
+    causes: list[Cause]
+    changes: list[ChangeNotice]
+    merged_into: str | None = None

@@ -1,0 +1,1 @@
+"""Configuration: models (`models`), the loader with line-numbered errors (`loader`), quantities (`quantities`)."""

@@ -1,0 +1,278 @@
+"""The configuration, as values: every key, its default, and what it does.
+
+These models are the reference: `schemas/config.schema.json` and docs/configuration.md are made from them.
+Unknown keys are refused. Loading YAML, secrets and line-numbered errors live in `floodmark.config.loader`.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, SecretStr
+
+from floodmark.config.quantities import Budget, Duration, Size
+from floodmark.signals import SignalName
+
+
+class Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
+
+
+class KafkaSecurity(Section):
+    """How to reach a protected cluster (the words are Kafka's)."""
+
+    protocol: Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"] = "PLAINTEXT"
+    """Kafka's security.protocol."""
+    sasl_mechanism: Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"] | None = None
+    """Kafka's sasl.mechanism, for the SASL protocols."""
+    username: str | None = None
+    """SASL user name."""
+    password: SecretStr | None = None
+    """SASL password; write ${ENV_NAME} or file:/path rather than the secret itself."""
+    ca_file: str | None = None
+    """PEM file of the authority that signed the brokers' certificates (default: the system's)."""
+    cert_file: str | None = None
+    """PEM file of our own certificate, for mutual TLS."""
+    key_file: str | None = None
+    """PEM file of our own private key, for mutual TLS."""
+
+
+class Kafka(Section):
+    """Where the cluster is and who we are in it."""
+
+    brokers: list[str] = Field(default=["localhost:9092"], min_length=1)
+    """Bootstrap servers, host:port."""
+    group: str = "floodmark"
+    """Prefix of the consumer groups (GROUP-detect, GROUP-correlate)."""
+    client_id: str = "floodmark"
+    """Kafka's client.id."""
+    security: KafkaSecurity = KafkaSecurity()
+    """TLS and SASL."""
+    session_timeout: Duration = 45.0
+    """Kafka's session.timeout.ms."""
+    max_poll_records: int = Field(default=2000, ge=1)
+    """Most records of one fetch handed to tasks at once."""
+
+
+class Input(Section):
+    """A topic to read, and what is in it."""
+
+    topic: str = Field(min_length=1)
+    """Name of the topic."""
+    signal: SignalName
+    """What the events are: metric, log, prediction, outcome or change."""
+    format: Literal["native"] = "native"
+    """Wire format of the messages."""
+
+
+class Topics(Section):
+    """The topics that Floodmark itself writes."""
+
+    anomalies: str = "floodmark.anomalies"
+    """Anomalies, changes and watermarks, keyed by correlation scope."""
+    alerts: str = "floodmark.alerts"
+    """Incidents, keyed by incident id. This is the topic that incident tools read."""
+    dead_letters: str = "floodmark.dead-letters"
+    """Input that could not be used, untouched, with the reason in its headers."""
+    model_events: str = "floodmark.model-events"
+    """Internal: predictions and outcomes together, keyed by model, so that their order is one order."""
+
+
+class Limits(Section):
+    """Bounds on one event and on state; beyond them the event is refused or the least recently used state goes."""
+
+    message: Size = 8_000_000
+    """Largest message that is decoded."""
+    body: Size = 65_536
+    """Longest log body that is looked at; the rest is cut, and counted."""
+    labels: int = Field(default=64, ge=1)
+    """Most labels of an event; an event with more is refused."""
+    label: int = Field(default=1024, ge=16)
+    """Longest label or name, in characters; an event with a longer one is refused."""
+    features: int = Field(default=1000, ge=1)
+    """Most features of a prediction; an event with more is refused."""
+    ahead: Duration = 3600.0
+    """How far an event's time may lie ahead of its Kafka timestamp; further is refused as from the future."""
+    series: int = Field(default=100_000, ge=1)
+    """Series of one task."""
+    sources: int = Field(default=1_000, ge=1)
+    """Log sources of one task."""
+    templates: int = Field(default=1_000, ge=1)
+    """Log templates of one source."""
+    models: int = Field(default=200, ge=1)
+    """Models (and versions) of one task."""
+    pending: int = Field(default=50_000, ge=1)
+    """Predictions of one model that wait for their outcome, and outcomes that wait for their prediction."""
+
+
+class Detect(Section):
+    """What holds for every series."""
+
+    entity: list[str] = ["service", "model", "host", "instance", "pod", "job"]
+    """Labels that name the thing a series belongs to; the first that is present wins."""
+    scope: list[str] = []
+    """Labels whose values part the world into scopes that are correlated apart (for example: [env, region])."""
+    lateness: Duration = 30.0
+    """How far records of one partition may be out of order; the watermark stays this far behind the newest."""
+    evidence: int = Field(default=60, ge=5, le=1000)
+    """Points kept with each series to plot an anomaly."""
+
+
+Head = Literal["forecast", "range", "level", "flatline", "stale", "count"]
+
+
+class Guard(Section):
+    """Deviations smaller than this from what was expected are never alarms, however improbable."""
+
+    absolute: float = Field(default=0.0, ge=0)
+    """In the series' unit."""
+    relative: float = Field(default=0.0, ge=0)
+    """As a share of the expected value (0.1 = ten percent)."""
+
+
+class Detector(Section):
+    """How the series that match are judged. The first detector of the list that matches a series has it."""
+
+    name: str = "default"
+    """Shown in each anomaly."""
+    match: dict[str, str | list[str]] = {}
+    """Label selectors: label → value, list of values, or glob (`http_*`). `name` is the series' name."""
+    enabled: bool = True
+    """False: series that match are not watched."""
+    heads: list[Head] = ["forecast", "range", "level", "flatline", "stale", "count"]
+    """Which built-in heads judge the series."""
+    false_alarms: Budget = 1 / 604800
+    """The alert budget of each series."""
+    direction: Literal["both", "up", "down"] = "both"
+    """Which deviations matter."""
+    warmup: int = Field(default=20, ge=5)
+    """Points of a series before it can alarm."""
+    min_deviation: Guard = Guard()
+    """Smallest deviation that can alarm."""
+    refractory: Duration = 900.0
+    """Quiet time before an alarm of a series is over, and before the next one may open."""
+    adopt: Duration = 21600.0
+    """A change that has lasted this long becomes the new normal."""
+    model: str | None = None
+    """Any River anomaly detector to run as a head of its own, by its dotted name: river.anomaly.HalfSpaceTrees."""
+    parameters: dict[str, Any] = {}
+    """Parameters of `model`."""
+    scale: bool = True
+    """Put river.preprocessing.MinMaxScaler before `model` (HalfSpaceTrees needs values between 0 and 1)."""
+
+
+class Logs(Section):
+    """How log records become series."""
+
+    source: list[str] = ["service", "app", "host"]
+    """Labels that name a log source; the first that is present wins."""
+    window: Duration = Field(default=60.0, ge=1)
+    """Width of the windows over which lines are counted, in event time."""
+    similarity: float = Field(default=0.5, gt=0, le=1)
+    """Share of tokens that must agree for a line to join a template."""
+    learning: Duration = 3600.0
+    """A source younger than this does not report first-seen templates."""
+    lines: int = Field(default=5, ge=1, le=100)
+    """Log lines carried as evidence."""
+
+
+class ModelMonitor(Section):
+    """How the prediction events of models that match are watched."""
+
+    match: str = "*"
+    """Glob over the model's name."""
+    task: Literal["auto", "classification", "regression"] = "auto"
+    """auto: regression if predictions and labels are numbers without `scores`, else classification."""
+    positive: str | None = None
+    """The positive class for precision, recall, F1 and AUC (default: true, 1, "1" or "true"; else macro averages)."""
+    window: int = Field(default=500, ge=20)
+    """Labelled predictions over which performance is rolled."""
+    every: Duration = Field(default=60.0, ge=1)
+    """Event time between two points of a performance series."""
+    join: Duration = 7 * 86400.0
+    """How long a prediction waits for its outcome (and an outcome for its prediction)."""
+    reference: int = Field(default=1000, ge=50)
+    """First predictions of a version that serve as reference for feature and prediction drift."""
+    features: int = Field(default=50, ge=0)
+    """Most features watched for drift (first come, first watched; the rest is counted)."""
+
+
+class Service(Section):
+    """A service in the topology."""
+
+    depends_on: list[str] = []
+    """Services that it calls."""
+
+
+class Correlate(Section):
+    """How anomalies become incidents."""
+
+    gap: Duration = 120.0
+    """An anomaly joins an incident if it starts at most this long after the incident's last one."""
+    cap: Duration = 3600.0
+    """No incident grows for longer than this: what comes later opens another."""
+    grace: Duration = 300.0
+    """A resolved incident re-opens if it is joined within this time."""
+    hops: int = Field(default=1, ge=0, le=5)
+    """Entities this many dependencies apart can share an incident."""
+    labels: list[str] = []
+    """Labels that relate two anomalies when their values are equal, whatever the topology says."""
+    changes: Duration = 1800.0
+    """Changes this recent are attached, and are causes if they hit a member."""
+    alone: Duration = 120.0
+    """An anomaly that stays the only one must last this long, or be very improbable, to open an incident."""
+    members: int = Field(default=50, ge=1)
+    """Members listed in an incident's message; the rest are counted."""
+    open_incidents: int = Field(default=500, ge=1)
+    """Open incidents of one task."""
+    idle: Duration = 10.0
+    """Wall-clock silence after which a detect task is not waited for."""
+
+
+class Http(Section):
+    """The endpoint of /metrics, /healthz and /readyz."""
+
+    enabled: bool = True
+    """Serve it."""
+    host: str = "127.0.0.1"
+    """Address to bind; loopback unless told."""
+    port: int = Field(default=9464, ge=0, le=65535)
+    """Port (0: any free one)."""
+
+
+class Logging(Section):
+    """Floodmark's own log."""
+
+    level: Literal["debug", "info", "warning", "error"] = "info"
+    """Least severe level that is written."""
+    format: Literal["json", "text"] = "json"
+    """JSON lines for machines, text for people."""
+
+
+class Config(Section):
+    """A Floodmark configuration: one YAML file, or a folder of them merged by section."""
+
+    kafka: Kafka = Kafka()
+    """The cluster."""
+    inputs: list[Input] = []
+    """The topics to read."""
+    topics: Topics = Topics()
+    """The topics to write."""
+    limits: Limits = Limits()
+    """Bounds on events and on state."""
+    detect: Detect = Detect()
+    """What holds for every series."""
+    detectors: list[Detector] = []
+    """Detectors by label selectors, first match wins; a default one follows the last."""
+    logs: Logs = Logs()
+    """How log records become series."""
+    models: list[ModelMonitor] = []
+    """Model monitors by name, first match wins; a default one follows the last."""
+    services: dict[str, Service] = {}
+    """The topology: services and what they depend on."""
+    correlate: Correlate = Correlate()
+    """How anomalies become incidents."""
+    http: Http = Http()
+    """The endpoint of /metrics, /healthz and /readyz."""
+    logging: Logging = Logging()
+    """Floodmark's own log."""

@@ -1,0 +1,65 @@
+"""What a task takes and gives: Kafka's records, without Kafka.
+
+This is the seam between the deterministic core and the runtime. A `Task` is records in, outputs out; it never
+reads a clock, a network or an unseeded random number, so the same task gives the same bytes under Kafka, in
+`floodmark replay`, and in a test over a list.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Literal, NamedTuple, Protocol
+
+Headers = Sequence[tuple[str, bytes]]
+
+Stream = Literal["anomalies", "alerts", "dead_letters", "model_events"]
+"""The topics that Floodmark writes, by their name in the config's `topics`."""
+
+
+class Record(NamedTuple):
+    """One record as it was read.
+
+    `timestamp` is Kafka's, in milliseconds since the epoch (-1 if unknown); it only bounds how far in the
+    future an event's own time may lie. `offset` is the position within the partition (a line number in replay).
+    """
+
+    topic: str
+    partition: int
+    offset: int
+    timestamp: int
+    key: bytes | None
+    value: bytes | None
+    headers: Headers = ()
+
+
+class Output(NamedTuple):
+    """One record to be written. `partition` is None except where every partition must hear it (watermarks)."""
+
+    stream: Stream
+    key: bytes | None
+    value: bytes | None
+    headers: Headers = ()
+    everywhere: bool = False
+
+
+class Task(Protocol):
+    """One partition of one input topic. State is never shared between tasks (law 2)."""
+
+    def process(self, records: Sequence[Record]) -> list[Output]:
+        """Handle the next records of the partition, in order. How they are split into calls changes nothing.
+
+        Bad input never raises: it leaves as an output to `dead_letters`.
+        """
+        ...
+
+    def idle(self) -> list[Output]:
+        """Say downstream that nothing has come for a while; called by the runtime's clock, at most once a silence."""
+        ...
+
+    def counts(self) -> Mapping[str, int]:
+        """Monotonic counters of what was taken, skipped and refused, by `name` or `name:reason`."""
+        ...
+
+    def sizes(self) -> Mapping[str, int]:
+        """How much state is held now (series, templates, open incidents, …)."""
+        ...
