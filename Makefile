@@ -29,7 +29,9 @@ lint: $(STAMP)
 	@echo "[lint] ruff"; $(BIN)/ruff check src tests benchmarks; $(BIN)/ruff format --check src tests benchmarks
 	@echo "[lint] mypy --strict"; $(BIN)/mypy
 	@echo "[lint] import-linter"; $(BIN)/lint-imports --no-cache
-	@echo "[lint] schemas"; $(BIN)/floodmark schemas --check schemas
+	@echo "[lint] schemas"; $(BIN)/floodmark schemas --check schemas; \
+	  $(BIN)/floodmark schemas --reference | cmp -s - docs/configuration.md || \
+	  { echo "docs/configuration.md is not what the code says. Run: make schemas"; exit 1; }
 
 $(STAMP): requirements/dev.lock pyproject.toml
 	@test -n "$(PYTHON)" || { echo "Floodmark needs Python 3.11 or newer on the path."; exit 1; }
@@ -48,6 +50,7 @@ lock: $(STAMP)
 
 schemas: $(STAMP)
 	@$(BIN)/floodmark schemas --write schemas
+	@$(BIN)/floodmark schemas --reference > docs/configuration.md
 
 clean:
 	rm -rf $(VENV)

@@ -85,7 +85,10 @@ class Anomaly(Struct, frozen=True, kw_only=True):
 
 
 class ChangeNotice(Struct, frozen=True, kw_only=True):
-    """A change, on its way to the correlator through the anomalies topic (law 2: what is joined meets there)."""
+    """A change, on its way to the correlator through the anomalies topic (law 2: what is joined meets there).
+
+    An empty `scope` means every scope: the native format names only the service.
+    """
 
     id: str
     scope: str

@@ -33,7 +33,7 @@ class Record(NamedTuple):
 
 
 class Output(NamedTuple):
-    """One record to be written. `partition` is None except where every partition must hear it (watermarks)."""
+    """One record to be written; `everywhere` sends it to each partition of the topic (watermarks, changes)."""
 
     stream: Stream
     key: bytes | None

@@ -83,6 +83,8 @@ class Limits(Section):
 
     message: Size = 8_000_000
     """Largest message that is decoded."""
+    events: int = Field(default=100_000, ge=1)
+    """Most events of one message; a message with more is refused whole."""
     body: Size = 65_536
     """Longest log body that is looked at; the rest is cut, and counted."""
     labels: int = Field(default=64, ge=1)
@@ -114,6 +116,8 @@ class Detect(Section):
     """Labels whose values part the world into scopes that are correlated apart (for example: [env, region])."""
     lateness: Duration = 30.0
     """How far records of one partition may be out of order; the watermark stays this far behind the newest."""
+    tick: Duration = Field(default=10.0, ge=1)
+    """Event time between two watermarks; windows, silences and incidents are settled this often."""
     evidence: int = Field(default=60, ge=5, le=1000)
     """Points kept with each series to plot an anomaly."""
 

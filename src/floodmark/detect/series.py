@@ -13,7 +13,7 @@ from msgspec import Struct
 
 from floodmark.alerts import Direction, Evidence
 
-S = TypeVar("S", contravariant=True)
+S_contra = TypeVar("S_contra", contravariant=True)
 
 SeriesKind = Literal["gauge", "rate", "count", "ratio"]
 """gauge: any real value. rate: events a second, from a counter. count: events in a window, judged by a counting
@@ -21,7 +21,7 @@ tail so that low traffic does not cry. ratio: a share between 0 and 1."""
 
 
 class Series(Struct, frozen=True, gc=False):
-    """The identity of a series. `key` is canonical: name{label="value",…} with labels sorted; equal keys, equal series."""
+    """The identity of a series. `key` is canonical: name{label="value",…}, labels sorted."""
 
     key: str
     name: str
@@ -74,10 +74,10 @@ class Finding(NamedTuple):
     evidence: Evidence
 
 
-class Maker(Protocol[S]):
+class Maker(Protocol[S_contra]):
     """Turns the signals of one kind into samples and findings. Deterministic, and bounded by the config's limits."""
 
-    def observe(self, signal: S) -> list[Sample | Finding]:
+    def observe(self, signal: S_contra) -> list[Sample | Finding]:
         """Take one signal; return what is now known."""
         ...
 

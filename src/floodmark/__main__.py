@@ -1,0 +1,5 @@
+"""`python -m floodmark`."""
+
+from floodmark.cli import app
+
+app()

@@ -1,0 +1,164 @@
+"""`floodmark replay`: files through the same stages as under Kafka, without Kafka."""
+
+from __future__ import annotations
+
+import sys
+from collections import Counter
+from pathlib import Path
+from typing import Annotated, cast, get_args
+
+import msgspec
+import typer
+from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
+from rich.table import Table
+
+from floodmark.alerts import Anomaly, Incident
+from floodmark.cli.console import err, fail, out, read_config
+from floodmark.cli.files import Columns, FileError, read, with_files
+from floodmark.config.models import Config
+from floodmark.flow.events import TYPES, event_type
+from floodmark.flow.local import LocalFlow
+from floodmark.records import Output
+from floodmark.signals import SignalName
+
+_BATCH = 500
+
+
+def replay(
+    files: Annotated[list[Path], typer.Argument(help="JSONL of native events, or CSV (also .gz).", exists=True)],
+    config: Annotated[
+        Path | None, typer.Option("--config", "-c", help="A config; its inputs are replaced by the files.")
+    ] = None,
+    signal: Annotated[str, typer.Option(help="What the files hold, if it cannot be told: metric, log, …")] = "",
+    time: Annotated[str, typer.Option(help="CSV: the time, as a template of columns: '{Date} {Time}'.")] = "",
+    time_format: Annotated[
+        str, typer.Option(help="CSV: strptime format of --time, if it is no RFC 3339 or epoch.")
+    ] = "",
+    body: Annotated[str, typer.Option(help="CSV of logs: the log line, as a template: '{Content}'.")] = "",
+    severity: Annotated[str, typer.Option(help="CSV of logs: the severity, as a template: '{Level}'.")] = "",
+    label: Annotated[list[str] | None, typer.Option(help="CSV of logs: a label, name=template.")] = None,
+    incidents: Annotated[
+        Path | None, typer.Option(help="Write incident revisions as JSONL here ('-': stdout).")
+    ] = None,
+    anomalies: Annotated[Path | None, typer.Option(help="Write anomalies as JSONL here ('-': stdout).")] = None,
+    templates: Annotated[bool, typer.Option(help="Show the log templates that were mined.")] = False,
+) -> None:
+    """Run files through the engine and show the incidents: the same answer as under Kafka, byte for byte.
+
+    A CSV with columns timestamp and value is one series (name and labels from further columns); one without a value
+    column has a series in each column. For logs in a CSV, say which columns are what:
+
+    floodmark replay app.csv --time '{Date} {Time}' --time-format '%y%m%d %H%M%S' --body '{Content}'
+    """
+    if signal and signal not in get_args(SignalName):
+        fail(f"--signal {signal}: it is one of {', '.join(get_args(SignalName))}.")
+    labels = dict(item.partition("=")[::2] for item in label or [])
+    columns = Columns(time, time_format, body, severity, labels)
+    settings = with_files(read_config(config) if config else Config(), files)
+    flow = LocalFlow(settings)
+    seen = Seen()
+    size = sum(path.stat().st_size for path in files)
+    bar = Progress(
+        TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeRemainingColumn(), console=err,
+        transient=True, disable=not err.is_terminal,
+    )  # fmt: skip
+    try:
+        with bar:
+            task = bar.add_task("replay", total=size)
+            for count, (record, length) in enumerate(
+                read(files, columns, cast(SignalName, signal) if signal else None)
+            ):
+                seen.take(flow.process([record]))
+                if count % _BATCH == 0:
+                    bar.update(task, description=f"replay · {len(seen.latest)} incidents")
+                bar.advance(task, length)
+            seen.take(flow.finish())
+    except FileError as error:
+        fail(str(error))
+    _write(incidents, [msgspec.json.encode(i) for i in seen.revisions])
+    _write(anomalies, [msgspec.json.encode(a) for a in seen.anomalies])
+    if templates:
+        out.print(_templates(flow))
+    if str(incidents) != "-" and str(anomalies) != "-":
+        out.print(_table(seen))
+    _account(flow, seen)
+
+
+class Seen:
+    """What has come out of the flow."""
+
+    def __init__(self) -> None:
+        self.revisions: list[Incident] = []
+        self.latest: dict[str, Incident] = {}
+        self.anomalies: list[Anomaly] = []
+        self.refused: Counter[str] = Counter()
+        self.first_refusal: dict[str, str] = {}
+
+    def take(self, outputs: list[Output]) -> None:
+        for output in outputs:
+            if output.stream == "dead_letters":
+                headers = {name: value.decode("utf-8", "replace") for name, value in output.headers}
+                error = headers["floodmark.error"]
+                self.refused[error] += 1
+                where = f"{headers['floodmark.topic'].rpartition(':')[0]}:{headers['floodmark.offset']}"
+                self.first_refusal.setdefault(error, f"{where}: {headers['floodmark.message']}")
+                continue
+            name = event_type(output.headers) or ""
+            if TYPES[name] is Incident:
+                incident = msgspec.json.decode(output.value or b"", type=Incident)
+                self.revisions.append(incident)
+                self.latest[incident.id] = incident
+            elif TYPES[name] is Anomaly:
+                self.anomalies.append(msgspec.json.decode(output.value or b"", type=Anomaly))
+
+
+def _table(seen: Seen) -> Table:
+    table = Table(
+        "when", "how long", "severity", "incident", "first cause", box=None, header_style="bold", padding=(0, 2, 1, 0)
+    )
+    for incident in seen.latest.values():
+        if incident.merged_into is not None:
+            continue
+        lasted = (incident.resolved_at or incident.updated_at) - incident.started_at
+        cause = incident.causes[0] if incident.causes else None
+        lines = [incident.title, *(f"· {member.summary}" for member in incident.members[:3])]
+        if incident.member_count > 3:
+            lines.append(f"· and {incident.member_count - 3} more")
+        table.add_row(
+            f"{incident.started_at:%Y-%m-%d %H:%M:%S}",
+            str(lasted).split(".", 1)[0],
+            incident.severity,
+            "\n".join(lines),
+            f"{cause.entity}: {cause.reason}" if cause else "",
+        )
+    return table
+
+
+def _templates(flow: LocalFlow) -> Table:
+    table = Table("source", "lines", "template", box=None, header_style="bold")
+    for source, text, lines in flow.templates():
+        table.add_row(source, f"{lines:,}", text)
+    return table
+
+
+def _account(flow: LocalFlow, seen: Seen) -> None:
+    counts = flow.counts()
+    signals = {name.partition(":")[2]: n for name, n in counts.items() if name.startswith("signals:")}
+    taken = ", ".join(f"{n:,} {name}s" for name, n in signals.items()) or "no signals"
+    opened = sum(a.event == "opened" for a in seen.anomalies)
+    err.print(f"{taken} → {opened:,} anomalies → {len(seen.latest):,} incidents", markup=False)
+    for name, n in sorted(counts.items()):
+        if name.startswith(("skipped:", "evicted:", "late")) or name in ("held_back", "standstills"):
+            err.print(f"  {name.replace(':', ' ')}: {n:,}", style="dim", markup=False)
+    for error, n in seen.refused.items():
+        err.print(f"  refused, {error}: {n:,}; first at {seen.first_refusal[error]}", style="yellow", markup=False)
+
+
+def _write(path: Path | None, lines: list[bytes]) -> None:
+    if path is None:
+        return
+    data = b"".join(line + b"\n" for line in lines)
+    if str(path) == "-":
+        sys.stdout.buffer.write(data)
+    else:
+        path.write_bytes(data)

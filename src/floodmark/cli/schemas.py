@@ -1,0 +1,54 @@
+"""`floodmark schemas`: JSON Schema of the config, the native inputs and the outputs, made from the code."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import orjson
+import typer
+
+from floodmark.cli.console import fail, out
+from floodmark.config.reference import json_schema, markdown_reference
+from floodmark.decode import native_schemas
+from floodmark.flow.events import body_schemas
+
+
+def schemas(
+    write: Annotated[Path | None, typer.Option(help="Write the files into this folder.")] = None,
+    check: Annotated[Path | None, typer.Option(help="Fail unless this folder holds exactly these files.")] = None,
+    reference: Annotated[bool, typer.Option(help="Print the reference of every config key, as Markdown.")] = False,
+) -> None:
+    """Write, check or list the JSON Schemas (draft 2020-12) of everything that goes in and comes out.
+
+    For editor completion of a config, put this first:
+    [bold]# yaml-language-server: $schema=<path>/config.schema.json[/]
+    """
+    files = all_schemas()
+    if write is not None:
+        write.mkdir(parents=True, exist_ok=True)
+        for name, text in files.items():
+            (write / name).write_bytes(text)
+    if check is not None:
+        stale = [name for name, text in files.items() if not _same(check / name, text)]
+        stale += [path.name for path in sorted(check.glob("*.json")) if path.name not in files]
+        if stale:
+            fail(f"Not what the code says: {', '.join(stale)}. Run: floodmark schemas --write {check}")
+    if reference:
+        out.print(markdown_reference(), markup=False, soft_wrap=True)
+    elif write is None and check is None:
+        for name in files:
+            out.print(name)
+
+
+def all_schemas() -> dict[str, bytes]:
+    """Every schema by file name, as it is committed."""
+    found = {"config": json_schema(), **{f"input-{k}": v for k, v in native_schemas().items()}, **body_schemas()}
+    return {
+        f"{stem}.schema.json": orjson.dumps(schema, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE)
+        for stem, schema in found.items()
+    }
+
+
+def _same(path: Path, text: bytes) -> bool:
+    return path.is_file() and path.read_bytes() == text

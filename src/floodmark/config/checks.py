@@ -1,0 +1,233 @@
+"""What no single value shows: topics that collide, security that does not fit, models that cannot be built.
+
+Works on the located tree rather than on the models, so that it also runs when the models refuse, and everything that
+is wrong is told at once. What the models refuse is none of its business: wherever the tree has another form than
+expected it is silent.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import Any
+
+from floodmark.config.locate import Located
+from floodmark.config.models import KafkaSecurity, Topics
+from floodmark.config.problems import Path, Problem, did_you_mean, dotted
+
+_TOPIC = re.compile(r"(?!\.{1,2}$)[A-Za-z0-9._-]{1,249}", re.ASCII)
+"""Kafka's rule (org.apache.kafka.common.internals.Topic)."""
+
+
+def check(tree: Located) -> tuple[list[Problem], list[Problem]]:
+    """Errors and warnings, in no particular order."""
+    errors = [*_topics(tree), *_security(tree), *_models(tree)]
+    warnings = [*_services(tree), *_idle_security(tree), *_shadowed(tree), *_odd(tree)]
+    return errors, sorted(warnings, key=lambda p: (p.file, p.line, p.column))
+
+
+def _topics(tree: Located) -> Iterator[Problem]:
+    used: dict[str, tuple[Path, Located | None]] = {}
+    for name, info in Topics.model_fields.items():
+        here = tree.at(("topics", name))
+        topic = _text(here) if here is not None else str(info.default)
+        if topic is None:
+            continue
+        yield from _topic_name(here, ("topics", name), topic)
+        if topic in used:
+            first, where = used[topic]
+            at = here or where or tree
+            yield at.place.problem(("topics", name), f"is the same topic as {dotted(first)}", "each needs its own")
+        else:
+            used[topic] = (("topics", name), here)
+    for index, item in enumerate(_list(tree.at(("inputs",)))):
+        path: Path = ("inputs", index, "topic")
+        here = item.child("topic")
+        topic = _text(here)
+        if here is None or topic is None:
+            continue
+        yield from _topic_name(here, path, topic)
+        if topic not in used:
+            used[topic] = (path, here)
+            continue
+        first, where = used[topic]
+        if first[0] == "topics":
+            yield here.place.problem(
+                path,
+                f"{_quoted(here)} is a topic that Floodmark writes ({dotted(first)})",
+                "read another one",
+            )
+        else:
+            line = f" ({where.place.file}:{where.place.line})" if where else ""
+            yield here.place.problem(
+                path, f"{_quoted(here)} is read twice; it is already {dotted(first)}{line}", "one topic, one input"
+            )
+
+
+def _topic_name(here: Located | None, path: Path, topic: str) -> Iterator[Problem]:
+    if here is not None and topic and not _TOPIC.fullmatch(topic):
+        rule = "use at most 249 letters, digits, dots, dashes and underscores"
+        yield here.place.problem(path, f"{_quoted(here)} is not a name that Kafka takes for a topic", rule)
+
+
+def _security(tree: Located) -> Iterator[Problem]:
+    here = tree.at(("kafka", "security"))
+    if here is None or not isinstance(here.value, dict):
+        return
+    path: Path = ("kafka", "security")
+    protocol = here.child("protocol")
+    word = _protocol(here)
+    if word.startswith("SASL_"):
+        for key in ("sasl_mechanism", "username", "password"):
+            if _absent(here, key):
+                place = protocol.place if protocol is not None else here.place
+                yield place.problem((*path, "protocol"), f"{word} needs {key}", f"set {dotted((*path, key))}")
+    for key, other in (("cert_file", "key_file"), ("key_file", "cert_file")):
+        below = here.child(key)
+        if below is not None and below.value is not None and _absent(here, other):
+            yield below.place.problem((*path, key), f"{key} needs {other}", f"set {dotted((*path, other))}")
+
+
+def _idle_security(tree: Located) -> Iterator[Problem]:
+    """Security settings that the protocol leaves unused: somebody believes to be safe."""
+    here = tree.at(("kafka", "security"))
+    if here is None or not isinstance(here.value, dict):
+        return
+    path: Path = ("kafka", "security")
+    word = _protocol(here)
+    if word not in ("PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"):
+        return
+    groups = (("SASL_", ("sasl_mechanism", "username", "password")), ("SSL", ("ca_file", "cert_file", "key_file")))
+    for part, keys in groups:
+        for key in keys:
+            below = here.child(key)
+            if part not in word and below is not None and below.value is not None:
+                hint = (
+                    "set protocol: SASL_SSL" if part == "SASL_" else f"set protocol: {word.replace('PLAINTEXT', 'SSL')}"
+                )
+                yield below.place.problem((*path, key), f"is not used with the protocol {word}", hint)
+    mechanism = here.child("sasl_mechanism")
+    if word == "SASL_PLAINTEXT" and mechanism is not None and mechanism.value == "PLAIN":
+        message = "PLAIN over SASL_PLAINTEXT sends the password readable to the network"
+        yield mechanism.place.problem((*path, "sasl_mechanism"), message, "use SASL_SSL or a SCRAM mechanism")
+
+
+def _protocol(security: Located) -> str:
+    here = security.child("protocol")
+    return _text(here) or "" if here is not None else str(KafkaSecurity.model_fields["protocol"].default)
+
+
+def _models(tree: Located) -> Iterator[Problem]:
+    if not any(_text(item.child("model")) for item in _list(tree.at(("detectors",)))):
+        return
+    from floodmark.config import river_models  # noqa: PLC0415 - River takes a second to import, and few name a model
+
+    for index, item in enumerate(_list(tree.at(("detectors",)))):
+        path: Path = ("detectors", index)
+        model, parameters = item.child("model"), item.child("parameters")
+        name = _text(model)
+        if model is None or name is None:
+            continue
+        if parameters is not None and not isinstance(parameters.value, dict | None):
+            continue
+        scale = item.child("scale")
+        scaled = scale is None or scale.value is not False
+        try:
+            river_models.prove(name, _values(parameters) or {} if parameters else {}, scaled)
+        except river_models.RiverModelError as error:
+            hidden = _written(model) or (parameters is not None and _written(parameters))
+            message, hint = error.message, error.hint
+            if hidden:  # what River says may quote a value that came from the environment
+                message, hint = "no River model can be built from this and the values that were put in", ""
+            if error.at is None or parameters is None:
+                yield model.place.problem((*path, "model"), message, hint)
+            else:
+                wrong = parameters.at(error.at) or parameters
+                parent = parameters.at(error.at[:-1])
+                place = parent.keys.get(str(error.at[-1]), wrong.place) if parent and error.at else wrong.place
+                yield place.problem((*path, "parameters", *error.at), message, hint)
+
+
+def _services(tree: Located) -> Iterator[Problem]:
+    """Dependencies that are named nowhere else may be meant (a database that we do not run), or may be a slip."""
+    services = tree.at(("services",))
+    if services is None or not isinstance(services.value, dict):
+        return
+    for name, service in services.value.items():
+        for index, below in enumerate(_list(service.child("depends_on"))):
+            path: Path = ("services", name, "depends_on", index)
+            other = _text(below)
+            if other == name:
+                yield below.place.problem(path, "a service that depends on itself says nothing", "remove it")
+            elif other is not None and other not in services.value:
+                known = "" if below.written is not None else did_you_mean(other, services.value)
+                yield below.place.problem(
+                    path,
+                    f"{_quoted(below)} is not among the services",
+                    known or "add it, or leave it as an outer service",
+                )
+
+
+def _shadowed(tree: Located) -> Iterator[Problem]:
+    """First match wins: nothing after an entry that matches everything is ever reached."""
+    everything: dict[str, Any] = {"detectors": {}, "models": "*"}
+    for section, all_of in everything.items():
+        items = _list(tree.at((section,)))
+        for index, item in enumerate(items[:-1]):
+            match = item.child("match")
+            if isinstance(item.value, dict) and (match is None or _values(match) in (all_of, None)):
+                message = (
+                    f"matches everything, so that {dotted((section, index + 1))} and what follows is never reached"
+                )
+                yield item.place.problem((section, index), message, "move it to the end, or give it a match")
+                break
+
+
+def _odd(tree: Located) -> Iterator[Problem]:
+    if not _list(tree.at(("inputs",))):
+        yield tree.place.problem((), "there are no inputs: nothing will be read", "add a topic under inputs:")
+    for index, item in enumerate(_list(tree.at(("detectors",)))):
+        parameters, heads = item.child("parameters"), item.child("heads")
+        path: Path = ("detectors", index)
+        nameless = _absent(item, "model")
+        if parameters is not None and parameters.value and nameless:
+            yield parameters.place.problem((*path, "parameters"), "is not used without a model")
+        if heads is not None and heads.value == [] and nameless:
+            hint = "leave heads out for all of them, or write enabled: false"
+            yield heads.place.problem((*path, "heads"), "no head and no model: nothing judges these series", hint)
+
+
+def _list(here: Located | None) -> list[Located]:
+    return here.value if here is not None and isinstance(here.value, list) else []
+
+
+def _text(here: Located | None) -> str | None:
+    return here.value if here is not None and isinstance(here.value, str) else None
+
+
+def _absent(section: Located, key: str) -> bool:
+    here = section.child(key)
+    return here is None or here.value is None or here.value == ""
+
+
+def _quoted(here: Located) -> str:
+    return f"the value of {here.written!r}" if here.written is not None else repr(here.value)
+
+
+def _values(here: Located | None) -> Any:
+    if here is None:
+        return None
+    if isinstance(here.value, dict):
+        return {name: _values(below) for name, below in here.value.items()}
+    if isinstance(here.value, list):
+        return [_values(below) for below in here.value]
+    return here.value
+
+
+def _written(here: Located) -> bool:
+    """Whether anything in it came from the environment or a file."""
+    if isinstance(here.value, dict):
+        return any(map(_written, here.value.values()))
+    if isinstance(here.value, list):
+        return any(map(_written, here.value))
+    return here.written is not None

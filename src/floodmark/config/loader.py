@@ -1,0 +1,262 @@
+"""YAML files to a `Config`, or every problem at once with its file, line and column. Never shows a secret.
+
+One file, or a folder of *.yaml and *.yml read in order of their names: mappings are merged key by key, lists are
+appended, and the same value set in two files is a problem that names both places. See `floodmark.config.secrets` for
+what ${NAME} and `file:` mean. An empty value (`detectors:` with nothing below) is the default.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Mapping
+from pathlib import Path as FilePath
+from typing import Any, NamedTuple
+
+from pydantic import ValidationError
+from pydantic_core import ErrorDetails
+
+from floodmark.config import checks, secrets
+from floodmark.config.locate import Located, Place, read_yaml, resolve
+from floodmark.config.models import Config
+from floodmark.config.problems import ConfigError, Path, Problem, did_you_mean, nearest
+from floodmark.config.shape import ROOT, Shape, sections, shape_at
+
+__all__ = ["ConfigError", "Loaded", "Problem", "load", "load_with_warnings"]
+
+
+class Loaded(NamedTuple):
+    """A configuration that can be used, and what is suspicious in it."""
+
+    config: Config
+    warnings: list[Problem]
+
+
+def load(path: FilePath, environ: Mapping[str, str] = os.environ) -> Config:
+    """The configuration in a file or folder. Raises ConfigError with all that is wrong."""
+    return load_with_warnings(path, environ).config
+
+
+def load_with_warnings(path: FilePath, environ: Mapping[str, str] = os.environ) -> Loaded:
+    """As `load`, with what is allowed but is probably not meant. Raises ConfigError with all that is wrong."""
+    files, problems = _files(path)
+    tree = Located({}, Place(str(path)))
+    for file in files:
+        located, found = _read(file)
+        problems += found
+        problems += _merge(tree, located, ())
+    unread = _substitute(tree, (), ROOT, environ)
+    problems += unread
+    config, invalid = _validate(tree)
+    errors, warnings = checks.check(tree)
+    silent = {(problem.file, problem.line, problem.column) for problem in unread}
+    problems += [p for p in (*invalid, *errors) if (p.file, p.line, p.column) not in silent]
+    if problems or config is None:
+        order = {str(file): number for number, file in enumerate(files)}
+        problems.sort(key=lambda p: (order.get(p.file, -1), p.line, p.column))
+        raise ConfigError(problems)
+    return Loaded(config, warnings)
+
+
+def _files(path: FilePath) -> tuple[list[FilePath], list[Problem]]:
+    whole = Place(str(path))
+    try:
+        if not path.is_dir():
+            return [path], []
+        entries = sorted(path.iterdir(), key=lambda entry: entry.name)
+        files = [e for e in entries if e.suffix in (".yaml", ".yml") and e.name[0] != "." and not e.is_dir()]
+    except OSError as error:
+        return [], [whole.problem((), f"the folder cannot be read: {error.strerror}")]
+    except ValueError as error:  # a NUL in the name
+        return [], [whole.problem((), f"not a path: {error}")]
+    if not files:
+        return [], [whole.problem((), "the folder holds no *.yaml or *.yml file")]
+    return files, []
+
+
+def _read(file: FilePath) -> tuple[Located, list[Problem]]:
+    place = Place(str(file))
+    nothing = Located({}, place)
+    try:
+        content = file.read_bytes()
+    except FileNotFoundError:
+        return nothing, [place.problem((), "there is no such file or folder")]
+    except OSError as error:
+        return nothing, [place.problem((), f"the file cannot be read: {error.strerror}")]
+    try:
+        text = content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        before = content[: error.start]
+        at = Place(str(file), before.count(b"\n") + 1, len(before) - before.rfind(b"\n"))
+        return nothing, [at.problem((), "the file is not UTF-8 text")]
+    return read_yaml(text, str(file))
+
+
+def _merge(into: Located, other: Located, path: Path) -> list[Problem]:
+    """Put the sections of one more file into the tree."""
+    if isinstance(into.value, dict) and isinstance(other.value, dict):
+        problems: list[Problem] = []
+        for name, value in other.value.items():
+            here = into.value.get(name)
+            if here is None or here.value is None:
+                into.value[name] = value
+                into.keys[name] = other.keys[name]
+            elif value.value is not None:
+                problems += _merge(here, value, (*path, name))
+        return problems
+    if isinstance(into.value, list) and isinstance(other.value, list):
+        into.value += other.value
+        return []
+    first = f"{into.place.file}:{into.place.line}:{into.place.column}"
+    return [other.place.problem(path, f"set twice; it is already set at {first}", "remove one of the two")]
+
+
+def _substitute(here: Located, path: Path, shape: Shape | None, environ: Mapping[str, str]) -> list[Problem]:
+    """Put the environment and secret files into the scalars, in place."""
+    problems: list[Problem] = []
+    here.secret = shape is not None and shape.secret()
+    if isinstance(here.value, dict):
+        for name, below in here.value.items():
+            problems += _substitute(below, (*path, name), _below(shape, name), environ)
+    elif isinstance(here.value, list):
+        for index, below in enumerate(here.value):
+            problems += _substitute(below, (*path, index), _below(shape, index), environ)
+    elif isinstance(here.value, str):
+        text = here.value
+        try:
+            if here.secret and text.startswith("file:"):
+                name = text.removeprefix("file:")
+                folder = FilePath(here.place.file).parent
+                here.value = secrets.read_secret(secrets.substitute(name, environ), folder, name)
+                here.written = text
+            elif (replaced := secrets.substitute(text, environ)) != text:
+                here.written = text
+                free = shape is None or shape.type is Any
+                whole = here.plain or (text.startswith("${") and text.find("}") == len(text) - 1)
+                retyped = whole if free else shape is not None and not shape.text()
+                here.value = resolve(replaced) if retyped else replaced
+        except LookupError as error:
+            problems.append(here.place.problem(path, str(error.args[0])))
+    return problems
+
+
+def _below(shape: Shape | None, part: str | int) -> Shape | None:
+    return shape.child(part) if shape is not None else None
+
+
+def _plain(here: Located, shape: Shape | None) -> Any:
+    """The values alone. An empty section is one of defaults; an empty list or mapping is as if it were not there."""
+    if isinstance(here.value, dict):
+        values = {}
+        for name, below in here.value.items():
+            expected = _below(shape, name)
+            if below.value is not None or expected is None or not expected.container():
+                values[name] = _plain(below, expected)
+            elif expected.section() is not None:
+                values[name] = {}
+        return values
+    if isinstance(here.value, list):
+        return [_plain(below, _below(shape, index)) for index, below in enumerate(here.value)]
+    return here.value
+
+
+def _validate(tree: Located) -> tuple[Config | None, list[Problem]]:
+    try:
+        return Config.model_validate(_plain(tree, ROOT)), []
+    except ValidationError as error:
+        details = error.errors(include_url=False, include_input=False)
+    # Outside of the handler, so that pydantic's error, which shows values, is no context of ours.
+    return None, _explain(details, tree)
+
+
+def _explain(details: Iterable[ErrorDetails], tree: Located) -> list[Problem]:
+    """pydantic's errors in plain words, at their places. Several about one value (the members of a union) are one."""
+    problems: dict[Path, Problem] = {}
+    missing: list[Path] = []
+    meant: set[Path] = set()
+    wrong: list[tuple[Path, str]] = []
+    for detail in details:
+        path = _path_in(tree, detail["loc"])
+        if detail["type"] == "missing":
+            missing.append((*path, detail["loc"][-1]))
+        elif detail["type"] == "extra_forbidden":
+            problems[path] = _unknown_key(path, tree)
+            section = _section_at(path[:-1])
+            if suggestion := nearest(str(path[-1]), section):
+                meant.add((*path[:-1], suggestion))
+        else:
+            wrong.append((path, detail["msg"]))
+    for path, message in wrong:
+        deeper = any(len(other) > len(path) and other[: len(path)] == path for other, _ in wrong)
+        here = tree.at(path)
+        if here is not None and not deeper:
+            problems[path] = _wrong_value(path, here, message)
+    for path in missing:
+        parent = tree.at(path[:-1])
+        if parent is not None and path not in meant:
+            model = _model_at(path[:-1])
+            about = (model.model_fields[str(path[-1])].description or "") if model else ""
+            problems[path] = parent.place.problem(path[:-1], f"{path[-1]!r} is missing", about.rstrip("."))
+    return list(problems.values())
+
+
+def _path_in(tree: Located, location: tuple[int | str, ...]) -> Path:
+    """pydantic's location without the parts that name members of a union, which no file has."""
+    here = tree
+    path: Path = ()
+    for part in location:
+        below = here.child(part)
+        if below is not None:
+            here, path = below, (*path, part)
+    return path
+
+
+def _model_at(path: Path) -> Any:
+    shape = shape_at(path)
+    return shape.section() if shape is not None else None
+
+
+def _section_at(path: Path) -> list[str]:
+    model = _model_at(path)
+    return list(model.model_fields) if model is not None else []
+
+
+def _unknown_key(path: Path, tree: Located) -> Problem:
+    key = str(path[-1])
+    parent = tree.at(path[:-1])
+    place = parent.keys[key] if parent is not None else tree.place
+    known = _section_at(path[:-1])
+    hint = did_you_mean(key, known)
+    if not hint:
+        homes = [name for name, model in sections() if key in model.model_fields]
+        hint = f"it belongs to {homes[0] or 'the top'}" if len(homes) == 1 else f"known are {', '.join(known)}"
+    return place.problem(path[:-1], f"unknown key {key!r}", hint)
+
+
+def _wrong_value(path: Path, here: Located, message: str) -> Problem:
+    shape = shape_at(path)
+    if shape is None:
+        text = message if here.written is None and not here.secret else "the value does not fit"
+        return here.place.problem(path, text)
+    choices = shape.choices()
+    if choices and isinstance(here.value, str):
+        hint = did_you_mean(here.value, choices) if here.written is None else ""
+        return here.place.problem(path, f"{_shown(here)} is not one of {', '.join(choices)}", hint)
+    quote = shape.text() and isinstance(here.value, int | float) and not here.secret
+    got = "" if here.secret else f", got {_shown(here)}"
+    return here.place.problem(path, f"expected {shape.words()}{got}", "put it in quotes" if quote else "")
+
+
+def _shown(here: Located) -> str:
+    """A value as a message may show it: what stands in the file, never what was put in."""
+    if here.written is not None:
+        return f"the value of {here.written!r}"
+    if isinstance(here.value, dict):
+        return "a mapping"
+    if isinstance(here.value, list):
+        return "an empty list" if not here.value else "a list"
+    if here.value is None:
+        return "nothing"
+    if isinstance(here.value, bool):
+        return str(here.value).lower()
+    text = repr(here.value)
+    return text if len(text) <= 60 else f"{text[:57]}…"

@@ -1,0 +1,68 @@
+"""The recent changes of a partition's scopes, ready to be attached to incidents.
+
+Bounded in time and in number: the oldest go first, and what goes before its time is counted. Never reads a clock:
+`expire` is told the event time.
+"""
+
+from __future__ import annotations
+
+from bisect import insort
+from collections.abc import Iterable
+
+from floodmark.alerts import ChangeNotice
+
+CHANGES = 5_000
+"""Most changes remembered at once."""
+
+
+class RecentChanges:
+    """Changes by scope and service, in time order."""
+
+    def __init__(self, capacity: int = CHANGES) -> None:
+        self.evicted = 0
+        """Changes that went because there were too many, before their time."""
+        self._capacity = capacity
+        self._by_time: list[tuple[float, str, ChangeNotice]] = []
+        self._by_service: dict[tuple[str, str], dict[str, ChangeNotice]] = {}
+
+    def __len__(self) -> int:
+        return len(self._by_time)
+
+    def add(self, time: float, notice: ChangeNotice) -> bool:
+        """Remember a change; False if it was known already."""
+        of_service = self._by_service.setdefault((notice.scope, notice.service), {})
+        if notice.id in of_service:
+            return False
+        of_service[notice.id] = notice
+        insort(self._by_time, (time, notice.id, notice), key=lambda entry: entry[:2])
+        if len(self._by_time) > self._capacity:
+            self.evicted += 1
+            self._drop(1)
+        return True
+
+    def expire(self, before: float) -> None:
+        """Forget the changes before a time."""
+        old = 0
+        while old < len(self._by_time) and self._by_time[old][0] < before:
+            old += 1
+        if old:
+            self._drop(old)
+
+    def of(self, scope: str, services: Iterable[str], since: float, until: float) -> list[ChangeNotice]:
+        """The changes of these services within [since, until], in time order."""
+        found = [
+            (time, notice.id, notice)
+            for service in services
+            for notice in self._by_service.get((scope, service), {}).values()
+            if since <= (time := notice.time.timestamp()) <= until
+        ]
+        found.sort(key=lambda entry: entry[:2])
+        return [notice for _, _, notice in found]
+
+    def _drop(self, number: int) -> None:
+        for _, _, notice in self._by_time[:number]:
+            key = (notice.scope, notice.service)
+            self._by_service[key].pop(notice.id, None)
+            if not self._by_service[key]:
+                del self._by_service[key]
+        del self._by_time[:number]

@@ -1,0 +1,113 @@
+"""A symptom is a member of an incident as the correlator keeps it: one series, however often it has flapped.
+
+It holds more than the published `Member` (sizes, band, series name), for the ranking of causes, and no evidence
+points, which stay in the anomalies topic.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Literal
+
+from msgspec import Struct
+
+from floodmark.alerts import SEVERITIES, Anomaly, Direction, Member, Severity, utc
+
+RANK: Mapping[Severity, int] = {severity: rank for rank, severity in enumerate(SEVERITIES)}
+LARGEST_DEVIATION = 1000.0
+"""Deviations are cut here, in half-widths of the band: a band of width zero would make them infinite."""
+
+
+class Symptom(Struct, eq=False):
+    """One series of an incident. Times are epoch seconds; `ended` is None while its anomaly is open.
+
+    `id` is its first anomaly, `anomaly` its latest (they differ once the series has flapped). `noun` is what its
+    entity is: the label that names it (service, host, model), or "entity".
+    """
+
+    id: str
+    anomaly: str
+    entity: str
+    noun: str
+    signal: Literal["metric", "log", "prediction"]
+    series: str
+    name: str
+    head: str
+    direction: Direction
+    started: float
+    ended: float | None
+    observed: float | None
+    expected: float | None
+    low: float | None
+    high: float | None
+    p_value: float
+    severity: Severity
+    summary: str
+    why: str
+    late: bool = False
+    member: Member | None = None  # as published, until something changes
+
+    def deviation(self) -> float | None:
+        """Distance from what was expected in half-widths of the band, 0 to 1000; None where the head has no band."""
+        if self.observed is None or self.expected is None:
+            return None
+        off = abs(self.observed - self.expected)
+        if self.low is not None and self.high is not None:
+            half = (self.high - self.low) / 2
+        elif (edge := self.high if self.high is not None else self.low) is not None:
+            half = abs(edge - self.expected)
+        else:
+            return None
+        if math.isnan(off) or math.isnan(half):
+            return None
+        if off >= LARGEST_DEVIATION * half:
+            return LARGEST_DEVIATION if off > 0 else 0.0
+        return off / half
+
+    def surprise(self) -> float:
+        """−log10 of the p-value, 0 to 300."""
+        return -math.log10(self.p_value)
+
+    def published(self) -> Member:
+        """The member as the incident's message lists it."""
+        if self.member is None:
+            self.member = Member(
+                id=self.id,
+                entity=self.entity,
+                signal=self.signal,
+                series=self.series,
+                head=self.head,
+                direction=self.direction,
+                started_at=utc(self.started),
+                ended_at=None if self.ended is None else utc(self.ended),
+                p_value=self.p_value,
+                severity=self.severity,
+                summary=self.summary,
+                why=self.why,
+                late=self.late,
+            )
+        return self.member
+
+    def take(self, anomaly: Anomaly, p_value: float) -> None:
+        """A later word on the same series: the strongest verdict is kept, with what was seen at it."""
+        if p_value < self.p_value or self.observed is None:
+            self.p_value = min(p_value, self.p_value)
+            self.head, self.direction, self.summary = anomaly.head, anomaly.direction, anomaly.summary
+            self.observed, self.expected = anomaly.observed, anomaly.expected
+            self.low, self.high = anomaly.low, anomaly.high
+        if RANK[anomaly.severity] > RANK[self.severity]:
+            self.severity = anomaly.severity
+        self.member = None
+
+
+def sound_p(p_value: float) -> float:
+    """A p-value one can take a logarithm of: within 1e-300 and 1. What is not a number says nothing: 1."""
+    return min(1.0, max(1e-300, p_value)) if not math.isnan(p_value) else 1.0
+
+
+def noun_of(anomaly: Anomaly) -> str:
+    """What the entity is: the label whose value it is, `service` before all others; else "entity"."""
+    if anomaly.labels.get("service") == anomaly.entity:
+        return "service"
+    return min((label for label, value in anomaly.labels.items() if value == anomaly.entity), default="entity")

@@ -1,0 +1,272 @@
+"""Well-formed native events to signals: what is plausible, within the limits, and what is repaired on the way.
+
+Each method takes one wire event and gives its signal, or raises `EventError` with the reason. Repairs are counted,
+never silent. Nothing here knows JSON; nothing here is called for an event that is not well formed.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from collections import Counter
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from floodmark.config.models import Limits
+from floodmark.decode import wire
+from floodmark.decode.decoder import EventError
+from floodmark.decode.severities import severity
+from floodmark.decode.timestamps import parse
+from floodmark.signals import Change, Log, Metric, Outcome, Prediction, Scalar, Signal, SignalName
+
+_NUMBER = re.compile(r"\s*[+-]?(?:\d{1,400}(?:\.\d{0,400})?|\.\d{1,400})(?:[eE][+-]?\d{1,4})?\s*", re.ASCII)
+_NO_NUMBER = {"nan", "+nan", "-nan", "null", "none", ""}
+_INFINITE = {"inf", "+inf", "-inf", "infinity", "+infinity", "-infinity"}
+
+
+class Admission:
+    """The judge of one input's events. `counts` are the repairs so far:
+
+    no_value (a null or NaN metric, prediction or label), number_as_text, labels_dropped (null ones), body_as_json,
+    body_cut, attributes_cut, attributes_not_finite, severity_unknown, features_not_finite (NaN ones, now missing),
+    scores_dropped (null or NaN ones), summary_cut.
+    """
+
+    def __init__(self, limits: Limits) -> None:
+        self._limits = limits
+        self.counts: Counter[str] = Counter()
+
+    def of(self, signal: SignalName) -> Callable[[Any, float], Signal]:
+        """The method for a signal: (wire event, latest plausible epoch seconds) → signal."""
+        methods: dict[SignalName, Callable[[Any, float], Signal]] = {
+            "metric": self.metric,
+            "log": self.log,
+            "prediction": self.prediction,
+            "outcome": self.outcome,
+            "change": self.change,
+        }
+        return methods[signal]
+
+    def metric(self, event: wire.MetricEvent, latest: float) -> Metric:
+        time = self._time(event.timestamp, latest)
+        value = self._number(event.value) if isinstance(event.value, str) else event.value
+        if value is None:
+            self.counts["no_value"] += 1
+        elif not math.isfinite(value):
+            if math.isinf(value):
+                raise EventError("infinite", "value is infinite")
+            value = None
+            self.counts["no_value"] += 1
+        if len(event.name) > self._limits.label:
+            raise self._too_long("name", event.name)
+        unit = event.unit or ""
+        if len(unit) > self._limits.label:
+            raise self._too_long("unit", unit)
+        return Metric(time, event.name, value, self._labels(event.labels, "labels"), event.kind or "gauge", unit)
+
+    def log(self, event: wire.LogEvent, latest: float) -> Log:
+        time = self._time(event.timestamp, latest)
+        body = event.body
+        if not isinstance(body, str):
+            body = _compact(body)
+            self.counts["body_as_json"] += 1
+        level = ""
+        if event.severity is not None:
+            level = severity(event.severity)
+            if not level and event.severity != "":
+                self.counts["severity_unknown"] += 1
+        trace = event.trace_id or ""
+        if len(trace) > self._limits.label:
+            raise self._too_long("trace_id", trace)
+        labels = self._labels(event.labels, "labels")
+        attributes = self._attributes(event.attributes) if event.attributes else {}
+        return Log(time, self._cut(body, "body_cut"), level, labels, attributes, trace)
+
+    def prediction(self, event: wire.PredictionEvent, latest: float) -> Prediction:
+        time = self._time(event.timestamp, latest)
+        limit = self._limits.label
+        if len(event.features) > self._limits.features:
+            raise EventError(
+                "too_many_features",
+                f"{len(event.features)} features are more than limits.features ({self._limits.features})",
+            )
+        features = event.features
+        for name, value in features.items():
+            if len(name) > limit:
+                raise self._too_long("the name of a feature", name)
+            if type(value) is float:
+                if not math.isfinite(value):
+                    if math.isinf(value):
+                        raise EventError("infinite", f"feature {name!r} is infinite")
+                    features[name] = None
+                    self.counts["features_not_finite"] += 1
+            elif type(value) is str and len(value) > limit:
+                raise self._too_long(f"feature {name!r}", value)
+        scores: dict[str, float] = {}
+        if event.scores:
+            if len(event.scores) > self._limits.features:
+                raise EventError(
+                    "too_many_features",
+                    f"{len(event.scores)} scores are more than limits.features ({self._limits.features})",
+                )
+            for name, score in event.scores.items():
+                if len(name) > limit:
+                    raise self._too_long("the class of a score", name)
+                if score is None or math.isnan(score):
+                    self.counts["scores_dropped"] += 1
+                elif math.isinf(score):
+                    raise EventError("infinite", f"the score of {name!r} is infinite")
+                else:
+                    scores[name] = score
+        return Prediction(
+            time,
+            self._named("model", event.model),
+            self._named("version", str(event.version)),
+            self._named("prediction_id", str(event.prediction_id)),
+            features,
+            self._answer("prediction", event.prediction),
+            scores,
+            self._labels(event.groups, "groups"),
+        )
+
+    def outcome(self, event: wire.OutcomeEvent, latest: float) -> Outcome:
+        return Outcome(
+            self._time(event.timestamp, latest),
+            self._named("model", event.model),
+            self._named("prediction_id", str(event.prediction_id)),
+            self._answer("label", event.label),
+        )
+
+    def change(self, event: wire.ChangeEvent, latest: float) -> Change:
+        summary = event.summary
+        if len(summary) > self._limits.label:
+            summary = summary[: self._limits.label]
+            self.counts["summary_cut"] += 1
+        time = self._time(event.timestamp, latest)
+        return Change(time, self._named("service", event.service), event.kind, summary)
+
+    def _time(self, timestamp: int | float | str, latest: float) -> float:
+        time = parse(timestamp)
+        if time > latest:
+            ahead = time - latest + self._limits.ahead
+            raise EventError(
+                "from_the_future",
+                f"timestamp {str(timestamp)[:60]!r} is {_span(ahead)} later than Kafka's own time of the message "
+                f"(limits.ahead allows {_span(self._limits.ahead)})",
+            )
+        return time
+
+    def _labels(self, labels: Mapping[str, str | int | float | bool | None] | None, field: str) -> dict[str, str]:
+        if not labels:
+            return {}
+        if len(labels) > self._limits.labels:
+            raise EventError(
+                "too_many_labels", f"{len(labels)} {field} are more than limits.labels ({self._limits.labels})"
+            )
+        limit = self._limits.label
+        kept: dict[str, str] = {}
+        for name, value in labels.items():
+            if type(value) is str:
+                text = value
+            elif value is None:
+                self.counts["labels_dropped"] += 1
+                continue
+            elif type(value) is bool:
+                text = "true" if value else "false"
+            else:
+                text = str(value)
+            if len(name) > limit or len(text) > limit:
+                raise self._too_long(f"one of the {field}", name if len(name) > limit else text)
+            kept[name] = text
+        return kept
+
+    def _attributes(self, attributes: Mapping[str, Any]) -> dict[str, Scalar]:
+        """Attributes are evidence, not identity: what is beyond the limits is cut, not a reason to lose the record."""
+        kept: dict[str, Scalar] = {}
+        for name, value in attributes.items():
+            if len(name) > self._limits.label or len(kept) >= self._limits.labels:
+                self.counts["attributes_cut"] += 1
+            elif isinstance(value, bool) or value is None:
+                kept[name] = value
+            elif isinstance(value, int | float):
+                number = _finite(value)
+                kept[name] = number
+                if number is None:
+                    self.counts["attributes_not_finite"] += 1
+            else:
+                kept[name] = self._cut(value if isinstance(value, str) else _compact(value), "attributes_cut")
+        return kept
+
+    def _answer(self, field: str, value: wire.Value) -> Scalar:
+        if type(value) is float and not math.isfinite(value):
+            if math.isinf(value):
+                raise EventError("infinite", f"{field} is infinite")
+            value = None
+        if value is None:
+            self.counts["no_value"] += 1
+        elif type(value) is str and len(value) > self._limits.label:
+            raise self._too_long(field, value)
+        return value
+
+    def _named(self, field: str, text: str) -> str:
+        if not text:
+            raise EventError("missing_field", f"{field} is empty")
+        if len(text) > self._limits.label:
+            raise self._too_long(field, text)
+        return text
+
+    def _number(self, text: str) -> float | None:
+        word = text.strip().lower() if len(text) < 32 else text
+        if word in _NO_NUMBER:
+            return None
+        if word in _INFINITE:
+            raise EventError("infinite", f"value is {text!r}")
+        if not _NUMBER.fullmatch(text):
+            raise EventError("wrong_type", f"value is the text {_short(text)}, which is not a number")
+        self.counts["number_as_text"] += 1
+        return float(text)
+
+    def _cut(self, text: str, counter: str) -> str:
+        """At most limits.body bytes of UTF-8, never half a character."""
+        limit = self._limits.body
+        if len(text) * 4 <= limit or (len(text) <= limit and text.isascii()):
+            return text
+        encoded = text[:limit].encode()
+        if len(text) <= limit and len(encoded) <= limit:
+            return text
+        self.counts[counter] += 1
+        return encoded[:limit].decode(errors="ignore")
+
+    def _too_long(self, field: str, text: str) -> EventError:
+        limit = self._limits.label
+        words = f"{field} has {len(text)} characters, more than limits.label ({limit}): {_short(text)}"
+        return EventError("too_long", words)
+
+
+def _compact(value: object) -> str:
+    try:
+        return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+    except RecursionError:
+        raise EventError("not_json", "the event is nested too deeply") from None
+    except ValueError as error:  # a whole number of thousands of digits
+        raise EventError("infinite", f"a number in the event is too large: {error}") from None
+
+
+def _finite(value: int | float) -> float | None:
+    try:
+        number = float(value)
+    except OverflowError:
+        return None
+    return number if math.isfinite(number) else None
+
+
+def _short(text: str) -> str:
+    return repr(text if len(text) <= 40 else text[:39] + "…")
+
+
+def _span(seconds: float) -> str:
+    for size, unit in ((86400.0, "d"), (3600.0, "h"), (60.0, "m")):
+        if seconds >= size:
+            return f"{seconds / size:.1f}".removesuffix(".0") + unit
+    return f"{seconds:g}s"

@@ -1,0 +1,206 @@
+"""Native JSON: one event a message, or an array of events. Never raises for what a producer wrote.
+
+The usual message is well formed and takes one typed decode (msgspec). Only when that fails is the message taken apart,
+so that one bad element of an array refuses itself and no other, and so that the NaN and Infinity that Python's
+json.dumps writes, which are not JSON, are understood all the same.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator, Mapping
+from types import GenericAlias
+from typing import Any, NamedTuple
+
+import msgspec
+
+from floodmark.config.models import Limits
+from floodmark.decode.admit import Admission
+from floodmark.decode.decoder import Decoded, EventError, Refused
+from floodmark.decode.wire import EVENTS, Event, native_schemas
+from floodmark.records import Record
+from floodmark.signals import Signal, SignalName
+
+__all__ = ["NativeDecoder", "native_schemas"]
+
+_FOREVER = float("inf")
+_BOM = b"\xef\xbb\xbf"
+_RAW_ARRAY = msgspec.json.Decoder(list[msgspec.Raw])
+
+
+class _Element(NamedTuple):
+    """One event of a message: parsed (only where the text is not quite JSON), and its own text."""
+
+    text: bytes
+    parsed: Any = msgspec.UNSET
+
+
+class NativeDecoder:
+    """Decodes the native format of one signal, within the limits."""
+
+    def __init__(self, signal: SignalName, limits: Limits) -> None:
+        event = EVENTS[signal]
+        self._event = event
+        self._one: msgspec.json.Decoder[Event] = msgspec.json.Decoder(event)
+        self._many: msgspec.json.Decoder[list[Event]] = msgspec.json.Decoder(GenericAlias(list, (event,)))
+        self._limits = limits
+        self._admission = Admission(limits)
+        self._admit = self._admission.of(signal)
+
+    def counts(self) -> Mapping[str, int]:
+        """Repairs so far; see `Admission`."""
+        return self._admission.counts
+
+    def decode(self, record: Record) -> Decoded:
+        """The events of one message, in order. Refused as a whole: empty, too_large, too_many_events, not_json."""
+        value = record.value
+        if not value:
+            return _whole("empty", "the message has no value", b"")
+        if len(value) > self._limits.message:
+            words = f"the message has {len(value)} bytes, more than limits.message ({self._limits.message})"
+            return _whole("too_large", words, value)
+        latest = record.timestamp / 1000 + self._limits.ahead if record.timestamp >= 0 else _FOREVER
+        try:
+            if not value.isascii():
+                value.decode()  # text that we skip over must be UTF-8 too
+            if value[0] == 0x7B:  # {
+                return Decoded([self._admit(self._one.decode(value), latest)], [])
+            if value[0] == 0x5B and not self._maybe_too_many(value):  # [
+                return self._array(self._many.decode(value), value, latest)
+        except UnicodeDecodeError as error:
+            return _whole("not_json", f"the message is not UTF-8: {error.reason} at byte {error.start}", value)
+        except EventError as error:
+            return Decoded([], [Refused(None, error.error, error.message, value)])
+        except (msgspec.DecodeError, RecursionError):
+            pass
+        return self._piecewise(value, latest)
+
+    def _array(self, events: list[Event], value: bytes, latest: float) -> Decoded:
+        signals: list[Signal] = []
+        refused: list[Refused] = []
+        texts: list[msgspec.Raw] = []
+        for index, event in enumerate(events):
+            try:
+                signals.append(self._admit(event, latest))
+            except EventError as error:
+                texts = texts or _RAW_ARRAY.decode(value)
+                refused.append(Refused(index, error.error, error.message, bytes(texts[index])))
+        return Decoded(signals, refused)
+
+    def _piecewise(self, value: bytes, latest: float) -> Decoded:
+        """Element by element, for a message in which something is wrong or that is not quite JSON."""
+        try:
+            elements, single = _take_apart(value)
+        except EventError as error:
+            return _whole(error.error, error.message, value)
+        if len(elements) > self._limits.events:
+            return _whole(
+                "too_many_events",
+                f"the message holds {len(elements)} events, more than limits.events ({self._limits.events})",
+                value,
+            )
+        signals: list[Signal] = []
+        refused: list[Refused] = []
+        for index, element in enumerate(elements):
+            try:
+                signals.append(self._admit(self._read(element), latest))
+            except EventError as error:
+                text = value if single else element.text
+                refused.append(Refused(None if single else index, error.error, error.message, text))
+        return Decoded(signals, refused)
+
+    def _read(self, element: _Element) -> Event:
+        """The wire event of one element. Raises EventError."""
+        try:
+            if element.parsed is msgspec.UNSET:
+                return self._one.decode(element.text)
+            return msgspec.convert(element.parsed, self._event)
+        except msgspec.ValidationError as error:
+            raise _in_plain_words(str(error)) from None
+        except RecursionError:
+            raise EventError("not_json", "the event is nested too deeply") from None
+        except (msgspec.DecodeError, UnicodeDecodeError):
+            raise EventError("not_json", "the event holds half of a \\u surrogate pair, which is no text") from None
+
+    def _maybe_too_many(self, value: bytes) -> bool:
+        """Whether an array could hold more events than the limit: commas bound its elements from above."""
+        limit = self._limits.events
+        return len(value) > 2 * limit and value.count(b",") >= limit and len(_elements(value)) > limit
+
+
+def _whole(error: str, message: str, value: bytes) -> Decoded:
+    return Decoded([], [Refused(None, error, message, value)])
+
+
+def _elements(value: bytes) -> list[msgspec.Raw]:
+    try:
+        return _RAW_ARRAY.decode(value)
+    except (msgspec.DecodeError, RecursionError):
+        return []
+
+
+def _take_apart(value: bytes) -> tuple[list[_Element], bool]:
+    """The elements of a message, and whether it is one event rather than an array. Raises EventError `not_json`."""
+    text = value.removeprefix(_BOM).strip()
+    try:
+        msgspec.json.decode(text, type=msgspec.Raw)  # the whole is JSON
+        if text[:1] == b"[":
+            return [_Element(bytes(raw)) for raw in _RAW_ARRAY.decode(text)], False
+        return [_Element(text)], True
+    except (msgspec.DecodeError, RecursionError):
+        pass
+    try:
+        parsed = json.loads(text)
+        if isinstance(parsed, list):
+            return list(_reencoded(parsed)), False
+        return list(_reencoded([parsed])), True
+    except RecursionError:
+        raise EventError("not_json", "the message is nested too deeply") from None
+    except ValueError as error:  # JSONDecodeError, or a number with thousands of digits
+        raise EventError("not_json", f"the message is not JSON: {error}") from None
+
+
+def _reencoded(parsed: list[Any]) -> Iterator[_Element]:
+    for element in parsed:
+        try:
+            yield _Element(json.dumps(element, ensure_ascii=False, separators=(",", ":")).encode(), element)
+        except UnicodeEncodeError:  # half a surrogate pair: left as an escape, for the typed decode to refuse
+            yield _Element(json.dumps(element, separators=(",", ":")).encode())
+
+
+_MISSING = re.compile(r"Object missing required field `(\w+)`")
+_ENUM = re.compile(r"Invalid enum value (.*?)(?: - at `\$\.(\w+)`)?$", re.DOTALL)
+_EXPECTED = re.compile(r"Expected `([^`]+)`(.*?)(?:, got `(\w+)`)?(?: - at `(?:key in )?\$(.*)`)?$", re.DOTALL)
+_AT = re.compile(r" - at `(?:key in )?\$\.?(.*)`$", re.DOTALL)
+_WORDS = {
+    "str": "text",
+    "int": "a whole number",
+    "float": "a number",
+    "bool": "a truth value",
+    "null": "null",
+    "object": "an object",
+    "array": "an array",
+}
+
+
+def _in_plain_words(text: str) -> EventError:
+    """msgspec's validation errors, which name Python's types, as sentences about JSON."""
+    if match := _MISSING.match(text):
+        return EventError("missing_field", f"{match[1]} is missing")
+    place = _AT.search(text)
+    field = place[1].replace("[...]", " (one of the values)") if place else ""
+    if text.startswith("Number out of range"):
+        if field == "timestamp":
+            return EventError("implausible_time", "timestamp is too large a number")
+        return EventError("infinite", f"{field or 'a number'} is too large for a number")
+    if match := _ENUM.match(text):
+        return EventError("wrong_type", f"{match[2] or 'a field'} cannot be {match[1]}")
+    if match := _EXPECTED.match(text):
+        if "length" in match[2]:
+            return EventError("missing_field", f"{field} is empty")
+        kinds = list(dict.fromkeys(_WORDS.get(kind.strip(), kind.strip()) for kind in match[1].split("|")))
+        wanted = kinds[0] if len(kinds) == 1 else f"{', '.join(kinds[:-1])} or {kinds[-1]}"
+        got = f", not {_WORDS.get(match[3], match[3])}" if match[3] else ""
+        return EventError("wrong_type", f"{field or 'an event'} must be {wanted}{got}")
+    return EventError("wrong_type", text)

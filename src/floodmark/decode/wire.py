@@ -1,0 +1,164 @@
+"""The native input formats as they stand on the wire, one struct a signal, and their JSON Schemas.
+
+These structs are the contract with producers: what they allow is decoded, and `schemas/` is generated from them.
+They only say what is well formed; what is plausible (times, limits) is judged in `floodmark.decode.native`.
+Fields that are not known are ignored, so that a producer may be newer than we are.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import msgspec
+from msgspec import Meta, Struct
+
+from floodmark.signals import ChangeKind, MetricKind, SignalName
+
+Timestamp = Annotated[
+    int | float | str,
+    Meta(
+        description="RFC 3339 with an offset (2026-01-31T12:00:00Z), or a number since the epoch in seconds, "
+        "milliseconds, microseconds or nanoseconds, told apart by magnitude.",
+        examples=["2026-01-31T12:00:00Z", 1769860800, 1769860800000],
+    ),
+]
+Labels = Annotated[
+    dict[str, str | int | float | bool | None] | None,
+    Meta(description="What the event belongs to. Numbers and truth values become text; null ones are dropped."),
+]
+Value = float | str | bool | None
+"""A feature, a prediction or a label: a number, a category, a truth value, or missing."""
+
+
+class MetricEvent(Struct, gc=False):
+    """A sample of a metric series."""
+
+    timestamp: Timestamp
+    name: Annotated[str, Meta(description="Name of the metric.", min_length=1)]
+    value: Annotated[
+        float | str | None,
+        Meta(description='The sample. null or NaN: there is none. Text is read as a number ("0.5", "NaN", "+Inf").'),
+    ]
+    labels: Labels = None
+    kind: Annotated[
+        MetricKind | None, Meta(description="gauge (the default), or counter: only grows, and resets to zero.")
+    ] = None
+    unit: Annotated[str | None, Meta(description="Unit of the value, for people: ms, By, %.")] = None
+
+
+class LogEvent(Struct, gc=False):
+    """A log record."""
+
+    timestamp: Timestamp
+    body: Annotated[
+        str | dict[str, Any] | list[Any], Meta(description="The message. Anything structured is kept as JSON text.")
+    ]
+    severity: Annotated[
+        str | int | float | None,
+        Meta(description="TRACE, DEBUG, INFO, WARN, ERROR or FATAL, a usual spelling, or OpenTelemetry's 1 to 24."),
+    ] = None
+    labels: Labels = None
+    attributes: Annotated[
+        dict[str, Any] | None, Meta(description="Facts of this record alone, carried as evidence.")
+    ] = None
+    trace_id: Annotated[str | None, Meta(description="Trace to which the record belongs.")] = None
+
+
+class PredictionEvent(Struct, gc=False):
+    """What a model said about one row."""
+
+    timestamp: Timestamp
+    model: Annotated[str, Meta(description="Name of the model.", min_length=1)]
+    version: Annotated[str | int | float, Meta(description="Version of the model.")]
+    prediction_id: Annotated[str | int, Meta(description="Joins the prediction with its outcome.")]
+    features: Annotated[dict[str, Value], Meta(description="Numbers, categories, truth values; null is missing.")]
+    prediction: Annotated[Value, Meta(description="The class or the number that was predicted.")]
+    scores: Annotated[dict[str, float | None] | None, Meta(description="Probability of each class.")] = None
+    groups: Annotated[
+        dict[str, str | int | float | bool | None] | None,
+        Meta(description="Slices to monitor by: country, age band."),
+    ] = None
+
+
+class OutcomeEvent(Struct, gc=False):
+    """The truth about one prediction, whenever it becomes known."""
+
+    timestamp: Timestamp
+    model: Annotated[str, Meta(description="Name of the model.", min_length=1)]
+    prediction_id: Annotated[str | int, Meta(description="The prediction that it is about.")]
+    label: Annotated[Value, Meta(description="The true class or number.")]
+
+
+class ChangeEvent(Struct, gc=False):
+    """Somebody changed something."""
+
+    timestamp: Timestamp
+    service: Annotated[str, Meta(description="The service that was changed.", min_length=1)]
+    kind: Annotated[ChangeKind, Meta(description="A deployment, a configuration, or a feature flag.")]
+    summary: Annotated[str, Meta(description="What was changed, in a sentence.")]
+
+
+Event = MetricEvent | LogEvent | PredictionEvent | OutcomeEvent | ChangeEvent
+
+EVENTS: dict[SignalName, type[Event]] = {
+    "metric": MetricEvent,
+    "log": LogEvent,
+    "prediction": PredictionEvent,
+    "outcome": OutcomeEvent,
+    "change": ChangeEvent,
+}
+
+_EXAMPLES: dict[SignalName, dict[str, object]] = {
+    "metric": {
+        "timestamp": "2026-01-31T12:00:00Z",
+        "name": "http_request_duration_ms",
+        "value": 41.7,
+        "labels": {"service": "checkout", "env": "prod"},
+        "kind": "gauge",
+        "unit": "ms",
+    },
+    "log": {
+        "timestamp": 1769860800123,
+        "severity": "ERROR",
+        "body": "payment 7041 declined: card expired",
+        "labels": {"service": "payment", "env": "prod"},
+        "attributes": {"order": "A-17", "attempt": 2},
+        "trace_id": "4bf92f3577b34da6a3ce929d0e0e4736",
+    },
+    "prediction": {
+        "timestamp": "2026-01-31T12:00:00Z",
+        "model": "fraud",
+        "version": "2026-01",
+        "prediction_id": "p-7041",
+        "features": {"amount": 129.5, "country": "NL", "new_customer": True},
+        "prediction": "fraud",
+        "scores": {"fraud": 0.91, "genuine": 0.09},
+        "groups": {"country": "NL"},
+    },
+    "outcome": {"timestamp": "2026-02-02T08:30:00Z", "model": "fraud", "prediction_id": "p-7041", "label": "genuine"},
+    "change": {
+        "timestamp": "2026-01-31T11:58:30Z",
+        "service": "payment",
+        "kind": "deploy",
+        "summary": "payment 2.14.0: new card vault client",
+    },
+}
+
+
+def native_schemas() -> dict[str, dict[str, Any]]:
+    """JSON Schema (draft 2020-12) of each native format by signal: one event, or an array of events."""
+    schemas: dict[str, dict[str, Any]] = {}
+    for signal, event in EVENTS.items():
+        _, components = msgspec.json.schema_components([event], ref_template="#/$defs/{name}")
+        reference = {"$ref": f"#/$defs/{event.__name__}"}
+        example = _EXAMPLES[signal]
+        schemas[signal] = {
+            "$schema": "https://json-schema.org/draft/2020-12/schema",
+            "$id": f"urn:floodmark:schema:{signal}",
+            "title": f"Floodmark {signal} message",
+            "description": f"{(event.__doc__ or '').strip()} A message is one event or an array of events.",
+            "anyOf": [reference, {"type": "array", "items": reference}],
+            "examples": [example, [example]],
+            "$defs": components,
+        }
+    return schemas

@@ -1,0 +1,187 @@
+"""Anomalies as they are published: one place that fills in their fields and says them in words.
+
+The words follow one form: what is off, by how much, against what, and how often that happens by chance.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+from msgspec.structs import replace
+
+from floodmark.alerts import Anomaly, Direction, Evidence, Severity, content_id, utc
+from floodmark.detect.series import Finding, Series
+
+if TYPE_CHECKING:
+    from floodmark.detect.model import Judgement
+
+Band = tuple[float | None, float | None, float | None]
+
+
+def severity(p_value: float, alpha: float) -> Severity:
+    """How far beyond the alarm level: a thousandth of it is an error. `critical` is for incidents, by their breadth."""
+    return "error" if p_value <= alpha * 1e-3 else "warning"
+
+
+def opened(
+    series: Series,
+    *,
+    detector: str,
+    head: str,
+    start: float,
+    now: float,
+    direction: Direction,
+    observed: float | None,
+    band: Band,
+    p_value: float,
+    alpha: float,
+    summary: str,
+    evidence: Evidence,
+    id: str | None = None,
+) -> Anomaly:
+    """An anomaly that opens at event time `start`, as known at `now`. The id follows from series, head and start."""
+    expected, low, high = (_rounded(b) for b in band)
+    return Anomaly(
+        id=id or content_id("ano", series.key, head, f"{start:.3f}"),
+        event="opened",
+        scope=series.scope,
+        entity=series.entity,
+        signal=series.signal,
+        series=series.key,
+        name=series.name,
+        labels=dict(series.labels),
+        unit=series.unit,
+        started_at=utc(start),
+        updated_at=utc(now),
+        ended_at=None,
+        head=head,
+        direction=direction,
+        observed=_rounded(observed),
+        expected=expected,
+        low=low,
+        high=high,
+        p_value=p_value,
+        severity=severity(p_value, alpha),
+        summary=summary,
+        detector=detector,
+        evidence=evidence,
+    )
+
+
+def of_finding(finding: Finding, detector: str, alpha: float) -> Anomaly:
+    """An anomaly for a verdict that a maker has reached itself."""
+    return opened(
+        finding.series,
+        detector=detector,
+        head=finding.head,
+        start=finding.time,
+        now=finding.time,
+        direction=finding.direction,
+        observed=finding.observed,
+        band=(finding.expected, finding.low, finding.high),
+        p_value=finding.p_value,
+        alpha=alpha,
+        summary=finding.summary,
+        evidence=finding.evidence,
+    )
+
+
+def closed(first: Anomaly, peak: Anomaly, end: float, now: float) -> Anomaly:
+    """The end of `first`: its id and start, the numbers and words of its oddest moment, and how long it lasted."""
+    end = max(end, first.started_at.timestamp())
+    lasted = end - first.started_at.timestamp()
+    return replace(
+        peak,
+        id=first.id,
+        event="closed",
+        started_at=first.started_at,
+        updated_at=utc(now),
+        ended_at=utc(end),
+        summary=f"{peak.summary}; over after {span(lasted)}" if lasted >= 1 else f"{peak.summary}; over at once",
+    )
+
+
+def say(series: Series, head: str, judgement: Judgement, band: Band, evidence: Evidence) -> str:
+    """A sentence for a point that a head found odd."""
+    value, unit = judgement.context.value, series.unit
+    expected, low, high = band
+    what = subject(series, evidence)
+    chance = odds(judgement.p_value)
+    season = {"daily": " at this time of day", "weekly": " at this hour of the week"}.get(judgement.season, "")
+    if head == "flatline":
+        return f"{what} has stood still at {number(value, unit)} although it usually moves ({chance})"
+    if head == "range":
+        word = "higher" if judgement.direction == "up" else "lower"
+        return (
+            f"{what} is {number(value, unit)}, {word} than ever seen "
+            f"({number(low, unit)} to {number(high, unit)}; {chance})"
+        )
+    if head == "level":
+        word = "risen" if judgement.direction == "up" else "fallen"
+        return (
+            f"the level of {what} has {word} to around {number(value, unit)} from {number(expected, unit)} ({chance})"
+        )
+    if head in ("forecast", "count"):
+        return (
+            f"{what} is {number(value, unit)}, expected {number(low, unit)} to {number(high, unit)}{season} ({chance})"
+        )
+    return f"{what} is {number(value, unit)}: {head} scores it as unlike its past ({chance})"
+
+
+def say_stale(series: Series, silence: float, interval: float, recent: float | None) -> str:
+    """A sentence for a series that has stopped coming."""
+    last = f"; it was around {number(recent, series.unit)}" if recent is not None else ""
+    return f"{subject(series, Evidence())} has sent nothing for {span(silence)}, usually every {span(interval)}{last}"
+
+
+def subject(series: Series, evidence: Evidence) -> str:
+    """What the sentence is about: the entity, then the series, with the labels that tell it from its sisters."""
+    template = evidence.facts.get("template")
+    if series.name == "log_template" and template:
+        return f"{series.entity} log lines like “{str(template)[:120]}”"
+    rest = ", ".join(f"{k}={v}" for k, v in series.labels.items() if v != series.entity)
+    return f"{series.entity} {series.name}" + (f" ({rest[:160]})" if rest else "")
+
+
+def number(value: float | None, unit: str) -> str:
+    """Four significant digits and the unit, as a person would write them."""
+    if value is None or not math.isfinite(value):
+        return "unknown"
+    if unit in ("By", "bytes", "B"):
+        for factor, name in ((2**40, "TiB"), (2**30, "GiB"), (2**20, "MiB"), (2**10, "KiB")):
+            if abs(value) >= factor:
+                return f"{value / factor:.3g} {name}"
+    size = abs(value)
+    text = f"{value:,.0f}" if size >= 1000 else f"{value:.4g}" if size >= 0.0001 or value == 0 else f"{value:.2e}"
+    return f"{text} {unit}" if unit and unit != "1" else text
+
+
+def odds(p_value: float) -> str:
+    """A p-value as odds: "1 in 40,000"."""
+    if p_value <= 1e-12:
+        return "less than 1 in a trillion by chance"
+    chances = 1 / p_value
+    for size, word in ((1e9, "billion"), (1e6, "million")):
+        if chances >= size:
+            return f"1 in {chances / size:.2g} {word} by chance"
+    return f"1 in {float(f'{chances:.2g}'):,.0f} by chance"
+
+
+def span(seconds: float) -> str:
+    """A length of time in its two largest units: "1 h 5 min", "40 s"."""
+    seconds = round(seconds)
+    if seconds < 60:
+        return f"{seconds} s"
+    units = ((86400, "d"), (3600, "h"), (60, "min"))
+    for i, (size, name) in enumerate(units):
+        if seconds >= size:
+            head, rest = divmod(seconds, size)
+            if i + 1 < len(units) and rest >= units[i + 1][0]:
+                return f"{head} {name} {rest // units[i + 1][0]} {units[i + 1][1]}"
+            return f"{head} {name}"
+    return f"{seconds} s"
+
+
+def _rounded(value: float | None) -> float | None:
+    return None if value is None or not math.isfinite(value) else float(f"{value:.9g}")

@@ -1,0 +1,320 @@
+"""The series core: samples and findings in, anomalies out. It judges every series by the same rules and must never
+know what a series means.
+
+A series' alarm opens when its combined p-value falls below what the budget allows per point, holds while points stay
+odd, and closes after the quiet time. Staleness is an alarm too, set off by the watermark.
+"""
+
+from __future__ import annotations
+
+import heapq
+from collections import Counter, OrderedDict
+from collections.abc import Mapping
+from fnmatch import fnmatchcase
+from typing import Final
+
+from floodmark.alerts import Anomaly, Evidence, Point
+from floodmark.config.models import Config, Detector
+from floodmark.config.river_models import build
+from floodmark.detect import anomalies
+from floodmark.detect.model import Judgement, SeriesModel
+from floodmark.detect.series import Finding, Sample, Series
+
+_HOLD: Final = 0.01
+"""While an alarm is open, points with a smaller p-value keep it open."""
+_NORMAL: Final = 0.1
+"""While an alarm is open, only points with at least this p-value are learned."""
+_STALE_INTERVALS: Final = 5.0
+"""Intervals without a point, at least, before a series is stale; its own longest gap counts double."""
+_LARGEST: Final = 1e150
+"""Largest magnitude of a value; squares of larger ones are not numbers."""
+_FINDING_PERIOD: Final = 60.0
+"""Seconds that a finding stands for, where the budget of a series is turned into a level per verdict."""
+
+
+class Alarm:
+    """An open alarm: its opening anomaly, its oddest moment, and when it was last odd."""
+
+    __slots__ = ("adopt_at", "first", "last_odd", "peak")
+
+    def __init__(self, first: Anomaly, now: float, adopt_at: float) -> None:
+        self.first = first
+        self.peak = first
+        self.last_odd = now
+        self.adopt_at = adopt_at
+
+    @property
+    def stale(self) -> bool:
+        return self.first.head == "stale"
+
+
+class Watched:
+    """A series under watch. `last` is its newest point, `gap` the longest silence that it has had of late."""
+
+    __slots__ = ("alarm", "born", "detector", "due", "gap", "last", "model", "series")
+
+    def __init__(self, series: Series, detector: Detector, model: SeriesModel, time: float) -> None:
+        self.series = series
+        self.detector = detector
+        self.model = model
+        self.alarm: Alarm | None = None
+        self.born = time
+        self.last = time
+        self.gap = 0.0
+        self.due: float | None = None
+
+    @property
+    def interval(self) -> float:
+        return max(self.model.interval, 1.0)
+
+    @property
+    def alpha(self) -> float:
+        """The level of one point: the budget, a rate, times the interval between points."""
+        return min(0.01, self.detector.false_alarms * (self.interval if self.model.seen else _FINDING_PERIOD))
+
+    @property
+    def quiet(self) -> float:
+        """Seconds without an odd point after which an alarm is over."""
+        return max(self.detector.refractory, 3 * self.model.interval)
+
+
+class SeriesCore:
+    """All series of one task, least recently used evicted beyond `limits.series`. Deterministic (law 1)."""
+
+    def __init__(self, config: Config) -> None:
+        self._detectors = (*config.detectors, Detector())
+        self._evidence = config.detect.evidence
+        self._limit = config.limits.series
+        self._watched: OrderedDict[str, Watched] = OrderedDict()
+        self._deadlines: list[tuple[float, str]] = []
+        self._counts: Counter[str] = Counter()
+        self._resumed = float("-inf")
+
+    def observe(self, event: Sample | Finding) -> list[Anomaly]:
+        """Judge one sample or finding. Samples of a series come in order of time; an older one is counted and left."""
+        watched = self._watch(event.series, event.time)
+        if watched is None:
+            return []
+        if isinstance(event, Finding):
+            found = self._find(watched, event)
+        elif watched.model.seen and event.time <= watched.last:
+            self._counts["skipped:out_of_order"] += 1
+            return []
+        elif not abs(event.value) <= _LARGEST:  # NaN is not, either: one would poison every running mean
+            self._counts["skipped:not_finite"] += 1
+            return []
+        else:
+            found = self._judge(watched, event)
+        if watched.due is None:
+            self._schedule(watched)
+        return found
+
+    def advance(self, watermark: float) -> list[Anomaly]:
+        """Event time has reached `watermark`: close alarms that have been quiet, open those of stale series."""
+        found: list[Anomaly] = []
+        while self._deadlines and self._deadlines[0][0] <= watermark:
+            set_for, key = heapq.heappop(self._deadlines)
+            watched = self._watched.get(key)
+            if watched is None or watched.due != set_for:
+                continue
+            due = self._deadline(watched)
+            if due is not None and due <= watermark:
+                found += self._expire(watched, due)
+            if key in self._watched:
+                self._schedule(watched)
+        return found
+
+    def resume(self, time: float) -> None:
+        """The whole stream stood still until `time`: silence before it is nobody's fault."""
+        self._resumed = time
+
+    def counts(self) -> Mapping[str, int]:
+        return self._counts
+
+    def sizes(self) -> Mapping[str, int]:
+        return {
+            "series": len(self._watched),
+            "open_alarms": sum(1 for w in self._watched.values() if w.alarm is not None),
+        }
+
+    # -- the life of a series
+
+    def _watch(self, series: Series, time: float) -> Watched | None:
+        watched = self._watched.get(series.key)
+        if watched is not None:
+            self._watched.move_to_end(series.key)
+            return watched
+        detector = next(d for d in self._detectors if matches(d.match, series))
+        if not detector.enabled:
+            self._counts["skipped:disabled"] += 1
+            return None
+        river = build(detector.model, detector.parameters, detector.scale) if detector.model else None
+        watched = Watched(series, detector, SeriesModel(series.kind, detector, self._evidence, river), time)
+        self._watched[series.key] = watched
+        if len(self._watched) > self._limit:
+            self._watched.popitem(last=False)
+            self._counts["evicted:series"] += 1
+        return watched
+
+    def _judge(self, watched: Watched, sample: Sample) -> list[Anomaly]:
+        model, found = watched.model, []
+        if watched.alarm is not None and watched.alarm.stale:
+            found.append(self._close(watched, sample.time, sample.time))
+        if model.seen and watched.last >= self._resumed:
+            watched.gap = max(watched.gap * 0.999, sample.time - watched.last)
+        watched.last = sample.time
+        judgement = model.judge(sample.time, sample.value)
+        if watched.alarm is not None:
+            return found + self._hold(watched, watched.alarm, sample, judgement)
+        odd = model.seen >= watched.detector.warmup and judgement.p_value < watched.alpha
+        if not odd or not self._allowed(watched, judgement):
+            model.learn(judgement)
+            return found
+        anomaly = self._anomaly(watched, sample, judgement)
+        # What has lasted as long as all that was known before is no exception any more.
+        patience = min(watched.detector.adopt, max(sample.time - watched.born, 4 * watched.quiet))
+        watched.alarm = Alarm(anomaly, sample.time, sample.time + patience)
+        self._counts[f"anomalies:{anomaly.head}"] += 1
+        model.exceeded(judgement)
+        model.follow(judgement)
+        return [*found, anomaly]
+
+    def _hold(self, watched: Watched, alarm: Alarm, sample: Sample, judgement: Judgement) -> list[Anomaly]:
+        """The next point of an open alarm: it stays open, is over, or has become normal."""
+        model = watched.model
+        if (judgement.p_value if alarm.first.head == "level" else judgement.point_p_value) < _HOLD:
+            alarm.last_odd = sample.time
+            if judgement.p_value < alarm.peak.p_value and self._allowed(watched, judgement):
+                alarm.peak = self._anomaly(watched, sample, judgement, alarm.first)
+        if sample.time >= alarm.adopt_at:
+            self._counts["adopted"] += 1
+            model.adopt(sample.value)
+            return [self._close(watched, alarm.last_odd, sample.time)]
+        if judgement.p_value >= _NORMAL:
+            model.learn(judgement)
+        else:
+            model.follow(judgement)
+        if sample.time - alarm.last_odd >= watched.quiet:
+            return [self._close(watched, alarm.last_odd, sample.time)]
+        return []
+
+    def _find(self, watched: Watched, finding: Finding) -> list[Anomaly]:
+        if not watched.model.seen:
+            watched.last = max(watched.last, finding.time)
+        if watched.alarm is not None:
+            watched.alarm.last_odd = max(watched.alarm.last_odd, finding.time)
+            self._counts["held:findings"] += 1
+            return []
+        anomaly = anomalies.of_finding(finding, watched.detector.name, watched.alpha)
+        watched.alarm = Alarm(anomaly, finding.time, finding.time + watched.detector.adopt)
+        self._counts[f"anomalies:{finding.head}"] += 1
+        self._schedule(watched)
+        return [anomaly]
+
+    # -- silence
+
+    def _schedule(self, watched: Watched) -> None:
+        watched.due = self._deadline(watched)
+        if watched.due is not None:
+            heapq.heappush(self._deadlines, (watched.due, watched.series.key))
+
+    def _deadline(self, watched: Watched) -> float | None:
+        """When further silence means something: the end of an alarm, staleness, or that the series is forgotten."""
+        if watched.alarm is not None:
+            return watched.last + watched.detector.adopt if watched.alarm.stale else self._over(watched, watched.alarm)
+        if watched.model.seen < watched.detector.warmup or watched.series.signal != "metric":
+            return None
+        if "stale" not in watched.detector.heads:
+            return None
+        silence = max(_STALE_INTERVALS * watched.interval, 2 * watched.gap, 60.0)
+        return max(watched.last, self._resumed) + silence
+
+    def _over(self, watched: Watched, alarm: Alarm) -> float:
+        """When an alarm without further points is over."""
+        return alarm.last_odd + watched.quiet + (watched.interval if watched.model.seen else 0.0)
+
+    def _expire(self, watched: Watched, due: float) -> list[Anomaly]:
+        alarm = watched.alarm
+        if alarm is None:
+            return [self._stale(watched, due)]
+        if alarm.stale:  # gone for longer than `adopt`: it is not coming back
+            del self._watched[watched.series.key]
+            self._counts["forgotten:stale"] += 1
+            return [self._close(watched, due, due)]
+        return [self._close(watched, alarm.last_odd, due)]
+
+    def _stale(self, watched: Watched, due: float) -> Anomaly:
+        series, model = watched.series, watched.model
+        silence = due - watched.last
+        # No gap in `seen` was this long: the rule of succession bounds the chance of one.
+        p_value = min(0.5, 1 / (model.seen + 2) * watched.interval / silence)
+        anomaly = anomalies.opened(
+            series,
+            detector=watched.detector.name,
+            head="stale",
+            start=watched.last + model.interval,
+            now=due,
+            direction="none",
+            observed=None,
+            band=(model.recent(), None, None),
+            p_value=p_value,
+            alpha=watched.alpha,
+            summary=anomalies.say_stale(series, silence, model.interval, model.recent()),
+            evidence=Evidence(points=model.points(watched.alpha)),
+        )
+        watched.alarm = Alarm(anomaly, due, due + watched.detector.adopt)
+        self._counts["anomalies:stale"] += 1
+        return anomaly
+
+    # -- the alarm
+
+    def _allowed(self, watched: Watched, judgement: Judgement) -> bool:
+        """Whether the operator's guards let this deviation alarm."""
+        detector = watched.detector
+        if detector.direction != "both" and judgement.direction not in (detector.direction, "none"):
+            return False
+        guard = detector.min_deviation
+        if not guard.absolute and not guard.relative:
+            return True
+        expected, _, _ = watched.model.band(judgement, watched.alpha)
+        deviation = abs(judgement.context.value - expected)
+        return deviation >= guard.absolute and deviation >= guard.relative * abs(expected)
+
+    def _close(self, watched: Watched, end: float, now: float) -> Anomaly:
+        alarm, watched.alarm = watched.alarm, None
+        if alarm is None:
+            raise RuntimeError(f"no open alarm to close on {watched.series.key}")
+        return anomalies.closed(alarm.first, alarm.peak, end, now)
+
+    def _anomaly(self, watched: Watched, sample: Sample, judgement: Judgement, first: Anomaly | None = None) -> Anomaly:
+        model, series = watched.model, watched.series
+        band = model.band(judgement, watched.alpha)
+        head = model.head(judgement)
+        evidence = sample.evidence() if sample.evidence is not None else Evidence()
+        expected, low, high = band
+        points = model.points(watched.alpha)[1 - self._evidence :]
+        points.append(Point(sample.time, sample.value, expected, low, high))
+        return anomalies.opened(
+            series,
+            detector=watched.detector.name,
+            head=head,
+            start=sample.time if first is None else first.started_at.timestamp(),
+            now=sample.time,
+            direction=judgement.direction,
+            observed=sample.value,
+            band=band,
+            p_value=judgement.p_value,
+            alpha=watched.alpha,
+            summary=anomalies.say(series, head, judgement, band, evidence),
+            evidence=Evidence(points=points, lines=evidence.lines, facts=evidence.facts),
+            id=None if first is None else first.id,
+        )
+
+
+def matches(selectors: Mapping[str, str | list[str]], series: Series) -> bool:
+    """Whether every selector's value, or one of its values, fits the series' label as a glob; `name` is its name."""
+    for label, wanted in selectors.items():
+        value = series.name if label == "name" else series.labels.get(label, "")
+        if not any(fnmatchcase(value, pattern) for pattern in ([wanted] if isinstance(wanted, str) else wanted)):
+            return False
+    return True

@@ -1,0 +1,150 @@
+"""What a series should be now: its level, with the daily or weekly season if it has one.
+
+Nobody tells the sampling interval or the season. Three experts forecast (the recent level; the level plus the time of
+day; the level plus the hour of the week) and the one whose absolute error has lately been the smallest speaks, as in
+fixed-share expert tracking (Herbster & Warmuth 1998) with a hard choice. Levels and errors are River's EWMean.
+"""
+
+from __future__ import annotations
+
+from array import array
+from typing import Final
+
+from river import stats
+
+DAY: Final = 86_400.0
+WEEK: Final = 604_800.0
+_FADE_LEVEL: Final = 0.15
+_FADE_ERROR: Final = 0.02
+
+
+class Profile:
+    """The mean of a value by phase of a period, in equal slots, learned with a memory of a few periods."""
+
+    __slots__ = ("_count", "_mean", "period", "slots")
+
+    def __init__(self, period: float, slots: int) -> None:
+        self.period = period
+        self.slots = slots
+        self._mean = array("d", [0.0]) * slots
+        self._count = array("f", [0.0]) * slots
+
+    def get(self, time: float) -> float | None:
+        """The profile at a phase, interpolated between slot centres; None where it was never seen."""
+        position = (time % self.period) / self.period * self.slots - 0.5
+        left = int(position // 1)
+        share = position - left
+        i, j = left % self.slots, (left + 1) % self.slots
+        if not self._count[i]:
+            return self._mean[j] if self._count[j] else None
+        if not self._count[j]:
+            return self._mean[i]
+        return self._mean[i] * (1 - share) + self._mean[j] * share
+
+    def learn_one(self, time: float, value: float, weight: float) -> None:
+        """`weight`: how much of a slot this point stands for (its interval over the slot's width), at most 1."""
+        slot = int((time % self.period) / self.period * self.slots) % self.slots
+        count = self._count[slot] + weight
+        self._count[slot] = min(count, 3.0)  # three periods of memory
+        self._mean[slot] += (value - self._mean[slot]) * (weight / max(count, weight) if count < 3.0 else weight / 3.0)
+
+
+class Seasonal:
+    """The level plus what the phase of a period adds to it."""
+
+    __slots__ = ("_level", "_profile", "_since", "error")
+
+    def __init__(self, period: float, slots: int) -> None:
+        self._profile = Profile(period, slots)
+        self._level = stats.EWMean(_FADE_LEVEL)
+        self._since: float | None = None
+        self.error: stats.EWMean = stats.EWMean(_FADE_ERROR)
+
+    def forecast(self, time: float) -> float | None:
+        """None until a whole period has been seen."""
+        if self._since is None or time - self._since < self._profile.period:
+            return None
+        offset = self._profile.get(time)
+        return None if offset is None else self._level.get() + offset
+
+    def offset(self, time: float) -> float | None:
+        """What the phase adds to the level; None where the phase was never seen."""
+        return self._profile.get(time)
+
+    def learn_one(self, time: float, value: float, base: float, interval: float) -> None:
+        """`base`: the long-run level. `interval`: typical seconds between points."""
+        if self._since is None:
+            self._since = time
+        offset = self._profile.get(time)
+        self._level.update(value - offset if offset is not None else base)
+        width = self._profile.period / self._profile.slots
+        self._profile.learn_one(time, value - base, min(1.0, interval / width))
+
+
+class Forecaster:
+    """Forecast of one series, one step ahead. `learn_one` after `forecast_one`; a point is not in its own forecast."""
+
+    __slots__ = ("_base", "_daily", "_error", "_last", "_level", "_n", "_weekly", "interval")
+
+    def __init__(self) -> None:
+        self._level = stats.EWMean(_FADE_LEVEL)
+        self._base = stats.EWMean(0.002)
+        self._error = stats.EWMean(_FADE_ERROR)
+        self._daily = Seasonal(DAY, 96)
+        self._weekly: Seasonal | None = None
+        self._n = 0
+        self._last = 0.0
+        self.interval = 0.0
+
+    def forecast_one(self, time: float) -> tuple[float, str]:
+        """The expected value and the season that it was read from ("", "daily", "weekly")."""
+        best, error, season = self._level.get(), self._error.get(), ""
+        for expert, name in ((self._daily, "daily"), (self._weekly, "weekly")):
+            if expert is not None and expert.error.get() < error:
+                forecast = expert.forecast(time)
+                if forecast is not None:
+                    best, error, season = forecast, expert.error.get(), name
+        return best, season
+
+    def learn_one(self, time: float, value: float) -> None:
+        if self._n:
+            gap = time - self._last
+            self.interval = (
+                gap if self._n == 1 else self.interval + (min(gap, 5 * self.interval) - self.interval) * 0.05
+            )
+            self._error.update(abs(value - self._level.get()))
+        self._n += 1
+        self._last = time
+        # The base moves as a plain mean at first: an exponential start from one point would take hours to forget it.
+        base = value if self._n == 1 else self._base.get()
+        if self._n <= 500:
+            mean = base + (value - base) / self._n
+            self._base = stats.EWMean(0.002)
+            self._base.update(mean)
+        else:
+            self._base.update(value)
+        base = self._base.get()
+        if self._weekly is None and self._n * self.interval > 2 * DAY:
+            self._weekly = Seasonal(WEEK, 168)
+        for expert in (self._daily, self._weekly):
+            if expert is None or not self.interval:
+                continue
+            forecast = expert.forecast(time)
+            # Until it can speak, an expert is charged more than the level so that it is not chosen on no evidence.
+            expert.error.update(abs(value - forecast) if forecast is not None else 1.5 * abs(value - self._level.get()))
+            expert.learn_one(time, value, base, self.interval)
+        self._level.update(value)
+
+    def adopt(self, value: float) -> None:
+        """Take `value` as the level from now on: a change has come to stay."""
+        for _ in range(40):
+            self._level.update(value)
+        self._base = stats.EWMean(0.002)
+        self._base.update(value)
+        self._n = min(self._n, 100)
+
+    def slow_one(self, time: float, season: str) -> float:
+        """The long-run level (about 500 points), plus the season if `forecast_one` read from one."""
+        expert = self._daily if season == "daily" else self._weekly if season == "weekly" else None
+        offset = expert.offset(time) if expert is not None else None
+        return float(self._base.get()) + (offset or 0.0)

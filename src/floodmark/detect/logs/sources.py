@@ -1,0 +1,264 @@
+"""Log records as series: lines, errors, templates and novelty of each source, by window of event time.
+
+It must never judge (the series core does), and never take the end of the stream for the silence of a source.
+
+A window is closed by the watermark. Each source known is counted in each window, with zero where it was silent, for a
+day after its last line; so is each of its templates once the source has been learned. A longer stretch without a line
+of any source is a stop of the stream, and its windows are skipped. A line that comes after its window was closed is
+counted as late; it is still mined, and shows in the novelty and the evidence of the oldest open window.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, OrderedDict
+from collections.abc import Mapping
+from functools import partial
+from math import floor
+from typing import Final
+
+from floodmark.config.models import Detect, Limits, Logs
+from floodmark.detect.logs import evidence
+from floodmark.detect.logs.miner import Template, TemplateMiner
+from floodmark.detect.logs.tokens import Shapes
+from floodmark.detect.logs.windows import Tally, Window
+from floodmark.detect.series import Finding, Sample, Series, SeriesKind, label_entity, label_scope, series_key
+from floodmark.signals import Log
+
+_STOPPED: Final = 10
+"""More windows than this without a line of any source, all passed at once: the stream had stopped."""
+_SILENCE: Final = 86_400.0
+"""Seconds after its last line for which a source or a template is counted with zeros."""
+_FEW: Final = 10
+"""Lines of a window below which an error ratio says nothing."""
+
+_Identity = tuple[str, str, tuple[str, ...]]
+
+
+class LogSources:
+    """A `Maker[Log]`. Holds at most `limits.sources` sources with `limits.templates` templates each.
+
+    The least recently heard source goes first, and is counted. A source holds as many open windows as the watermark
+    lags behind the newest line.
+    """
+
+    def __init__(self, logs: Logs, limits: Limits, detect: Detect) -> None:
+        self._logs = logs
+        self._limits = limits
+        self._detect = detect
+        self._shapes = Shapes()
+        self._sources: OrderedDict[_Identity, _Source] = OrderedDict()
+        self._heard: set[int] = set()
+        self._next: int | None = None
+        self._counts: Counter[str] = Counter()
+
+    def observe(self, signal: Log) -> list[Sample | Finding]:
+        """Count and mine one line. Nothing is known before its window closes: the list is empty."""
+        source = self._source(signal.labels)
+        window = floor(signal.time / self._logs.window)
+        late = False
+        if self._next is not None and window < self._next:
+            late, window = True, self._next
+            self._counts["late:log"] += 1
+        self._heard.add(window)
+        source.take(signal, window, late=late)
+        return []
+
+    def advance(self, watermark: float) -> list[Sample | Finding]:
+        """Close the windows that end at or before `watermark`, oldest first; in each, series by their key."""
+        stop = floor(watermark / self._logs.window)
+        if self._next is None:
+            self._next = min((*self._heard, stop))
+        if stop <= self._next:
+            return []
+        made: list[Sample | Finding] = []
+        done = self._next
+        for heard in [*sorted(window for window in self._heard if window < stop), None]:
+            until = stop if heard is None else heard
+            if until - done > _STOPPED:
+                self._counts["skipped:empty_window"] += until - done
+            else:
+                for window in range(done, until):
+                    made += self._close(window)
+            if heard is not None:
+                made += self._close(heard)
+                self._heard.discard(heard)
+                done = heard + 1
+        self._next = stop
+        return made
+
+    def counts(self) -> Mapping[str, int]:
+        total = Counter(self._counts)
+        for source in self._sources.values():
+            total.update(source.counts())
+        return total
+
+    def sizes(self) -> Mapping[str, int]:
+        return {
+            "log_sources": len(self._sources),
+            "log_templates": sum(len(source.miner) for source in self._sources.values()),
+        }
+
+    def templates(self) -> list[tuple[str, str, int]]:
+        """Source, text and number of lines of every template that is held, most lines first within a source."""
+        return sorted(
+            (
+                (source.name, template.text, template.lines)
+                for source in self._sources.values()
+                for template in source.miner
+            ),
+            key=lambda row: (row[0], -row[2], row[1]),
+        )
+
+    def _source(self, labels: Mapping[str, str]) -> _Source:
+        name = next((name for name in self._logs.source if labels.get(name)), "")
+        identity = (name, labels.get(name, ""), tuple(labels.get(label, "") for label in self._detect.scope))
+        source = self._sources.get(identity)
+        if source is not None:
+            self._sources.move_to_end(identity)
+            return source
+        own = {label: labels[label] for label in self._detect.scope if labels.get(label)}
+        own[name or next(iter(self._logs.source), "source")] = labels.get(name, "") or "unknown"
+        source = _Source(own, labels.get(name, "") or "unknown", self._logs, self._limits, self._detect, self._shapes)
+        self._sources[identity] = source
+        if len(self._sources) > self._limits.sources:
+            _, gone = self._sources.popitem(last=False)
+            self._counts.update(gone.counts())
+            self._counts["evicted:log_source"] += 1
+        return source
+
+    def _close(self, window: int) -> list[Sample]:
+        made = [sample for source in self._sources.values() for sample in source.close(window)]
+        return sorted(made, key=lambda sample: sample.series.key)
+
+
+class _Source:
+    """One log source: its templates, its open windows, and its series."""
+
+    def __init__(
+        self, labels: dict[str, str], name: str, logs: Logs, limits: Limits, detect: Detect, shapes: Shapes
+    ) -> None:
+        self.name = name
+        self.miner = TemplateMiner(logs.similarity, limits.templates, shapes)
+        self._labels = labels
+        self._entity = label_entity(labels, detect.entity, name)
+        self._scope = label_scope(labels, detect.scope)
+        self._logs = logs
+        self._most = limits.templates
+        self._width = logs.window
+        self._windows: dict[int, Window] = {}
+        self._templates: dict[str, _Followed] = {}
+        self._number = 0
+        self._since: int | None = None
+        self._last = 0
+        self._graded = False
+        self._lines = self._series("log_lines", "count", "lines")
+        self._errors = self._series("log_errors", "count", "lines")
+        self._ratio = self._series("log_error_ratio", "ratio", "")
+        self._new = self._series("log_new_templates", "count", "templates")
+
+    def take(self, log: Log, window: int, *, late: bool) -> None:
+        self._number += 1
+        self._since = window if self._since is None else min(self._since, window)
+        self._last = max(self._last, window)
+        self._graded = self._graded or bool(log.severity)
+        match = self.miner.match(log.body)
+        template = match.template
+        tally = self._windows.get(window)
+        if tally is None:
+            tally = self._windows[window] = Window(self._logs.lines, self._most)
+        tally.add(template, self._number, log.body, log.severity, is_new=match.is_new, late=late)
+        followed = self._templates.get(template.id)
+        if followed is None or followed.template is not template:
+            if len(self._templates) >= 2 * self._most:
+                self._settle()
+            series = self._series("log_template", "count", "lines", template=template.id)
+            self._templates[template.id] = _Followed(template, series, window)
+        else:
+            followed.heard(window)
+
+    def close(self, window: int) -> list[Sample]:
+        """The samples of one window, which is over; its time is its end."""
+        if self._since is None or window < self._since or (window - self._last) * self._width > _SILENCE:
+            return []
+        time = (window + 1) * self._width
+        tally = self._windows.pop(window, None)
+        if tally is None:
+            tally = Window(0, 0)
+        templates = tally.settled()
+        made = [
+            Sample(
+                self._lines, time, tally.all.count, partial(evidence.of_lines, tally, _commonest(templates, "count"))
+            )
+        ]
+        if self._graded:
+            of_errors = partial(evidence.of_errors, tally, _commonest(templates, "errors"))
+            made.append(Sample(self._errors, time, tally.errors.count, of_errors))
+            if tally.all.count >= _FEW:
+                made.append(Sample(self._ratio, time, tally.errors.count / tally.all.count, of_errors))
+        if (window - self._since) * self._width < self._logs.learning:
+            return made
+        made.append(Sample(self._new, time, tally.born, partial(evidence.of_new, tally.births, tally.born)))
+        self._settle()
+        for followed in self._templates.values():
+            if followed.first <= window and (window - followed.last) * self._width <= _SILENCE:
+                mine = templates.get(followed.template)
+                if mine is not None:
+                    followed.severity = mine.severity
+                of_template = partial(evidence.of_template, followed.template, mine, followed.severity)
+                made.append(Sample(followed.series, time, mine.count if mine else 0, of_template))
+        return made
+
+    def counts(self) -> Mapping[str, int]:
+        return self.miner.counts()
+
+    def _settle(self) -> None:
+        """Follow joined templates into one, and evicted ones no more."""
+        for identity, followed in list(self._templates.items()):
+            current = followed.template.current()
+            if current is followed.template and not current.forgotten:
+                continue
+            del self._templates[identity]
+            joined = self._templates.get(current.id)
+            if joined is not None and joined.template is current:
+                joined.heard(followed.first)
+                joined.heard(followed.last)
+
+    def _series(self, name: str, kind: SeriesKind, unit: str, **more: str) -> Series:
+        labels = dict(sorted({**self._labels, **more}.items()))
+        return Series(
+            key=series_key(name, labels),
+            name=name,
+            labels=labels,
+            entity=self._entity,
+            scope=self._scope,
+            signal="log",
+            kind=kind,
+            unit=unit,
+        )
+
+
+class _Followed:
+    """A template that has a series: since which window, and when it was last heard."""
+
+    __slots__ = ("first", "last", "series", "severity", "template")
+
+    def __init__(self, template: Template, series: Series, window: int) -> None:
+        self.template = template
+        self.series = series
+        self.first = window
+        self.last = window
+        self.severity = ""
+
+    def heard(self, window: int) -> None:
+        self.first = min(self.first, window)
+        self.last = max(self.last, window)
+
+
+def _commonest(templates: dict[Template, Tally], what: str) -> Template | None:
+    """The template with the most lines (`count`) or `errors`; the first seen of equals; None if all have none."""
+    best, most = None, 0
+    for template, tally in templates.items():
+        number = tally.count if what == "count" else tally.errors
+        if number > most:
+            best, most = template, number
+    return best

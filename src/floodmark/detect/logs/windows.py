@@ -1,0 +1,90 @@
+"""What is counted of one log source in one window. It holds counts and a few lines, never all lines."""
+
+from __future__ import annotations
+
+from collections import deque
+from typing import Final
+
+from floodmark.detect.logs.miner import Template
+
+SEVERITIES: Final = ("", "TRACE", "DEBUG", "INFO", "WARN", "ERROR", "FATAL")
+"""OpenTelemetry's short names, mildest first."""
+ERRORS: Final = frozenset({"ERROR", "FATAL"})
+_RANK: Final = {name: rank for rank, name in enumerate(SEVERITIES)}
+_KEPT: Final = 2_000
+"""Characters of a line that are held; more than ever leaves, so that masking can see past the cut."""
+
+
+class Tally:
+    """How many lines of one kind, the worst severity, and the newest few with their number in the order of arrival."""
+
+    __slots__ = ("count", "errors", "lines", "severity")
+
+    def __init__(self, lines: int) -> None:
+        self.count = 0
+        self.errors = 0
+        self.severity = ""
+        self.lines: deque[tuple[int, str]] = deque(maxlen=lines)
+
+    def add(self, number: int, body: str, severity: str, *, late: bool) -> None:
+        """Take one line. A late one is shown but not counted: its window has been judged already."""
+        if not late:
+            self.count += 1
+            self.errors += severity in ERRORS
+        if _RANK.get(severity, 0) > _RANK[self.severity]:
+            self.severity = severity
+        self.lines.append((number, body[:_KEPT]))
+
+    def merge(self, other: Tally) -> None:
+        """Take what another tally of the same window has counted."""
+        self.count += other.count
+        self.errors += other.errors
+        self.severity = max(self.severity, other.severity, key=_RANK.__getitem__)
+        newest = sorted((*self.lines, *other.lines))
+        self.lines.clear()
+        self.lines.extend(newest)
+
+
+class Window:
+    """One source in one window: all lines, the errors, each template, and the templates first seen in it."""
+
+    __slots__ = ("_lines", "_most", "all", "births", "born", "errors", "templates")
+
+    def __init__(self, lines: int, most: int) -> None:
+        """`lines`: lines kept of each kind. `most`: templates the source may have."""
+        self._lines = lines
+        self._most = most
+        self.all = Tally(lines)
+        self.errors = Tally(lines)
+        self.templates: dict[Template, Tally] = {}
+        self.born = 0
+        self.births: list[tuple[Template, str]] = []
+
+    def add(self, template: Template, number: int, body: str, severity: str, *, is_new: bool, late: bool) -> None:
+        """Take one line of `template`; `number` is its place in the source's order of arrival."""
+        self.all.add(number, body, severity, late=late)
+        if severity in ERRORS:
+            self.errors.add(number, body, severity, late=late)
+        tally = self.templates.get(template)
+        if tally is None:
+            if len(self.templates) >= 2 * self._most:  # evicted ones pile up; the living are at most `most`
+                self.templates = self.settled()
+            tally = self.templates[template] = Tally(self._lines)
+        tally.add(number, body, severity, late=late)
+        if is_new:
+            self.born += 1
+            if len(self.births) < self._lines:
+                self.births.append((template, body[:_KEPT]))
+
+    def settled(self) -> dict[Template, Tally]:
+        """The tallies by the template as it is now: joined ones together, evicted ones gone."""
+        tallies: dict[Template, Tally] = {}
+        for template, tally in self.templates.items():
+            current = template.current()
+            if current.forgotten:
+                continue
+            if current in tallies:
+                tallies[current].merge(tally)
+            else:
+                tallies[current] = tally
+        return tallies

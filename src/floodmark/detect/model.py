@@ -1,0 +1,176 @@
+"""The model of one series: forecaster, heads and their tails. It must never read a clock.
+
+`judge` scores a point by every head against what was learned before it and gives the smallest p-value, times the
+number of heads (Bonferroni). `learn` takes the point as normal; `follow` moves on without learning, for points of an
+open alarm, so that the incident does not become normal; `adopt` starts from where the series is now.
+"""
+
+from __future__ import annotations
+
+import math
+from array import array
+from typing import Final, NamedTuple
+
+from river import stats
+from river.base import AnomalyDetector
+from river.compose import Pipeline
+
+from floodmark.alerts import Direction, Point
+from floodmark.config.models import Detector
+from floodmark.detect.forecast import Forecaster
+from floodmark.detect.heads import (
+    Context,
+    CountLevel,
+    CountTail,
+    Flatline,
+    ForecastResidual,
+    Head,
+    LevelShift,
+    Range,
+    RiverScore,
+)
+from floodmark.detect.series import SeriesKind
+from floodmark.detect.tail import Tail
+
+_CELLS: Final = 4
+
+
+class Judgement(NamedTuple):
+    """What the model made of a point. `p_value` is corrected for the number of heads; `head` found it oddest.
+
+    `point_p_value` leaves out the heads that look over a window, which stay odd long after the points are normal again.
+    `season` is what the forecast was read from: "" (the level), "daily" or "weekly".
+    """
+
+    head: int
+    p_value: float
+    point_p_value: float
+    direction: Direction
+    season: str
+    context: Context
+    deviations: tuple[float, ...]
+
+
+class SeriesModel:
+    """All that is known of one series. Bounded: the same size after a day and after ten years."""
+
+    __slots__ = ("_cells", "_evidence", "_forecaster", "_heads", "_next", "_nonnegative", "_size", "_tails", "seen")
+
+    def __init__(
+        self, kind: SeriesKind, detector: Detector, evidence: int, river: AnomalyDetector | Pipeline | None
+    ) -> None:
+        """`evidence`: points kept to plot. `river`: the config's own model for this series, as one more head."""
+        self._forecaster = Forecaster()
+        count = kind == "count"
+        candidates: tuple[tuple[bool, type[Head]], ...] = (
+            (count, CountTail),
+            (not count, ForecastResidual),
+            (not count, Range),
+            (kind in ("gauge", "rate"), Flatline),
+            (not count, LevelShift),
+            (count, CountLevel),
+        )
+        self._heads: list[Head] = [head() for fits, head in candidates if fits and head.name in detector.heads]
+        if river is not None:
+            self._heads.append(RiverScore((detector.model or "").rpartition(".")[2], river))
+        self._tails = [Tail() for _ in self._heads]
+        self._cells = array("d")
+        self._next = 0
+        self._evidence = evidence
+        self._size = stats.EWMean(0.01)
+        self._nonnegative = True
+        self.seen = 0
+
+    @property
+    def interval(self) -> float:
+        """Typical seconds between points; 0 before there are two."""
+        return self._forecaster.interval
+
+    def judge(self, time: float, value: float) -> Judgement:
+        """Score a finite value at an event time later than the last. Changes nothing."""
+        expected, season = self._forecaster.forecast_one(time)
+        slow = self._forecaster.slow_one(time, season)
+        floor = max(0.005 * float(self._size.get()), 1e-9) if self.seen else 1.0
+        x = Context(time, value, expected, slow, floor)
+        best, smallest, of_point, deviations = 0, 2.0, 1.0, []
+        for i, head in enumerate(self._heads):
+            z = head.score_one(x) if self.seen else 0.0
+            deviations.append(z)
+            p = self._tails[i].score_one(z)
+            if p < smallest:
+                best, smallest = i, p
+            if p < of_point and head.name != "level":
+                of_point = p
+        z = deviations[best] if deviations else 0.0
+        direction: Direction = "none" if not z or isinstance(self._heads[best], Flatline) else "up" if z > 0 else "down"
+        heads = len(deviations)
+        return Judgement(
+            best, min(1.0, smallest * heads), min(1.0, of_point * heads), direction, season, x, tuple(deviations)
+        )
+
+    def head(self, judgement: Judgement) -> str:
+        """The name of the head that found the point oddest."""
+        return self._heads[judgement.head].name
+
+    def band(self, judgement: Judgement, alpha: float) -> tuple[float, float, float]:
+        """Expected, low and high of that head, where a p-value of `alpha` begins."""
+        z = self._tails[judgement.head].quantile(alpha / len(self._heads))
+        expected, low, high = self._heads[judgement.head].band(judgement.context, z)
+        return expected, max(low, 0.0) if self._nonnegative else low, high
+
+    def learn(self, judgement: Judgement) -> None:
+        """Take the point as normal."""
+        x = judgement.context
+        self._remember(x)
+        if self.seen > 3:
+            self.exceeded(judgement)
+        for head in self._heads:
+            head.learn_one(x)
+        self._forecaster.learn_one(x.time, x.value)
+        self._size.update(abs(x.value))
+        self._nonnegative = self._nonnegative and x.value >= 0
+        self.seen += 1
+
+    def follow(self, judgement: Judgement) -> None:
+        """Move on without learning: the point belongs to an open alarm."""
+        self._remember(judgement.context)
+        for head in self._heads:
+            head.follow(judgement.context)
+
+    def exceeded(self, judgement: Judgement) -> None:
+        """Show the point's deviations to the tails only (an alarm's first: what recurs becomes less odd)."""
+        for tail, z in zip(self._tails, judgement.deviations, strict=True):
+            tail.learn_one(z)
+
+    def adopt(self, value: float) -> None:
+        """The series has moved for good: forecast from `value` on."""
+        self._forecaster.adopt(value)
+
+    def recent(self) -> float | None:
+        """The level of late, for words about a series that has gone."""
+        return self._forecaster.forecast_one(0.0)[0] if self.seen else None
+
+    def points(self, alpha: float) -> list[Point]:
+        """The evidence window, oldest first, its band where a p-value of `alpha` begins."""
+        z = self._tails[0].quantile(alpha / len(self._heads)) if self._heads else 0.0
+        found = []
+        size = len(self._cells) // _CELLS
+        for i in range(size):
+            at = ((self._next + i) % size) * _CELLS
+            time, value, expected, scale = self._cells[at : at + _CELLS]
+            if math.isfinite(scale):
+                low = expected - z * scale
+                band = (expected, max(low, 0.0) if self._nonnegative else low, expected + z * scale)
+                found.append(Point(time, value, *(round(b, 6) for b in band)))
+            else:
+                found.append(Point(time, value, None, None, None))
+        return found
+
+    def _remember(self, x: Context) -> None:
+        scale = self._heads[0].band(x, 1.0)[2] - x.expected if self._heads and self.seen else math.inf
+        cell = array("d", (x.time, x.value, x.expected, scale))
+        if len(self._cells) < self._evidence * _CELLS:
+            self._cells.extend(cell)
+        else:
+            self._cells[self._next * _CELLS : (self._next + 1) * _CELLS] = cell
+            self._next = (self._next + 1) % self._evidence

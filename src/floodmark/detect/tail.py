@@ -1,0 +1,98 @@
+"""From a head's deviation to a p-value, learned from the series' own past.
+
+A head says how many scales away a point is (z). Nobody knows the distribution of z: scales are estimates, telemetry
+is heavy-tailed and autocorrelated. So each head keeps the upper tail of its own z and reads the p-value there.
+
+The tail is Hill's estimator (Hill 1975, "A simple general approach to inference about the tail of a distribution")
+in a logarithmic coordinate, s = 5/2·ln(1 + z²/4): an exponential tail in s is a Pareto tail in z whose index is
+learned. Three rungs are kept (z = 2, 3, 5); the highest with enough exceedances is extrapolated from. A prior worth a
+few observations, between Gaussian and Student's t₄, stands in while the series is young.
+"""
+
+from __future__ import annotations
+
+import math
+
+RUNGS = tuple(2.5 * math.log1p(z * z / 4) for z in (2.0, 3.0, 5.0))
+_PRIOR_RATE = (0.03, 0.004, 0.0003)
+"""Share of points above each rung on one side, that a young series is assumed to have."""
+_PRIOR_EXCESS = (0.55, 0.5, 0.5)
+_PRIOR_WEIGHT = 30.0
+"""The prior counts as this many points for a rate, and a tenth of it, as exceedances, for a mean excess."""
+_ENOUGH = 8.0
+"""Exceedances of a rung before it is extrapolated from."""
+_HEAVIEST = 1.5
+"""Largest mean excess: beyond it the band would be wider than anything that can happen, and nothing ever alarm."""
+_MEMORY = 20_000.0
+"""Points after which the past has faded to 1/e: about two weeks of minutes."""
+
+
+def surprisal(z: float) -> float:
+    """The coordinate in which tails are kept: 0 at z = 0, growing as 5·ln z."""
+    return 2.5 * math.log1p(z * z / 4)
+
+
+def deviation(s: float) -> float:
+    """Inverse of `surprisal`."""
+    return 2.0 * math.sqrt(math.expm1(min(s, 700.0) / 2.5))
+
+
+class Tail:
+    """Both tails of one head's signed z. River's manner: `score_one` first, then `learn_one`.
+
+    Each side sees every point: one of the other sign is a point that did not deviate its way.
+    """
+
+    __slots__ = ("_above", "_excess", "_n")
+
+    def __init__(self) -> None:
+        self._n = 0.0
+        self._above = [0.0] * (2 * len(RUNGS))  # up, then down
+        self._excess = [0.0] * (2 * len(RUNGS))
+
+    def score_one(self, z: float) -> float:
+        """P(a normal point deviates by z or more to that side), in (0, 1]. Below |z| = 2 nothing can alarm: 1."""
+        side = len(RUNGS) if z < 0 else 0
+        z = abs(z)
+        if z < 2.0:
+            return 1.0
+        s = surprisal(z)
+        rung = next((r for r in (2, 1) if s >= RUNGS[r] and self._above[side + r] >= _ENOUGH), 0)
+        rate, excess = self._fit(side, rung)
+        return max(min(1.0, rate * math.exp(-(s - RUNGS[rung]) / excess)), 1e-300)
+
+    def quantile(self, p: float) -> float:
+        """The |z| at which a p-value of `p` begins, on the side where that is farther: where the normal ends."""
+        return max(self._quantile(side, p) for side in (0, len(RUNGS)))
+
+    def learn_one(self, z: float) -> None:
+        if self._n > _MEMORY:
+            keep = 1.0 - 1.0 / _MEMORY
+            self._n *= keep
+            self._above = [a * keep for a in self._above]
+            self._excess = [e * keep for e in self._excess]
+        self._n += 1.0
+        if -2.0 < z < 2.0:
+            return
+        side = len(RUNGS) if z < 0 else 0
+        s = surprisal(z)
+        for rung, start in enumerate(RUNGS):
+            if s < start:
+                break
+            self._above[side + rung] += 1.0
+            self._excess[side + rung] += s - start
+
+    def _quantile(self, side: int, p: float) -> float:
+        for rung in (2, 1, 0):
+            rate, excess = self._fit(side, rung)
+            if (rung == 0 or self._above[side + rung] >= _ENOUGH) and rate >= p:
+                return deviation(RUNGS[rung] + excess * math.log(rate / p))
+        return 2.0
+
+    def _fit(self, side: int, rung: int) -> tuple[float, float]:
+        """Share of points above a rung, and their mean excess over it, with the prior in both."""
+        above = self._above[side + rung]
+        rate = (above + _PRIOR_WEIGHT * _PRIOR_RATE[rung]) / (self._n + _PRIOR_WEIGHT)
+        prior = _PRIOR_WEIGHT / 10
+        excess = (self._excess[side + rung] + prior * _PRIOR_EXCESS[rung]) / (above + prior)
+        return rate, min(excess, _HEAVIEST)

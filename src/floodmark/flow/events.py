@@ -1,0 +1,123 @@
+"""Our own records on the wire: CloudEvents 1.0 in Kafka's binary mode (attributes as `ce_*` headers, the body as is).
+
+Bodies are JSON, described by `schemas/`. Nothing here decides anything.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any, Final
+
+import msgspec
+from cloudevents.core.bindings.kafka import to_binary
+from cloudevents.core.formats.json import JSONFormat
+from cloudevents.core.v1.event import CloudEvent
+
+from floodmark.alerts import Anomaly, ChangeNotice, Incident, Watermark, utc
+from floodmark.records import Headers, Output, Record, Stream
+from floodmark.signals import Outcome, Prediction
+
+Event = Anomaly | ChangeNotice | Watermark | Incident | Prediction | Outcome
+
+TYPES: Final[Mapping[str, type[Event]]] = {
+    "dev.floodmark.anomaly.v1": Anomaly,
+    "dev.floodmark.change.v1": ChangeNotice,
+    "dev.floodmark.watermark.v1": Watermark,
+    "dev.floodmark.incident.v1": Incident,
+    "dev.floodmark.prediction.v1": Prediction,
+    "dev.floodmark.outcome.v1": Outcome,
+}
+"""CloudEvents type of every record that we write, and the body it has."""
+
+_TYPE_OF: Final = {body: name for name, body in TYPES.items()}
+_DECODERS: Final = {name: msgspec.json.Decoder(body) for name, body in TYPES.items()}
+_ENCODER: Final = msgspec.json.Encoder()
+
+
+class _Encoded(JSONFormat):
+    """The body is JSON already: the binding only has to carry it."""
+
+    def write_data(self, data: dict[str, Any] | str | bytes | None, datacontenttype: str | None) -> bytes:
+        return data if isinstance(data, bytes) else super().write_data(data, datacontenttype)
+
+
+_FORMAT: Final = _Encoded()
+
+
+class MalformedEventError(ValueError):
+    """A record of one of our own topics that is not one of our events."""
+
+
+def encode(body: Event, *, source: str, key: str | None, everywhere: bool = False) -> Output:
+    """A body as a record of the stream where its kind belongs. `source`: the task that made it."""
+    stream, identity, time, subject = _place(body, source)
+    attributes = {
+        "specversion": "1.0",
+        "id": identity,
+        "source": f"/floodmark/{source}",
+        "type": _TYPE_OF[type(body)],
+        "time": time,
+        "subject": subject,
+        "datacontenttype": "application/json",
+    }
+    message = to_binary(CloudEvent(attributes, _ENCODER.encode(body)), _FORMAT)
+    return Output(
+        stream, key.encode() if key is not None else None, message.value, tuple(message.headers.items()), everywhere
+    )
+
+
+def event_type(headers: Headers) -> str | None:
+    """The CloudEvents type that a record's headers name; None if they name none."""
+    for name, value in headers:
+        if name == "ce_type":
+            return value.decode("utf-8", "replace")
+    return None
+
+
+def decode(record: Record) -> Event:
+    """The body of a record of ours. Raises MalformedEventError with a sentence."""
+    name = event_type(record.headers)
+    decoder = _DECODERS.get(name or "")
+    if decoder is None:
+        raise MalformedEventError(
+            f"the record has no ce_type of ours ({name!r}); only Floodmark may write to this topic"
+        )
+    try:
+        body: Event = decoder.decode(record.value or b"")
+    except msgspec.MsgspecError as error:
+        raise MalformedEventError(f"the body is not a {name}: {error}") from error
+    return body
+
+
+def body_schemas() -> dict[str, dict[str, Any]]:
+    """JSON Schema of each published body by file stem: anomaly, change-notice, watermark, incident."""
+    titles = {"anomaly": Anomaly, "change-notice": ChangeNotice, "watermark": Watermark, "incident": Incident}
+    schemas = {}
+    for stem, body in titles.items():
+        schema = msgspec.json.schema(body, ref_template="#/$defs/{name}")
+        schemas[stem] = {
+            "$schema": "https://json-schema.org/draft/2020-12/schema",
+            "$id": f"urn:floodmark:schema:{stem}",
+            **schema,
+        }
+    return schemas
+
+
+def _place(body: Event, source: str) -> tuple[Stream, str, datetime, str]:
+    """Stream, CloudEvents id, time and subject. The id is unique per source, and the same in a replay."""
+    if isinstance(body, Anomaly):
+        return "anomalies", f"{body.id}/{body.event}", body.updated_at, body.entity
+    if isinstance(body, ChangeNotice):
+        return "anomalies", body.id, body.time, body.service
+    if isinstance(body, Watermark):
+        return (
+            "anomalies",
+            f"{body.task}@{body.time.timestamp():.3f}{'/idle' if body.idle else ''}",
+            body.time,
+            body.task,
+        )
+    if isinstance(body, Incident):
+        return "alerts", f"{body.id}/{body.revision}", body.updated_at, body.id
+    kind = "prediction" if isinstance(body, Prediction) else "outcome"
+    return "model_events", f"{body.prediction_id}/{kind}", utc(body.time), body.model

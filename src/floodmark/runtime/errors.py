@@ -1,0 +1,94 @@
+"""What can stop a run. Each message is a sentence for the operator: what is wrong, where, what to do.
+
+RunError
+├── UnreachableError      no broker answers, or the group is lost; `run` begins again, for ever, and never raises it
+├── MissingTopicsError    topics that must exist do not
+├── SecurityError         TLS or SASL refused us, or the settings cannot work
+├── PermissionDeniedError the user may not read, write or join
+├── AddressError          the HTTP endpoint's address cannot be bound
+├── DrainError            a stop could not deliver what was in flight in time (it is read again at the next start)
+└── EmbeddedBrokerError   the in-process broker cannot be had
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from aiokafka import errors as kafka_errors
+
+
+class RunError(Exception):
+    """Stops the run; its text is all that the operator needs."""
+
+
+class UnreachableError(RunError):
+    """No bootstrap server answers, or the coordinator has lost the group: a matter of time, so it is tried again."""
+
+
+class MissingTopicsError(RunError):
+    """Topics that must exist do not: `topics` names them."""
+
+    def __init__(self, topics: Iterable[str], command: str) -> None:
+        self.topics = tuple(topics)
+        names = ", ".join(self.topics)
+        super().__init__(
+            f"{'Topic' if len(self.topics) == 1 else 'Topics'} {names} "
+            f"{'does' if len(self.topics) == 1 else 'do'} not exist; create with: {command}"
+        )
+
+
+class SecurityError(RunError):
+    """TLS or SASL refused us, or the settings cannot work."""
+
+
+class PermissionDeniedError(RunError):
+    """The user may not do what the run needs."""
+
+
+class AddressError(RunError):
+    """The HTTP endpoint's address cannot be bound."""
+
+
+class DrainError(RunError):
+    """What was in flight could not be delivered in time; nothing is lost, it is read again at the next start."""
+
+
+class EmbeddedBrokerError(RunError):
+    """The in-process broker cannot be had."""
+
+
+def refused(error: Exception, user: str | None) -> RunError | None:
+    """The sentence for an error of aiokafka that no retry mends, or None if it is not of that kind."""
+    who = f"user {user!r}" if user else "an anonymous client"
+    match error:
+        case kafka_errors.TopicAuthorizationFailedError():
+            topics = ", ".join(sorted(_names(error))) or "a topic"
+            return PermissionDeniedError(
+                f"Kafka does not let {who} use topic {topics}; grant READ (inputs) or WRITE (outputs), and DESCRIBE"
+            )
+        case kafka_errors.GroupAuthorizationFailedError():
+            group = ", ".join(sorted(_names(error))) or "the consumer group"
+            return PermissionDeniedError(f"Kafka does not let {who} join group {group}; grant READ on it")
+        case kafka_errors.ClusterAuthorizationFailedError():
+            return PermissionDeniedError(
+                f"Kafka does not let {who} write idempotently; grant IDEMPOTENT_WRITE on the cluster"
+            )
+        case (
+            kafka_errors.SaslAuthenticationFailed()
+            | kafka_errors.AuthenticationFailedError()
+            | kafka_errors.AuthenticationMethodNotSupported()
+            | kafka_errors.UnsupportedSaslMechanismError()
+            | kafka_errors.IllegalSaslStateError()
+        ):
+            reason = ", ".join(str(argument) for argument in error.args if argument) or type(error).__name__
+            return SecurityError(
+                f"Kafka refused to authenticate {who}: {reason.rstrip('.')}; see kafka.security in the configuration"
+            )
+    return None
+
+
+def _names(error: Exception) -> list[str]:
+    names: list[str] = []
+    for argument in error.args:
+        names += [argument] if isinstance(argument, str) else map(str, argument)
+    return names

@@ -1,0 +1,45 @@
+"""The configurations of the demo: the simulated shop's, and this machine's. As near to the defaults as can be.
+
+A setting here that differs from its default has its reason beside it: the demo is to show what a new user gets.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from floodmark.config.models import Config, Correlate, Http, Input, Kafka, Logging, ModelMonitor, Service
+from floodmark.signals import SignalName
+from floodmark.simulate import machine
+from floodmark.simulate.shop import PREFIX, Shop, Topic
+from floodmark.simulate.topology import MODEL
+
+_SIGNALS: dict[Topic, SignalName] = {
+    "metrics": "metric",
+    "logs": "log",
+    "predictions": "prediction",
+    "outcomes": "outcome",
+    "changes": "change",
+}
+
+
+def demo_config(shop: Shop, brokers: Sequence[str] = ("localhost:9092",)) -> Config:
+    """The configuration under which the demo watches `shop`: its topics, its call graph, and the defaults."""
+    return Config(
+        kafka=Kafka(brokers=list(brokers), group="floodmark-demo"),
+        inputs=[Input(topic=PREFIX + topic, signal=signal) for topic, signal in _SIGNALS.items()],
+        services={name: Service(depends_on=called) for name, called in shop.depends_on.items()},
+        models=[ModelMonitor(match=MODEL, positive="fraud")],  # which class matters cannot be guessed
+        http=Http(port=0),  # another Floodmark may run here
+        logging=Logging(level="warning"),  # the console is the display's
+    )
+
+
+def machine_config(brokers: Sequence[str] = ("localhost:9092",)) -> Config:
+    """The configuration of `floodmark demo --live`: the metrics of this machine, all of one host."""
+    return Config(
+        kafka=Kafka(brokers=list(brokers), group="floodmark-live"),
+        inputs=[Input(topic=machine.TOPIC, signal="metric")],
+        correlate=Correlate(labels=["host"]),  # there is no call graph: what happens on a host belongs together
+        http=Http(port=0),
+        logging=Logging(level="warning"),
+    )

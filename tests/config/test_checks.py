@@ -1,0 +1,143 @@
+import pytest
+
+from floodmark.config.checks import check
+from floodmark.config.locate import read_yaml
+
+
+def look(text):
+    tree, problems = read_yaml(text, "c.yaml")
+    assert problems == []
+    errors, warnings = check(tree)
+    return [str(e) for e in errors], [str(w) for w in warnings if "no inputs" not in w.message]
+
+
+INPUT = "inputs:\n  - {topic: a, signal: log}\n"
+
+
+def test_a_topic_is_read_once():
+    errors, _ = look(INPUT + "  - {topic: a, signal: metric}\n")
+    message = "inputs[1].topic: 'a' is read twice; it is already inputs[0].topic (c.yaml:2); one topic, one input"
+    assert errors == [f"c.yaml:3:13: {message}"]
+
+
+@pytest.mark.parametrize("topic", ["anomalies", "alerts", "dead-letters", "model-events"])
+def test_our_own_topics_are_not_read(topic):
+    errors, _ = look(f"inputs: [{{topic: floodmark.{topic}, signal: log}}]\n")
+    assert len(errors) == 1
+    assert "is a topic that Floodmark writes" in errors[0]
+
+
+def test_a_renamed_topic_of_ours_is_not_read_either():
+    errors, _ = look(
+        "topics: {alerts: pages}\ninputs: [{topic: pages, signal: log}, {topic: floodmark.alerts, signal: log}]\n"
+    )
+    assert len(errors) == 1
+    assert "(topics.alerts)" in errors[0]
+
+
+def test_our_topics_differ():
+    errors, _ = look("topics: {alerts: x, anomalies: x}\n")
+    assert errors == ["c.yaml:1:18: topics.alerts: is the same topic as topics.anomalies; each needs its own"]
+    assert len(look("topics: {anomalies: floodmark.alerts}\n")[0]) == 1
+
+
+@pytest.mark.parametrize("topic", ["a b", "a/b", "..", ".", "ü", "x" * 250])
+def test_names_that_kafka_does_not_take(topic):
+    assert "not a name that Kafka takes" in look(f"inputs: [{{topic: '{topic}', signal: log}}]\n")[0][0]
+
+
+@pytest.mark.parametrize(
+    ("security", "needs"),
+    [
+        ("{protocol: SASL_SSL}", ["sasl_mechanism", "username", "password"]),
+        ("{protocol: SASL_SSL, sasl_mechanism: PLAIN, username: u}", ["password"]),
+        ("{protocol: SSL, cert_file: c}", ["key_file"]),
+        ("{protocol: SSL, key_file: c}", ["cert_file"]),
+        ("{protocol: SSL}", []),
+        ("{protocol: SASL_SSL, sasl_mechanism: PLAIN, username: u, password: p}", []),
+    ],
+)
+def test_security_that_lacks_something(security, needs):
+    errors, warnings = look(f"kafka: {{security: {security}}}\n")
+    assert [e.rpartition(".")[2] for e in errors] == needs
+    assert warnings == []
+
+
+@pytest.mark.parametrize(
+    ("security", "count"),
+    [
+        ("{username: u, password: p}", 2),
+        ("{protocol: SSL, username: u}", 1),
+        ("{ca_file: c}", 1),
+        ("{protocol: SASL_PLAINTEXT, sasl_mechanism: PLAIN, username: u, password: p}", 1),
+    ],
+)
+def test_security_that_is_not_used(security, count):
+    errors, warnings = look(f"kafka: {{security: {security}}}\n")
+    assert errors == []
+    assert len(warnings) == count
+
+
+def test_dependencies_on_strangers_are_warned_of():
+    errors, warnings = look(
+        "services:\n  checkout: {depends_on: [payment, cart, chekout, checkout]}\n  cart: {depends_on: [checkout]}\n"
+    )
+    assert errors == []
+    assert warnings == [
+        "c.yaml:2:27: services.checkout.depends_on[0]: 'payment' is not among the services; "
+        "add it, or leave it as an outer service",
+        "c.yaml:2:42: services.checkout.depends_on[2]: 'chekout' is not among the services; did you mean 'checkout'?",
+        "c.yaml:2:51: services.checkout.depends_on[3]: a service that depends on itself says nothing; remove it",
+    ]
+
+
+def test_what_is_never_reached():
+    _, warnings = look("detectors: [{name: a}, {name: b}]\nmodels: [{match: x}, {match: '*'}, {match: y}]\n")
+    assert [w.split(": ")[1] for w in warnings] == ["detectors[0]", "models[1]"]
+    assert look("detectors: [{match: {a: b}}, {name: b}]\n")[1] == []
+
+
+def test_settings_without_effect():
+    _, warnings = look("detectors: [{parameters: {a: 1}, heads: []}]\n")
+    assert [w.split(": ")[1] for w in warnings] == ["detectors[0].parameters", "detectors[0].heads"]
+
+
+def test_no_inputs():
+    tree, _ = read_yaml("kafka: {}\n", "c.yaml")
+    assert [w.message for w in check(tree)[1]] == ["there are no inputs: nothing will be read"]
+
+
+@pytest.mark.parametrize(
+    ("detector", "place", "words"),
+    [
+        ("model: os.system", "1:21: detectors[0].model", "does not name a model of River"),
+        ("model: river.anomaly.LODAA", "1:21: detectors[0].model", "did you mean 'LODA'?"),
+        (
+            "model: river.anomaly.LODA, parameters: {n_bin: 3}",
+            "1:54: detectors[0].parameters.n_bin",
+            "did you mean 'n_bins'?",
+        ),
+        (
+            "model: river.anomaly.LODA, parameters: {n_bins: ten}",
+            "1:54: detectors[0].parameters.n_bins",
+            "expects a whole number here, not text",
+        ),
+    ],
+)
+def test_models_that_cannot_be_built(detector, place, words):
+    errors, _ = look(f"detectors: [{{{detector}}}]\n")
+    assert len(errors) == 1
+    assert place in errors[0]
+    assert words in errors[0]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "inputs: 5\nservices: [a]\ndetectors: {a: b}\nkafka: x\ntopics: [a]\nmodels: x\n",
+        "inputs: [5, {topic: [a]}]\nservices: {a: [b], c: {depends_on: {d: e}}}\nkafka: {security: x}\n",
+        "detectors: [5, {model: 5}, {model: river.anomaly.LODA, parameters: [x]}, {heads: x, parameters: 5}]\n",
+    ],
+)
+def test_other_forms_are_left_to_the_models(text):
+    assert look(text)[0] == []

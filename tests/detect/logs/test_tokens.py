@@ -1,0 +1,80 @@
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from floodmark.detect.logs.tokens import ANY, MOST_TOKENS, VALUE, Shapes, form, is_state, values, words
+
+
+def shape(body, shapes=None):
+    shapes = Shapes() if shapes is None else shapes
+    return form(tuple(shapes[word] for word in words(body)))
+
+
+@pytest.mark.parametrize(
+    ("body", "text"),
+    [
+        ("Connection from 10.0.0.1:5050 closed", "Connection from <*> closed"),
+        ("user=bob uid=1001 rhost=fe80::1", "user=bob uid=<*> rhost=<*>"),
+        ('10.1.1.1 "GET /v2/servers?limit=5&all=True" status: 200', '<*> "GET <*>" status: <*>'),
+        ("wrote hdfs://node:9000/a/b in 12 ms", "wrote <*> in <*>"),
+        ("estimated size 5.7 KB, free 366.3 MB)", "estimated size <*>, free <*>)"),
+        ("sizes [1, 2, 3]", "sizes [<*>]"),
+        ("at Sun Jul 17 07:07:00 2005 done", "at <*> done"),
+        ("Sun sets in May", "Sun sets in May"),
+        ("from 10.0.0.1 ()", "from <*> (<*>)"),
+        ("processor.........................0", "processor.........................<*>"),
+        ("took 5 seconds.", "took <*> seconds."),
+        ("commit deadbeefcafe by", "commit <*> by"),
+        ("read/write error", "read/write error"),
+        ("", ""),
+        ("   \t ", ""),
+    ],
+)
+def test_values_leave_the_line_and_the_rest_stays_readable(body, text):
+    assert shape(body).text() == text
+
+
+def test_values_are_given_back_raw():
+    body = "sizes [1, 2, 3] of blk_-123 took 12 KB"
+    tokens = shape(body).tokens
+    places = [i for i, token in enumerate(tokens) if token == VALUE]
+    assert values(body, Shapes(), places) == ["1, 2, 3", "blk_-123", "12 KB"]
+
+
+@settings(deadline=None)
+@given(st.text(max_size=300))
+def test_any_text_has_a_form_and_a_raw_text_for_each_token(body):
+    shapes = Shapes(size=2)
+    line = shape(body, shapes)
+    assert len(line.separators) == len(line.tokens) + 1
+    raw = values(body, shapes, list(range(len(line.tokens))))
+    for token, text in zip(line.tokens, raw, strict=True):
+        assert token in (VALUE, text)
+    together = line.separators[0] + "".join(t + s for t, s in zip(raw, line.separators[1:], strict=True))
+    assert together == " ".join(body.split())
+
+
+@settings(deadline=None)
+@given(st.lists(st.text(alphabet="ab1=. ", max_size=12), max_size=40))
+def test_a_small_memo_gives_the_same_shapes(lines):
+    small = Shapes(size=1)
+    large = Shapes()
+    for line in lines:
+        assert shape(line, small) == shape(line, large)
+    assert len(small) <= 1
+
+
+@pytest.mark.parametrize("body", ["x=" * 30_000, "a:" * 30_000, "1 b " * 20_000, "/" * 60_000, "." * 60_000])
+def test_long_bodies_are_looked_at_in_part(body):
+    assert len(shape(body).tokens) <= MOST_TOKENS
+
+
+def test_the_marks_can_never_be_in_a_word():
+    assert words(f"a{VALUE}b{ANY}c\x1fd") == ["a", "b", "c", "d"]
+
+
+@pytest.mark.parametrize("word", ["started", "Stopped", "SCREEN_ON", "isConnected", "vif-unplugged-failed"])
+def test_states_are_told_from_other_words(word):
+    assert is_state(word)
+    assert not is_state("webmaster")
+    assert not is_state("")

@@ -1,0 +1,60 @@
+"""A tail says the truth about its own past, whatever the distribution."""
+
+import math
+import random
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from floodmark.detect.tail import Tail, deviation, surprisal
+
+
+@given(st.floats(0, 1e6))
+def test_deviation_inverts_surprisal(z: float) -> None:
+    assert math.isclose(deviation(surprisal(z)), z, rel_tol=1e-6, abs_tol=1e-6)
+
+
+@given(st.lists(st.floats(0, 1e9), max_size=200), st.floats(0, 1e9), st.floats(0, 1e9))
+def test_p_values_are_probabilities_and_fall_with_z_within_a_rung(past: list[float], a: float, b: float) -> None:
+    tail = Tail()
+    for z in past:
+        tail.learn_one(z)
+    low, high = sorted((a, b))
+    assert 0 < tail.score_one(high) <= 1
+    if surprisal(high) < 3:  # one rung: monotone
+        assert tail.score_one(high) <= tail.score_one(low)
+
+
+@pytest.mark.parametrize("df", [3, 5, 30])
+def test_realised_tail_probability_is_near_the_nominal_one(df: int) -> None:
+    """After 20,000 points of Student's t, one in a thousand by the tail is between 1 in 2,500 and 1 in 400."""
+    draw = random.Random(df)
+
+    def z() -> float:
+        chi = sum(draw.gauss(0, 1) ** 2 for _ in range(df))
+        return max(0.0, draw.gauss(0, 1) / math.sqrt(chi / df))
+
+    tail = Tail()
+    for _ in range(20_000):
+        tail.learn_one(z())
+    hits = sum(tail.score_one(z()) < 1e-3 for _ in range(20_000))
+    assert 8 <= hits <= 50
+
+
+def test_quantile_is_where_the_p_value_begins() -> None:
+    draw = random.Random(1)
+    tail = Tail()
+    for _ in range(5_000):
+        tail.learn_one(abs(draw.gauss(0, 1)))
+    assert math.isclose(tail.score_one(tail.quantile(1e-5)), 1e-5, rel_tol=0.01)
+
+
+def test_what_recurs_becomes_less_surprising() -> None:
+    tail = Tail()
+    for _ in range(1_000):
+        tail.learn_one(0.5)
+    first = tail.score_one(20.0)
+    for _ in range(50):
+        tail.learn_one(20.0)
+    assert tail.score_one(20.0) > 100 * first

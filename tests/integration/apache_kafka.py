@@ -1,0 +1,208 @@
+"""Apache Kafka itself, one process, KRaft: the released jars from Maven Central on this machine's Java (17 or newer).
+
+    with ApacheKafka.start() as kafka:
+        ...  # kafka.bootstrap
+
+    python tests/integration/apache_kafka.py          # runs until Ctrl-C, prints the bootstrap servers
+
+It needs only the standard library, `java` and, the first time, `mvn`; the jars (43 MB) stay in the user's cache folder.
+The broker dies with its parent, however that ends: a shell between them kills it when the parent's pipe closes.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+import shutil
+import signal
+import socket
+import struct
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+POM = Path(__file__).with_name("kafka-pom.xml")
+START_SECONDS = 60
+USER, PASSWORD = "floodmark", "a-secret-of-the-tests"
+
+_KEEPER = '"$@" & java=$!; echo $java; exec >&-; read _; kill $java; wait $java'
+
+
+class KafkaUnavailableError(Exception):
+    """Kafka cannot be run here; the text is the reason."""
+
+
+@dataclass(frozen=True)
+class ApacheKafka:
+    """A running broker: `bootstrap` speaks PLAINTEXT, `sasl` SASL_PLAINTEXT with PLAIN as USER and PASSWORD."""
+
+    bootstrap: str
+    sasl: str
+    pid: int
+
+    @staticmethod
+    @contextlib.contextmanager
+    def start(properties: Mapping[str, str] | None = None, heap: str = "512m") -> Iterator[ApacheKafka]:
+        """Run a broker while entered. `properties` are added to server.properties.
+
+        Raises KafkaUnavailableError if there is no Java 17, no jars, or it does not come up.
+        """
+        java = java_binary()
+        classpath = f"{jars()}/*"
+        plain, sasl, controller = free_ports(3)
+        with tempfile.TemporaryDirectory(prefix="floodmark-kafka-", ignore_cleanup_errors=True) as folder:
+            config = Path(folder, "server.properties")
+            config.write_text(_properties(folder, plain, sasl, controller, properties or {}))
+            log = Path(folder, "out.log")
+            with log.open("wb") as out:
+                cluster = "FloodmarkTestsCluster0"  # any 22 characters of base64
+                formatting = [
+                    java,
+                    "-cp",
+                    classpath,
+                    "kafka.tools.StorageTool",
+                    "format",
+                    "-t",
+                    cluster,
+                    "-c",
+                    str(config),
+                ]
+                if subprocess.run(formatting, stdout=out, stderr=out, check=False).returncode:
+                    raise KafkaUnavailableError(f"Kafka's storage cannot be formatted: {log.read_text()[-500:]}")
+                options = [f"-Xmx{heap}", "-XX:+ExitOnOutOfMemoryError"]
+                keeper = subprocess.Popen(
+                    ["sh", "-c", _KEEPER, "sh", java, *options, "-cp", classpath, "kafka.Kafka", str(config)],
+                    stdin=subprocess.PIPE,
+                    stdout=subprocess.PIPE,
+                    stderr=out,
+                    start_new_session=True,  # a Ctrl-C is for us; we end it in order
+                )
+            assert keeper.stdin is not None
+            assert keeper.stdout is not None
+            pid = int(keeper.stdout.readline())
+            keeper.stdout.close()
+            try:
+                wait_until_answering(plain, lambda: _alive(pid), log)
+                yield ApacheKafka(f"127.0.0.1:{plain}", f"127.0.0.1:{sasl}", pid)
+            finally:
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGKILL)  # its data goes too: no reason to wait for a clean shutdown
+                keeper.stdin.close()
+                keeper.wait()
+
+
+def java_binary() -> str:
+    """The path of a Java of version 17 or newer. Raises KafkaUnavailableError."""
+    home = os.environ.get("JAVA_HOME")
+    java = shutil.which("java", path=f"{home}/bin") if home else shutil.which("java")
+    if java is None:
+        raise KafkaUnavailableError("no java on the path")
+    said = subprocess.run([java, "-version"], capture_output=True, text=True, check=False).stderr
+    version = re.search(r'version "(\d+)', said)
+    if version is None or int(version[1]) < 17:
+        raise KafkaUnavailableError(f"{java} is {version[1] if version else 'of unknown version'}; Kafka needs 17")
+    return java
+
+
+def jars() -> Path:
+    """The folder with Kafka's jars, fetched the first time. Raises KafkaUnavailableError."""
+    version = re.search(r"<kafka.version>(.+?)<", POM.read_text())
+    assert version is not None
+    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache", "floodmark")
+    folder = cache / f"kafka-{version[1]}"
+    if folder.is_dir():
+        return folder
+    mvn = shutil.which("mvn")
+    if mvn is None:
+        raise KafkaUnavailableError(f"no mvn on the path to fetch Kafka {version[1]}, and none in {folder}")
+    cache.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=cache) as temporary:
+        fetched = Path(temporary, "jars")
+        done = subprocess.run(
+            [mvn, "-q", "-B", "-f", str(POM), "dependency:copy-dependencies", f"-DoutputDirectory={fetched}"],
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        if done.returncode:
+            raise KafkaUnavailableError(f"mvn cannot fetch Kafka {version[1]}: {(done.stdout + done.stderr)[-500:]}")
+        with contextlib.suppress(OSError):  # another process was faster
+            fetched.rename(folder)
+    return folder
+
+
+def free_ports(count: int) -> list[int]:
+    """Ports that nobody listens on now."""
+    with contextlib.ExitStack() as stack:
+        sockets = [stack.enter_context(socket.socket()) for _ in range(count)]
+        for each in sockets:
+            each.bind(("127.0.0.1", 0))
+        return [each.getsockname()[1] for each in sockets]
+
+
+def wait_until_answering(port: int, alive, log: Path | None = None) -> None:
+    """Return when a broker on `port` answers an ApiVersions request. Raises KafkaUnavailableError."""
+    # size, api key 18, version 0, correlation id 1, client id null: https://kafka.apache.org/protocol#protocol_messages
+    request = struct.pack(">ihhih", 10, 18, 0, 1, -1)
+    deadline = time.monotonic() + START_SECONDS
+    while time.monotonic() < deadline and alive():
+        with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=5) as asking:
+            asking.sendall(request)
+            if len(asking.recv(4)) == 4:
+                return
+        time.sleep(0.1)
+    said = log.read_text()[-500:] if log else ""
+    raise KafkaUnavailableError(f"Kafka does not answer on port {port} after {START_SECONDS} s, or died: {said}")
+
+
+def _alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    return True
+
+
+def _properties(folder: str, plain: int, sasl: int, controller: int, more: Mapping[str, str]) -> str:
+    module = "org.apache.kafka.common.security.plain.PlainLoginModule"
+    lines = {
+        "process.roles": "broker,controller",
+        "node.id": "1",
+        "controller.quorum.voters": f"1@127.0.0.1:{controller}",
+        "controller.listener.names": "CONTROLLER",
+        "listeners": f"PLAINTEXT://127.0.0.1:{plain},SASL://127.0.0.1:{sasl},CONTROLLER://127.0.0.1:{controller}",
+        "listener.security.protocol.map": "PLAINTEXT:PLAINTEXT,SASL:SASL_PLAINTEXT,CONTROLLER:PLAINTEXT",
+        "listener.name.sasl.sasl.enabled.mechanisms": "PLAIN",
+        "listener.name.sasl.plain.sasl.jaas.config": f'{module} required user_{USER}="{PASSWORD}";',
+        "log.dirs": f"{folder}/data",
+        "auto.create.topics.enable": "false",
+        "offsets.topic.replication.factor": "1",
+        "offsets.topic.num.partitions": "4",
+        "transaction.state.log.replication.factor": "1",
+        "transaction.state.log.min.isr": "1",
+        "transaction.state.log.num.partitions": "4",
+        "group.initial.rebalance.delay.ms": "0",
+        "group.min.session.timeout.ms": "1000",
+        **more,
+    }
+    return "".join(f"{key}={value}\n" for key, value in lines.items())
+
+
+def main() -> None:
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+    with contextlib.suppress(KeyboardInterrupt), ApacheKafka.start() as kafka:
+        sys.stdout.write(f"{kafka.bootstrap}\n")
+        sys.stdout.flush()
+        signal.pause()
+
+
+if __name__ == "__main__":
+    try:
+        main()
+    except KafkaUnavailableError as error:
+        sys.exit(f"Kafka cannot be run here: {error}")

@@ -1,0 +1,105 @@
+"""A real Apache Kafka for the session, wherever it can be had.
+
+In this order: FLOODMARK_TEST_BROKERS (bootstrap servers of a running one), a Docker engine, the released jars on this
+machine's Java. Else the tests that need it are skipped with the reason of each; FLOODMARK_REQUIRE_KAFKA=1 fails them.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import socket
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import pytest
+
+sys.path.insert(0, str(Path(__file__).parent))
+
+from apache_kafka import ApacheKafka, KafkaUnavailableError, free_ports, wait_until_answering
+
+IMAGE = "apache/kafka:4.1.0"
+
+
+@pytest.fixture(scope="session")
+def kafka(kafka_server: str | ApacheKafka) -> str:
+    """Bootstrap servers of a real Apache Kafka that does not create topics by use."""
+    return kafka_server if isinstance(kafka_server, str) else kafka_server.bootstrap
+
+
+@pytest.fixture(scope="session")
+def kafka_sasl(kafka_server: str | ApacheKafka) -> str:
+    """Bootstrap servers of its SASL_PLAINTEXT listener; only the broker that we run ourselves has one."""
+    if isinstance(kafka_server, str):
+        pytest.skip("only a broker of our own has a SASL listener that we know")
+    return kafka_server.sasl
+
+
+@pytest.fixture(scope="session")
+def kafka_server() -> Iterator[str | ApacheKafka]:
+    if brokers := os.environ.get("FLOODMARK_TEST_BROKERS"):
+        yield brokers
+        return
+    with contextlib.ExitStack() as stack:
+        reasons = ["FLOODMARK_TEST_BROKERS is not set"]
+        for way, start in (("Docker", _in_docker), ("jars", ApacheKafka.start)):
+            try:
+                server = stack.enter_context(start())
+            except KafkaUnavailableError as error:
+                reasons.append(f"{way}: {error}")
+            else:
+                break
+        else:
+            reason = "no Apache Kafka: " + "; ".join(reasons)
+            if os.environ.get("FLOODMARK_REQUIRE_KAFKA") == "1":
+                pytest.fail(reason)
+            pytest.skip(reason)
+        yield server
+
+
+@contextlib.contextmanager
+def _in_docker() -> Iterator[str]:
+    host = urlsplit(os.environ.get("DOCKER_HOST", "unix:///var/run/docker.sock"))
+    if host.scheme in ("unix", "tcp"):  # asked here, for docker's own client leaves a socket open when it fails
+        family = socket.AF_UNIX if host.scheme == "unix" else socket.AF_INET
+        with socket.socket(family) as asking:
+            asking.settimeout(5)
+            try:
+                asking.connect(host.path if host.scheme == "unix" else (host.hostname, host.port))
+            except OSError as error:
+                raise KafkaUnavailableError(f"no engine at {host.geturl()} ({error.strerror})") from error
+    try:
+        from docker.errors import DockerException
+        from testcontainers.core.container import DockerContainer
+    except ImportError as error:
+        raise KafkaUnavailableError(f"{error.name} is not installed") from error
+    (port,) = free_ports(1)
+    settings = {
+        "KAFKA_NODE_ID": "1",
+        "KAFKA_PROCESS_ROLES": "broker,controller",
+        "KAFKA_CONTROLLER_QUORUM_VOTERS": "1@localhost:9093",
+        "KAFKA_CONTROLLER_LISTENER_NAMES": "CONTROLLER",
+        "KAFKA_LISTENERS": "PLAINTEXT://:9092,CONTROLLER://:9093",
+        "KAFKA_ADVERTISED_LISTENERS": f"PLAINTEXT://127.0.0.1:{port}",
+        "KAFKA_LISTENER_SECURITY_PROTOCOL_MAP": "PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT",
+        "KAFKA_AUTO_CREATE_TOPICS_ENABLE": "false",
+        "KAFKA_OFFSETS_TOPIC_REPLICATION_FACTOR": "1",
+        "KAFKA_TRANSACTION_STATE_LOG_REPLICATION_FACTOR": "1",
+        "KAFKA_TRANSACTION_STATE_LOG_MIN_ISR": "1",
+        "KAFKA_GROUP_INITIAL_REBALANCE_DELAY_MS": "0",
+        "KAFKA_GROUP_MIN_SESSION_TIMEOUT_MS": "1000",
+    }
+    container = DockerContainer(IMAGE).with_bind_ports(9092, port)
+    for name, value in settings.items():
+        container = container.with_env(name, value)
+    try:
+        container.start()
+    except DockerException as error:
+        raise KafkaUnavailableError(f"{IMAGE} does not start ({str(error)[:100]})") from error
+    try:
+        wait_until_answering(port, lambda: True)
+        yield f"127.0.0.1:{port}"
+    finally:
+        container.stop()

@@ -1,0 +1,89 @@
+import socket
+
+import aiohttp
+import pytest
+
+from floodmark.config.models import Http
+from floodmark.runtime.endpoint import endpoint
+from floodmark.runtime.errors import AddressError
+from floodmark.runtime.telemetry import Telemetry
+
+
+class Task:
+    def counts(self):
+        return {"series:evicted": 2, "points": 7}
+
+    def sizes(self):
+        return {"series": 5}
+
+
+class View:
+    topic, partition, task = "metrics", 1, Task()
+
+    def lag(self):
+        return 12
+
+
+class Group:
+    name, assigned = "floodmark-detect", False
+
+    def views(self):
+        return [View()]
+
+
+async def get(url):
+    async with aiohttp.ClientSession() as session, session.get(url) as answer:
+        return answer.status, await answer.text()
+
+
+async def test_ready_only_once_every_group_is_assigned():
+    telemetry = Telemetry()
+    async with endpoint(Http(port=0), telemetry) as url:
+        assert (await get(f"{url}/readyz"))[0] == 503
+        telemetry.groups = [Group()]
+        status, body = await get(f"{url}/readyz")
+        assert (status, "joining" in body) == (503, True)
+        telemetry.groups[0].assigned = True
+        assert (await get(f"{url}/readyz"))[0] == 200
+
+
+async def test_healthy_until_something_has_failed():
+    telemetry = Telemetry()
+    async with endpoint(Http(port=0), telemetry) as url:
+        assert (await get(f"{url}/healthz"))[0] == 200
+        telemetry.failure = "it broke"
+        status, body = await get(f"{url}/healthz")
+    assert (status, "it broke" in body) == (503, True)
+
+
+async def test_metrics_read_the_tasks():
+    telemetry = Telemetry()
+    telemetry.groups = [Group()]
+    telemetry.records.labels("metrics", 1).inc(3)
+    async with endpoint(Http(port=0), telemetry) as url:
+        status, body = await get(f"{url}/metrics")
+    assert status == 200
+    place = 'group="floodmark-detect",partition="1"'
+    for line in (
+        'floodmark_records_total{partition="1",topic="metrics"} 3.0',
+        'floodmark_tasks{group="floodmark-detect"} 1.0',
+        f'floodmark_lag_records{{{place},topic="metrics"}} 12.0',
+        f'floodmark_task_events_total{{event="series",{place},reason="evicted",topic="metrics"}} 2.0',
+        f'floodmark_task_events_total{{event="points",{place},reason="",topic="metrics"}} 7.0',
+        'floodmark_task_state{group="floodmark-detect",kind="series",partition="1",topic="metrics"} 5.0',
+        "floodmark_up 1.0",
+    ):
+        assert line in body.splitlines()
+
+
+async def test_a_taken_port_is_a_sentence():
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        with pytest.raises(AddressError, match=rf"cannot listen on 127.0.0.1:{port}: .*http.port"):
+            async with endpoint(Http(port=port), Telemetry()):
+                pass
+
+
+async def test_it_can_be_off():
+    async with endpoint(Http(enabled=False), Telemetry()) as url:
+        assert url is None
