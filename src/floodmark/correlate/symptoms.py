@@ -48,6 +48,32 @@ class Symptom(Struct, eq=False):
     late: bool = False
     member: Member | None = None  # as published, until something changes
 
+    @classmethod
+    def of(cls, anomaly: Anomaly, onset: float, why: str, *, late: bool) -> Symptom:
+        """The symptom of an anomaly that has just opened."""
+        return cls(
+            id=anomaly.id,
+            anomaly=anomaly.id,
+            entity=anomaly.entity,
+            noun=noun_of(anomaly),
+            signal=anomaly.signal,
+            series=anomaly.series,
+            name=anomaly.name,
+            head=anomaly.head,
+            direction=anomaly.direction,
+            started=onset,
+            ended=None,
+            observed=anomaly.observed,
+            expected=anomaly.expected,
+            low=anomaly.low,
+            high=anomaly.high,
+            p_value=sound_p(anomaly.p_value),
+            severity=anomaly.severity,
+            summary=anomaly.summary,
+            why=why,
+            late=late,
+        )
+
     def deviation(self) -> float | None:
         """Distance from what was expected in half-widths of the band, 0 to 1000; None where the head has no band."""
         if self.observed is None or self.expected is None:
@@ -66,7 +92,7 @@ class Symptom(Struct, eq=False):
         return off / half
 
     def surprise(self) -> float:
-        """−log10 of the p-value, 0 to 300."""
+        """-log10 of the p-value, 0 to 300."""
         return -math.log10(self.p_value)
 
     def published(self) -> Member:
@@ -89,8 +115,9 @@ class Symptom(Struct, eq=False):
             )
         return self.member
 
-    def take(self, anomaly: Anomaly, p_value: float) -> None:
+    def take(self, anomaly: Anomaly) -> None:
         """A later word on the same series: the strongest verdict is kept, with what was seen at it."""
+        p_value = sound_p(anomaly.p_value)
         if p_value < self.p_value or self.observed is None:
             self.p_value = min(p_value, self.p_value)
             self.head, self.direction, self.summary = anomaly.head, anomaly.direction, anomaly.summary
@@ -98,6 +125,16 @@ class Symptom(Struct, eq=False):
             self.low, self.high = anomaly.low, anomaly.high
         if RANK[anomaly.severity] > RANK[self.severity]:
             self.severity = anomaly.severity
+        self.member = None
+
+    def absorb(self, other: Symptom) -> None:
+        """The same series in an incident that is merged into ours. Whether it is open is the incidents' business."""
+        self.started = min(self.started, other.started)
+        self.p_value = min(self.p_value, other.p_value)
+        self.severity = max(self.severity, other.severity, key=lambda severity: RANK[severity])
+        if self.ended is not None and other.ended is not None:
+            self.ended = max(self.ended, other.ended)
+        self.late = self.late or other.late
         self.member = None
 
 

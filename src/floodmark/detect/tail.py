@@ -14,15 +14,17 @@ from __future__ import annotations
 import math
 
 RUNGS = tuple(2.5 * math.log1p(z * z / 4) for z in (2.0, 3.0, 5.0))
-_PRIOR_RATE = (0.03, 0.004, 0.0003)
+_PRIOR_RATE = (0.05, 0.006, 0.0004)
 """Share of points above each rung on one side, that a young series is assumed to have."""
 _PRIOR_EXCESS = (0.55, 0.5, 0.5)
 _PRIOR_WEIGHT = 30.0
 """The prior counts as this many points for a rate, and a tenth of it, as exceedances, for a mean excess."""
 _ENOUGH = 8.0
 """Exceedances of a rung before it is extrapolated from."""
-_HEAVIEST = 1.5
-"""Largest mean excess: beyond it the band would be wider than anything that can happen, and nothing ever alarm."""
+_HEAVIEST = 6.0
+"""Largest mean excess (a Pareto index of 0.42 in z): a tail heavier than that has no level at which to alarm."""
+_WIDEST = 25.0
+"""Most scales that a band is drawn wide: a heavier tail would flatten the plot of it."""
 _MEMORY = 20_000.0
 """Points after which the past has faded to 1/e: about two weeks of minutes."""
 
@@ -63,7 +65,7 @@ class Tail:
 
     def quantile(self, p: float) -> float:
         """The |z| at which a p-value of `p` begins, on the side where that is farther: where the normal ends."""
-        return max(self._quantile(side, p) for side in (0, len(RUNGS)))
+        return min(max(self._quantile(side, p) for side in (0, len(RUNGS))), _WIDEST)
 
     def learn_one(self, z: float) -> None:
         if self._n > _MEMORY:

@@ -32,7 +32,6 @@ class Metric(Protocol):
 
 
 ADWIN: Final[Callable[..., Adwin]] = drift.ADWIN
-RollingROCAUC: Final[Callable[..., Metric]] = metrics.RollingROCAUC
 MAE: Final[Callable[[], Metric]] = metrics.MAE
 RMSE: Final[Callable[[], Metric]] = metrics.RMSE
 Accuracy: Final[Callable[..., Metric]] = metrics.Accuracy

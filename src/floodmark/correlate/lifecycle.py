@@ -1,0 +1,406 @@
+"""The life of incidents: held back, opened, updated, merged, resolved, reopened, forgotten.
+
+A discrete-event machine: `opened`, `closed` and `change` come in event-time order, and between them the timers of
+groups fire at their exact event times, so that no revision depends on when a watermark happened to arrive. All
+changes of one moment make one revision. It never reads a clock, and no incident outlives `cap` + `grace`.
+"""
+
+from __future__ import annotations
+
+import heapq
+import math
+from collections.abc import Mapping
+from typing import Literal
+
+from floodmark.alerts import Anomaly, ChangeNotice, Incident, content_id
+from floodmark.config.models import Correlate
+from floodmark.correlate import narrate
+from floodmark.correlate.causes import rank
+from floodmark.correlate.changes import RecentChanges
+from floodmark.correlate.group import Group
+from floodmark.correlate.membership import Membership
+from floodmark.correlate.relations import Link, Relations
+from floodmark.correlate.sentences import span
+from floodmark.correlate.symptoms import RANK, Symptom
+from floodmark.correlate.topology import Topology
+from floodmark.correlate.windows import are_one, deadline, end_of_life, fits
+
+IMPROBABLE = 1e-7
+"""A single anomaly this improbable is told at once. A budget of 1/week at a point a minute makes alarms at 1e-4; this
+is a thousand times less."""
+ATTACHED = 20
+"""Changes attached to one incident; those nearest to its start stay."""
+REMEMBERED = 4096
+"""Incidents that are over, remembered by their first anomaly so that a repeated message does not open them again."""
+
+
+class Lifecycle:
+    """Groups of all scopes of one partition.
+
+    Bounds: `open_incidents` open ones (the least recently used is resolved), as many resolved ones in their grace, four
+    times as many candidates, and four times `members` series each.
+    """
+
+    def __init__(self, correlate: Correlate, topology: Topology) -> None:
+        self._conf = correlate
+        self._topology = topology
+        self._relations = Relations(correlate, topology)
+        self._changes = RecentChanges()
+        self._members = Membership(4 * correlate.members)
+        self._kept = correlate.changes + correlate.cap + correlate.grace  # a change, for as long as it can matter
+        self._now = -math.inf
+        self._groups: dict[str, Group] = {}
+        # By state, each in the order of last use.
+        self._held: dict[str, Group] = {}
+        self._open: dict[str, Group] = {}
+        self._resolved: dict[str, Group] = {}
+        self._over: dict[str, None] = {}
+        self._timers: list[tuple[float, str]] = []
+        self._touched: dict[str, Group] = {}  # may have news at this moment
+        self._out: list[Incident] = []
+        self._counts = dict.fromkeys(
+            (
+                "incidents:opened",
+                "incidents:updated",
+                "incidents:resolved",
+                "incidents:reopened",
+                "incidents:merged",
+                "incidents:capped",
+                "incidents:evicted",
+                "held_back",
+                "held_back:evicted",
+                "grace:evicted",
+                "duplicates",
+                "closes:unknown",
+            ),
+            0,
+        )
+
+    def revisions(self) -> list[Incident]:
+        """What has become certain since the last call."""
+        self._settle()
+        out, self._out = self._out, []
+        return out
+
+    def advance(self, until: float) -> None:
+        """Event time reaches `until` (epoch seconds, or infinity): fire all timers before it."""
+        if until <= self._now:
+            return
+        self._settle()
+        # Strictly before: at the very moment something may still come, and it goes first.
+        while self._timers and self._timers[0][0] < until:
+            time, group_id = heapq.heappop(self._timers)
+            group = self._groups.get(group_id)
+            if group is None or group.scheduled != time:
+                continue  # a timer of one that has gone, or has a newer one
+            group.scheduled = None
+            self._now = max(self._now, time)
+            if deadline(group, self._conf) > time:
+                self._schedule(group)
+            else:
+                self._expire(group)
+            self._settle()
+        if until < math.inf:
+            self._now = max(self._now, until)
+            self._changes.expire(self._now - self._kept)
+
+    def opened(self, anomaly: Anomaly, time: float, *, late: bool) -> None:
+        """An anomaly has opened, at event time `time`."""
+        self.advance(time)
+        if (owner := self._members.owner(anomaly.id)) is not None:
+            self._counts["duplicates"] += 1
+            self._take(*owner, anomaly)
+            return
+        if anomaly.id in self._over:
+            self._counts["duplicates"] += 1
+            return
+        onset = anomaly.started_at.timestamp()
+        found = [
+            link for link in self._relations.of(anomaly) if fits(link.group, anomaly, onset, self._now, self._conf)
+        ]
+        if not found:
+            self._start(anomaly, onset, late=late)
+            return
+        # The nearest, then the most recent; what is open before what was, and candidates last.
+        found.sort(key=lambda link: (link.distance, -link.group.last_start, link.group.started, link.group.id))
+        found.sort(key=lambda link: ("open", "resolved", "held").index(link.group.state))
+        nearest = found[0]
+        why = self._relations.why(anomaly, nearest)
+        together = [link for link in found if link is nearest or self._become_one(nearest, link)]
+        if nearest.group.state == "resolved":
+            self._reopen(nearest.group)
+            target = nearest.group
+        else:
+            alike = [link.group for link in together if link.group.state == nearest.group.state]
+            target = min(alike, key=lambda group: (group.started, group.id))
+        for link in together:
+            if link.group is not target:
+                self._merge(target, link.group, self._relations.why(anomaly, link))
+        self._join(target, anomaly, onset, why, late=late)
+
+    def closed(self, anomaly: Anomaly, time: float, *, late: bool) -> None:
+        """An anomaly has ended; told at event time `time`."""
+        del late  # it is applied all the same
+        self.advance(time)
+        owner = self._members.owner(anomaly.id)
+        if owner is None or owner[1].anomaly != anomaly.id:
+            # Its incident is over, or the series has opened again, or we never saw it open.
+            self._counts["closes:unknown"] += 1
+            return
+        group, symptom = owner
+        if symptom.ended is not None:
+            self._counts["duplicates"] += 1
+            return
+        self._members.end(group, symptom, time if anomaly.ended_at is None else anomaly.ended_at.timestamp())
+        self._take(group, symptom, anomaly)
+        self._schedule(group)
+
+    def change(self, notice: ChangeNotice, time: float, *, late: bool) -> None:
+        """Somebody has changed something, at event time `time`."""
+        del late  # its own time counts
+        self.advance(time)
+        if not self._changes.add(time, notice):
+            self._counts["duplicates"] += 1
+            return
+        for entity in (notice.service, *self._topology.dependents(notice.service)):
+            for group in self._relations.of_entity(notice.scope, entity):
+                self._touch(group)
+
+    def counts(self) -> Mapping[str, int]:
+        """Monotonic counters."""
+        return {
+            **self._counts,
+            "changes:evicted": self._changes.evicted,
+            "members:beyond": self._members.beyond,
+        }
+
+    def sizes(self) -> Mapping[str, int]:
+        """How much state is held now."""
+        return {
+            "open_incidents": len(self._open),
+            "candidates": len(self._held),
+            "resolved_incidents": len(self._resolved),
+            "anomalies": len(self._members),
+            "changes": len(self._changes),
+            "timers": len(self._timers),
+        }
+
+    # -- members --------------------------------------------------------------------------------------------------
+
+    def _become_one(self, nearest: Link, other: Link) -> bool:
+        """Whether an anomaly that fits two groups makes them one. A candidate always goes along; mere labels or mere
+        time do not merge incidents that people have been told of; what is resolved stays resolved."""
+        if other.group.state == "held":
+            return True
+        return (
+            nearest.group.state == other.group.state == "open"
+            and self._relations.is_topological(nearest)
+            and self._relations.is_topological(other)
+            and are_one(nearest.group, other.group, self._conf)
+        )
+
+    def _start(self, anomaly: Anomaly, onset: float, *, late: bool) -> None:
+        symptom = Symptom.of(anomaly, onset, "first", late=late)
+        group = Group(
+            id=content_id("inc", anomaly.scope, anomaly.id),
+            scope=anomaly.scope,
+            first=symptom,
+            started=onset,
+            last_start=onset,
+            last_end=-math.inf,
+        )
+        self._groups[group.id] = self._held[group.id] = group
+        self._add(group, symptom, anomaly.labels)
+        if not self._promoted(group):
+            while len(self._held) > 4 * self._conf.open_incidents:
+                self._counts["held_back:evicted"] += 1
+                self._forget(next(iter(self._held.values())))
+        self._schedule(group)
+
+    def _join(self, group: Group, anomaly: Anomaly, onset: float, why: str, *, late: bool) -> None:
+        group.started = min(group.started, onset)
+        group.last_start = max(group.last_start, onset)
+        symptom = group.symptoms.get(anomaly.series)
+        if symptom is not None:  # it flaps: one member, from its first onset
+            self._members.again(group, symptom, anomaly, onset)
+            self._take(group, symptom, anomaly)
+        else:
+            self._add(group, Symptom.of(anomaly, onset, why, late=late), anomaly.labels)
+        self._promoted(group)
+        self._touch(group)
+        self._schedule(group)
+
+    def _add(self, group: Group, symptom: Symptom, labels: Mapping[str, str]) -> None:
+        if self._members.add(group, symptom):
+            group.joined = True
+            self._relations.add(group, symptom.entity, symptom.name, labels)
+
+    def _take(self, group: Group, symptom: Symptom, anomaly: Anomaly) -> None:
+        """A later word on a member: only what is worse is news."""
+        before = RANK[symptom.severity]
+        symptom.take(anomaly)
+        self._promoted(group)
+        if RANK[symptom.severity] > before:
+            self._touch(group, use=False)
+
+    def _merge(self, group: Group, other: Group, why: str) -> None:
+        """Move all that another group has into this one. Only an incident that was announced says so."""
+        if other.revision:
+            self._announce(other)
+            other.revision += 1
+            self._tell(other, "merged", merged_into=group.id)
+        if other.first.why == "first":
+            other.first.why, other.first.member = why, None
+        self._members.move(other, group)
+        group.changes = other.changes | group.changes
+        group.joined = True
+        self._relations.take_over(group, other)
+        self._drop(other)
+
+    # -- states ---------------------------------------------------------------------------------------------------
+
+    def _promoted(self, group: Group) -> bool:
+        """Open a candidate if it is more than one faint anomaly."""
+        if group.state != "held":
+            return True
+        first = group.first
+        if len(group.symptoms) == 1:
+            if RANK[first.severity] >= RANK["error"]:
+                group.alone = f"its severity is {first.severity}"
+            elif first.p_value <= IMPROBABLE:
+                group.alone = f"it is too improbable to wait for another (p = {first.p_value:.0e})"
+            else:
+                return False
+        self._make_open(group)
+        return True
+
+    def _make_open(self, group: Group) -> None:
+        self._held.pop(group.id, None)
+        self._resolved.pop(group.id, None)
+        while len(self._open) >= self._conf.open_incidents:
+            self._counts["incidents:evicted"] += 1
+            oldest = next(iter(self._open.values()))
+            self._resolve(oldest, narrate.evicted(self._conf.open_incidents))
+            self._forget(oldest)
+        group.state = "open"
+        self._touch(group)
+
+    def _reopen(self, group: Group) -> None:
+        group.resolved_at, group.resolution, group.reopened = None, "", True
+        self._make_open(group)
+
+    def _expire(self, group: Group) -> None:
+        conf = self._conf
+        if group.state == "held":
+            if group.open:
+                group.alone = f"it has lasted {span(conf.alone)}"
+                self._make_open(group)
+                self._schedule(group)
+            else:
+                self._counts["held_back"] += 1
+                self._forget(group)
+        elif group.state == "resolved":
+            self._forget(group)
+        elif self._now >= end_of_life(group, conf):
+            self._counts["incidents:capped"] += 1
+            self._resolve(group, narrate.capped(group, conf.cap + conf.grace))
+            self._forget(group)
+        else:
+            self._resolve(group, narrate.over(group, conf.gap))
+            group.state = "resolved"
+            self._resolved[group.id] = group
+            while len(self._resolved) > conf.open_incidents:
+                self._counts["grace:evicted"] += 1
+                self._forget(next(iter(self._resolved.values())))
+            self._schedule(group)
+
+    def _resolve(self, group: Group, resolution: str) -> None:
+        self._announce(group)
+        group.revision += 1
+        group.resolved_at, group.resolution = self._now, resolution
+        self._assess(group)
+        self._tell(group, "resolved")
+        self._open.pop(group.id, None)
+
+    def _forget(self, group: Group) -> None:
+        self._members.drop(group)
+        self._relations.forget(group)
+        self._drop(group)
+
+    def _drop(self, group: Group) -> None:
+        for groups in (self._groups, self._held, self._open, self._resolved, self._touched):
+            groups.pop(group.id, None)
+        if group.revision:
+            self._over[group.first.id] = None
+            while len(self._over) > REMEMBERED:
+                del self._over[next(iter(self._over))]
+
+    def _schedule(self, group: Group) -> None:
+        """Set a timer for the deadline, unless an earlier one will look again anyway."""
+        if group.id not in self._groups:
+            return
+        due = deadline(group, self._conf)
+        if group.scheduled is None or due < group.scheduled:
+            group.scheduled = due
+            heapq.heappush(self._timers, (due, group.id))
+        if len(self._timers) > 1024 + 4 * len(self._groups):
+            self._timers = [(g.scheduled, g.id) for g in self._groups.values() if g.scheduled is not None]
+            heapq.heapify(self._timers)
+
+    # -- telling --------------------------------------------------------------------------------------------------
+
+    def _touch(self, group: Group, *, use: bool = True) -> None:
+        """There may be news of an open incident; `use`: and it has been used."""
+        if group.state == "open":
+            self._touched[group.id] = group
+            if use:
+                self._open.pop(group.id, None)
+                self._open[group.id] = group
+
+    def _settle(self) -> None:
+        """Make one revision of all that has happened to each incident at this moment."""
+        while self._touched:
+            self._announce(next(iter(self._touched.values())))
+
+    def _announce(self, group: Group) -> None:
+        """Tell an incident if it has news: it is open, open again, has a new member, is worse or has another cause."""
+        if self._touched.pop(group.id, None) is None:
+            return
+        before = (group.severity, group.causes[0].entity if group.causes else None)
+        self._assess(group)
+        event: Literal["opened", "reopened", "updated"]
+        if not group.revision:
+            event = "opened"
+        elif group.reopened:
+            event = "reopened"
+        elif group.joined or before != (group.severity, group.causes[0].entity):
+            event = "updated"
+        else:
+            return
+        group.revision += 1
+        group.joined = group.reopened = False
+        self._tell(group, event)
+
+    def _assess(self, group: Group) -> None:
+        services = dict.fromkeys(
+            service for entity in group.entities for service in (entity, *self._topology.depends_on(entity))
+        )
+        since = max(group.started - self._conf.changes, self._now - self._kept)
+        for notice in self._changes.of(group.scope, services, since, self._now):
+            group.changes[notice.id] = notice
+        if len(group.changes) > ATTACHED:
+            nearest = sorted(
+                group.changes.values(), key=lambda c: (abs(c.time.timestamp() - group.started), c.time, c.id)
+            )
+            group.changes = {change.id: change for change in nearest[:ATTACHED]}
+        group.severity = narrate.severity(group)
+        group.causes = rank(group.symptoms.values(), group.changes.values(), self._topology)
+
+    def _tell(
+        self,
+        group: Group,
+        event: Literal["opened", "updated", "resolved", "reopened", "merged"],
+        merged_into: str | None = None,
+    ) -> None:
+        self._counts[f"incidents:{event}"] += 1
+        self._out.append(narrate.incident(group, event, self._now, self._conf.members, merged_into))

@@ -1,0 +1,108 @@
+"""Items for the correlator, with what a test does not care about filled in."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+from floodmark.alerts import Anomaly, ChangeNotice, Evidence, Incident, Watermark, content_id, utc
+from floodmark.config.models import Correlate, Service
+from floodmark.correlate.symptoms import Symptom
+
+T0 = 1_700_000_000.0
+SHOP = {
+    "frontend": Service(depends_on=["checkout", "catalog"]),
+    "checkout": Service(depends_on=["payment", "cart"]),
+    "payment": Service(depends_on=["bank"]),
+    "cart": Service(depends_on=["redis"]),
+    "search": Service(),
+}
+
+
+def opened(at, entity="checkout", name="latency", *, told=None, p=1e-5, scope="default", severity="warning", **more):
+    labels = {"service": entity, **more.pop("labels", {})}
+    series = f'{name}{{service="{entity}"}}'
+    fields = {
+        "id": content_id("ano", scope, series, at),
+        "event": "opened",
+        "scope": scope,
+        "entity": entity,
+        "signal": "metric",
+        "series": series,
+        "name": name,
+        "labels": labels,
+        "unit": "",
+        "started_at": utc(T0 + at),
+        "updated_at": utc(T0 + (at if told is None else told)),
+        "ended_at": None,
+        "head": "forecast",
+        "direction": "up",
+        "observed": 9.0,
+        "expected": 1.0,
+        "low": 0.0,
+        "high": 2.0,
+        "p_value": p,
+        "severity": severity,
+        "summary": f"{entity} {name} is high",
+        "detector": "default",
+        "evidence": Evidence(),
+    }
+    return Anomaly(**(fields | more))
+
+
+def closed(first: Anomaly, at, *, told=None, **more):
+    changed = {
+        "event": "closed",
+        "updated_at": utc(T0 + (at if told is None else told)),
+        "ended_at": utc(T0 + at),
+    }
+    fields = {name: getattr(first, name) for name in first.__struct_fields__}
+    return Anomaly(**(fields | changed | more))
+
+
+def change(at, service="payment", summary="v42", kind="deploy", scope="default"):
+    return ChangeNotice(
+        id=content_id("chg", scope, service, at), scope=scope, time=utc(T0 + at), service=service, kind=kind,
+        summary=summary,
+    )  # fmt: skip
+
+
+def mark(at, task="metrics/0", tasks=1, *, idle=False):
+    return Watermark(task=task, tasks=tasks, time=utc(T0 + at), idle=idle)
+
+
+def symptom(at, entity, name="latency", **more):
+    return Symptom.of(opened(at, entity, name, **more), T0 + at, "first", late=False)
+
+
+def conf(**more):
+    return Correlate(**({"gap": 120, "cap": 3600, "grace": 300, "alone": 120} | more))
+
+
+def run(stage, items):
+    return [incident for item in items for incident in stage.process(item)]
+
+
+def events(incidents: list[Incident]) -> list[str]:
+    return [incident.event for incident in incidents]
+
+
+def wrongs(incidents: list[Incident], *, ended: bool = True) -> dict[str, int]:
+    """What the life cycles do wrong: all must be zero."""
+    state: dict[str, str] = {}
+    revision: dict[str, int] = {}
+    last: dict[str, float] = {}
+    wrong: Counter[str] = Counter()
+    for incident in incidents:
+        before = state.get(incident.id)
+        event = incident.event
+        wrong["opened twice"] += event == "opened" and before is not None
+        wrong["event before open"] += event != "opened" and before is None
+        wrong["update after end"] += event in ("updated", "merged") and before in ("resolved", "merged")
+        wrong["resolved twice"] += event == "resolved" and before in ("resolved", "merged")
+        wrong["reopened unresolved"] += event == "reopened" and before != "resolved"
+        wrong["revision skipped"] += incident.revision != revision.get(incident.id, 0) + 1
+        wrong["time went back"] += incident.updated_at.timestamp() < last.get(incident.id, 0.0)
+        state[incident.id], revision[incident.id] = event, incident.revision
+        last[incident.id] = incident.updated_at.timestamp()
+    wrong["never resolved"] = sum(s not in ("resolved", "merged") for s in state.values()) if ended else 0
+    return {what: n for what, n in wrong.items() if n}
