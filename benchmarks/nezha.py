@@ -161,11 +161,12 @@ async def _read(brokers: list[str], topics: list[str], quiet: float) -> list[tup
     """All records of our topics, until nothing has come for `quiet` seconds."""
     consumer = AIOKafkaConsumer(*topics, bootstrap_servers=brokers, auto_offset_reset="earliest", group_id=None)
     await consumer.start()
-    found, heard = [], time.monotonic()
+    found: list[tuple[type, bytes]] = []
+    heard = time.monotonic()
     while time.monotonic() - heard < quiet:
         for records in (await consumer.getmany(timeout_ms=500)).values():
             heard = time.monotonic()
-            found += [(TYPES[event_type(r.headers) or ""], r.value) for r in records]
+            found += [(TYPES[event_type(r.headers) or ""], r.value or b"") for r in records]
     await consumer.stop()
     return found
 

@@ -53,14 +53,17 @@ class Evidence(Struct, frozen=True, omit_defaults=True):
 
 
 class Anomaly(Struct, frozen=True, kw_only=True):
-    """A run of surprise in one series; sent when it opens, and again with `event` "closed" when it ends.
+    """A run of surprise in one series, told when it opens, when it persists, and when it ends.
+
+    `event` "updated": it is still odd, or worse; told after two minutes of oddness, then after four, eight and so on.
+    `updated_at` of an update is the newest odd point.
 
     `p_value` is how often a normal moment of this series would look at least this odd, by `head`, the part of
     the model that said so. `expected`, `low`, `high` are in the unit of `observed`; None where the head has no band.
     """
 
     id: str
-    event: Literal["opened", "closed"]
+    event: Literal["opened", "updated", "closed"]
     scope: str
     entity: str
     signal: Literal["metric", "log", "prediction"]

@@ -59,6 +59,10 @@ def closed(first: Anomaly, at, *, told=None, **more):
     return Anomaly(**(fields | changed | more))
 
 
+def updated(first: Anomaly, at, **more):
+    return closed(first, at, **({"event": "updated", "ended_at": None} | more))
+
+
 def change(at, service="payment", summary="v42", kind="deploy", scope="default"):
     return ChangeNotice(
         id=content_id("chg", scope, service, at), scope=scope, time=utc(T0 + at), service=service, kind=kind,

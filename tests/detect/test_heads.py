@@ -6,17 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from floodmark.detect.heads import (
-    Context,
-    CountTail,
-    Flatline,
-    ForecastResidual,
-    Head,
-    LevelShift,
-    Range,
-    gaussian,
-    log_count_tail,
-)
+from floodmark.detect.counts import CountTail, log_count_tail
+from floodmark.detect.heads import Context, Flatline, ForecastResidual, Head, LevelShift, Range
+from floodmark.detect.tail import gaussian
 
 
 def at(value: float, expected: float = 10.0, time: float = 0.0) -> Context:

@@ -22,7 +22,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -145,7 +145,7 @@ def free_ports(count: int) -> list[int]:
         return [each.getsockname()[1] for each in sockets]
 
 
-def wait_until_answering(port: int, alive, log: Path | None = None) -> None:
+def wait_until_answering(port: int, alive: Callable[[], bool], log: Path | None = None) -> None:
     """Return when a broker on `port` answers an ApiVersions request. Raises KafkaUnavailableError."""
     # size, api key 18, version 0, correlation id 1, client id null: https://kafka.apache.org/protocol#protocol_messages
     request = struct.pack(">ihhih", 10, 18, 0, 1, -1)

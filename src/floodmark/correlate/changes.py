@@ -16,7 +16,7 @@ CHANGES = 5_000
 
 
 class RecentChanges:
-    """Changes by scope and service, in time order."""
+    """Changes by scope and service, in time order. A change whose scope is empty belongs to every scope."""
 
     def __init__(self, capacity: int = CHANGES) -> None:
         self.evicted = 0
@@ -53,7 +53,8 @@ class RecentChanges:
         found = [
             (time, notice.id, notice)
             for service in services
-            for notice in self._by_service.get((scope, service), {}).values()
+            for where in dict.fromkeys((scope, ""))
+            for notice in self._by_service.get((where, service), {}).values()
             if since <= (time := notice.time.timestamp()) <= until
         ]
         found.sort(key=lambda entry: entry[:2])

@@ -1,8 +1,8 @@
 """The life of incidents: held back, opened, updated, merged, resolved, reopened, forgotten.
 
-A discrete-event machine: `opened`, `closed` and `change` come in event-time order, and between them the timers of
-groups fire at their exact event times, so that no revision depends on when a watermark happened to arrive. All
-changes of one moment make one revision. It never reads a clock, and no incident outlives `cap` + `grace`.
+A discrete-event machine: what is `opened`, `updated`, `closed` or a `change` comes in event-time order, and between
+them the timers of groups fire at their exact event times, so that no revision depends on when a watermark happened to
+arrive. All that happens at one moment makes one revision. It never reads a clock, and no incident outlives `cap` + `grace`.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from floodmark.correlate.relations import Link, Relations
 from floodmark.correlate.sentences import span
 from floodmark.correlate.symptoms import RANK, Symptom
 from floodmark.correlate.topology import Topology
-from floodmark.correlate.windows import are_one, deadline, end_of_life, fits
+from floodmark.correlate.windows import are_one, deadline, end_of_life, fits, has_lasted
 
 IMPROBABLE = 1e-7
 """A single anomaly this improbable is told at once. A budget of 1/week at a point a minute makes alarms at 1e-4; this
@@ -71,6 +71,7 @@ class Lifecycle:
                 "held_back:evicted",
                 "grace:evicted",
                 "duplicates",
+                "updates:unknown",
                 "closes:unknown",
             ),
             0,
@@ -138,6 +139,17 @@ class Lifecycle:
                 self._merge(target, link.group, self._relations.why(anomaly, link))
         self._join(target, anomaly, onset, why, late=late)
 
+    def updated(self, anomaly: Anomaly, time: float, *, late: bool) -> None:
+        """An anomaly persists or has become worse; told at event time `time`."""
+        del late  # it is applied all the same
+        self.advance(time)
+        owner = self._members.owner(anomaly.id)
+        if owner is None or owner[1].anomaly != anomaly.id:
+            self._counts["updates:unknown"] += 1
+            return
+        self._take(*owner, anomaly)
+        self._schedule(owner[0])
+
     def closed(self, anomaly: Anomaly, time: float, *, late: bool) -> None:
         """An anomaly has ended; told at event time `time`."""
         del late  # it is applied all the same
@@ -162,9 +174,10 @@ class Lifecycle:
         if not self._changes.add(time, notice):
             self._counts["duplicates"] += 1
             return
-        for entity in (notice.service, *self._topology.dependents(notice.service)):
-            for group in self._relations.of_entity(notice.scope, entity):
-                self._touch(group)
+        hit = (notice.service, *self._topology.dependents(notice.service))
+        for group in list(self._open.values()):
+            if notice.scope in ("", group.scope) and any(entity in group.entities for entity in hit):
+                self._touch(group, use=False)
 
     def counts(self) -> Mapping[str, int]:
         """Monotonic counters."""
@@ -269,6 +282,8 @@ class Lifecycle:
                 group.alone = f"its severity is {first.severity}"
             elif first.p_value <= IMPROBABLE:
                 group.alone = f"it is too improbable to wait for another (p = {first.p_value:.0e})"
+            elif has_lasted(group, self._conf):
+                group.alone = f"it has lasted {span(first.seen - first.started)}"
             else:
                 return False
         self._make_open(group)
@@ -292,13 +307,8 @@ class Lifecycle:
     def _expire(self, group: Group) -> None:
         conf = self._conf
         if group.state == "held":
-            if group.open:
-                group.alone = f"it has lasted {span(conf.alone)}"
-                self._make_open(group)
-                self._schedule(group)
-            else:
-                self._counts["held_back"] += 1
-                self._forget(group)
+            self._counts["held_back"] += 1
+            self._forget(group)
         elif group.state == "resolved":
             self._forget(group)
         elif self._now >= end_of_life(group, conf):

@@ -21,13 +21,15 @@ BUFFER = 50_000
 TASKS = 10_000
 """Most detect tasks that are waited for."""
 
+_KINDS = {"opened": 1, "updated": 2, "closed": 3}
 _TICK = 0.001  # times on the wire are whole milliseconds
 
 
 class Stamp(NamedTuple):
     """Where an item belongs. `time` is when it became known in event time: `updated_at` of an anomaly.
 
-    At one time, changes come before the anomalies that they may have caused, and openings before closings; then
+    At one time, changes come before the anomalies that they may have caused, openings before updates and those before
+    closings; then
     the earlier onset. `arrival` only parts exact duplicates.
     """
 
@@ -78,7 +80,7 @@ class EventOrder:
             return Stamp(time, 0, time, item.id, self._arrivals)
         onset = item.started_at.timestamp()
         time = max(item.updated_at.timestamp(), onset)
-        return Stamp(time, 1 if item.event == "opened" else 2, onset, item.id, self._arrivals)
+        return Stamp(time, _KINDS[item.event], onset, item.id, self._arrivals)
 
     def push(self, stamp: Stamp, item: Anomaly | ChangeNotice) -> Iterator[tuple[Stamp, Anomaly | ChangeNotice]]:
         """Keep an item that is not late; yield the oldest ones if that is more than the buffer holds."""
@@ -133,11 +135,14 @@ class EventOrder:
         return max(self._newest + _TICK, *(said.time for said in self._said.values()))
 
     def _forget_the_gone(self) -> None:
-        surplus = len(self._said) - self._expected()
-        if surplus <= 0:
-            return
+        """Once as many tasks as there are said to be agree on their number, those beyond are gone."""
         expected = self._expected()
+        if len(self._said) <= expected:
+            return
+        agreeing = sum(said.tasks == expected for said in self._said.values())
+        if agreeing < expected and len(self._said) <= TASKS:
+            return  # whoever has not spoken since may yet
         by_age = sorted(self._said, key=lambda task: (self._said[task].tasks == expected, self._said[task].time, task))
-        for task in by_age[:surplus]:
+        for task in by_age[: len(self._said) - expected]:
             del self._said[task]
             self.forgotten += 1

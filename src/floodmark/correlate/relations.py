@@ -78,10 +78,6 @@ class Relations:
                 del self._index[key]
         group.keys.clear()
 
-    def of_entity(self, scope: str, entity: str) -> list[Group]:
-        """The groups that have a member of the entity."""
-        return list(self._index.get((scope, entity), {}).values())
-
     def of(self, anomaly: Anomaly) -> list[Link]:
         """The groups that the anomaly is related to, each by its closest link."""
         found: dict[str, Link] = {}

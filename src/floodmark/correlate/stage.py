@@ -15,11 +15,13 @@ from floodmark.correlate.lifecycle import Lifecycle
 from floodmark.correlate.order import BUFFER, EventOrder, Stamp
 from floodmark.correlate.topology import Topology
 
+_KINDS = ("changes", "anomalies", "updates", "closes")  # by `Stamp.kind`
+
 
 class CorrelateStage:
     """Turns anomalies into incidents. `buffer` is the most items that wait for watermarks.
 
-    Contract with the detect tasks: an anomaly's `updated_at` (of both its events) is not older than the last
+    Contract with the detect tasks: an anomaly's `updated_at` (of all its events) is not older than the last
     watermark of the task that sends it. What is, is late: it is attached all the same, at once, and counted; only
     for late items does the interleaving matter.
     """
@@ -27,8 +29,8 @@ class CorrelateStage:
     def __init__(self, correlate: Correlate, services: Mapping[str, Service], *, buffer: int = BUFFER) -> None:
         self._order = EventOrder(buffer)
         self._lifecycle = Lifecycle(correlate, Topology(services))
-        self._taken = {"anomalies": 0, "closes": 0, "changes": 0, "watermarks": 0}
-        self._late = {"late:anomaly": 0, "late:close": 0, "late:change": 0}
+        self._taken = dict.fromkeys((*_KINDS, "watermarks"), 0)
+        self._late = {f"late:{kind}": 0 for kind in _KINDS}
 
     def process(self, item: Anomaly | ChangeNotice | Watermark) -> list[Incident]:
         """Take the next item of the partition; return the revisions that are now certain, in event-time order."""
@@ -40,9 +42,9 @@ class CorrelateStage:
             self._lifecycle.advance(self._order.passed)
             return self._lifecycle.revisions()
         stamp = self._order.stamp(item)
-        self._taken[("changes", "anomalies", "closes")[stamp.kind]] += 1
+        self._taken[_KINDS[stamp.kind]] += 1
         if stamp.time < self._order.passed:
-            self._late[("late:change", "late:anomaly", "late:close")[stamp.kind]] += 1
+            self._late[f"late:{_KINDS[stamp.kind]}"] += 1
             self._hand_over(stamp, item, late=True)
             return self._lifecycle.revisions()
         for forced, ready in self._order.push(stamp, item):
@@ -79,5 +81,7 @@ class CorrelateStage:
             self._lifecycle.change(item, stamp.time, late=late)
         elif item.event == "opened":
             self._lifecycle.opened(item, stamp.time, late=late)
+        elif item.event == "updated":
+            self._lifecycle.updated(item, stamp.time, late=late)
         else:
             self._lifecycle.closed(item, stamp.time, late=late)

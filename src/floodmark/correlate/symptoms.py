@@ -20,7 +20,8 @@ LARGEST_DEVIATION = 1000.0
 
 
 class Symptom(Struct, eq=False):
-    """One series of an incident. Times are epoch seconds; `ended` is None while its anomaly is open.
+    """One series of an incident. Times are epoch seconds; `ended` is None while its anomaly is open, and `seen` is
+    when it was last said to be odd.
 
     `id` is its first anomaly, `anomaly` its latest (they differ once the series has flapped). `noun` is what its
     entity is: the label that names it (service, host, model), or "entity".
@@ -36,6 +37,7 @@ class Symptom(Struct, eq=False):
     head: str
     direction: Direction
     started: float
+    seen: float
     ended: float | None
     observed: float | None
     expected: float | None
@@ -62,6 +64,7 @@ class Symptom(Struct, eq=False):
             head=anomaly.head,
             direction=anomaly.direction,
             started=onset,
+            seen=max(onset, anomaly.updated_at.timestamp()),
             ended=None,
             observed=anomaly.observed,
             expected=anomaly.expected,
@@ -118,6 +121,9 @@ class Symptom(Struct, eq=False):
     def take(self, anomaly: Anomaly) -> None:
         """A later word on the same series: the strongest verdict is kept, with what was seen at it."""
         p_value = sound_p(anomaly.p_value)
+        odd = anomaly.updated_at if anomaly.event != "closed" else anomaly.ended_at
+        if odd is not None:
+            self.seen = max(self.seen, odd.timestamp())
         if p_value < self.p_value or self.observed is None:
             self.p_value = min(p_value, self.p_value)
             self.head, self.direction, self.summary = anomaly.head, anomaly.direction, anomaly.summary
@@ -130,6 +136,7 @@ class Symptom(Struct, eq=False):
     def absorb(self, other: Symptom) -> None:
         """The same series in an incident that is merged into ours. Whether it is open is the incidents' business."""
         self.started = min(self.started, other.started)
+        self.seen = max(self.seen, other.seen)
         self.p_value = min(self.p_value, other.p_value)
         self.severity = max(self.severity, other.severity, key=lambda severity: RANK[severity])
         if self.ended is not None and other.ended is not None:

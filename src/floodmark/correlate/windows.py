@@ -47,13 +47,17 @@ def are_one(one: Group, other: Group, conf: Correlate) -> bool:
     return younger.started <= older.last_start + conf.gap and younger.last_start - older.started < conf.cap
 
 
+def has_lasted(group: Group, conf: Correlate) -> bool:
+    """Whether a member has been odd for `alone` seconds, as far as its anomaly has said: silence proves nothing."""
+    return any(symptom.seen - symptom.started >= conf.alone for symptom in group.symptoms.values())
+
+
 def deadline(group: Group, conf: Correlate) -> float:
-    """When something happens to a group if nothing happens to it: opened, resolved or forgotten, by its state."""
+    """When something happens to a group if nothing happens to it: resolved or forgotten, by its state."""
     if group.state == "held":
-        if group.open:
-            return group.started + conf.alone
         # A related anomaly may be on its way, told later than it began.
-        return max(group.settled(), group.last_start + conf.gap) + conf.alone
+        over = max(group.settled(), group.last_start + conf.gap) + conf.alone
+        return end_of_life(group, conf) if group.open else min(end_of_life(group, conf), over)
     if group.resolved_at is not None:
         return group.resolved_at + conf.grace
     return end_of_life(group, conf) if group.open else min(end_of_life(group, conf), group.settled() + conf.gap)

@@ -87,6 +87,11 @@ def of_finding(finding: Finding, detector: str, alpha: float) -> Anomaly:
     )
 
 
+def persisting(anomaly: Anomaly, now: float) -> Anomaly:
+    """It is still odd at event time `now`."""
+    return replace(anomaly, event="updated", updated_at=utc(now))
+
+
 def closed(first: Anomaly, peak: Anomaly, end: float, now: float) -> Anomaly:
     """The end of `first`: its id and start, the numbers and words of its oddest moment, and how long it lasted."""
     end = max(end, first.started_at.timestamp())
@@ -102,31 +107,25 @@ def closed(first: Anomaly, peak: Anomaly, end: float, now: float) -> Anomaly:
     )
 
 
-def say(series: Series, head: str, judgement: Judgement, band: Band, evidence: Evidence) -> str:
-    """A sentence for a point that a head found odd."""
-    value, unit = judgement.context.value, series.unit
+def say(series: Series, head: str, judgement: Judgement, observed: float, band: Band, evidence: Evidence) -> str:
+    """A sentence for a point that a head found odd; `observed` is what the head held against its band."""
     expected, low, high = band
+    unit = series.unit
     what = subject(series, evidence)
+    value = number(observed, unit)
     chance = odds(judgement.p_value)
     season = {"daily": " at this time of day", "weekly": " at this hour of the week"}.get(judgement.season, "")
     if head == "flatline":
-        return f"{what} has stood still at {number(value, unit)} although it usually moves ({chance})"
+        return f"{what} has stood still at {value} although it usually moves ({chance})"
     if head == "range":
         word = "higher" if judgement.direction == "up" else "lower"
-        return (
-            f"{what} is {number(value, unit)}, {word} than ever seen "
-            f"({number(low, unit)} to {number(high, unit)}; {chance})"
-        )
+        return f"{what} is {value}, {word} than ever seen ({reach(low, high, unit)}; {chance})"
     if head == "level":
         word = "risen" if judgement.direction == "up" else "fallen"
-        return (
-            f"the level of {what} has {word} to around {number(value, unit)} from {number(expected, unit)} ({chance})"
-        )
+        return f"the level of {what} has {word} to {value} from {number(expected, unit)} ({chance})"
     if head in ("forecast", "count"):
-        return (
-            f"{what} is {number(value, unit)}, expected {number(low, unit)} to {number(high, unit)}{season} ({chance})"
-        )
-    return f"{what} is {number(value, unit)}: {head} scores it as unlike its past ({chance})"
+        return f"{what} is {value}, expected {reach(low, high, unit)}{season} ({chance})"
+    return f"{what} is {value}: {head} scores it as unlike its past ({chance})"
 
 
 def say_stale(series: Series, silence: float, interval: float, recent: float | None) -> str:
@@ -153,8 +152,17 @@ def number(value: float | None, unit: str) -> str:
             if abs(value) >= factor:
                 return f"{value / factor:.3g} {name}"
     size = abs(value)
-    text = f"{value:,.0f}" if size >= 1000 else f"{value:.4g}" if size >= 0.0001 or value == 0 else f"{value:.2e}"
-    return f"{text} {unit}" if unit and unit != "1" else text
+    form = ",.0f" if size >= 1000 or value == 0 else ".3g" if size >= 0.0001 else ".1e"
+    text = f"{value:{form}}"
+    shown = unit.replace("1/s", "a second").replace("By/s", "bytes a second")
+    return f"{text} {shown}" if unit and unit != "1" else text
+
+
+def reach(low: float | None, high: float | None, unit: str) -> str:
+    """A range, its unit once if both ends have the same: "12 to 40 ms"."""
+    first, last = number(low, unit), number(high, unit)
+    bare, _, of_first = first.partition(" ")
+    return f"{bare} to {last}" if of_first and of_first == last.partition(" ")[2] else f"{first} to {last}"
 
 
 def odds(p_value: float) -> str:
@@ -164,7 +172,7 @@ def odds(p_value: float) -> str:
     chances = 1 / p_value
     for size, word in ((1e9, "billion"), (1e6, "million")):
         if chances >= size:
-            return f"1 in {chances / size:.2g} {word} by chance"
+            return f"1 in {float(f'{chances / size:.2g}'):,.4g} {word} by chance"
     return f"1 in {float(f'{chances:.2g}'):,.0f} by chance"
 
 

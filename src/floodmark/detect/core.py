@@ -24,6 +24,8 @@ _HOLD: Final = 0.01
 """While an alarm is open, points with a smaller p-value keep it open."""
 _NORMAL: Final = 0.1
 """While an alarm is open, only points with at least this p-value are learned."""
+_PERSISTS: Final = 120.0
+"""Seconds of oddness after which an alarm is told again; then after twice as long, and so on."""
 _STALE_INTERVALS: Final = 5.0
 """Intervals without a point, at least, before a series is stale; its own longest gap counts double."""
 _LARGEST: Final = 1e150
@@ -35,13 +37,14 @@ _FINDING_PERIOD: Final = 60.0
 class Alarm:
     """An open alarm: its opening anomaly, its oddest moment, and when it was last odd."""
 
-    __slots__ = ("adopt_at", "first", "last_odd", "peak")
+    __slots__ = ("adopt_at", "first", "last_odd", "peak", "tell_at")
 
     def __init__(self, first: Anomaly, now: float, adopt_at: float) -> None:
         self.first = first
         self.peak = first
         self.last_odd = now
         self.adopt_at = adopt_at
+        self.tell_at = now + _PERSISTS
 
     @property
     def stale(self) -> bool:
@@ -182,21 +185,27 @@ class SeriesCore:
     def _hold(self, watched: Watched, alarm: Alarm, sample: Sample, judgement: Judgement) -> list[Anomaly]:
         """The next point of an open alarm: it stays open, is over, or has become normal."""
         model = watched.model
+        told: list[Anomaly] = []
         if (judgement.p_value if alarm.first.head == "level" else judgement.point_p_value) < _HOLD:
             alarm.last_odd = sample.time
+            before = alarm.peak.severity
             if judgement.p_value < alarm.peak.p_value and self._allowed(watched, judgement):
                 alarm.peak = self._anomaly(watched, sample, judgement, alarm.first)
+            if sample.time >= alarm.tell_at or alarm.peak.severity != before:
+                told.append(anomalies.persisting(alarm.peak, sample.time))
+                while alarm.tell_at <= sample.time:
+                    alarm.tell_at += alarm.tell_at - alarm.first.started_at.timestamp()
         if sample.time >= alarm.adopt_at:
             self._counts["adopted"] += 1
             model.adopt(sample.value)
-            return [self._close(watched, alarm.last_odd, sample.time)]
+            return [*told, self._close(watched, alarm.last_odd, sample.time)]
         if judgement.p_value >= _NORMAL:
             model.learn(judgement)
         else:
             model.follow(judgement)
         if sample.time - alarm.last_odd >= watched.quiet:
-            return [self._close(watched, alarm.last_odd, sample.time)]
-        return []
+            told.append(self._close(watched, alarm.last_odd, sample.time))
+        return told
 
     def _find(self, watched: Watched, finding: Finding) -> list[Anomaly]:
         if not watched.model.seen:
@@ -289,7 +298,7 @@ class SeriesCore:
     def _anomaly(self, watched: Watched, sample: Sample, judgement: Judgement, first: Anomaly | None = None) -> Anomaly:
         model, series = watched.model, watched.series
         band = model.band(judgement, watched.alpha)
-        head = model.head(judgement)
+        head, observed = model.head(judgement), model.observed(judgement)
         evidence = sample.evidence() if sample.evidence is not None else Evidence()
         expected, low, high = band
         points = model.points(watched.alpha)[1 - self._evidence :]
@@ -301,11 +310,11 @@ class SeriesCore:
             start=sample.time if first is None else first.started_at.timestamp(),
             now=sample.time,
             direction=judgement.direction,
-            observed=sample.value,
+            observed=observed,
             band=band,
             p_value=judgement.p_value,
             alpha=watched.alpha,
-            summary=anomalies.say(series, head, judgement, band, evidence),
+            summary=anomalies.say(series, head, judgement, observed, band, evidence),
             evidence=Evidence(points=points, lines=evidence.lines, facts=evidence.facts),
             id=None if first is None else first.id,
         )

@@ -2,7 +2,7 @@
 
 Nobody tells the sampling interval or the season. Three experts forecast (the recent level; the level plus the time of
 day; the level plus the hour of the week) and the one whose absolute error has lately been the smallest speaks, as in
-fixed-share expert tracking (Herbster & Warmuth 1998) with a hard choice. Levels and errors are River's EWMean.
+fixed-share expert tracking (Herbster & Warmuth 1998) with a hard choice. Levels and errors are fading means (`mean`).
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from __future__ import annotations
 from array import array
 from typing import Final
 
-from river import stats
+from floodmark.detect.mean import FadingMean
 
 DAY: Final = 86_400.0
 WEEK: Final = 604_800.0
@@ -56,16 +56,16 @@ class Seasonal:
 
     def __init__(self, period: float, slots: int) -> None:
         self._profile = Profile(period, slots)
-        self._level = stats.EWMean(_FADE_LEVEL)
+        self._level = FadingMean(_FADE_LEVEL)
         self._since: float | None = None
-        self.error: stats.EWMean = stats.EWMean(_FADE_ERROR)
+        self.error = FadingMean(_FADE_ERROR)
 
     def forecast(self, time: float) -> float | None:
         """None until a whole period has been seen."""
         if self._since is None or time - self._since < self._profile.period:
             return None
         offset = self._profile.get(time)
-        return None if offset is None else self._level.get() + offset
+        return None if offset is None else self._level.value + offset
 
     def offset(self, time: float) -> float | None:
         """What the phase adds to the level; None where the phase was never seen."""
@@ -84,46 +84,39 @@ class Seasonal:
 class Forecaster:
     """Forecast of one series, one step ahead. `learn_one` after `forecast_one`; a point is not in its own forecast."""
 
-    __slots__ = ("_base", "_daily", "_error", "_last", "_level", "_n", "_weekly", "interval")
+    __slots__ = ("_base", "_daily", "_error", "_level", "_n", "_weekly", "interval", "last")
 
     def __init__(self) -> None:
-        self._level = stats.EWMean(_FADE_LEVEL)
-        self._base = stats.EWMean(0.002)
-        self._error = stats.EWMean(_FADE_ERROR)
+        self._level = FadingMean(_FADE_LEVEL)
+        self._base = FadingMean(0.002, warm=500)
+        self._error = FadingMean(_FADE_ERROR)
         self._daily = Seasonal(DAY, 96)
         self._weekly: Seasonal | None = None
         self._n = 0
-        self._last = 0.0
+        self.last = 0.0
         self.interval = 0.0
 
     def forecast_one(self, time: float) -> tuple[float, str]:
         """The expected value and the season that it was read from ("", "daily", "weekly")."""
-        best, error, season = self._level.get(), self._error.get(), ""
+        best, error, season = self._level.value, self._error.value, ""
         for expert, name in ((self._daily, "daily"), (self._weekly, "weekly")):
-            if expert is not None and expert.error.get() < error:
+            if expert is not None and expert.error.value < error:
                 forecast = expert.forecast(time)
                 if forecast is not None:
-                    best, error, season = forecast, expert.error.get(), name
+                    best, error, season = forecast, expert.error.value, name
         return best, season
 
     def learn_one(self, time: float, value: float) -> None:
         if self._n:
-            gap = time - self._last
+            gap = time - self.last
             self.interval = (
                 gap if self._n == 1 else self.interval + (min(gap, 5 * self.interval) - self.interval) * 0.05
             )
-            self._error.update(abs(value - self._level.get()))
+            self._error.update(abs(value - self._level.value))
         self._n += 1
-        self._last = time
-        # The base moves as a plain mean at first: an exponential start from one point would take hours to forget it.
-        base = value if self._n == 1 else self._base.get()
-        if self._n <= 500:
-            mean = base + (value - base) / self._n
-            self._base = stats.EWMean(0.002)
-            self._base.update(mean)
-        else:
-            self._base.update(value)
-        base = self._base.get()
+        self.last = time
+        self._base.update(value)
+        base = self._base.value
         if self._weekly is None and self._n * self.interval > 2 * DAY:
             self._weekly = Seasonal(WEEK, 168)
         for expert in (self._daily, self._weekly):
@@ -131,20 +124,17 @@ class Forecaster:
                 continue
             forecast = expert.forecast(time)
             # Until it can speak, an expert is charged more than the level so that it is not chosen on no evidence.
-            expert.error.update(abs(value - forecast) if forecast is not None else 1.5 * abs(value - self._level.get()))
+            expert.error.update(abs(value - forecast) if forecast is not None else 1.5 * abs(value - self._level.value))
             expert.learn_one(time, value, base, self.interval)
         self._level.update(value)
 
     def adopt(self, value: float) -> None:
         """Take `value` as the level from now on: a change has come to stay."""
-        for _ in range(40):
-            self._level.update(value)
-        self._base = stats.EWMean(0.002)
-        self._base.update(value)
-        self._n = min(self._n, 100)
+        self._level.restart(value)
+        self._base.restart(value)
 
     def slow_one(self, time: float, season: str) -> float:
         """The long-run level (about 500 points), plus the season if `forecast_one` read from one."""
         expert = self._daily if season == "daily" else self._weekly if season == "weekly" else None
         offset = expert.offset(time) if expert is not None else None
-        return float(self._base.get()) + (offset or 0.0)
+        return self._base.value + (offset or 0.0)

@@ -12,9 +12,11 @@ from collections import deque
 from collections.abc import Hashable
 from typing import Final, NamedTuple, Protocol
 
-from river import stats
 from river.base import AnomalyDetector
 from river.compose import Pipeline
+
+from floodmark.detect.mean import FadingMean
+from floodmark.detect.tail import gaussian
 
 _TO_SIGMA: Final = 1.2533  # a Gaussian's standard deviation over its mean absolute deviation
 _CLIP: Final = 6.0  # scales learn at most this many scales from one point: a spike must not hide the next one
@@ -45,35 +47,36 @@ class Head(Protocol):
         """Move windows on without learning: an open alarm is watched, not taken as normal."""
         ...
 
-    def band(self, x: Context, z: float) -> tuple[float, float, float]:
-        """Expected, low and high, in the series' unit, where |z| stays within `z`."""
+    def band(self, x: Context, down: float, up: float) -> tuple[float, float, float]:
+        """Expected, low and high, in the series' unit, where z stays within -`down` and `up`."""
+        ...
+
+    def observed(self, x: Context) -> float:
+        """What the band is to be held against: the value, or its mean over the head's window."""
         ...
 
 
 class Scale:
-    """The typical size of a deviation: River's EWMean of its absolute value, clipped; a plain mean at first."""
+    """The typical size of a deviation, as a standard deviation: a fading mean of its absolute value, clipped."""
 
-    __slots__ = ("_ew", "_n")
+    __slots__ = ("_mean",)
 
     def __init__(self, fading_factor: float = 0.01) -> None:
-        self._ew = stats.EWMean(fading_factor)
-        self._n = 0
+        self._mean = FadingMean(fading_factor, warm=100)
 
     def get(self, floor: float) -> float:
-        return max(float(self._ew.get()) * _TO_SIGMA, floor) if self._n else math.inf
+        """At least `floor`; infinite before the first deviation."""
+        mean = self._mean
+        size = mean.value * _TO_SIGMA
+        return (size if size > floor else floor) if mean.n else math.inf
 
     def learn_one(self, deviation: float, floor: float) -> None:
+        mean = self._mean
         size = abs(deviation)
-        if self._n >= 10:
-            size = min(size, _CLIP * max(float(self._ew.get()), floor))
-        self._n += 1
-        if self._n <= 100:  # an exponential start from one deviation would take long to forget it
-            mean = float(self._ew.get()) if self._n > 1 else size
-            restart = stats.EWMean(self._ew.fading_factor)
-            restart.update(mean + (size - mean) / self._n)
-            self._ew = restart
-        else:
-            self._ew.update(size)
+        if mean.n >= 10:
+            limit = _CLIP * max(mean.value, floor)
+            size = size if size < limit else limit
+        mean.update(size)
 
 
 class ForecastResidual:
@@ -94,9 +97,12 @@ class ForecastResidual:
     def follow(self, x: Context) -> None:
         pass
 
-    def band(self, x: Context, z: float) -> tuple[float, float, float]:
-        half = z * self._scale.get(x.floor)
-        return x.expected, x.expected - half, x.expected + half
+    def band(self, x: Context, down: float, up: float) -> tuple[float, float, float]:
+        scale = self._scale.get(x.floor)
+        return x.expected, x.expected - down * scale, x.expected + up * scale
+
+    def observed(self, x: Context) -> float:
+        return x.value
 
 
 class Range:
@@ -106,7 +112,7 @@ class Range:
     name = "range"
 
     def __init__(self) -> None:
-        self._centre = stats.EWMean(0.002)
+        self._centre = FadingMean(0.002, warm=500)
         self._up = Scale(0.002)
         self._down = Scale(0.002)
         self._n = 0
@@ -116,17 +122,13 @@ class Range:
     def score_one(self, x: Context) -> float:
         if self.low <= x.value <= self.high or not self._n:
             return 0.0
-        deviation = x.value - float(self._centre.get())
+        deviation = x.value - self._centre.value
         return deviation / (self._up if deviation > 0 else self._down).get(x.floor)
 
     def learn_one(self, x: Context) -> None:
         self._n += 1
-        centre = float(self._centre.get()) if self._n > 1 else x.value
-        if self._n <= 500:
-            self._centre = stats.EWMean(0.002)
-            self._centre.update(centre + (x.value - centre) / self._n)
-        else:
-            self._centre.update(x.value)
+        centre = self._centre.value if self._n > 1 else x.value
+        self._centre.update(x.value)
         (self._up if x.value >= centre else self._down).learn_one(x.value - centre, x.floor)
         # The extremes creep inwards so that a range seen once, long ago, does not hide new extremes for ever.
         creep = 0.0002 * (self.high - self.low) if self._n > 1 else 0.0
@@ -136,8 +138,11 @@ class Range:
     def follow(self, x: Context) -> None:
         pass
 
-    def band(self, x: Context, z: float) -> tuple[float, float, float]:
-        return float(self._centre.get()), self.low, self.high  # what it has been, whatever z
+    def band(self, x: Context, down: float, up: float) -> tuple[float, float, float]:
+        return self._centre.value, self.low, self.high  # what it has been, whatever z
+
+    def observed(self, x: Context) -> float:
+        return x.value
 
 
 class LevelShift:
@@ -151,26 +156,37 @@ class LevelShift:
         self._recent: deque[float] = deque(maxlen=self.windows[-1])
         self._scales = tuple(Scale(0.004) for _ in self.windows)
 
-    def _means(self, x: Context) -> list[float]:
-        """Mean deviation over each window that is full, this point included."""
+    def _means(self, x: Context) -> list[tuple[float, Scale, float]]:
+        """Mean deviation, scale and smallest scale of each window that is full, this point included."""
         recent = [*self._recent, x.value - x.slow]
-        return [math.fsum(recent[-w:]) / w for w in self.windows if len(recent) >= w]
+        return [
+            (math.fsum(recent[-w:]) / w, scale, x.floor / math.sqrt(w))
+            for w, scale in zip(self.windows, self._scales, strict=True)
+            if len(recent) >= w
+        ]
 
     def score_one(self, x: Context) -> float:
-        means = self._means(x)
-        return max((m / s.get(x.floor) for m, s in zip(means, self._scales, strict=False)), key=abs, default=0.0)
+        return max((mean / scale.get(floor) for mean, scale, floor in self._means(x)), key=abs, default=0.0)
 
     def learn_one(self, x: Context) -> None:
-        for mean, scale in zip(self._means(x), self._scales, strict=False):
-            scale.learn_one(mean, x.floor)
+        for mean, scale, floor in self._means(x):
+            scale.learn_one(mean, floor)
         self._recent.append(x.value - x.slow)
 
     def follow(self, x: Context) -> None:
         self._recent.append(x.value - x.slow)
 
-    def band(self, x: Context, z: float) -> tuple[float, float, float]:
-        half = z * self._scales[0].get(x.floor)
-        return x.slow, x.slow - half, x.slow + half
+    def band(self, x: Context, down: float, up: float) -> tuple[float, float, float]:
+        _, scale, floor = self._oddest(x)
+        return x.slow, x.slow - down * scale.get(floor), x.slow + up * scale.get(floor)
+
+    def observed(self, x: Context) -> float:
+        return x.slow + self._oddest(x)[0]
+
+    def _oddest(self, x: Context) -> tuple[float, Scale, float]:
+        """The window that speaks."""
+        nothing = (0.0, self._scales[0], x.floor)
+        return max(self._means(x), key=lambda window: abs(window[0] / window[1].get(window[2])), default=nothing)
 
 
 class Flatline:
@@ -207,102 +223,11 @@ class Flatline:
         self._run = self._run + 1 if x.value == self._last else 0
         self._last = x.value
 
-    def band(self, x: Context, z: float) -> tuple[float, float, float]:
+    def band(self, x: Context, down: float, up: float) -> tuple[float, float, float]:
         return x.expected, x.expected, x.expected
 
-
-class CountTail:
-    """How odd a count of events is, given the forecast rate: a Poisson tail, or a negative binomial one where the
-    series is more variable than Poisson (dispersion by River's EWMean of the Pearson statistic).
-
-    The rate keeps a half event over all that was seen, so that the first event of a quiet series is not infinitely odd.
-    """
-
-    __slots__ = ("_dispersion", "_n")
-    name = "count"
-
-    def __init__(self) -> None:
-        self._dispersion = stats.EWMean(0.01)
-        self._n = 0
-
-    def _rate(self, x: Context) -> float:
-        return max(x.expected, 0.5 / (self._n + 1))
-
-    def _spread(self) -> float:
-        return max(1.0, float(self._dispersion.get())) if self._n else 1.0
-
-    def score_one(self, x: Context) -> float:
-        return count_deviation(x.value, self._rate(x), self._spread())
-
-    def learn_one(self, x: Context) -> None:
-        self._n += 1
-        rate = max(self._rate(x), 0.25)
-        pearson = (x.value - rate) ** 2 / rate
-        self._dispersion.update(min(pearson, 20.0 * self._spread()))
-
-    def follow(self, x: Context) -> None:
-        pass
-
-    def band(self, x: Context, z: float) -> tuple[float, float, float]:
-        rate = self._rate(x)
-        half = z * math.sqrt(rate * self._spread())
-        return x.expected, max(0.0, rate - half), rate + max(half, 1.0)
-
-
-class CountLevel:
-    """How odd the sum of the last few counts is, given the long-run rate: `LevelShift` for counts."""
-
-    __slots__ = ("_dispersion", "_n", "_recent")
-    name = "level"
-    windows = (5, 15)
-
-    def __init__(self) -> None:
-        self._recent: deque[float] = deque(maxlen=self.windows[-1])
-        self._dispersion = tuple(stats.EWMean(0.005) for _ in self.windows)
-        self._n = 0
-
-    def _sums(self, x: Context) -> list[tuple[float, float, float]]:
-        """Sum, expected sum and dispersion for each window that is full, this point included."""
-        recent = [*self._recent, x.value]
-        rate = max(x.slow, 0.5 / (self._n + 1))
-        return [
-            (math.fsum(recent[-w:]), rate * w, max(1.0, float(d.get())) if self._n else 1.0)
-            for w, d in zip(self.windows, self._dispersion, strict=True)
-            if len(recent) >= w
-        ]
-
-    def score_one(self, x: Context) -> float:
-        return max((count_deviation(*each) for each in self._sums(x)), key=abs, default=0.0)
-
-    def learn_one(self, x: Context) -> None:
-        self._n += 1
-        for (total, expected, spread), dispersion in zip(self._sums(x), self._dispersion, strict=False):
-            rate = max(expected, 0.25)
-            dispersion.update(min((total - rate) ** 2 / rate, 20.0 * spread))
-        self._recent.append(x.value)
-
-    def follow(self, x: Context) -> None:
-        self._recent.append(x.value)
-
-    def band(self, x: Context, z: float) -> tuple[float, float, float]:
-        rate = max(x.slow, 0.0)
-        spread = max(1.0, float(self._dispersion[0].get())) if self._n else 1.0
-        half = z * math.sqrt(max(rate, 0.1) * spread / self.windows[0])
-        return x.slow, max(0.0, rate - half), rate + half
-
-
-def _features(x: Context) -> dict[Hashable, float]:
-    return {"value": x.value, "residual": x.value - x.expected}
-
-
-def count_deviation(value: float, rate: float, dispersion: float) -> float:
-    """The signed Gaussian equivalent of a count's tail; 0 where it is plainly within 1.5 sigma."""
-    if (value - rate) ** 2 < 2.25 * rate * dispersion:
-        return 0.0
-    count = max(0, round(value))
-    if count > rate:
-        return gaussian(-log_count_tail(count, rate, dispersion, upper=True))
-    return -gaussian(-log_count_tail(count, rate, dispersion, upper=False))
+    def observed(self, x: Context) -> float:
+        return x.value
 
 
 class RiverScore:
@@ -314,7 +239,7 @@ class RiverScore:
     def __init__(self, name: str, model: AnomalyDetector | Pipeline) -> None:
         self.name = name
         self._model = model
-        self._mean = stats.EWMean(0.01)
+        self._mean = FadingMean(0.01)
         self._scale = Scale()
         self._n = 0
 
@@ -322,7 +247,7 @@ class RiverScore:
         if self._n <= _BURN_IN + 1:
             return 0.0
         score = float(self._model.score_one(_features(x)))
-        return max(0.0, (score - float(self._mean.get())) / self._scale.get(1e-9)) if math.isfinite(score) else 0.0
+        return max(0.0, (score - self._mean.value) / self._scale.get(1e-9)) if math.isfinite(score) else 0.0
 
     def learn_one(self, x: Context) -> None:
         features = _features(x)
@@ -331,7 +256,7 @@ class RiverScore:
         self._n += 1
         if self._n <= _BURN_IN or not math.isfinite(score):  # the first scores of many models are nonsense
             return
-        mean = float(self._mean.get()) if self._n > _BURN_IN + 1 else score
+        mean = self._mean.value if self._n > _BURN_IN + 1 else score
         reach = _CLIP * self._scale.get(1e-9)
         self._scale.learn_one(score - mean, 1e-9)
         self._mean.update(min(max(score, mean - reach), mean + reach))
@@ -339,49 +264,12 @@ class RiverScore:
     def follow(self, x: Context) -> None:
         pass
 
-    def band(self, x: Context, z: float) -> tuple[float, float, float]:
+    def band(self, x: Context, down: float, up: float) -> tuple[float, float, float]:
         return x.expected, x.expected, x.expected
 
-
-def gaussian(nats: float) -> float:
-    """The z ≥ 0 whose two-sided Gaussian tail is e^-nats (to 0.02 for z > 1; z < 1 is not told apart from 0)."""
-    if nats < 1.15:
-        return 0.0
-    z = math.sqrt(2 * nats)
-    for _ in range(3):  # ln P(|Z| > z) = -z²/2 - ln(z·√(π/2)) + ln(1 - 1/z² + …), solved for z
-        z = math.sqrt(max(2 * (nats - math.log(z * 1.2533) + math.log1p(-1 / (z * z + 2))), 1.0))
-    return z
+    def observed(self, x: Context) -> float:
+        return x.value
 
 
-def log_count_tail(count: int, rate: float, dispersion: float, *, upper: bool) -> float:
-    """ln P(N ≥ count) (upper) or ln P(N ≤ count), N of mean `rate` and variance `rate·dispersion`.
-
-    Negative binomial for dispersion > 1.01, else Poisson. The largest term times a bounded sum of ratios: exact to
-    1e-9 for the terms that matter.
-    """
-    if upper and count == 0:
-        return 0.0
-    if dispersion > 1.01:
-        size = rate / (dispersion - 1.0)
-        log_p, log_q = -math.log(dispersion), math.log1p(-1.0 / dispersion)
-        log_term = (
-            math.lgamma(count + size) - math.lgamma(size) - math.lgamma(count + 1.0) + size * log_p + count * log_q
-        )
-        q = 1.0 - 1.0 / dispersion
-    else:
-        size, q = 0.0, 0.0
-        log_term = count * math.log(rate) - rate - math.lgamma(count + 1.0)
-    total, ratio, k = 1.0, 1.0, count
-    for _ in range(400):
-        if upper:
-            ratio *= (k + size) * q / (k + 1) if q else rate / (k + 1)
-            k += 1
-        else:
-            if k == 0:
-                break
-            k -= 1
-            ratio *= (k + 1) / ((k + size) * q) if q else (k + 1) / rate
-        total += ratio
-        if ratio < 1e-9 * total:
-            break
-    return min(0.0, log_term + math.log(total))
+def _features(x: Context) -> dict[Hashable, float]:
+    return {"value": x.value, "residual": x.value - x.expected}

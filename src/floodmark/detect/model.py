@@ -11,28 +11,20 @@ import math
 from array import array
 from typing import Final, NamedTuple
 
-from river import stats
 from river.base import AnomalyDetector
 from river.compose import Pipeline
 
 from floodmark.alerts import Direction, Point
 from floodmark.config.models import Detector
+from floodmark.detect.counts import CountLevel, CountTail
 from floodmark.detect.forecast import Forecaster
-from floodmark.detect.heads import (
-    Context,
-    CountLevel,
-    CountTail,
-    Flatline,
-    ForecastResidual,
-    Head,
-    LevelShift,
-    Range,
-    RiverScore,
-)
+from floodmark.detect.heads import Context, Flatline, ForecastResidual, Head, LevelShift, Range, RiverScore
+from floodmark.detect.mean import FadingMean
 from floodmark.detect.series import SeriesKind
 from floodmark.detect.tail import Tail
 
 _CELLS: Final = 4
+_PLAIN: Final = 1e-6
 
 
 class Judgement(NamedTuple):
@@ -54,7 +46,18 @@ class Judgement(NamedTuple):
 class SeriesModel:
     """All that is known of one series. Bounded: the same size after a day and after ten years."""
 
-    __slots__ = ("_cells", "_evidence", "_forecaster", "_heads", "_next", "_nonnegative", "_size", "_tails", "seen")
+    __slots__ = (
+        "_cells",
+        "_counting",
+        "_evidence",
+        "_forecaster",
+        "_heads",
+        "_next",
+        "_nonnegative",
+        "_size",
+        "_tails",
+        "seen",
+    )
 
     def __init__(
         self, kind: SeriesKind, detector: Detector, evidence: int, river: AnomalyDetector | Pipeline | None
@@ -77,8 +80,9 @@ class SeriesModel:
         self._cells = array("d")
         self._next = 0
         self._evidence = evidence
-        self._size = stats.EWMean(0.01)
+        self._size = FadingMean(0.01)
         self._nonnegative = True
+        self._counting = kind == "rate"
         self.seen = 0
 
     @property
@@ -90,14 +94,19 @@ class SeriesModel:
         """Score a finite value at an event time later than the last. Changes nothing."""
         expected, season = self._forecaster.forecast_one(time)
         slow = self._forecaster.slow_one(time, season)
-        floor = max(0.005 * float(self._size.get()), 1e-9) if self.seen else 1.0
+        floor = max(0.005 * self._size.value, 1e-9) if self.seen else 1.0
+        if self._counting and self._forecaster.interval:
+            # A counter of whole events has at least the noise of chance: Poisson's, one event being 1/interval.
+            one = 1 / self._forecaster.interval
+            floor = max(floor, math.sqrt((max(slow, 0.0) + one) * one))
         x = Context(time, value, expected, slow, floor)
         best, smallest, of_point, deviations = 0, 2.0, 1.0, []
         for i, head in enumerate(self._heads):
             z = head.score_one(x) if self.seen else 0.0
             deviations.append(z)
             p = self._tails[i].score_one(z)
-            if p < smallest:
+            # Where the point itself is plainly odd a window does not speak for it: a spike is a spike, not a level.
+            if p < smallest and (head.name != "level" or smallest > _PLAIN):
                 best, smallest = i, p
             if p < of_point and head.name != "level":
                 of_point = p
@@ -112,10 +121,14 @@ class SeriesModel:
         """The name of the head that found the point oddest."""
         return self._heads[judgement.head].name
 
+    def observed(self, judgement: Judgement) -> float:
+        """What that head holds against its band: the value, or its mean over a window."""
+        return self._heads[judgement.head].observed(judgement.context)
+
     def band(self, judgement: Judgement, alpha: float) -> tuple[float, float, float]:
         """Expected, low and high of that head, where a p-value of `alpha` begins."""
-        z = self._tails[judgement.head].quantile(alpha / len(self._heads))
-        expected, low, high = self._heads[judgement.head].band(judgement.context, z)
+        down, up = self._tails[judgement.head].quantiles(alpha / len(self._heads))
+        expected, low, high = self._heads[judgement.head].band(judgement.context, down, up)
         return expected, max(low, 0.0) if self._nonnegative else low, high
 
     def learn(self, judgement: Judgement) -> None:
@@ -126,9 +139,12 @@ class SeriesModel:
             self.exceeded(judgement)
         for head in self._heads:
             head.learn_one(x)
-        self._forecaster.learn_one(x.time, x.value)
         self._size.update(abs(x.value))
         self._nonnegative = self._nonnegative and x.value >= 0
+        if self._counting and self.seen:
+            events = x.value * (x.time - self._forecaster.last)
+            self._counting = abs(events - round(events)) <= 1e-6 * max(1.0, events)
+        self._forecaster.learn_one(x.time, x.value)
         self.seen += 1
 
     def follow(self, judgement: Judgement) -> None:
@@ -152,22 +168,22 @@ class SeriesModel:
 
     def points(self, alpha: float) -> list[Point]:
         """The evidence window, oldest first, its band where a p-value of `alpha` begins."""
-        z = self._tails[0].quantile(alpha / len(self._heads)) if self._heads else 0.0
+        down, up = self._tails[0].quantiles(alpha / len(self._heads)) if self._heads else (0.0, 0.0)
         found = []
         size = len(self._cells) // _CELLS
         for i in range(size):
             at = ((self._next + i) % size) * _CELLS
             time, value, expected, scale = self._cells[at : at + _CELLS]
             if math.isfinite(scale):
-                low = expected - z * scale
-                band = (expected, max(low, 0.0) if self._nonnegative else low, expected + z * scale)
+                low = expected - down * scale
+                band = (expected, max(low, 0.0) if self._nonnegative else low, expected + up * scale)
                 found.append(Point(time, value, *(round(b, 6) for b in band)))
             else:
                 found.append(Point(time, value, None, None, None))
         return found
 
     def _remember(self, x: Context) -> None:
-        scale = self._heads[0].band(x, 1.0)[2] - x.expected if self._heads and self.seen else math.inf
+        scale = self._heads[0].band(x, 1.0, 1.0)[2] - x.expected if self._heads and self.seen else math.inf
         cell = array("d", (x.time, x.value, x.expected, scale))
         if len(self._cells) < self._evidence * _CELLS:
             self._cells.extend(cell)

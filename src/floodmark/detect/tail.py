@@ -63,9 +63,9 @@ class Tail:
         rate, excess = self._fit(side, rung)
         return max(min(1.0, rate * math.exp(-(s - RUNGS[rung]) / excess)), 1e-300)
 
-    def quantile(self, p: float) -> float:
-        """The |z| at which a p-value of `p` begins, on the side where that is farther: where the normal ends."""
-        return min(max(self._quantile(side, p) for side in (0, len(RUNGS))), _WIDEST)
+    def quantiles(self, p: float) -> tuple[float, float]:
+        """The |z| at which a p-value of `p` begins, downwards and upwards: where the normal ends."""
+        return min(self._quantile(len(RUNGS), p), _WIDEST), min(self._quantile(0, p), _WIDEST)
 
     def learn_one(self, z: float) -> None:
         if self._n > _MEMORY:
@@ -98,3 +98,13 @@ class Tail:
         prior = _PRIOR_WEIGHT / 10
         excess = (self._excess[side + rung] + prior * _PRIOR_EXCESS[rung]) / (above + prior)
         return rate, min(excess, _HEAVIEST)
+
+
+def gaussian(nats: float) -> float:
+    """The z ≥ 0 whose two-sided Gaussian tail is e^-nats (to 0.02 for z > 1; z < 1 is not told apart from 0)."""
+    if nats < 1.15:
+        return 0.0
+    z = math.sqrt(2 * nats)
+    for _ in range(3):  # ln P(|Z| > z) = -z²/2 - ln(z·√(π/2)) + ln(1 - 1/z² + …), solved for z
+        z = math.sqrt(max(2 * (nats - math.log(z * 1.2533) + math.log1p(-1 / (z * z + 2))), 1.0))
+    return z

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from floodmark.config.models import Config, Correlate, Http, Input, Kafka, Logging, ModelMonitor, Service
+from floodmark.config.models import Config, Correlate, Detect, Http, Input, Kafka, Logging, ModelMonitor, Service
 from floodmark.signals import SignalName
 from floodmark.simulate import machine
 from floodmark.simulate.shop import PREFIX, Shop, Topic
@@ -27,6 +27,7 @@ def demo_config(shop: Shop, brokers: Sequence[str] = ("localhost:9092",)) -> Con
     return Config(
         kafka=Kafka(brokers=list(brokers), group="floodmark-demo"),
         inputs=[Input(topic=PREFIX + topic, signal=signal) for topic, signal in _SIGNALS.items()],
+        detect=Detect(tick=60.0),  # a simulated minute passes in some 30 ms: a watermark each is enough
         services={name: Service(depends_on=called) for name, called in shop.depends_on.items()},
         models=[ModelMonitor(match=MODEL, positive="fraud")],  # which class matters cannot be guessed
         http=Http(port=0),  # another Floodmark may run here

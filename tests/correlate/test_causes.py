@@ -1,0 +1,122 @@
+import math
+import random
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from floodmark.correlate.causes import MOST, rank
+from floodmark.correlate.topology import Topology
+
+from .making import SHOP, change, symptom
+
+NOBODY = Topology({})
+TOPOLOGY = Topology(SHOP)
+
+
+def names(causes):
+    return [cause.entity for cause in causes]
+
+
+def test_no_symptoms_no_causes():
+    assert rank([], [], NOBODY) == []
+
+
+def test_the_first_to_move_is_first_all_else_equal():
+    causes = rank([symptom(18, "checkout"), symptom(0, "payment")], [], NOBODY)
+    assert names(causes) == ["payment", "checkout"]
+    assert causes[0].reason.startswith("payment moved first (18 s before checkout)")
+    assert causes[1].reason.startswith("checkout moved 18 s after payment")
+
+
+def test_what_others_depend_on_is_first_all_else_equal():
+    causes = rank([symptom(0, "checkout"), symptom(0, "payment")], [], TOPOLOGY)
+    assert names(causes) == ["payment", "checkout"]
+    assert "checkout depends on it" in causes[0].reason
+
+
+def test_the_topology_is_weighed_not_obeyed():
+    faint = symptom(60, "payment", "latency", observed=2.1, p=1e-4)
+    loud = symptom(0, "checkout", "cpu_saturation", observed=500.0, p=1e-12)
+    assert names(rank([faint, loud], [], TOPOLOGY))[0] == "checkout"
+
+
+def test_a_recent_change_weighs_most_and_is_named():
+    symptoms = [symptom(0, "checkout"), symptom(10, "payment")]
+    deploy = change(-240, "payment", "v42")
+    first = rank(symptoms, [deploy], NOBODY)[0]
+    assert (first.entity, first.change) == ("payment", deploy.id)
+    assert "a deploy (v42) came 4 min earlier" in first.reason
+
+
+def test_a_change_after_the_onset_is_no_cause():
+    after = change(600, "payment")
+    assert all(cause.change is None for cause in rank([symptom(0, "payment")], [after], NOBODY))
+
+
+def test_a_changed_dependency_without_symptoms_is_a_suspect():
+    causes = rank([symptom(0, "checkout")], [change(-60, "payment")], TOPOLOGY)
+    assert sorted(names(causes)) == ["checkout", "payment"]
+    quiet = next(cause for cause in causes if cause.entity == "payment")
+    assert quiet.anomalies == []
+    assert "payment shows no anomaly of its own" in quiet.reason
+    assert names(rank([symptom(0, "checkout")], [change(-60, "elsewhere")], TOPOLOGY)) == ["checkout"]
+
+
+def test_a_saturated_resource_beats_a_slow_caller():
+    causes = rank([symptom(0, "a", "latency_p99"), symptom(0, "b", "cpu_usage")], [], NOBODY)
+    assert names(causes) == ["b", "a"]
+
+
+def test_many_series_do_not_beat_one_strong_one():
+    many = [symptom(0, "a", f"series_{i}", p=1e-4, observed=2.5) for i in range(40)]
+    assert names(rank([*many, symptom(0, "b", "series", p=1e-12, observed=100.0)], [], NOBODY))[0] == "b"
+
+
+def test_silence_is_told():
+    cause = rank([symptom(0, "a", "heartbeat", head="stale", observed=None)], [], NOBODY)[0]
+    assert cause.reason == "only a is affected, its heartbeat fell silent."
+
+
+@pytest.mark.parametrize("band", [(0.0, 0.0, 0.0), (None, None, None), (1.0, None, 3.0), (math.inf, 0.0, 1.0)])
+def test_degenerate_bands_and_p_values_rank_all_the_same(band):
+    expected, low, high = band
+    strange = [
+        symptom(0, "a", observed=5.0, expected=expected, low=low, high=high, p=0.0),
+        symptom(0, "b", observed=math.nan, p=math.nan),
+        symptom(0, "c", observed=None, p=2.0),
+    ]
+    causes = rank(strange, [], NOBODY)
+    assert len(causes) == 3
+    assert all(math.isfinite(cause.share) for cause in causes)
+
+
+entities = st.sampled_from(["frontend", "checkout", "payment", "cart", "redis", "search", "far"])
+some = st.lists(
+    st.builds(
+        lambda at, entity, name, p: symptom(at, entity, name, p=p),
+        st.integers(0, 300),
+        entities,
+        st.sampled_from(["latency", "cpu", "errors"]),
+        st.floats(1e-20, 1e-3),
+    ),
+    min_size=1,
+    max_size=12,
+)
+
+
+@given(
+    some, st.lists(st.builds(change, st.integers(-900, 100), entities), max_size=3), st.randoms(use_true_random=False)
+)
+def test_the_order_of_the_members_does_not_matter(symptoms, changes, shuffle: random.Random):
+    causes = rank(symptoms, changes, TOPOLOGY)
+    mixed = list(symptoms)
+    shuffle.shuffle(mixed)
+    assert rank(mixed, changes[::-1], TOPOLOGY) == causes
+    assert 1 <= len(causes) <= MOST
+    shares = [cause.share for cause in causes]
+    assert shares == sorted(shares, reverse=True)
+    assert sum(shares) <= 1 + 1e-5
+    if len({s.entity for s in symptoms} | {c.service for c in changes}) <= MOST:
+        assert sum(shares) == pytest.approx(1, abs=1e-5)
+    assert all(cause.reason.endswith(".") for cause in causes)

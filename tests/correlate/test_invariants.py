@@ -1,0 +1,130 @@
+"""What must hold for any input: above all that the interleaving of the detect tasks changes nothing (law 6)."""
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from floodmark.correlate.stage import CorrelateStage
+
+from .making import SHOP, change, closed, conf, mark, opened, run, updated, wrongs
+
+ENTITIES = ["frontend", "checkout", "payment", "cart", "redis", "search", "far"]
+CONFS = [
+    {},
+    {"gap": 30, "cap": 200, "grace": 50, "alone": 20},
+    {"labels": ["region"], "hops": 2},
+    {"open_incidents": 2, "members": 1, "grace": 40},
+]
+
+
+@st.composite
+def anomalies(draw):
+    """An anomaly's messages: opened, some delay after its onset, and perhaps closed."""
+    onset = draw(st.integers(0, 900))
+    told = onset + draw(st.integers(0, 150))
+    first = opened(
+        onset,
+        draw(st.sampled_from(ENTITIES)),
+        draw(st.sampled_from(["latency", "cpu", "errors"])),
+        told=told,
+        p=draw(st.sampled_from([1e-4, 1e-6, 1e-9])),
+        severity=draw(st.sampled_from(["warning", "warning", "error"])),
+        scope=draw(st.sampled_from(["default", "eu"])),
+        labels={"region": draw(st.sampled_from(["a", "b"]))},
+    )
+    messages = [(told, first)]
+    if draw(st.booleans()):
+        messages.append((told + 130, updated(first, told + 130)))
+    if draw(st.booleans()):
+        end = onset + draw(st.integers(0, 300))
+        said = max(messages[-1][0], end) + draw(st.integers(0, 50))
+        messages.append((said, closed(first, end, told=said)))
+    return messages
+
+
+@st.composite
+def sources(draw):
+    """The streams of up to four detect tasks, each in order, with watermarks that it keeps, and at last a far one."""
+    number = draw(st.integers(1, 4))
+    streams = []
+    seen = set()
+    for task in range(number):
+        timed = []
+        for messages in draw(st.lists(anomalies(), max_size=10)):
+            if messages[0][1].id in seen:
+                continue
+            seen.add(messages[0][1].id)
+            timed += messages
+        for at in draw(st.lists(st.integers(0, 900), max_size=2)):
+            notice = change(at + task / 10, draw(st.sampled_from(ENTITIES)))
+            timed.append((at + task / 10, notice))
+        timed.sort(key=lambda entry: entry[0])
+        stream = []
+        for told, item in timed:
+            if draw(st.booleans()):
+                stream.append(mark(told, f"metrics/{task}", number))
+            stream.append(item)
+        stream.append(mark(10**5, f"metrics/{task}", number))
+        streams.append(stream)
+    return streams
+
+
+def interleaved(streams, choose):
+    left = [list(stream) for stream in streams]
+    while any(left):
+        waiting = [stream for stream in left if stream]
+        yield waiting[choose(len(waiting))].pop(0)
+
+
+@settings(max_examples=150, deadline=None)
+@given(sources(), st.sampled_from(CONFS), st.sampled_from([SHOP, {}]), st.randoms(use_true_random=False))
+def test_interleaving_changes_no_revision(streams, how, services, random):
+    one_by_one = [item for stream in streams for item in stream]
+    expected = run(CorrelateStage(conf(**how), services), one_by_one)
+    for _ in range(3):
+        mixed = list(interleaved(streams, random.randrange))
+        assert run(CorrelateStage(conf(**how), services), mixed) == expected
+
+
+@settings(max_examples=150, deadline=None)
+@given(sources(), st.sampled_from(CONFS), st.sampled_from([SHOP, {}]))
+def test_lives_are_sound_and_nothing_is_lost(streams, how, services):
+    stage = CorrelateStage(conf(**how), services)
+    items = [item for stream in streams for item in stream]
+    got = run(stage, items)
+    assert wrongs(got) == {}
+    assert stage.counts()["late:anomalies"] == 0
+    longest = conf(**how).cap + conf(**how).grace
+    for incident in got:
+        assert incident.title
+        assert incident.why.endswith(".")
+        assert incident.causes
+        assert all(member.why for member in incident.members)
+        assert (incident.event == "resolved") == bool(incident.resolution)
+    # Every anomaly is a member, flapped into one, was held back, or is beyond a bound.
+    assert stage.sizes()["anomalies"] == stage.sizes()["open_incidents"] == stage.sizes()["candidates"] == 0
+    assert all(
+        (incident.updated_at - incident.started_at).total_seconds() <= longest + 350  # told late, at most
+        for incident in got
+        if incident.event == "resolved"
+    )
+
+
+@settings(max_examples=100, deadline=None)
+@given(sources(), st.sampled_from(CONFS), st.randoms(use_true_random=False))
+def test_disorder_breaks_no_life(streams, how, random):
+    """Late, early, repeated and out of order: lives stay sound, whatever the incidents are."""
+    items = [item for stream in streams for item in stream] * 2
+    random.shuffle(items)
+    stage = CorrelateStage(conf(**how), SHOP, buffer=5)
+    got = run(stage, items) + stage.finish()
+    assert wrongs(got) == {}
+    assert all(size == 0 for name, size in stage.sizes().items() if name not in ("tasks", "changes", "timers"))
+
+
+@settings(max_examples=100, deadline=None)
+@given(sources())
+def test_the_end_of_the_input_is_a_far_watermark(streams):
+    items = [item for stream in streams for item in stream[:-1]]
+    last = [stream[-1] for stream in streams]
+    ending, waiting = CorrelateStage(conf(), SHOP), CorrelateStage(conf(), SHOP)
+    assert run(ending, items) + ending.finish() == run(waiting, items) + run(waiting, last)
