@@ -70,7 +70,8 @@ def main() -> None:
         print(f"{name!s:<62}{len(scores):>7}{opened:>8}")
     spent = time.process_time() - started
     print(
-        f"\n{len(files)} files, {rows:,} rows, {alarms} anomalies ({7 * alarms / days:.2f} a series-week, budget {args.budget}),"
+        f"\n{len(files)} files, {rows:,} rows, {alarms} anomalies: "
+        f"{7 * alarms / days:.2f} a series-week (budget {args.budget}),"
     )
     print(f"{spent:.1f} s of CPU, {1e6 * spent / rows:.1f} µs a point")
     if args.scorer:

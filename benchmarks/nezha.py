@@ -2,8 +2,8 @@
 
     python benchmarks/nezha.py --data DATA [--scorer PATH] [--brokers HOST:PORT] [--local]
 
-DATA holds ob_<day>_metrics.csv.gz, ob_trace_minutes.csv.gz, ob_netgap_minutes.csv.gz, ob_edges.csv and faults.jsonl. Both
-days are streamed in event-time order into Apache Kafka, `floodmark run` watches them as a process of its own with the
+DATA holds ob_<day>_metrics.csv.gz, ob_trace_minutes.csv.gz, ob_netgap_minutes.csv.gz, ob_edges.csv and faults.jsonl.
+Both days are streamed in event-time order into Apache Kafka, `floodmark run` watches them as a process of its own with the
 call graph as topology, and the incidents are read back from the alerts topic. Without --brokers a broker is started
 (Java 17 and Maven, as in the integration tests). --local runs the same stages in this process instead, for tuning.
 

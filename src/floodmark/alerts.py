@@ -55,7 +55,7 @@ class Evidence(Struct, frozen=True, omit_defaults=True):
 class Anomaly(Struct, frozen=True, kw_only=True):
     """A run of surprise in one series, told when it opens, when it persists, and when it ends.
 
-    `event` "updated": it is still odd, or worse; told after two minutes of oddness, then after four, eight and so on.
+    `event` "updated": it is still odd, or worse; told every two minutes for as long as it is odd.
     `updated_at` of an update is the newest odd point.
 
     `p_value` is how often a normal moment of this series would look at least this odd, by `head`, the part of

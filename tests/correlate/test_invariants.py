@@ -10,7 +10,7 @@ from .making import SHOP, change, closed, conf, mark, opened, run, updated, wron
 ENTITIES = ["frontend", "checkout", "payment", "cart", "redis", "search", "far"]
 CONFS = [
     {},
-    {"gap": 30, "cap": 200, "grace": 50, "alone": 20},
+    {"gap": 30, "cap": 200, "grace": 50, "alone": 20, "lifetime": 250},
     {"labels": ["region"], "hops": 2},
     {"open_incidents": 2, "members": 1, "grace": 40},
 ]
@@ -93,7 +93,7 @@ def test_lives_are_sound_and_nothing_is_lost(streams, how, services):
     got = run(stage, items)
     assert wrongs(got) == {}
     assert stage.counts()["late:anomalies"] == 0
-    longest = conf(**how).cap + conf(**how).grace
+    longest = conf(**how).lifetime
     for incident in got:
         assert incident.title
         assert incident.why.endswith(".")

@@ -37,7 +37,7 @@ def test_an_anomaly_and_its_dependency_are_one_incident_with_a_life():
     assert seconds(got[0].started_at) == 0
     assert seconds(got[0].updated_at) == 30
     assert seconds(got[1].resolved_at) == 420  # quiet for the gap
-    assert got[1].resolution == "All 2 anomalies ended, and 2 min passed without another."
+    assert got[1].resolution == "Both anomalies ended, and 2 min passed without another."
     assert got[0].why == "2 anomalies of 2 services began within 30 s of each other: checkout depends on payment."
 
 
@@ -85,7 +85,7 @@ def test_without_topology_and_labels_time_in_the_scope_relates():
     assert events(got) == ["opened", "opened", "resolved", "resolved"]
     assert got[0].member_count == 2
     assert got[0].members[1].why == "close in time to latency of a"
-    apart = outcome(opened(0, "a"), opened(50, "b", scope="eu"), services={})
+    apart = outcome(opened(0, "a", p=1e-9), opened(50, "b", p=1e-9, scope="eu"), services={})
     assert len({incident.id for incident in apart}) == 2
 
 
@@ -180,6 +180,12 @@ def test_a_series_that_flaps_stays_one_member_and_is_not_a_second_opinion():
     assert got[0].member_count == 2
     assert seconds(got[0].members[0].started_at) == 0
     assert got[0].members[0].id == a.id
+
+
+def test_a_series_that_is_back_keeps_its_incident_open():
+    a, b = opened(0, severity="error"), opened(40)
+    got = outcome(a, closed(a, 20), b, closed(b, 500))
+    assert [(i.event, seconds(i.updated_at)) for i in got] == [("opened", 0), ("resolved", 620)]
 
 
 def test_two_candidates_connected_by_a_third_become_one():
@@ -280,10 +286,13 @@ def test_an_incident_waits_for_its_open_members_but_takes_no_strangers_meanwhile
     assert [seconds(i.resolved_at) for i in got if i.event == "resolved"] == [1020, 1070]
 
 
-def test_the_probable_cause_goes_on_collecting_while_it_lasts():
+def test_an_entity_goes_on_collecting_while_it_is_known_to_be_odd():
     leak = opened(0, "payment", "memory", severity="error")
-    got = outcome(leak, opened(900, "payment", "restarts", severity="error"))
+    known = [updated(leak, at) for at in range(120, 900, 120)]
+    got = outcome(leak, *known, opened(900, "payment", "restarts", severity="error"))
     assert events(got) == ["opened", "updated", "resolved"]
+    silent = outcome(leak, opened(900, "payment", "restarts", severity="error"))
+    assert len({incident.id for incident in silent}) == 2
 
 
 def test_reopened_within_grace_and_only_then():
@@ -307,8 +316,14 @@ def test_one_told_late_that_began_in_time_reopens_too():
     assert events(got) == ["opened", "resolved", "reopened", "resolved"]
 
 
+def test_at_the_very_moment_of_a_deadline_what_comes_goes_first():
+    a = opened(0, "payment", severity="error")
+    got = outcome(a, closed(a, 30), opened(100, "checkout", told=150))  # due to resolve at 150
+    assert events(got) == ["opened", "updated", "resolved"]
+
+
 def test_no_incident_lives_for_ever():
-    correlate = stage(cap=600, grace=100)
+    correlate = stage(cap=600, lifetime=700)
     items = [opened(0, "payment", severity="error"), *(opened(100 * i, "payment", f"m{i}") for i in range(1, 5))]
     got = run(correlate, [*items, mark(FAR)])
     assert got[-1].event == "resolved"
@@ -328,6 +343,12 @@ def test_the_longest_without_news_makes_room():
     assert got[-2].resolution.startswith("evicted: more than 2 incidents")
     assert correlate.sizes()["open_incidents"] == 2
     assert wrongs(got, ended=False) == {}
+
+
+def test_one_that_makes_room_at_the_moment_of_its_opening_is_told_in_full():
+    got = outcome(opened(0, "x", severity="error"), opened(0, "y", severity="error"), open_incidents=1)
+    assert events(got) == ["opened", "resolved", "opened", "resolved"]
+    assert wrongs(got) == {}
 
 
 # -- severity, title, changes
@@ -356,6 +377,10 @@ def test_titles():
     assert got[-1].title == "payment: error rate and latency up; 3 services affected"
     long = outcome(opened(0, "p" * 1000, "n" * 1000, severity="error"))
     assert len(long[0].title) <= 120
+    many = outcome(
+        *(opened(0, "a", f"m{i}", p=10.0 ** -(9 - i), direction=d) for i, d in enumerate(["up", "down"] * 3))
+    )
+    assert many[0].title == "a: m0 and m2 up, m1 down"
     silent = outcome(opened(0, "a", "heartbeat", head="stale", severity="error"))
     assert silent[0].title == "a: heartbeat silent"
 

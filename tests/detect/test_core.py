@@ -51,13 +51,17 @@ def test_a_spike_is_one_anomaly_explained_and_closed() -> None:
     assert first.started_at.timestamp() == START + 400 * 60
     assert first.direction == "up"
     assert first.observed == 160.0
-    assert first.high is not None and first.high < 130
+    assert first.high is not None
+    assert first.high < 130
     assert first.p_value < 1e-4
-    assert "cart latency" in first.summary and "160" in first.summary
-    assert last.ended_at is not None and last.ended_at.timestamp() == START + 405 * 60
+    assert "cart latency" in first.summary
+    assert "160" in first.summary
+    assert last.ended_at is not None
+    assert last.ended_at.timestamp() == START + 405 * 60
     points = first.evidence.points
     assert len(points) == 60
-    assert points[-1].observed == 160.0 and points[0].time == START + 341 * 60
+    assert points[-1].observed == 160.0
+    assert points[0].time == START + 341 * 60
 
 
 def test_a_daily_season_is_not_an_anomaly_but_a_change_of_it_is() -> None:
@@ -68,7 +72,8 @@ def test_a_daily_season_is_not_an_anomaly_but_a_change_of_it_is() -> None:
     odd = 6 * DAY + DAY * 3 // 4  # the trough, where 100 is normal at other times of the day
     values[odd : odd + 10] = [100.0] * 10
     found = [a for a in opened(run(SeriesCore(Config()), series(), values)) if a not in quiet]
-    assert found and abs(found[0].started_at.timestamp() - (START + odd * 60)) <= 120
+    assert found
+    assert abs(found[0].started_at.timestamp() - (START + odd * 60)) <= 120
 
 
 @pytest.mark.parametrize("per_week", [1, 7])
@@ -85,7 +90,8 @@ def test_a_slow_shift_of_level_is_found_and_adopted() -> None:
     values = noise(1000, 5) + noise(1500, 6, level=112.0)
     found = run(SeriesCore(Config()), series(), values)
     shift = [a for a in opened(found) if a.started_at.timestamp() >= START + 1000 * 60]
-    assert shift and shift[0].started_at.timestamp() <= START + 1030 * 60
+    assert shift
+    assert shift[0].started_at.timestamp() <= START + 1030 * 60
     closes = [a for a in found if a.event == "closed"]
     assert closes, "a level that stays must be adopted"
     late = [a for a in opened(found) if a.started_at.timestamp() > START + 1700 * 60]
@@ -120,7 +126,8 @@ def test_a_series_that_stops_is_stale_and_comes_back() -> None:
     assert stale.updated_at.timestamp() == pytest.approx(last + 300)
     assert "sent nothing for 5 min" in stale.summary
     again = core.observe(Sample(series(), last + 3600, 100.0))
-    assert [a.event for a in again] == ["closed"] and again[0].id == stale.id
+    assert [a.event for a in again] == ["closed"]
+    assert again[0].id == stale.id
     assert not [a for a in found if a.head == "stale"]
 
 
@@ -193,7 +200,7 @@ def test_any_river_model_is_a_head() -> None:
 def test_findings_share_the_alarm() -> None:
     core = SeriesCore(Config())
     of = series("feature", service="fraud")
-    assert not [a for a in core.advance(START)]
+    assert not list(core.advance(START))
 
     def finding(time: float) -> Finding:
         from floodmark.alerts import Evidence
@@ -201,11 +208,14 @@ def test_findings_share_the_alarm() -> None:
         return Finding(of, time, "feature_drift", 1e-9, "up", 2.0, 1.0, 0.5, 1.5, "amount drifted", Evidence())
 
     (first,) = core.observe(finding(START))
-    assert first.head == "feature_drift" and first.summary == "amount drifted"
+    assert first.head == "feature_drift"
+    assert first.summary == "amount drifted"
     assert not core.observe(finding(START + 60))
     (end,) = core.advance(START + 5000)
-    assert end.event == "closed" and end.id == first.id
-    assert end.ended_at is not None and end.ended_at.timestamp() == START + 60
+    assert end.event == "closed"
+    assert end.id == first.id
+    assert end.ended_at is not None
+    assert end.ended_at.timestamp() == START + 60
 
 
 @given(

@@ -45,17 +45,11 @@ def world() -> list[tuple[str, dict[str, object]]]:
             events.append(
                 ("metrics", {"timestamp": now, "name": "latency_ms", "value": latency, "labels": {"service": service}})
             )
-            for line in range(4):
-                events.append(
-                    ("logs", {"timestamp": now + line, "severity": "INFO", "body": f"served order {draw.randrange(9999)}",
-                              "labels": {"service": service}})
-                )  # fmt: skip
-            if hit and service == "cart":
-                for line in range(6):
-                    events.append(
-                        ("logs", {"timestamp": now + 10 + line, "severity": "ERROR",
-                                  "body": f"cannot reach shard {line}", "labels": {"service": service}})
-                    )  # fmt: skip
+            served = [("INFO", line, f"served order {draw.randrange(9999)}") for line in range(4)]
+            failed = [("ERROR", 10 + line, f"cannot reach shard {line}") for line in range(6)]
+            for severity, second, body in served + failed * (hit and service == "cart"):
+                log = {"timestamp": now + second, "severity": severity, "body": body, "labels": {"service": service}}
+                events.append(("logs", log))
         if minute == FAULT.start - 2:
             events.append(("changes", {"timestamp": now, "service": "cart", "kind": "deploy", "summary": "v42"}))
     return events
@@ -87,13 +81,15 @@ def test_a_fault_is_one_explained_incident(outputs: list[Output]) -> None:
     (incident,) = {i.id for i in incidents}
     last = incidents[-1]
     assert incident == last.id
-    assert [i.event for i in incidents][0] == "opened"
+    assert next(i.event for i in incidents) == "opened"
     assert last.event == "resolved"
     assert last.causes[0].entity == "cart"
     assert last.changes[0].summary == "v42"
     assert last.causes[0].change == last.changes[0].id
     assert {"cart", "web"} <= set(last.entities)
-    assert last.why and last.title and all(member.why and member.summary for member in last.members)
+    assert last.why
+    assert last.title
+    assert all(member.why and member.summary for member in last.members)
     assert {m.signal for m in last.members} == {"metric", "log"}
     assert abs(last.started_at.timestamp() - (START + 60 * FAULT.start)) <= 60
 
@@ -102,7 +98,8 @@ def test_every_anomaly_is_explained(outputs: list[Output]) -> None:
     anomalies = [a for a in bodies(outputs, Anomaly) if isinstance(a, Anomaly)]
     assert anomalies
     for anomaly in anomalies:
-        assert anomaly.summary and 0 < anomaly.p_value <= 0.01
+        assert anomaly.summary
+        assert 0 < anomaly.p_value <= 0.01
         assert anomaly.evidence.points or anomaly.evidence.lines
     errors = [a for a in anomalies if a.name == "log_errors"]
     assert any("cannot reach shard" in line for a in errors for line in a.evidence.lines)
@@ -166,9 +163,12 @@ def test_bad_input_becomes_a_dead_letter_and_the_stream_goes_on() -> None:
     )
     (letter,) = [o for o in out if o.stream == "dead_letters"]
     headers = dict(letter.headers)
-    assert letter.value == b"{not json" and letter.key == b"k"
-    assert headers["floodmark.topic"] == b"metrics" and headers["floodmark.offset"] == b"7"
-    assert headers["floodmark.error"] == b"not_json" and headers["floodmark.message"]
+    assert letter.value == b"{not json"
+    assert letter.key == b"k"
+    assert headers["floodmark.topic"] == b"metrics"
+    assert headers["floodmark.offset"] == b"7"
+    assert headers["floodmark.error"] == b"not_json"
+    assert headers["floodmark.message"]
     assert flow.counts()["refused:not_json"] == 1
     assert flow.counts()["signals:metric"] == 1
 

@@ -153,7 +153,7 @@ class Detector(Section):
     """Points of a series before it can alarm."""
     min_deviation: Guard = Guard()
     """Smallest deviation that can alarm."""
-    refractory: Duration = 900.0
+    refractory: Duration = 300.0
     """Quiet time before an alarm of a series is over, and before the next one may open."""
     adopt: Duration = 21600.0
     """A change that has lasted this long becomes the new normal."""
@@ -211,10 +211,13 @@ class Service(Section):
 class Correlate(Section):
     """How anomalies become incidents."""
 
-    gap: Duration = 120.0
+    gap: Duration = 180.0
     """An anomaly joins an incident if it starts at most this long after the incident's last one."""
     cap: Duration = 3600.0
-    """No incident grows for longer than this: what comes later opens another."""
+    """No incident grows for longer than this: what starts later opens another. Shorter (8m) where separate faults
+    follow each other within minutes."""
+    lifetime: Duration = 86400.0
+    """No incident lives for longer than this, whatever its members do."""
     grace: Duration = 300.0
     """A resolved incident re-opens if it is joined within this time."""
     hops: int = Field(default=1, ge=0, le=5)
@@ -223,7 +226,7 @@ class Correlate(Section):
     """Labels that relate two anomalies when their values are equal, whatever the topology says."""
     changes: Duration = 1800.0
     """Changes this recent are attached, and are causes if they hit a member."""
-    alone: Duration = 120.0
+    alone: Duration = 300.0
     """An anomaly that stays the only one must last this long, or be very improbable, to open an incident."""
     members: int = Field(default=50, ge=1)
     """Members listed in an incident's message; the rest are counted."""

@@ -85,8 +85,14 @@ def rank(
     if not by_entity:
         return []
     notices = sorted(changes, key=lambda change: (change.time, change.id))
-    suspects = [_suspect(entity, own, by_entity, notices, topology, weights) for entity, own in by_entity.items()]
-    suspects += _changed_dependencies(suspects, by_entity, notices, topology, weights)
+    dependents: dict[str, list[str]] = {}
+    for entity in by_entity:
+        for depended_on in topology.closure(entity):
+            dependents.setdefault(depended_on, []).append(entity)
+    suspects = [
+        _suspect(entity, own, dependents.get(entity, []), notices, weights) for entity, own in by_entity.items()
+    ]
+    suspects += _changed_dependencies(suspects, dependents, notices, topology, weights)
     first = min(suspect.onset for suspect in suspects)
     scored = sorted(
         ((_score(suspect, first, weights), suspect) for suspect in suspects),
@@ -123,9 +129,8 @@ def _score(suspect: _Suspect, first: float, weights: Weights) -> float:
 def _suspect(
     entity: str,
     own: list[Symptom],
-    by_entity: dict[str, list[Symptom]],
+    dependents: list[str],
     changes: Sequence[ChangeNotice],
-    topology: Topology,
     weights: Weights,
 ) -> _Suspect:
     # The strongest three say how strong; that there are more says a little, so that no entity wins by being
@@ -140,7 +145,7 @@ def _suspect(
         onset=onset,
         evidence=0.8 * sum(strengths) / len(strengths) + 0.2 * (1 - 1 / len(own)),
         size=math.log1p(median(sizes)) / math.log1p(LARGEST_DEVIATION) if sizes else 0.0,
-        dependents=[other for other in by_entity if other != entity and entity in topology.closure(other)],
+        dependents=dependents,
         kind=max(_kind(symptom) for symptom in own),
         change=change,
         change_sign=sign,
@@ -149,22 +154,23 @@ def _suspect(
 
 def _changed_dependencies(
     suspects: Sequence[_Suspect],
-    by_entity: dict[str, list[Symptom]],
+    dependents: dict[str, list[str]],
     changes: Sequence[ChangeNotice],
     topology: Topology,
     weights: Weights,
 ) -> list[_Suspect]:
     found = []
+    affected = {suspect.entity for suspect in suspects}
     for service in dict.fromkeys(change.service for change in changes):
         callers = [s for s in suspects if service in topology.depends_on(s.entity)]
-        if service in by_entity or not callers:
+        if service in affected or not callers:
             continue
         onset = min(caller.onset for caller in callers)
         change, sign = _latest(service, onset, changes, weights)
         if change is not None:
-            dependents = [other for other in by_entity if service in topology.closure(other)]
             evidence = max(caller.evidence for caller in callers) / 2
-            found.append(_Suspect(service, [], onset, evidence, 0.0, dependents, 0.0, change, sign))
+            sign *= 0.6  # its own symptoms would be the first to show
+            found.append(_Suspect(service, [], onset, evidence, 0.0, dependents.get(service, []), 0.0, change, sign))
     return found
 
 
@@ -228,9 +234,8 @@ def _what(own: Sequence[Symptom]) -> str:
     strongest = max(own, key=lambda s: (s.deviation() or 0.0, s.surprise(), s.id))
     size = strongest.deviation() or 0.0
     far = f" by {_times(size)} the width of its band" if size >= 4 else ""
-    if len(own) == 1:
-        return f"its {readable(own[0].name)} is out of band{far}"
-    return f"{len(own)} of its series are out of band" + (f" ({readable(strongest.name)}{far})" if far else "")
+    verb = "is" if len(own) == 1 else "are"
+    return f"{len(own)} of its series {verb} out of band ({readable(strongest.name)}{far})"
 
 
 def _times(size: float) -> str:

@@ -2,15 +2,16 @@
 
 A discrete-event machine: what is `opened`, `updated`, `closed` or a `change` comes in event-time order, and between
 them the timers of groups fire at their exact event times, so that no revision depends on when a watermark happened to
-arrive. All that happens at one moment makes one revision. It never reads a clock, and no incident outlives `cap` + `grace`.
+arrive. All that happens at one moment makes one revision. It never reads a clock, and no incident outlives `cap` and
+`grace` together.
 """
 
 from __future__ import annotations
 
 import heapq
 import math
+from collections import Counter
 from collections.abc import Mapping
-from typing import Literal
 
 from floodmark.alerts import Anomaly, ChangeNotice, Incident, content_id
 from floodmark.config.models import Correlate
@@ -58,24 +59,7 @@ class Lifecycle:
         self._timers: list[tuple[float, str]] = []
         self._touched: dict[str, Group] = {}  # may have news at this moment
         self._out: list[Incident] = []
-        self._counts = dict.fromkeys(
-            (
-                "incidents:opened",
-                "incidents:updated",
-                "incidents:resolved",
-                "incidents:reopened",
-                "incidents:merged",
-                "incidents:capped",
-                "incidents:evicted",
-                "held_back",
-                "held_back:evicted",
-                "grace:evicted",
-                "duplicates",
-                "updates:unknown",
-                "closes:unknown",
-            ),
-            0,
-        )
+        self._counts: Counter[str] = Counter()
 
     def revisions(self) -> list[Incident]:
         """What has become certain since the last call."""
@@ -116,9 +100,8 @@ class Lifecycle:
             self._counts["duplicates"] += 1
             return
         onset = anomaly.started_at.timestamp()
-        found = [
-            link for link in self._relations.of(anomaly) if fits(link.group, anomaly, onset, self._now, self._conf)
-        ]
+        related = self._relations.of(anomaly)
+        found = [link for link in related if fits(link.group, anomaly, onset, self._now, self._conf)]
         if not found:
             self._start(anomaly, onset, late=late)
             return
@@ -177,7 +160,7 @@ class Lifecycle:
         hit = (notice.service, *self._topology.dependents(notice.service))
         for group in list(self._open.values()):
             if notice.scope in ("", group.scope) and any(entity in group.entities for entity in hit):
-                self._touch(group, use=False)
+                self._touch(group)
 
     def counts(self) -> Mapping[str, int]:
         """Monotonic counters."""
@@ -240,12 +223,13 @@ class Lifecycle:
         else:
             self._add(group, Symptom.of(anomaly, onset, why, late=late), anomaly.labels)
         self._promoted(group)
-        self._touch(group)
+        self._use(group)
         self._schedule(group)
 
     def _add(self, group: Group, symptom: Symptom, labels: Mapping[str, str]) -> None:
         if self._members.add(group, symptom):
             group.joined = True
+            self._touch(group)
             self._relations.add(group, symptom.entity, symptom.name, labels)
 
     def _take(self, group: Group, symptom: Symptom, anomaly: Anomaly) -> None:
@@ -254,7 +238,7 @@ class Lifecycle:
         symptom.take(anomaly)
         self._promoted(group)
         if RANK[symptom.severity] > before:
-            self._touch(group, use=False)
+            self._touch(group)
 
     def _merge(self, group: Group, other: Group, why: str) -> None:
         """Move all that another group has into this one. Only an incident that was announced says so."""
@@ -267,6 +251,7 @@ class Lifecycle:
         self._members.move(other, group)
         group.changes = other.changes | group.changes
         group.joined = True
+        self._touch(group)
         self._relations.take_over(group, other)
         self._drop(other)
 
@@ -298,6 +283,7 @@ class Lifecycle:
             self._resolve(oldest, narrate.evicted(self._conf.open_incidents))
             self._forget(oldest)
         group.state = "open"
+        self._use(group)
         self._touch(group)
 
     def _reopen(self, group: Group) -> None:
@@ -313,7 +299,7 @@ class Lifecycle:
             self._forget(group)
         elif self._now >= end_of_life(group, conf):
             self._counts["incidents:capped"] += 1
-            self._resolve(group, narrate.capped(group, conf.cap + conf.grace))
+            self._resolve(group, narrate.capped(group, conf.lifetime))
             self._forget(group)
         else:
             self._resolve(group, narrate.over(group, conf.gap))
@@ -359,13 +345,16 @@ class Lifecycle:
 
     # -- telling --------------------------------------------------------------------------------------------------
 
-    def _touch(self, group: Group, *, use: bool = True) -> None:
-        """There may be news of an open incident; `use`: and it has been used."""
+    def _use(self, group: Group) -> None:
+        """It was of use: it is the last to make room."""
+        if group.state == "open":
+            self._open.pop(group.id, None)
+            self._open[group.id] = group
+
+    def _touch(self, group: Group) -> None:
+        """There may be news of it, if it is open."""
         if group.state == "open":
             self._touched[group.id] = group
-            if use:
-                self._open.pop(group.id, None)
-                self._open[group.id] = group
 
     def _settle(self) -> None:
         """Make one revision of all that has happened to each incident at this moment."""
@@ -378,7 +367,7 @@ class Lifecycle:
             return
         before = (group.severity, group.causes[0].entity if group.causes else None)
         self._assess(group)
-        event: Literal["opened", "reopened", "updated"]
+        event: narrate.Event
         if not group.revision:
             event = "opened"
         elif group.reopened:
@@ -406,11 +395,6 @@ class Lifecycle:
         group.severity = narrate.severity(group)
         group.causes = rank(group.symptoms.values(), group.changes.values(), self._topology)
 
-    def _tell(
-        self,
-        group: Group,
-        event: Literal["opened", "updated", "resolved", "reopened", "merged"],
-        merged_into: str | None = None,
-    ) -> None:
+    def _tell(self, group: Group, event: narrate.Event, merged_into: str | None = None) -> None:
         self._counts[f"incidents:{event}"] += 1
         self._out.append(narrate.incident(group, event, self._now, self._conf.members, merged_into))

@@ -16,6 +16,8 @@ BROAD = 3
 """Affected entities from which an incident is at least an error."""
 VERY_BROAD = 6
 """Affected entities from which an incident with an error among its members is critical."""
+Event = Literal["opened", "updated", "resolved", "reopened", "merged"]
+
 _TITLE = 120  # fits the narrowest incident tool (Opsgenie: 130)
 
 
@@ -59,8 +61,9 @@ def why(group: Group) -> str:
 
 def over(group: Group, quiet: float) -> str:
     """The resolution of an incident that ended by itself."""
-    all_of_them = "the anomaly" if group.member_count == 1 else f"all {group.member_count} anomalies"
-    return sentence(f"{all_of_them} ended, and {span(quiet)} passed without another".capitalize())
+    number = group.member_count
+    who = "The anomaly" if number == 1 else "Both anomalies" if number == 2 else f"All {number} anomalies"
+    return sentence(f"{who} ended, and {span(quiet)} passed without another")
 
 
 def capped(group: Group, longest: float) -> str:
@@ -78,7 +81,7 @@ def evicted(most: int) -> str:
 
 def incident(
     group: Group,
-    event: Literal["opened", "updated", "resolved", "reopened", "merged"],
+    event: Event,
     at: float,
     most: int,
     merged_into: str | None = None,
@@ -116,11 +119,12 @@ def _affected(group: Group) -> str:
 
 
 def _moves(symptoms: list[Symptom]) -> str:
-    """ "error rate and latency up, traffic down", the most surprising first."""
-    moves: dict[str, dict[str, None]] = {}
-    for symptom in sorted(symptoms, key=lambda s: (s.p_value, s.started, s.id)):
-        moves.setdefault(_move(symptom), {})[readable(symptom.name)] = None
-    return ", ".join(f"{listed(list(names), 2)} {move}".strip() for move, names in list(moves.items())[:3])
+    """ "error rate and latency up, traffic down": the three most surprising, those that move alike together."""
+    ordered = sorted(symptoms, key=lambda s: (s.p_value, s.started, s.id))
+    moves: dict[str, list[str]] = {}
+    for name, move in list(dict.fromkeys((readable(s.name), _move(s)) for s in ordered))[:3]:
+        moves.setdefault(move, []).append(name)
+    return ", ".join(f"{listed(names)} {move}" for move, names in moves.items())
 
 
 def _move(symptom: Symptom) -> str:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-_UNITS = ("seconds", "bytes", "total", "count", "ratio", "percent", "milliseconds")
+_UNITS = ("seconds", "bytes", "total", "count", "ratio", "percent", "milliseconds", "ms")
 
 
 def span(seconds: float) -> str:

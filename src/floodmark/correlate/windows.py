@@ -12,33 +12,25 @@ from floodmark.correlate.group import Group
 
 def end_of_life(group: Group, conf: Correlate) -> float:
     """When the group is over, whatever happens."""
-    return group.started + conf.cap + conf.grace
+    return group.started + conf.lifetime
 
 
 def fits(group: Group, anomaly: Anomaly, onset: float, now: float, conf: Correlate) -> bool:
     """Whether time lets a related anomaly into a group.
 
-    It starts within `gap` of the members' onsets, and before the group is `cap` old. Members that are still open do
-    not stretch the gap, since a series stays open long after its surprise; with three exceptions, where the same
-    trouble goes on or is back: a series that is a member already, within `grace` of its end; the entity that is the
-    probable cause, while it has an open anomaly; and an affected entity, within `grace` of the resolution.
+    It must start before the group is `cap` old, and either within `gap` of the members' onsets, or where the trouble is
+    known to go on: within `gap` of the last moment at which a series of the same entity was odd. (An alarm stays open
+    long after its surprise; that proves nothing.) After the resolution, an affected entity re-opens the incident within
+    `grace`.
     """
-    if onset - group.started >= conf.cap or now >= end_of_life(group, conf):
+    if onset - group.started >= conf.cap or now >= end_of_life(group, conf) or onset < group.started - conf.gap:
         return False
-    if group.started - conf.gap <= onset <= group.last_start + conf.gap:
-        return True
-    if onset < group.started:
-        return False
-    same = group.symptoms.get(anomaly.series)
-    if same is not None and (same.ended is None or onset <= same.ended + conf.grace):
+    if onset <= group.last_start + conf.gap:
         return True
     if group.resolved_at is not None:
         return anomaly.entity in group.entities and onset <= group.resolved_at + conf.grace
-    return (
-        bool(group.causes)
-        and group.causes[0].entity == anomaly.entity
-        and any(s.ended is None and s.entity == anomaly.entity for s in group.symptoms.values())
-    )
+    same = (symptom for symptom in group.symptoms.values() if symptom.entity == anomaly.entity)
+    return any(symptom.seen >= onset - conf.gap for symptom in same)
 
 
 def are_one(one: Group, other: Group, conf: Correlate) -> bool:

@@ -69,14 +69,14 @@ def opened(
     )
 
 
-def of_finding(finding: Finding, detector: str, alpha: float) -> Anomaly:
-    """An anomaly for a verdict that a maker has reached itself."""
+def of_finding(finding: Finding, detector: str, alpha: float, now: float) -> Anomaly:
+    """An anomaly for a verdict that a maker has reached itself, told at event time `now`."""
     return opened(
         finding.series,
         detector=detector,
         head=finding.head,
         start=finding.time,
-        now=finding.time,
+        now=now,
         direction=finding.direction,
         observed=finding.observed,
         band=(finding.expected, finding.low, finding.high),

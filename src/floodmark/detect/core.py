@@ -17,6 +17,7 @@ from floodmark.alerts import Anomaly, Evidence, Point
 from floodmark.config.models import Config, Detector
 from floodmark.config.river_models import build
 from floodmark.detect import anomalies
+from floodmark.detect.mean import FadingMean
 from floodmark.detect.model import Judgement, SeriesModel
 from floodmark.detect.series import Finding, Sample, Series
 
@@ -25,9 +26,11 @@ _HOLD: Final = 0.01
 _NORMAL: Final = 0.1
 """While an alarm is open, only points with at least this p-value are learned."""
 _PERSISTS: Final = 120.0
-"""Seconds of oddness after which an alarm is told again; then after twice as long, and so on."""
+"""An alarm that is still odd is told again this many seconds after it was last told."""
 _STALE_INTERVALS: Final = 5.0
 """Intervals without a point, at least, before a series is stale; its own longest gap counts double."""
+_SPORADIC: Final = 0.03
+"""Where a larger share of points comes late, silence means nothing."""
 _LARGEST: Final = 1e150
 """Largest magnitude of a value; squares of larger ones are not numbers."""
 _FINDING_PERIOD: Final = 60.0
@@ -37,14 +40,24 @@ _FINDING_PERIOD: Final = 60.0
 class Alarm:
     """An open alarm: its opening anomaly, its oddest moment, and when it was last odd."""
 
-    __slots__ = ("adopt_at", "first", "last_odd", "peak", "tell_at")
+    __slots__ = ("adopt_at", "first", "last_odd", "normal", "odd", "peak", "tell_at")
 
     def __init__(self, first: Anomaly, now: float, adopt_at: float) -> None:
         self.first = first
         self.peak = first
         self.last_odd = now
+        self.odd = 1
+        self.normal = 0
         self.adopt_at = adopt_at
         self.tell_at = now + _PERSISTS
+
+    def away(self, judgement: Judgement) -> bool:
+        """Of a shifted level: whether the point is still half as far from the old one as when the alarm opened."""
+        first, x = self.first, judgement.context
+        if first.head != "level" or first.observed is None or first.expected is None:
+            return False
+        shift = first.observed - first.expected
+        return (x.value - x.slow) * shift >= 0.5 * shift * shift
 
     @property
     def stale(self) -> bool:
@@ -52,9 +65,10 @@ class Alarm:
 
 
 class Watched:
-    """A series under watch. `last` is its newest point, `gap` the longest silence that it has had of late."""
+    """A series under watch. `last` is its newest point, `gap` its longest silence of late, `sporadic` the
+    share of its points that came late."""
 
-    __slots__ = ("alarm", "born", "detector", "due", "gap", "last", "model", "series")
+    __slots__ = ("alarm", "born", "detector", "due", "gap", "last", "model", "series", "sporadic")
 
     def __init__(self, series: Series, detector: Detector, model: SeriesModel, time: float) -> None:
         self.series = series
@@ -64,6 +78,7 @@ class Watched:
         self.born = time
         self.last = time
         self.gap = 0.0
+        self.sporadic = FadingMean(0.01, warm=100)
         self.due: float | None = None
 
     @property
@@ -78,7 +93,7 @@ class Watched:
     @property
     def quiet(self) -> float:
         """Seconds without an odd point after which an alarm is over."""
-        return max(self.detector.refractory, 3 * self.model.interval)
+        return max(self.detector.refractory, 6 * self.model.interval)
 
 
 class SeriesCore:
@@ -92,6 +107,7 @@ class SeriesCore:
         self._deadlines: list[tuple[float, str]] = []
         self._counts: Counter[str] = Counter()
         self._resumed = float("-inf")
+        self._now = float("-inf")
 
     def observe(self, event: Sample | Finding) -> list[Anomaly]:
         """Judge one sample or finding. Samples of a series come in order of time; an older one is counted and left."""
@@ -114,6 +130,7 @@ class SeriesCore:
 
     def advance(self, watermark: float) -> list[Anomaly]:
         """Event time has reached `watermark`: close alarms that have been quiet, open those of stale series."""
+        self._now = max(self._now, watermark)
         found: list[Anomaly] = []
         while self._deadlines and self._deadlines[0][0] <= watermark:
             set_for, key = heapq.heappop(self._deadlines)
@@ -164,7 +181,9 @@ class SeriesCore:
         if watched.alarm is not None and watched.alarm.stale:
             found.append(self._close(watched, sample.time, sample.time))
         if model.seen and watched.last >= self._resumed:
-            watched.gap = max(watched.gap * 0.999, sample.time - watched.last)
+            gap = sample.time - watched.last
+            watched.gap = max(watched.gap * 0.999, gap)
+            watched.sporadic.update(float(gap > 2 * watched.interval))
         watched.last = sample.time
         judgement = model.judge(sample.time, sample.value)
         if watched.alarm is not None:
@@ -186,15 +205,18 @@ class SeriesCore:
         """The next point of an open alarm: it stays open, is over, or has become normal."""
         model = watched.model
         told: list[Anomaly] = []
-        if (judgement.p_value if alarm.first.head == "level" else judgement.point_p_value) < _HOLD:
+        if judgement.point_p_value < _HOLD or (judgement.p_value < _HOLD and alarm.away(judgement)):
             alarm.last_odd = sample.time
+            alarm.odd += 1
             before = alarm.peak.severity
             if judgement.p_value < alarm.peak.p_value and self._allowed(watched, judgement):
                 alarm.peak = self._anomaly(watched, sample, judgement, alarm.first)
-            if sample.time >= alarm.tell_at or alarm.peak.severity != before:
-                told.append(anomalies.persisting(alarm.peak, sample.time))
-                while alarm.tell_at <= sample.time:
-                    alarm.tell_at += alarm.tell_at - alarm.first.started_at.timestamp()
+            persists = sample.time >= alarm.tell_at and alarm.odd > alarm.normal
+            if persists or alarm.peak.severity != before:
+                told.append(anomalies.persisting(alarm.peak, max(sample.time, self._now)))
+                alarm.tell_at = sample.time + _PERSISTS
+        else:
+            alarm.normal += 1
         if sample.time >= alarm.adopt_at:
             self._counts["adopted"] += 1
             model.adopt(sample.value)
@@ -214,7 +236,7 @@ class SeriesCore:
             watched.alarm.last_odd = max(watched.alarm.last_odd, finding.time)
             self._counts["held:findings"] += 1
             return []
-        anomaly = anomalies.of_finding(finding, watched.detector.name, watched.alpha)
+        anomaly = anomalies.of_finding(finding, watched.detector.name, watched.alpha, max(finding.time, self._now))
         watched.alarm = Alarm(anomaly, finding.time, finding.time + watched.detector.adopt)
         self._counts[f"anomalies:{finding.head}"] += 1
         self._schedule(watched)
@@ -233,7 +255,7 @@ class SeriesCore:
             return watched.last + watched.detector.adopt if watched.alarm.stale else self._over(watched, watched.alarm)
         if watched.model.seen < watched.detector.warmup or watched.series.signal != "metric":
             return None
-        if "stale" not in watched.detector.heads:
+        if "stale" not in watched.detector.heads or watched.sporadic.value > _SPORADIC:
             return None
         silence = max(_STALE_INTERVALS * watched.interval, 2 * watched.gap, 60.0)
         return max(watched.last, self._resumed) + silence
@@ -293,7 +315,8 @@ class SeriesCore:
         alarm, watched.alarm = watched.alarm, None
         if alarm is None:
             raise RuntimeError(f"no open alarm to close on {watched.series.key}")
-        return anomalies.closed(alarm.first, alarm.peak, end, now)
+        watched.model.restart()
+        return anomalies.closed(alarm.first, alarm.peak, end, max(now, self._now))
 
     def _anomaly(self, watched: Watched, sample: Sample, judgement: Judgement, first: Anomaly | None = None) -> Anomaly:
         model, series = watched.model, watched.series
@@ -308,7 +331,7 @@ class SeriesCore:
             detector=watched.detector.name,
             head=head,
             start=sample.time if first is None else first.started_at.timestamp(),
-            now=sample.time,
+            now=max(sample.time, self._now),  # nothing is told before the watermark that is out already
             direction=judgement.direction,
             observed=observed,
             band=band,

@@ -45,6 +45,9 @@ class CountTail:
     def follow(self, x: Context) -> None:
         pass
 
+    def restart(self) -> None:
+        pass
+
     def band(self, x: Context, down: float, up: float) -> tuple[float, float, float]:
         rate = self._rate(x)
         scale = math.sqrt(rate * self._spread())
@@ -57,7 +60,7 @@ class CountTail:
 class CountLevel:
     """How odd the sum of the last few counts is, given the long-run rate: `LevelShift` for counts."""
 
-    __slots__ = ("_dispersion", "_n", "_recent", "_totals")
+    __slots__ = ("_dispersion", "_filled", "_n", "_recent", "_totals")
     name = "level"
     windows = (5, 15)
 
@@ -65,6 +68,7 @@ class CountLevel:
         self._recent: deque[float] = deque([0.0] * (self.windows[-1] - 1), self.windows[-1] - 1)
         self._totals = [0.0 for _ in self.windows]  # over all of each window but the point that is to come
         self._dispersion = tuple(FadingMean(0.005) for _ in self.windows)
+        self._filled = 0
         self._n = 0
 
     def _sums(self, x: Context) -> list[tuple[float, float, float]]:
@@ -73,7 +77,7 @@ class CountLevel:
         return [
             (total + x.value, rate * w, max(1.0, dispersion.value))
             for w, total, dispersion in zip(self.windows, self._totals, self._dispersion, strict=True)
-            if self._n >= w
+            if self._filled >= w - 1
         ]
 
     def score_one(self, x: Context) -> float:
@@ -95,6 +99,12 @@ class CountLevel:
         for i, w in enumerate(self.windows):
             self._totals[i] += x.value - self._recent[1 - w]
         self._recent.append(x.value)
+        self._filled += 1
+
+    def restart(self) -> None:
+        self._recent.extend([0.0] * len(self._recent))
+        self._totals = [0.0 for _ in self.windows]
+        self._filled = 0
 
     def band(self, x: Context, down: float, up: float) -> tuple[float, float, float]:
         rate = max(x.slow, 0.0)

@@ -47,6 +47,10 @@ class Head(Protocol):
         """Move windows on without learning: an open alarm is watched, not taken as normal."""
         ...
 
+    def restart(self) -> None:
+        """Empty the windows: the points of an alarm that is over are no evidence for the next one."""
+        ...
+
     def band(self, x: Context, down: float, up: float) -> tuple[float, float, float]:
         """Expected, low and high, in the series' unit, where z stays within -`down` and `up`."""
         ...
@@ -97,6 +101,9 @@ class ForecastResidual:
     def follow(self, x: Context) -> None:
         pass
 
+    def restart(self) -> None:
+        pass
+
     def band(self, x: Context, down: float, up: float) -> tuple[float, float, float]:
         scale = self._scale.get(x.floor)
         return x.expected, x.expected - down * scale, x.expected + up * scale
@@ -138,6 +145,9 @@ class Range:
     def follow(self, x: Context) -> None:
         pass
 
+    def restart(self) -> None:
+        pass
+
     def band(self, x: Context, down: float, up: float) -> tuple[float, float, float]:
         return self._centre.value, self.low, self.high  # what it has been, whatever z
 
@@ -175,6 +185,9 @@ class LevelShift:
 
     def follow(self, x: Context) -> None:
         self._recent.append(x.value - x.slow)
+
+    def restart(self) -> None:
+        self._recent.clear()
 
     def band(self, x: Context, down: float, up: float) -> tuple[float, float, float]:
         _, scale, floor = self._oddest(x)
@@ -223,6 +236,9 @@ class Flatline:
         self._run = self._run + 1 if x.value == self._last else 0
         self._last = x.value
 
+    def restart(self) -> None:
+        self._run = 0
+
     def band(self, x: Context, down: float, up: float) -> tuple[float, float, float]:
         return x.expected, x.expected, x.expected
 
@@ -262,6 +278,9 @@ class RiverScore:
         self._mean.update(min(max(score, mean - reach), mean + reach))
 
     def follow(self, x: Context) -> None:
+        pass
+
+    def restart(self) -> None:
         pass
 
     def band(self, x: Context, down: float, up: float) -> tuple[float, float, float]:

@@ -153,6 +153,11 @@ class SeriesModel:
         for head in self._heads:
             head.follow(judgement.context)
 
+    def restart(self) -> None:
+        """An alarm is over: what was seen during it is no evidence for the next one."""
+        for head in self._heads:
+            head.restart()
+
     def exceeded(self, judgement: Judgement) -> None:
         """Show the point's deviations to the tails only (an alarm's first: what recurs becomes less odd)."""
         for tail, z in zip(self._tails, judgement.deviations, strict=True):
