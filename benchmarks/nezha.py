@@ -1,11 +1,14 @@
 """Incidents and causes on real faults: Nezha's Online Boutique (56 injected faults, two days, one sample a minute).
 
-    python benchmarks/nezha.py --data DATA [--scorer PATH] [--brokers HOST:PORT] [--local]
+    python benchmarks/nezha.py --data DATA [--cap 8m] [--scorer PATH] [--brokers HOST:PORT] [--local]
 
 DATA holds ob_<day>_metrics.csv.gz, ob_trace_minutes.csv.gz, ob_netgap_minutes.csv.gz, ob_edges.csv and faults.jsonl.
-Both days are streamed in event-time order into Apache Kafka, `floodmark run` watches them as a process of its own with the
+Both days are streamed in event-time order into Apache Kafka, `floodmark run` watches them as a process with the
 call graph as topology, and the incidents are read back from the alerts topic. Without --brokers a broker is started
 (Java 17 and Maven, as in the integration tests). --local runs the same stages in this process instead, for tuning.
+
+The configuration is the default one but for the topology and, with --cap, for `correlate.cap`: these faults follow each
+other every eight minutes, often on the same service, and an operator would say so.
 
 Metrics, trace minutes (per service and operation) and network gaps become series; the labels of faults.jsonl are used
 by the scorer alone. With --scorer (a program that takes --incidents and --truth) its verdict is printed too.
@@ -33,7 +36,7 @@ import msgspec
 import orjson
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 
-from floodmark.alerts import Incident
+from floodmark.alerts import Incident, Watermark
 from floodmark.config.models import Config, Input, Service
 from floodmark.flow.events import TYPES, event_type
 from floodmark.flow.local import LocalFlow
@@ -96,17 +99,19 @@ def stream(data: Path) -> Iterator[Minute]:
     )  # fmt: skip
 
 
-def configuration(data: Path, brokers: str) -> Config:
+def configuration(data: Path, brokers: str, cap: str | None = None) -> Config:
     """The default configuration, with the call graph as topology."""
     services: dict[str, list[str]] = {}
     with (data / "ob_edges.csv").open(newline="") as file:
         for row in csv.DictReader(file):
             services.setdefault(row["source"], []).append(row["target"])
+            services.setdefault(row["target"], [])
     return Config.model_validate(
         {
             "kafka": {"brokers": [brokers]},
             "inputs": [Input(topic=TOPIC, signal="metric")],
             "services": {name: Service(depends_on=called) for name, called in services.items()},
+            "correlate": {"cap": cap} if cap else {},
             "http": {"port": 0},
             "logging": {"level": "warning"},
         }
@@ -142,13 +147,15 @@ async def run_kafka(data: Path, config: Config) -> tuple[list[Incident], int, in
         await producer.start()
         for minute, found in stream(data):
             events, last = events + len(found), minute
-            await producer.send(TOPIC, orjson.dumps(found), key=b"nezha", timestamp_ms=minute * 1000)
+            # Kafka's own timestamp stays today's: by one of 2022 the broker's retention would delete the record at once.
+            await producer.send(TOPIC, orjson.dumps(found), key=b"nezha")
         # An hour of one heartbeat series after the end, so that the last incidents are resolved.
         for minute in range(last + 60, last + 3 * 3600, 60):
             beat = event(minute, "heartbeat", "1", {"service": "benchmark"})
-            await producer.send(TOPIC, orjson.dumps(beat), key=b"nezha", timestamp_ms=minute * 1000)
+            await producer.send(TOPIC, orjson.dumps(beat), key=b"nezha")
         await producer.stop()
-        records = await _read(brokers, [config.topics.alerts, config.topics.anomalies], quiet=15.0)
+        end = float(last + 2 * 3600)
+        records = await _read(brokers, [config.topics.alerts, config.topics.anomalies], end)
     finally:
         engine.send_signal(signal.SIGTERM)
         engine.wait(60)
@@ -157,16 +164,22 @@ async def run_kafka(data: Path, config: Config) -> tuple[list[Incident], int, in
     return incidents, anomalies, events
 
 
-async def _read(brokers: list[str], topics: list[str], quiet: float) -> list[tuple[type, bytes]]:
-    """All records of our topics, until nothing has come for `quiet` seconds."""
+async def _read(brokers: list[str], topics: list[str], end: float) -> list[tuple[type, bytes]]:
+    """All records of our topics: until the watermark has passed `end`, and nothing has come for five seconds since."""
     consumer = AIOKafkaConsumer(*topics, bootstrap_servers=brokers, auto_offset_reset="earliest", group_id=None)
     await consumer.start()
     found: list[tuple[type, bytes]] = []
-    heard = time.monotonic()
-    while time.monotonic() - heard < quiet:
+    heard, passed = time.monotonic(), False
+    while not passed or time.monotonic() - heard < 5.0:
         for records in (await consumer.getmany(timeout_ms=500)).values():
             heard = time.monotonic()
-            found += [(TYPES[event_type(r.headers) or ""], r.value or b"") for r in records]
+            for record in records:
+                kind = TYPES[event_type(record.headers) or ""]
+                value = record.value or b""
+                if kind is Watermark:
+                    passed = passed or msgspec.json.decode(value, type=Watermark).time.timestamp() >= end
+                else:
+                    found.append((kind, value))
     await consumer.stop()
     return found
 
@@ -175,6 +188,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--brokers", help="an Apache Kafka to use")
+    parser.add_argument("--cap", help="correlate.cap (default: the product's)")
     parser.add_argument("--scorer", type=Path)
     parser.add_argument("--out", type=Path, default=Path(tempfile.gettempdir()) / "nezha-incidents.jsonl")
     parser.add_argument("--local", action="store_true")
@@ -182,14 +196,16 @@ def main() -> None:
     started = time.monotonic()
     with ExitStack() as stack:
         if args.local:
-            incidents, anomalies, events = run_local(args.data, configuration(args.data, "localhost:9092"))
+            incidents, anomalies, events = run_local(args.data, configuration(args.data, "localhost:9092", args.cap))
         else:
             if not args.brokers:
                 sys.path.insert(0, str(Path(__file__).parent.parent / "tests" / "integration"))
                 from apache_kafka import ApacheKafka  # noqa: PLC0415  only where a broker is to be started
 
                 args.brokers = stack.enter_context(ApacheKafka.start()).bootstrap
-            incidents, anomalies, events = asyncio.run(run_kafka(args.data, configuration(args.data, args.brokers)))
+            incidents, anomalies, events = asyncio.run(
+                run_kafka(args.data, configuration(args.data, args.brokers, args.cap))
+            )
     args.out.write_bytes(b"".join(orjson.dumps(to_yardstick(i)) + b"\n" for i in incidents))
     print(f"{events:,} points, {anomalies:,} anomalies, {len({i.id for i in incidents}):,} incidents, ", end="")
     print(f"{time.monotonic() - started:.0f} s; incidents in {args.out}")

@@ -56,7 +56,7 @@ class Anomaly(Struct, frozen=True, kw_only=True):
     """A run of surprise in one series, told when it opens, when it persists, and when it ends.
 
     `event` "updated": it is still odd, or worse; told every two minutes for as long as it is odd.
-    `updated_at` of an update is the newest odd point.
+    `updated_at` of an update is the newest odd point; its evidence is left out.
 
     `p_value` is how often a normal moment of this series would look at least this odd, by `head`, the part of
     the model that said so. `expected`, `low`, `high` are in the unit of `observed`; None where the head has no band.

@@ -88,8 +88,8 @@ def of_finding(finding: Finding, detector: str, alpha: float, now: float) -> Ano
 
 
 def persisting(anomaly: Anomaly, now: float) -> Anomaly:
-    """It is still odd at event time `now`."""
-    return replace(anomaly, event="updated", updated_at=utc(now))
+    """It is still odd at event time `now`. The evidence went out when it opened, and goes out whole when it ends."""
+    return replace(anomaly, event="updated", updated_at=utc(now), evidence=Evidence())
 
 
 def closed(first: Anomaly, peak: Anomaly, end: float, now: float) -> Anomaly:

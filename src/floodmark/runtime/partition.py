@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import structlog
@@ -23,7 +23,9 @@ from floodmark.runtime.telemetry import Telemetry
 log = structlog.get_logger(__name__)
 
 SLICE = 500
-"""Most records between two turns of the event loop: a heartbeat waits no longer than one slice takes."""
+SLICE_BYTES = 65_536
+"""Most records, and bytes of them, between two turns of the event loop: a heartbeat waits no longer than one slice
+takes. A message may be an array of many events, so that bytes say more of the work than records do."""
 FETCH_BYTES = 1_048_576
 _RETRY_SECONDS = 1.0
 _WAIT_SECONDS = 1.0
@@ -129,7 +131,7 @@ class Partition:
 
     async def _take(self, records: list[Any]) -> None:
         outputs: list[Output] = []
-        for first in range(0, len(records), SLICE):
+        for some in slices(records):
             batch = [
                 Record(
                     r.topic,
@@ -140,7 +142,7 @@ class Partition:
                     r.value,
                     r.headers,
                 )
-                for r in records[first : first + SLICE]
+                for r in some
             ]
             started = time.perf_counter()
             outputs += self._process(batch)
@@ -174,6 +176,21 @@ class Partition:
             self._telemetry.failures.labels(self.topic, self.partition).inc()
             return
         await self._delivery.deliver(self.source, outputs, None)
+
+
+def slices(records: Sequence[Any]) -> Iterator[list[Any]]:
+    """The records in their order, in pieces of at most `SLICE` records and `SLICE_BYTES`; a larger record is alone."""
+    piece: list[Any] = []
+    size = 0
+    for record in records:
+        length = len(record.value or b"")
+        if piece and (len(piece) >= SLICE or size + length > SLICE_BYTES):
+            yield piece
+            piece, size = [], 0
+        piece.append(record)
+        size += length
+    if piece:
+        yield piece
 
 
 def dead_letter(record: Record, stage: str, error: Exception) -> Output:

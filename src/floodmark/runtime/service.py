@@ -55,6 +55,8 @@ async def run(
         "model_events": topics.model_events,
     }
     inputs = dict.fromkeys(topic for route in routes for topic in route.topics)
+    # The model events are written only where somebody reads them too: without model inputs the topic is not needed.
+    needed = dict.fromkeys([*inputs, topics.anomalies, topics.alerts, topics.dead_letters])
 
     async def attempt() -> None:
         """One life: join, work until `stop` or a failure, drain. UnreachableError asks for another one."""
@@ -62,9 +64,9 @@ async def run(
             pass
         largest: dict[str, int] = {}
         if not embedded:
-            if absent := await missing(kafka, [*inputs, *streams.values()]):
+            if absent := await missing(kafka, needed):
                 raise MissingTopicsError(absent, create_with)
-            largest = await largest_messages(kafka, streams.values())
+            largest = await largest_messages(kafka, [topic for topic in streams.values() if topic in needed])
         groups = [
             Group(kafka, route, streams, telemetry, idle=idle, largest=largest, on_output=on_output) for route in routes
         ]
