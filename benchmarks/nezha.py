@@ -147,7 +147,7 @@ async def run_kafka(data: Path, config: Config) -> tuple[list[Incident], int, in
         await producer.start()
         for minute, found in stream(data):
             events, last = events + len(found), minute
-            # Kafka's own timestamp stays today's: by one of 2022 the broker's retention would delete the record at once.
+            # Kafka's own timestamp stays today's: retention would delete a record of 2022 at once.
             await producer.send(TOPIC, orjson.dumps(found), key=b"nezha")
         # An hour of one heartbeat series after the end, so that the last incidents are resolved.
         for minute in range(last + 60, last + 3 * 3600, 60):

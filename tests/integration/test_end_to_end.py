@@ -181,7 +181,7 @@ async def answer(url):
     return await asyncio.to_thread(ask)
 
 
-async def until(condition, seconds=30):
+async def until(condition, seconds=60):
     async with asyncio.timeout(seconds):
         while not await condition():
             await asyncio.sleep(0.1)

@@ -20,10 +20,10 @@ from floodmark.cli.topics import topics
 app = typer.Typer(
     name="floodmark",
     help="Telemetry in Kafka becomes few, explained incidents.\n\n"
-    "Start with [bold]floodmark demo[/]: a simulated shop with injected faults, on a broker inside this process. "
-    "Then write a config (see deploy/floodmark.example.yaml), [bold]floodmark check[/] it, try it on files with "
-    "[bold]floodmark replay[/], create the topics, and [bold]floodmark run[/].",
-    rich_markup_mode="rich",
+    "Start with `floodmark demo`: a simulated shop with injected faults, on a broker inside this process. "
+    "Then write a config (see deploy/floodmark.example.yaml), `floodmark check` it, try it on files with "
+    "`floodmark replay`, create the topics, and `floodmark run`.",
+    rich_markup_mode="markdown",
     no_args_is_help=True,
     pretty_exceptions_show_locals=False,
 )

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.table import Table
+from rich.table import Column, Table
 
 from floodmark.cli.console import ConfigPath, out, read_config
 from floodmark.config.models import Config, Detector, Input
@@ -25,7 +25,9 @@ def check(
     if quiet:
         return
     out.print(f"[green]{config} is right.[/]")
+    out.print()
     out.print(_topics(settings))
+    out.print()
     out.print(_detectors(settings))
 
 
@@ -44,15 +46,20 @@ def _topics(config: Config) -> Table:
 
 def _detectors(config: Config) -> Table:
     table = Table(
-        "detector", "series", "heads", "budget", title="Detectors, first match wins", title_justify="left", box=None,
-        header_style="bold",
+        "detector", Column("series", overflow="fold"), "heads", "false alarms of a series",
+        title="Detectors, first match wins", title_justify="left", box=None, header_style="bold",
     )  # fmt: skip
     for detector in (*config.detectors, Detector()):
         series = (
-            ", ".join(f"{k}={v if isinstance(v, str) else '|'.join(v)}" for k, v in detector.match.items()) or "all"
+            ", ".join(f"{k}={v if isinstance(v, str) else ' | '.join(v)}" for k, v in detector.match.items()) or "all"
         )
-        heads = (
-            ", ".join([*detector.heads, *([detector.model] if detector.model else [])]) if detector.enabled else "off"
+        heads = _heads(detector) if detector.enabled else "not watched"
+        table.add_row(
+            detector.name, series, heads, f"{detector.false_alarms * 604800:.3g} a week" if detector.enabled else ""
         )
-        table.add_row(detector.name, series, heads, f"{detector.false_alarms * 604800:.3g} a week and series")
     return table
+
+
+def _heads(detector: Detector) -> str:
+    built_in = "all built-in" if detector.heads == Detector().heads else ", ".join(detector.heads)
+    return ", ".join(part for part in (built_in, detector.model) if part)

@@ -14,7 +14,7 @@ from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from string import Formatter
-from typing import Any, NamedTuple
+from typing import IO, Any, NamedTuple, cast
 
 import orjson
 
@@ -90,7 +90,7 @@ def _tagged(path: Path, columns: Columns, signal: SignalName | None) -> Iterator
         with gzip.open(path) if path.suffix == ".gz" else path.open("rb") as file:
             kind = path.with_suffix("").suffix if path.suffix == ".gz" else path.suffix
             if kind == ".csv":
-                lines = _csv(path, io.TextIOWrapper(file, "utf-8", newline=""), columns, signal)
+                lines = _csv(path, cast(IO[bytes], file), columns, signal)
             elif kind in (".jsonl", ".ndjson", ".json"):
                 lines = _jsonl(path, file, signal)
             else:
@@ -123,17 +123,18 @@ def _jsonl(path: Path, file: Iterable[bytes], signal: SignalName | None) -> Iter
         yield Line(_time(fields.get("timestamp")), found, text, number, len(raw))
 
 
-def _csv(path: Path, file: Iterable[str], columns: Columns, signal: SignalName | None) -> Iterator[Line]:
-    rows = csv.DictReader(file)
-    header = list(rows.fieldnames or [])
-    build = _event_of_row(path, header, columns, signal)
-    for row in rows:
-        number = rows.line_num
-        size = sum(len(value) + 1 for value in row.values() if isinstance(value, str))
-        for event in build(row, number):
-            found: SignalName = "log" if columns.body else "metric"
-            yield Line(_time(event["timestamp"]), found, orjson.dumps(event), number, size)
-            size = 0
+def _csv(path: Path, file: IO[bytes], columns: Columns, signal: SignalName | None) -> Iterator[Line]:
+    with io.TextIOWrapper(file, "utf-8", newline="") as text:
+        rows = csv.DictReader(text)
+        header = list(rows.fieldnames or [])
+        build = _event_of_row(path, header, columns, signal)
+        for row in rows:
+            number = rows.line_num
+            size = sum(len(value) + 1 for value in row.values() if isinstance(value, str))
+            for event in build(row, number):
+                found: SignalName = "log" if columns.body else "metric"
+                yield Line(_time(event["timestamp"]), found, orjson.dumps(event), number, size)
+                size = 0
 
 
 def _event_of_row(path: Path, header: list[str], columns: Columns, signal: SignalName | None) -> RowBuilder:

@@ -9,8 +9,10 @@ from typing import Annotated, cast, get_args
 
 import msgspec
 import typer
+from rich.padding import Padding
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 from rich.table import Table
+from rich.text import Text
 
 from floodmark.alerts import Anomaly, Incident
 from floodmark.cli.console import err, fail, out, read_config
@@ -22,6 +24,8 @@ from floodmark.records import Output
 from floodmark.signals import SignalName
 
 _BATCH = 500
+_SHOWN = 5
+"""Anomalies shown of an incident."""
 
 
 def replay(
@@ -41,14 +45,14 @@ def replay(
         Path | None, typer.Option(help="Write incident revisions as JSONL here ('-': stdout).")
     ] = None,
     anomalies: Annotated[Path | None, typer.Option(help="Write anomalies as JSONL here ('-': stdout).")] = None,
-    templates: Annotated[bool, typer.Option(help="Show the log templates that were mined.")] = False,
+    templates: Annotated[bool, typer.Option("--templates", help="Show the log templates that were mined.")] = False,
 ) -> None:
     """Run files through the engine and show the incidents: the same answer as under Kafka, byte for byte.
 
     A CSV with columns timestamp and value is one series (name and labels from further columns); one without a value
     column has a series in each column. For logs in a CSV, say which columns are what:
 
-    floodmark replay app.csv --time '{Date} {Time}' --time-format '%y%m%d %H%M%S' --body '{Content}'
+    `floodmark replay app.csv --time '{Date} {Time}' --time-format '%y%m%d %H%M%S' --body '{Content}'`
     """
     if signal and signal not in get_args(SignalName):
         fail(f"--signal {signal}: it is one of {', '.join(get_args(SignalName))}.")
@@ -80,7 +84,7 @@ def replay(
     if templates:
         out.print(_templates(flow))
     if str(incidents) != "-" and str(anomalies) != "-":
-        out.print(_table(seen))
+        _show(seen)
     _account(flow, seen)
 
 
@@ -112,46 +116,62 @@ class Seen:
                 self.anomalies.append(msgspec.json.decode(output.value or b"", type=Anomaly))
 
 
-def _table(seen: Seen) -> Table:
-    table = Table(
-        "when", "how long", "severity", "incident", "first cause", box=None, header_style="bold", padding=(0, 2, 1, 0)
-    )
+def _show(seen: Seen) -> None:
+    """Each incident: when, how long, how bad; then its anomalies and the first cause."""
     for incident in seen.latest.values():
         if incident.merged_into is not None:
             continue
-        lasted = (incident.resolved_at or incident.updated_at) - incident.started_at
-        cause = incident.causes[0] if incident.causes else None
-        lines = [incident.title, *(f"· {member.summary}" for member in incident.members[:3])]
-        if incident.member_count > 3:
-            lines.append(f"· and {incident.member_count - 3} more")
-        table.add_row(
-            f"{incident.started_at:%Y-%m-%d %H:%M:%S}",
-            str(lasted).split(".", 1)[0],
-            incident.severity,
-            "\n".join(lines),
-            f"{cause.entity}: {cause.reason}" if cause else "",
-        )
-    return table
+        lasted = str((incident.resolved_at or incident.updated_at) - incident.started_at).split(".", 1)[0]
+        out.print(
+            f"{incident.started_at:%Y-%m-%d %H:%M:%S}  {lasted}  {incident.severity:<8}  {incident.title}",
+            style="bold", markup=False, soft_wrap=True,
+        )  # fmt: skip
+        for member in incident.members[:_SHOWN]:
+            _point("·", member.summary)
+        if incident.member_count > _SHOWN:
+            _point("·", f"and {incident.member_count - _SHOWN:,} more")
+        for cause in incident.causes[:1]:
+            _point("first cause:", f"{cause.entity}: {cause.reason}")
+        for change in incident.changes:
+            _point("change:", f"{change.time:%H:%M:%S} {change.kind} of {change.service}: {change.summary}")
+        out.print()
+
+
+def _point(mark: str, text: str) -> None:
+    out.print(Padding(Text(f"{mark} {text}"), (0, 0, 0, 4)))
 
 
 def _templates(flow: LocalFlow) -> Table:
-    table = Table("source", "lines", "template", box=None, header_style="bold")
+    table = Table("source", box=None, header_style="bold")
+    table.add_column("lines", justify="right")
+    table.add_column("template", overflow="fold")
     for source, text, lines in flow.templates():
-        table.add_row(source, f"{lines:,}", text)
+        table.add_row(Text(source), f"{lines:,}", Text(text))
     return table
 
 
 def _account(flow: LocalFlow, seen: Seen) -> None:
     counts = flow.counts()
     signals = {name.partition(":")[2]: n for name, n in counts.items() if name.startswith("signals:")}
-    taken = ", ".join(f"{n:,} {name}s" for name, n in signals.items()) or "no signals"
+    taken = ", ".join(_many(n, name) for name, n in signals.items()) or "no signals"
     opened = sum(a.event == "opened" for a in seen.anomalies)
-    err.print(f"{taken} → {opened:,} anomalies → {len(seen.latest):,} incidents", markup=False)
+    incidents = sum(incident.merged_into is None for incident in seen.latest.values())
+    err.print(f"{taken} → {_many(opened, 'anomaly')} → {_many(incidents, 'incident')}", markup=False, soft_wrap=True)
     for name, n in sorted(counts.items()):
         if name.startswith(("skipped:", "evicted:", "late")) or name in ("held_back", "standstills"):
             err.print(f"  {name.replace(':', ' ')}: {n:,}", style="dim", markup=False)
     for error, n in seen.refused.items():
-        err.print(f"  refused, {error}: {n:,}; first at {seen.first_refusal[error]}", style="yellow", markup=False)
+        err.print(
+            f"  refused, {error}: {n:,}; first at {seen.first_refusal[error]}",
+            style="yellow",
+            markup=False,
+            soft_wrap=True,
+        )
+
+
+def _many(count: int, noun: str) -> str:
+    plural = f"{noun[:-1]}ies" if noun.endswith("y") else f"{noun}s"
+    return f"{count:,} {noun if count == 1 else plural}"
 
 
 def _write(path: Path | None, lines: list[bytes]) -> None:

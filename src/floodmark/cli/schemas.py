@@ -22,7 +22,7 @@ def schemas(
     """Write, check or list the JSON Schemas (draft 2020-12) of everything that goes in and comes out.
 
     For editor completion of a config, put this first:
-    [bold]# yaml-language-server: $schema=<path>/config.schema.json[/]
+    `# yaml-language-server: $schema=schemas/config.schema.json`
     """
     files = all_schemas()
     if write is not None:

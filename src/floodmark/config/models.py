@@ -214,8 +214,7 @@ class Correlate(Section):
     gap: Duration = 180.0
     """An anomaly joins an incident if it starts at most this long after the incident's last one."""
     cap: Duration = 3600.0
-    """No incident grows for longer than this: what starts later opens another. Shorter (8m) where separate faults
-    follow each other within minutes."""
+    """No incident grows for longer than this: what starts later opens another one."""
     lifetime: Duration = 86400.0
     """No incident lives for longer than this, whatever its members do."""
     grace: Duration = 300.0
