@@ -138,9 +138,10 @@ def subject(series: Series, evidence: Evidence) -> str:
     """What the sentence is about: the entity, then the series, with the labels that tell it from its sisters."""
     template = evidence.facts.get("template")
     if series.name == "log_template" and template:
-        return f"{series.entity} log lines like “{str(template)[:120]}”"
+        return f"{series.entity} log template “{str(template)[:120]}”"
+    name = series.name if series.name == series.entity else f"{series.entity} {series.name}"
     rest = ", ".join(f"{k}={v}" for k, v in series.labels.items() if v != series.entity)
-    return f"{series.entity} {series.name}" + (f" ({rest[:160]})" if rest else "")
+    return name + (f" ({rest[:160]})" if rest else "")
 
 
 def number(value: float | None, unit: str) -> str:

@@ -302,8 +302,9 @@ class SeriesCore:
     def _allowed(self, watched: Watched, judgement: Judgement) -> bool:
         """Whether the operator's guards let this deviation alarm."""
         detector = watched.detector
-        if detector.direction != "both" and judgement.direction not in (detector.direction, "none"):
-            return False
+        for wanted in (detector.direction, watched.series.worse):
+            if wanted != "both" and judgement.direction not in (wanted, "none"):
+                return False
         guard = detector.min_deviation
         if not guard.absolute and not guard.relative:
             return True

@@ -31,6 +31,8 @@ class Series(Struct, frozen=True, gc=False):
     signal: Literal["metric", "log", "prediction"]
     kind: SeriesKind = "gauge"
     unit: str = ""
+    worse: Literal["both", "up", "down"] = "both"
+    """The direction that anybody would want to be told of: a model's accuracy that rises is no trouble."""
 
 
 def series_key(name: str, labels: Mapping[str, str]) -> str:

@@ -234,6 +234,7 @@ class _Source:
             signal="log",
             kind=kind,
             unit=unit,
+            worse="up" if name in ("log_errors", "log_error_ratio", "log_new_templates") else "both",
         )
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 from functools import partial
-from typing import Final
+from typing import Final, Literal
 
 from floodmark.alerts import Evidence
 from floodmark.config.models import Detect, ModelMonitor
@@ -34,6 +34,17 @@ from floodmark.signals import Prediction, Scalar
 ENOUGH: Final = 50
 """Labelled predictions before performance is told (the window, if that is smaller)."""
 
+_WORSE: Final[dict[str, Literal["up", "down"]]] = {
+    "model_accuracy": "down",
+    "model_precision": "down",
+    "model_recall": "down",
+    "model_f1": "down",
+    "model_auc": "down",
+    "model_mae": "up",
+    "model_rmse": "up",
+    "model_label_delay": "up",
+}
+
 
 def series_of(name: str, labels: dict[str, str], detect: Detect, kind: SeriesKind = "gauge", unit: str = "") -> Series:
     """A series of the prediction signal; its entity is the model unless `detect.entity` finds another label first."""
@@ -46,6 +57,7 @@ def series_of(name: str, labels: dict[str, str], detect: Detect, kind: SeriesKin
         signal="prediction",
         kind=kind,
         unit=unit,
+        worse=_WORSE.get(name, "both"),
     )
 
 
