@@ -185,10 +185,12 @@ async def _live(bootstrap: str) -> None:
         watcher = Watcher(display)
         ready = asyncio.Event()
         engine = asyncio.create_task(_engine(config, stop, ready, watcher))
-        source = asyncio.create_task(publish_machine(bootstrap, stop=stop))
+        sent: list[int] = [0]
+        source = asyncio.create_task(publish_machine(bootstrap, stop=stop, report=sent.append))
         begun = time.monotonic()
         while not stop.is_set() and not engine.done() and not source.done():
-            watcher.show(0, time.monotonic() - begun)
+            del sent[:-1]
+            watcher.show(sent[-1], time.monotonic() - begun)
             with suppress(TimeoutError):
                 await asyncio.wait_for(stop.wait(), 1.0)
         stop.set()

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import socket
 import time
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable
 from typing import Any, Literal
 
 import orjson
@@ -133,9 +133,16 @@ async def watch(interval: float = INTERVAL, *, host: str | None = None) -> Async
 
 
 async def publish_machine(
-    bootstrap: str, interval: float = INTERVAL, *, topic: str = TOPIC, stop: asyncio.Event | None = None
+    bootstrap: str,
+    interval: float = INTERVAL,
+    *,
+    topic: str = TOPIC,
+    stop: asyncio.Event | None = None,
+    report: Callable[[int], None] | None = None,
 ) -> int:
     """Send this machine's metrics to `topic` until `stop` is set or the task is cancelled; returns the events sent.
+
+    `report` hears the number of events so far after each reading.
 
     Raises MissingPsutilError, and PublishError if the broker is not there or refuses.
     """
@@ -149,6 +156,8 @@ async def publish_machine(
             key = events[0]["labels"]["host"].encode()
             await producer.send_and_wait(topic, orjson.dumps(events), key=key, timestamp_ms=events[0]["timestamp"])
             sent += len(events)
+            if report is not None:
+                report(sent)
             events = await anext(readings)
     except KafkaError as error:
         raise PublishError(f"This machine's metrics could not be sent to {bootstrap}: {reason(error)}.") from error
