@@ -43,7 +43,7 @@ class Kafka(Section):
     brokers: list[str] = Field(default=["localhost:9092"], min_length=1)
     """Bootstrap servers, host:port."""
     group: str = "floodmark"
-    """Prefix of the consumer groups (GROUP-detect, GROUP-correlate)."""
+    """Prefix of the consumer groups (GROUP-route, GROUP-detect, GROUP-correlate)."""
     client_id: str = "floodmark"
     """Kafka's client.id."""
     security: KafkaSecurity = KafkaSecurity()
@@ -154,7 +154,7 @@ class Detector(Section):
     min_deviation: Guard = Guard()
     """Smallest deviation that can alarm."""
     refractory: Duration = 300.0
-    """Quiet time before an alarm of a series is over, and before the next one may open."""
+    """Quiet time before an alarm of a series is over (and at least six of its intervals)."""
     adopt: Duration = 21600.0
     """A change that has lasted this long becomes the new normal."""
     model: str | None = None

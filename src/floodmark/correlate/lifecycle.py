@@ -2,8 +2,7 @@
 
 A discrete-event machine: what is `opened`, `updated`, `closed` or a `change` comes in event-time order, and between
 them the timers of groups fire at their exact event times, so that no revision depends on when a watermark happened to
-arrive. All that happens at one moment makes one revision. It never reads a clock, and no incident outlives `cap` and
-`grace` together.
+arrive. All that happens at one moment makes one revision. It never reads a clock, and no incident outlives `lifetime`.
 """
 
 from __future__ import annotations

@@ -107,7 +107,8 @@ def body_schemas() -> dict[str, dict[str, Any]]:
 def _place(body: Event, source: str) -> tuple[Stream, str, datetime, str]:
     """Stream, CloudEvents id, time and subject. The id is unique per source, and the same in a replay."""
     if isinstance(body, Anomaly):
-        return "anomalies", f"{body.id}/{body.event}", body.updated_at, body.entity
+        told = f"{body.id}/{body.event}/{body.updated_at.timestamp():.3f}"
+        return "anomalies", told, body.updated_at, body.entity
     if isinstance(body, ChangeNotice):
         return "anomalies", body.id, body.time, body.service
     if isinstance(body, Watermark):
@@ -120,4 +121,4 @@ def _place(body: Event, source: str) -> tuple[Stream, str, datetime, str]:
     if isinstance(body, Incident):
         return "alerts", f"{body.id}/{body.revision}", body.updated_at, body.id
     kind = "prediction" if isinstance(body, Prediction) else "outcome"
-    return "model_events", f"{body.prediction_id}/{kind}", utc(body.time), body.model
+    return "model_events", f"{body.model}/{body.prediction_id}/{kind}", utc(body.time), body.model
