@@ -174,7 +174,7 @@ async def test_missing_topics_are_named_with_the_command(kafka, name):
     with pytest.raises(MissingTopicsError) as caught:
         await work(kafka, name, asyncio.Event())
     assert str(caught.value) == (
-        f"Topics {name}-alerts, {name}-dead, {name}-models, {name}-out do not exist; "
+        f"Topics {name}-alerts, {name}-dead, {name}-out do not exist; "  # nobody reads model events
         "create with: floodmark topics create --config shop.yaml"
     )
     assert await missing(Kafka(brokers=[kafka]), [name, f"{name}-out"]) == [f"{name}-out"]  # asking created nothing

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections import namedtuple
+from types import SimpleNamespace
 
 import pytest
 from aiokafka import TopicPartition
@@ -11,7 +12,7 @@ from hypothesis import strategies as st
 from structlog.testing import capture_logs
 
 from floodmark.records import Output, Record
-from floodmark.runtime.partition import SLICE, Partition, dead_letter
+from floodmark.runtime.partition import SLICE, SLICE_BYTES, Partition, dead_letter, slices
 from floodmark.runtime.telemetry import Telemetry
 
 SOURCE = TopicPartition("metrics", 3)
@@ -301,3 +302,11 @@ async def test_what_stops_the_work_is_told():
     await until(lambda: ended)
     with pytest.raises(KeyError):
         ended[0].result()
+
+
+def test_slices_are_bounded_in_bytes_too_and_keep_every_record():
+    sizes = [10, SLICE_BYTES // 2, SLICE_BYTES // 2, 3 * SLICE_BYTES, 10, 10]
+    records = [SimpleNamespace(value=b"x" * size) for size in sizes]
+    pieces = list(slices(records))
+    assert [len(piece) for piece in pieces] == [2, 1, 1, 2]
+    assert [record for piece in pieces for record in piece] == records
