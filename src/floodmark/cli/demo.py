@@ -43,8 +43,9 @@ def demo(
     """See it work: a simulated web shop, eight kinds of faults, incidents as they open, and a scoreboard.
 
     Nothing to install or configure: the broker is inside this process (it keeps nothing, and does not do exactly-once),
-    everything else is what `floodmark run` does. A seed always gives the same shop and faults. With --live, this machine's own CPU, memory,
-    disk and network are watched; the first incidents need some minutes of learning.
+    everything else is what `floodmark run` does. A seed always gives the same shop and
+    faults. With --live, this machine's own CPU, memory, disk and network are watched; the first incidents need some
+    minutes of learning.
     """
     log.configure("error", "text")
     try:
