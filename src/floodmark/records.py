@@ -12,7 +12,7 @@ from typing import Literal, NamedTuple, Protocol
 
 Headers = Sequence[tuple[str, bytes]]
 
-Stream = Literal["anomalies", "alerts", "dead_letters", "model_events"]
+Stream = Literal["anomalies", "alerts", "dead_letters", "model_events", "rekeyed"]
 """The topics that Floodmark writes, by their name in the config's `topics`."""
 
 
@@ -62,4 +62,29 @@ class Task(Protocol):
 
     def sizes(self) -> Mapping[str, int]:
         """How much state is held now (series, templates, open incidents, …)."""
+        ...
+
+    def remarks(self) -> list[str]:
+        """Sentences for the operator's log that arose since last asked (a series on two partitions, …). Bounded."""
+        ...
+
+    def snapshot(self) -> bytes:
+        """All state after the last `process`, so that a task that restores it continues as this one would.
+
+        Takes time in proportion to the state; changes nothing.
+        """
+        ...
+
+    def restore(self, state: bytes) -> Mapping[str, int]:
+        """Become what `snapshot` described; called once, before the first `process`. Never runs code from `state`.
+
+        The snapshot may have been taken under another config: what it says of detectors, monitors or limits that are
+        now different is left out, and the answer says how much, by kind ("series": 12). Empty: nothing was left out.
+        Raises StateError if the bytes are not a sound snapshot of such a task; the task is then of no more use.
+        """
+        ...
+
+    def graft(self, warmed: Task) -> None:
+        """Take over from `warmed`, a task of the same config and partition that has just learned from the recent past,
+        what `restore` left out here. What is there already stays as it is."""
         ...

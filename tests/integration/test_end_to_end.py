@@ -43,16 +43,19 @@ def place(kafka, tmp_path):
     name = f"e2e-{os.getpid()}-{next(numbers)}"
     (port,) = free_ports(1)
     path = tmp_path / "shop.yaml"
-    path.write_text(config(kafka, name, port))
+    path.write_text(config(kafka, name, port, tmp_path / "state"))
     return path, name, f"http://127.0.0.1:{port}"
 
 
-def config(broker, name, port):
+def config(broker, name, port, store):
     inputs = "\n".join(f"  - {{topic: {name}.{topic}, signal: {kind}}}" for topic, kind in SIGNALS.items())
     return f"""\
 kafka:
   brokers: ["{broker}"]
   group: {name}
+  start: earliest
+state:
+  store: {store}
 inputs:
 {inputs}
 topics:
@@ -279,7 +282,7 @@ def test_a_missing_topic_is_named_with_the_command_that_creates_it(place):
 async def test_a_broker_that_is_not_there_is_waited_for_in_sentences(tmp_path):
     broker, endpoint = free_ports(2)
     path = tmp_path / "away.yaml"
-    path.write_text(config(f"127.0.0.1:{broker}", "away", endpoint))
+    path.write_text(config(f"127.0.0.1:{broker}", "away", endpoint, tmp_path / "state"))
     with running(path) as (process, log):
 
         def said():

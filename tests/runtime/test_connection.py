@@ -40,12 +40,12 @@ async def test_every_broker_has_its_reason(closed_port, monkeypatch):
     async def unresolved(*_, **__):
         raise socket.gaierror(-2, "Name or service not known")
 
-    real = module.create_conn
+    real = module.connect
 
     async def either(host, *rest, **settings):
         return await (unresolved if "invalid" in host else real)(host, *rest, **settings)
 
-    monkeypatch.setattr(module, "create_conn", either)
+    monkeypatch.setattr(module, "connect", either)
     reasons = rf"127.0.0.1:{closed_port}: connection refused; no.such.host.invalid:9092: the name does not resolve"
     with pytest.raises(UnreachableError, match=reasons):
         await reach(f"127.0.0.1:{closed_port}", "no.such.host.invalid")

@@ -6,7 +6,7 @@ import contextlib
 import pytest
 from structlog.testing import capture_logs
 
-from floodmark.config.models import Http, Kafka, Topics
+from floodmark.config.models import Http, Kafka, State, Topics
 from floodmark.runtime import Route, run, service
 from floodmark.runtime.errors import DrainError, PermissionDeniedError, UnreachableError
 
@@ -57,7 +57,17 @@ def lives(monkeypatch):
 def begin(stop, ready=None):
     route = Route("detect", ("in",), lambda *place: None)
     return asyncio.create_task(
-        run(Kafka(), [route], Topics(), Http(enabled=False), idle=1, stop=stop, ready=ready, embedded=True)
+        run(
+            Kafka(),
+            [route],
+            Topics(),
+            Http(enabled=False),
+            state=State(store=None),
+            idle=1,
+            stop=stop,
+            ready=ready,
+            embedded=True,
+        )
     )
 
 

@@ -1,18 +1,19 @@
-"""One task on one partition, with a consumer, a delivery and a clock that the test holds."""
+"""One task on one partition, with a consumer, an outbox and a clock that the test holds."""
 
 import asyncio
 from collections import namedtuple
-from types import SimpleNamespace
 
 import pytest
 from aiokafka import TopicPartition
-from aiokafka.errors import CorruptRecordException, NotLeaderForPartitionError
+from aiokafka.errors import CorruptRecordException, NotLeaderForPartitionError, OffsetOutOfRangeError
 from hypothesis import given
 from hypothesis import strategies as st
 from structlog.testing import capture_logs
 
 from floodmark.records import Output, Record
-from floodmark.runtime.partition import SLICE, SLICE_BYTES, Partition, dead_letter, slices
+from floodmark.runtime.partition import HELD, Member, Partition, dead_letter
+from floodmark.runtime.recovery import Start
+from floodmark.runtime.snapshots import Saved
 from floodmark.runtime.telemetry import Telemetry
 
 SOURCE = TopicPartition("metrics", 3)
@@ -31,6 +32,14 @@ class Consumer:
         self.fetches = 0
         self.clock = clock
         self.end = 0
+        self.sought = []
+        self.beginning = 0
+
+    def seek(self, source, offset):
+        self.sought.append(offset)
+
+    async def beginning_offsets(self, sources):
+        return dict.fromkeys(sources, self.beginning)
 
     async def getmany(self, source, timeout_ms, max_records):
         self.fetches += 1
@@ -57,15 +66,47 @@ class Consumer:
         return self.end
 
 
-class Delivery:
+class Outbox:
+    """Keeps what is committed; waits at `gate`."""
+
     def __init__(self):
-        self.delivered = []
+        self.committed = []
+        self.closed = False
         self.gate = asyncio.Event()
         self.gate.set()
 
-    async def deliver(self, source, outputs, next_offset):
+    async def commit(self, outputs, next_offset):
         await self.gate.wait()
-        self.delivered.append((list(outputs), next_offset))
+        self.committed.append((list(outputs), next_offset))
+
+    async def close(self):
+        self.closed = True
+
+    @property
+    def outputs(self):
+        return [output for outputs, _ in self.committed for output in outputs]
+
+
+class Snapshots:
+    busy = False
+
+    def __init__(self):
+        self.taken = []
+
+    async def save(self, name, position, produce, forked):
+        self.taken.append((name, position, produce()))
+        forked()
+        return Saved(10, 0.1)
+
+
+class Recovery:
+    """Starts the task at `position`, heard from `live` on."""
+
+    def __init__(self, position=0, live=0, snapshot=None):
+        self.at = (position, live, snapshot)
+
+    async def start(self, source, make, outbox):
+        return Start(make(), *self.at)
 
 
 class Task:
@@ -86,6 +127,12 @@ class Task:
         self.idles += 1
         return [Output("anomalies", None, b"idle", everywhere=True)]
 
+    def remarks(self):
+        return []
+
+    def snapshot(self):
+        return b"%d" % sum(len(call) for call in self.calls)
+
 
 class Clock:
     now = 100.0
@@ -94,19 +141,21 @@ class Clock:
         return self.now
 
 
-def partition(task, consumer, delivery, *, clock=None, telemetry=None):
-    return Partition(
-        SOURCE,
-        task,
-        consumer,
-        delivery,
-        telemetry or Telemetry(),
+def partition(task, consumer, outbox, *, clock=None, telemetry=None, recovery=None, snapshots=None, commit=0.0):
+    member = Member(
         group="floodmark-detect",
         stage="detect",
+        consumer=consumer,
+        recovery=recovery or Recovery(),
+        snapshots=snapshots,
+        telemetry=telemetry or Telemetry(),
         most=2000,
         idle=10.0,
+        commit=commit,
+        snapshot=60.0,
         clock=clock or Clock(),
     )
+    return Partition(SOURCE, lambda: task, outbox, member)
 
 
 async def until(condition):
@@ -116,15 +165,15 @@ async def until(condition):
 
 
 async def test_records_come_whole_and_in_order_in_slices():
-    consumer, delivery, task = Consumer([[raw(i) for i in range(1200)]]), Delivery(), Task()
-    work = partition(task, consumer, delivery)
+    consumer, outbox, task = Consumer([[raw(i) for i in range(1200)]]), Outbox(), Task()
+    work = partition(task, consumer, outbox)
     work.start(lambda _: None)
-    await until(lambda: work.position is not None)
+    await until(lambda: work.committed == 1200)
     await work.stop()
-    assert [len(call) for call in task.calls] == [SLICE, SLICE, 200]
-    ((outputs, next_offset),) = delivery.delivered
-    assert [int(output.value) for output in outputs] == list(range(1200))
-    assert next_offset == work.position == 1200
+    assert [offset for call in task.calls for offset in call] == list(range(1200))
+    assert len(task.calls) > 1
+    assert [int(output.value) for output in outbox.outputs] == list(range(1200))
+    assert outbox.committed[-1][1] == work.position == 1200
 
 
 async def test_other_tasks_have_turns_between_slices():
@@ -135,10 +184,10 @@ async def test_other_tasks_have_turns_between_slices():
             turns.append("process")
             return []
 
-    consumer, delivery = Consumer([[raw(i) for i in range(1500)]]), Delivery()
-    work = partition(Watching(), consumer, delivery)
+    consumer, outbox = Consumer([[raw(i) for i in range(1500)]]), Outbox()
+    work = partition(Watching(), consumer, outbox)
     work.start(lambda _: None)
-    while not delivery.delivered:
+    while work.committed != 1500:
         turns.append("loop")
         await asyncio.sleep(0)
     await work.stop()
@@ -146,36 +195,36 @@ async def test_other_tasks_have_turns_between_slices():
 
 
 async def test_nothing_is_fetched_while_outputs_wait_for_acknowledgement():
-    consumer, delivery = Consumer([[raw(i)] for i in range(50)]), Delivery()
-    delivery.gate.clear()
-    work = partition(Task(), consumer, delivery)
+    consumer, outbox = Consumer([[raw(i)] for i in range(50)]), Outbox()
+    outbox.gate.clear()
+    work = partition(Task(), consumer, outbox)
     work.start(lambda _: None)
     for _ in range(200):
         await asyncio.sleep(0)
     assert consumer.fetches == 1
-    delivery.gate.set()
+    outbox.gate.set()
     await until(lambda: work.position == 50)
     await work.stop()
 
 
 async def test_stop_waits_for_what_is_in_flight_and_takes_no_more():
-    consumer, delivery = Consumer([[raw(0)], [raw(1)]]), Delivery()
-    delivery.gate.clear()
-    work = partition(Task(), consumer, delivery)
+    consumer, outbox = Consumer([[raw(0)], [raw(1)]]), Outbox()
+    outbox.gate.clear()
+    work = partition(Task(), consumer, outbox)
     work.start(lambda _: None)
     await until(lambda: consumer.fetches)
     stopping = asyncio.create_task(work.stop())
     for _ in range(50):
         await asyncio.sleep(0)
     assert not stopping.done()
-    delivery.gate.set()
+    outbox.gate.set()
     await stopping
     assert (work.position, consumer.fetches) == (1, 1)
 
 
 async def test_it_starts_again_where_it_stopped():
-    consumer, delivery, task = Consumer([[raw(0)]]), Delivery(), Task()
-    work = partition(task, consumer, delivery)
+    consumer, outbox, task = Consumer([[raw(0)]]), Outbox(), Task()
+    work = partition(task, consumer, outbox)
     work.start(lambda _: None)
     await until(lambda: work.position == 1)
     await work.stop()
@@ -187,9 +236,9 @@ async def test_it_starts_again_where_it_stopped():
 
 
 async def test_idle_is_said_once_a_silence():
-    clock, task, delivery = Clock(), Task(), Delivery()
+    clock, task, outbox = Clock(), Task(), Outbox()
     consumer = Consumer([[raw(0)]], clock)
-    work = partition(task, consumer, delivery, clock=clock)
+    work = partition(task, consumer, outbox, clock=clock)
     work.start(lambda _: None)
     await until(lambda: clock.now >= 108)
     assert task.idles == 0
@@ -201,14 +250,14 @@ async def test_idle_is_said_once_a_silence():
     await work.stop()
     assert task.idles == 2
     idle = [Output("anomalies", None, b"idle", everywhere=True)]
-    assert [d for d in delivery.delivered if d[0] == idle] == [(idle, None)] * 2
+    assert [d for d in outbox.committed if d[0] == idle] == [(idle, None)] * 2
 
 
 async def test_a_task_that_is_behind_is_not_idle():
-    clock, task, delivery = Clock(), Task(), Delivery()
+    clock, task, outbox = Clock(), Task(), Outbox()
     consumer = Consumer([[raw(0)]], clock)
     consumer.highwater = lambda _: 900
-    work = partition(task, consumer, delivery, clock=clock)
+    work = partition(task, consumer, outbox, clock=clock)
     work.start(lambda _: None)
     await until(lambda: clock.now > 200)
     await work.stop()
@@ -219,12 +268,12 @@ async def test_a_task_that_is_behind_is_not_idle():
 @given(st.sets(st.integers(0, 29)), st.integers(1, 30))
 def test_every_record_is_processed_or_dead_lettered_once(poison, count):
     async def scenario():
-        delivery, telemetry = Delivery(), Telemetry()
-        work = partition(Task(poison), Consumer([[raw(i) for i in range(count)]]), delivery, telemetry=telemetry)
+        outbox, telemetry = Outbox(), Telemetry()
+        work = partition(Task(poison), Consumer([[raw(i) for i in range(count)]]), outbox, telemetry=telemetry)
         work.start(lambda _: None)
         await until(lambda: work.position == count)
         await work.stop()
-        return delivery.delivered[0][0], telemetry
+        return outbox.outputs, telemetry
 
     with capture_logs():
         outputs, telemetry = asyncio.run(scenario())
@@ -240,11 +289,11 @@ PLACE = {"topic": "metrics", "partition": "3"}
 
 async def test_a_poison_record_is_logged_with_its_place():
     with capture_logs() as logs:
-        work = partition(Task({7}), Consumer([[raw(7)]]), Delivery())
+        work = partition(Task({7}), Consumer([[raw(7)]]), Outbox())
         work.start(lambda _: None)
         await until(lambda: work.position == 8)
         await work.stop()
-    (line,) = logs
+    (line,) = [line for line in logs if line["log_level"] == "error"]
     assert (line["topic"], line["partition"], line["offset"]) == ("metrics", 3, 7)
 
 
@@ -271,7 +320,7 @@ def test_a_dead_letter_is_the_record_untouched_with_the_reason():
 async def test_a_fetch_that_can_be_retried_is(error, monkeypatch):
     monkeypatch.setattr("floodmark.runtime.partition._RETRY_SECONDS", 0)
     with capture_logs() as logs:
-        work = partition(Task(), Consumer([error, [raw(0)]]), Delivery())
+        work = partition(Task(), Consumer([error, [raw(0)]]), Outbox())
         work.start(lambda _: None)
         await until(lambda: work.position == 1)
         await work.stop()
@@ -286,7 +335,7 @@ async def test_an_idle_that_raises_is_counted_and_work_goes_on():
     clock, telemetry = Clock(), Telemetry()
     consumer = Consumer([[raw(0)]], clock)
     with capture_logs():
-        work = partition(Broken(), consumer, Delivery(), clock=clock, telemetry=telemetry)
+        work = partition(Broken(), consumer, Outbox(), clock=clock, telemetry=telemetry)
         work.start(lambda _: None)
         await until(lambda: clock.now > 150)
         consumer.batches.append([raw(1)])
@@ -297,16 +346,134 @@ async def test_an_idle_that_raises_is_counted_and_work_goes_on():
 
 async def test_what_stops_the_work_is_told():
     ended = []
-    work = partition(Task(), Consumer([KeyError("bug")]), Delivery())
+    work = partition(Task(), Consumer([KeyError("bug")]), Outbox())
     work.start(ended.append)
     await until(lambda: ended)
     with pytest.raises(KeyError):
         ended[0].result()
 
 
-def test_slices_are_bounded_in_bytes_too_and_keep_every_record():
-    sizes = [10, SLICE_BYTES // 2, SLICE_BYTES // 2, 3 * SLICE_BYTES, 10, 10]
-    records = [SimpleNamespace(value=b"x" * size) for size in sizes]
-    pieces = list(slices(records))
-    assert [len(piece) for piece in pieces] == [2, 1, 1, 2]
-    assert [record for piece in pieces for record in piece] == records
+# -- commits, replay, snapshots
+
+
+async def test_outputs_of_many_fetches_share_a_transaction():
+    clock, outbox = Clock(), Outbox()
+    work = partition(Task(), Consumer([[raw(0)], [raw(1)], [raw(2)]], clock), outbox, clock=clock, commit=0.5)
+    work.start(lambda _: None)
+    await until(lambda: work.committed == 3)
+    await work.stop()
+    assert [next_offset for _, next_offset in outbox.committed] == [3]
+
+
+async def test_no_more_outputs_are_held_than_allowed():
+    outbox = Outbox()
+    work = partition(Task(), Consumer([[raw(i) for i in range(n, n + 2000)] for n in (0, 2000)]), outbox, commit=60.0)
+    work.start(lambda _: None)
+    await until(lambda: work.position == 4000)
+    await work.stop()
+    assert max(len(outputs) for outputs, _ in outbox.committed) < 2 * HELD
+    assert len(outbox.committed) >= 2
+
+
+async def test_what_is_replayed_is_processed_and_not_said_again():
+    task, outbox, telemetry = Task(), Outbox(), Telemetry()
+    consumer = Consumer([[raw(i) for i in range(5, 12)]])
+    work = partition(task, consumer, outbox, recovery=Recovery(5, 9, 5), telemetry=telemetry)
+    work.start(lambda _: None)
+    await until(lambda: work.committed == 12)
+    await work.stop()
+    assert consumer.sought == [5]
+    assert [offset for call in task.calls for offset in call] == list(range(5, 12))
+    assert [int(output.value) for output in outbox.outputs] == [9, 10, 11]
+    assert telemetry.registry.get_sample_value("floodmark_records_replayed_total", PLACE) == 4
+
+
+async def test_it_is_live_once_the_replay_has_reached_the_committed_offset_also_past_control_records():
+    clock = Clock()
+    consumer = Consumer([[raw(5)]], clock)
+    work = partition(Task(), consumer, Outbox(), clock=clock, recovery=Recovery(5, 8))
+    work.start(lambda _: None)
+    await until(lambda: clock.now > 105)
+    assert not work.live.is_set()
+    assert work.replaying() == 2
+    consumer.end = 8  # 6 and 7 were markers of transactions
+    await until(work.live.is_set)
+    assert work.replaying() == 0
+    await work.stop()
+
+
+async def test_a_stop_during_recovery_commits_nothing_and_it_can_be_started_again():
+    class Slow(Recovery):
+        async def start(self, source, make, outbox):
+            if not gate.is_set():
+                await gate.wait()
+            return await super().start(source, make, outbox)
+
+    gate, outbox = asyncio.Event(), Outbox()
+    work = partition(Task(), Consumer([[raw(0)]]), outbox, recovery=Slow())
+    work.start(lambda _: None)
+    await asyncio.sleep(0)
+    await work.stop()
+    assert work.task is None
+    assert outbox.committed == []
+    gate.set()
+    work.start(lambda _: None)
+    await until(lambda: work.committed == 1)
+    await work.stop()
+
+
+async def test_snapshots_are_of_committed_offsets_only():
+    clock, snapshots, outbox = Clock(), Snapshots(), Outbox()
+    consumer = Consumer([[raw(0), raw(1)]], clock)
+    work = partition(Task(), consumer, outbox, clock=clock, snapshots=snapshots, commit=0.5)
+    work.start(lambda _: None)
+    await until(lambda: clock.now > 200)
+    consumer.batches.append([raw(2)])
+    then = clock.now
+    await until(lambda: clock.now > then + 100)
+    await work.stop()
+    name = "floodmark-detect/metrics/3"
+    assert [(position, state) for _, position, state in snapshots.taken] in (
+        [(0, b"0"), (2, b"2"), (3, b"3")],
+        [(2, b"2"), (3, b"3")],
+    )
+    assert {taken[0] for taken in snapshots.taken} == {name}
+
+
+async def test_no_snapshot_while_replaying():
+    clock, snapshots = Clock(), Snapshots()
+    work = partition(
+        Task(), Consumer([[raw(0)]], clock), Outbox(), clock=clock, snapshots=snapshots, recovery=Recovery(0, 9)
+    )
+    work.start(lambda _: None)
+    await until(lambda: clock.now > 300)
+    await work.stop()
+    await work.save()
+    await work.close()
+    assert snapshots.taken == []
+
+
+async def test_a_drain_leaves_a_snapshot_of_the_last_commit():
+    snapshots, outbox = Snapshots(), Outbox()
+    work = partition(Task(), Consumer([[raw(0)], [raw(1)]]), outbox, snapshots=snapshots)
+    work.start(lambda _: None)
+    await until(lambda: work.committed == 2)
+    await work.stop()
+    await work.save()
+    await work.close()
+    assert snapshots.taken[-1] == ("floodmark-detect/metrics/3", 2, b"2")
+    assert outbox.closed
+
+
+async def test_records_that_retention_took_are_counted_and_passed_over():
+    telemetry = Telemetry()
+    consumer = Consumer([[raw(0)], OffsetOutOfRangeError({SOURCE: 1}), [raw(50)]])
+    consumer.beginning = 50
+    with capture_logs() as logs:
+        work = partition(Task(), consumer, Outbox(), telemetry=telemetry)
+        work.start(lambda _: None)
+        await until(lambda: work.committed == 51)
+        await work.stop()
+    assert consumer.sought == [0, 50]
+    assert telemetry.registry.get_sample_value("floodmark_records_lost_total", PLACE) == 49
+    assert any(line.get("records") == 49 for line in logs)

@@ -14,7 +14,7 @@ import pytest
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 from structlog.testing import capture_logs
 
-from floodmark.config.models import Http, Kafka, Topics
+from floodmark.config.models import Http, Kafka, State, Topics
 from floodmark.records import Output
 from floodmark.runtime import Route, RunError, run
 from floodmark.runtime.embedded import PARTITIONS, EmbeddedBroker
@@ -52,6 +52,16 @@ class Echo:
     def sizes(self):
         return {}
 
+    def remarks(self):
+        return []
+
+    def snapshot(self):
+        return b"%d" % self.seen
+
+    def restore(self, state):
+        self.seen = int(state)
+        return {}
+
 
 @contextlib.asynccontextmanager
 async def running(broker, name, *, task=Echo, http=None, idle=60):
@@ -59,10 +69,11 @@ async def running(broker, name, *, task=Echo, http=None, idle=60):
     stop, ready, outputs = asyncio.Event(), asyncio.Event(), []
     work = asyncio.create_task(
         run(
-            Kafka(brokers=[broker], group=name, session_timeout=SESSION),
+            Kafka(brokers=[broker], group=name, session_timeout=SESSION, start="earliest"),
             [Route("detect", (name,), task)],
             Topics(anomalies=f"{name}-out", dead_letters=f"{name}-dead"),
             http or Http(enabled=False),
+            state=State(store=None),
             idle=idle,
             stop=stop,
             embedded=True,
@@ -160,6 +171,7 @@ async def test_a_task_that_cannot_be_made_stops_the_run(broker):
             [Route("detect", ("broken",), broken)],
             Topics(),
             Http(enabled=False),
+            state=State(store=None),
             idle=1,
             stop=stop,
             embedded=True,
@@ -172,7 +184,7 @@ async def test_sigterm_drains_and_exits_with_0(broker, tmp_path):
         textwrap.dedent(
             f"""
             import asyncio, sys, time
-            from floodmark.config.models import Http, Kafka, Topics
+            from floodmark.config.models import Http, Kafka, State, Topics
             from floodmark.records import Output
             from floodmark.runtime import Route, run
             from floodmark.runtime.stopping import stop_on_signals
@@ -186,13 +198,14 @@ async def test_sigterm_drains_and_exits_with_0(broker, tmp_path):
                 def idle(self): return []
                 def counts(self): return {{}}
                 def sizes(self): return {{}}
+                def remarks(self): return []
 
             async def main():
                 with stop_on_signals() as stop:
                     kafka = Kafka(brokers=["{broker}"], group="signalled",
-                                  session_timeout={SESSION}, max_poll_records=50)
+                                  session_timeout={SESSION}, max_poll_records=50, start="earliest")
                     await run(kafka, [Route("detect", ("signalled",), Slow)], Topics(anomalies="signalled-out"),
-                              Http(port=0), idle=60, stop=stop, embedded=True)
+                              Http(port=0), state=State(store=None), idle=60, stop=stop, embedded=True)
                     assert stop.is_set()
 
             asyncio.run(main())
@@ -228,6 +241,7 @@ async def test_a_broker_that_is_not_there_is_a_sentence_and_waited_for():
                     [Route("detect", ("x",), Echo)],
                     Topics(),
                     Http(enabled=False),
+                    state=State(store=None),
                     idle=1,
                     stop=stop,
                 )
@@ -246,6 +260,7 @@ async def test_settings_that_cannot_work_stop_at_once():
             [Route("detect", ("x",), Echo)],
             Topics(),
             Http(enabled=False),
+            state=State(store=None),
             idle=1,
             stop=asyncio.Event(),
         )

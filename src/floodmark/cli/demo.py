@@ -164,6 +164,7 @@ async def _engine(config: Config, stop: asyncio.Event, ready: asyncio.Event, wat
         routes(config),
         config.topics,
         config.http,
+        state=config.state,
         idle=config.correlate.idle,
         stop=stop,
         embedded=True,

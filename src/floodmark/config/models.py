@@ -18,23 +18,47 @@ class Section(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
 
 
+class OAuth(Section):
+    """Where the token of SASL OAUTHBEARER comes from: a file, or a token server that we show our own credentials."""
+
+    token_file: str | None = None
+    """File that holds the token. It is read for every connection, so whatever renews the token just writes it there."""
+    token_url: str | None = None
+    """Token endpoint for the client credentials grant (RFC 6749, section 4.4), https://…; instead of token_file."""
+    client_id: str | None = None
+    """Who we are at token_url."""
+    client_secret: SecretStr | None = None
+    """What proves it; write ${ENV_NAME} or file:/path rather than the secret itself."""
+    scope: str | None = None
+    """Scopes to ask for, with blanks between them (default: the token server's)."""
+    ca_file: str | None = None
+    """PEM file of the authority that signed the token server's certificate (default: the system's)."""
+
+
 class KafkaSecurity(Section):
     """How to reach a protected cluster (the words are Kafka's)."""
 
     protocol: Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"] = "PLAINTEXT"
     """Kafka's security.protocol."""
-    sasl_mechanism: Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"] | None = None
+    sasl_mechanism: Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512", "OAUTHBEARER"] | None = None
     """Kafka's sasl.mechanism, for the SASL protocols."""
     username: str | None = None
-    """SASL user name."""
+    """SASL user name, for PLAIN and SCRAM."""
     password: SecretStr | None = None
-    """SASL password; write ${ENV_NAME} or file:/path rather than the secret itself."""
+    """SASL password, for PLAIN and SCRAM; write ${ENV_NAME} or file:/path rather than the secret itself."""
+    oauth: OAuth | None = None
+    """Where the token comes from, for OAUTHBEARER."""
     ca_file: str | None = None
     """PEM file of the authority that signed the brokers' certificates (default: the system's)."""
+    check_hostname: bool = True
+    """Whether a broker's certificate must name the host we connect to. False is Kafka's empty
+    ssl.endpoint.identification.algorithm: whoever has any certificate of that authority can then pose as a broker."""
     cert_file: str | None = None
-    """PEM file of our own certificate, for mutual TLS."""
+    """PEM file of our own certificate (and those between it and its authority), for mutual TLS."""
     key_file: str | None = None
     """PEM file of our own private key, for mutual TLS."""
+    key_password: SecretStr | None = None
+    """What key_file is encrypted with, if it is."""
 
 
 class Kafka(Section):
@@ -50,6 +74,14 @@ class Kafka(Section):
     """TLS and SASL."""
     session_timeout: Duration = 45.0
     """Kafka's session.timeout.ms."""
+    instance_id: str | None = None
+    """Static membership (KIP-345): a name that a process keeps over restarts, such as ${HOSTNAME} in a StatefulSet. A
+    restart within session_timeout then moves no partition."""
+    start: Literal["latest", "earliest"] = "latest"
+    """Where an input without a committed offset is taken up: latest learns silently from the last `state.history` and
+    alerts from now on; earliest judges all that the topic still holds, aloud."""
+    commit_interval: Duration = 0.1
+    """Longest time between two transactions of a task that has something to commit."""
     max_poll_records: int = Field(default=2000, ge=1)
     """Most records of one fetch handed to tasks at once."""
 
@@ -63,6 +95,9 @@ class Input(Section):
     """What the events are: metric, log, prediction, outcome or change."""
     format: Literal["native"] = "native"
     """Wire format of the messages."""
+    rekey: bool = False
+    """The producers do not key by series, so that one series comes on several partitions: bring each event through
+    `topics.rekeyed` first, keyed by its series (metrics) or source (logs). Predictions and outcomes always are."""
 
 
 class Topics(Section):
@@ -76,6 +111,24 @@ class Topics(Section):
     """Input that could not be used, untouched, with the reason in its headers."""
     model_events: str = "floodmark.model-events"
     """Internal: predictions and outcomes together, keyed by model, so that their order is one order."""
+    rekeyed: str = "floodmark.rekeyed"
+    """Internal: the events of inputs with `rekey: true`, keyed by their series or log source."""
+
+
+class State(Section):
+    """Snapshots of what was learned, from which a task goes on after a restart or on another machine."""
+
+    store: str | None = "floodmark-state"
+    """Where snapshots are kept: a folder, or the URL of an object store (s3://bucket/prefix, gs://…, az://…) when
+    several machines share the work. null: none are kept, and a restart learns again from `history`."""
+    options: dict[str, SecretStr] = {}
+    """Settings of the object store, by obstore's names: endpoint, region, access_key_id, secret_access_key, …"""
+    interval: Duration = Field(default=60.0, ge=1)
+    """Time between two snapshots of a task that has taken records; a restart reads again at most about as much."""
+    keep: int = Field(default=3, ge=1, le=100)
+    """Snapshots kept of each task."""
+    history: Duration = 21600.0
+    """How far back a first start, or a detector whose parameters changed, reads to learn, silently."""
 
 
 class Limits(Section):
@@ -243,7 +296,9 @@ class Http(Section):
     host: str = "127.0.0.1"
     """Address to bind; loopback unless told."""
     port: int = Field(default=9464, ge=0, le=65535)
-    """Port (0: any free one)."""
+    """Port (0: any free one). With `run --workers N` the workers take this one and those after it."""
+    token: SecretStr | None = None
+    """Bearer token that /metrics asks for; /healthz and /readyz never do."""
 
 
 class Logging(Section):
@@ -264,6 +319,8 @@ class Config(Section):
     """The topics to read."""
     topics: Topics = Topics()
     """The topics to write."""
+    state: State = State()
+    """Snapshots."""
     limits: Limits = Limits()
     """Bounds on events and on state."""
     detect: Detect = Detect()

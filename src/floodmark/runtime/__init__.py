@@ -4,15 +4,28 @@ The runtime knows stages by their protocol alone (`floodmark.records.Task`); it 
 
     service.py     `run`: every group, from the first connection to the last commit
     group.py       one consumer group: a rebalance makes and unmakes partitions
-    partition.py   one task on one partition: fetch, process, deliver
-    delivery.py    outputs acknowledged, then offsets committed (the guarantee lives here)
+    partition.py   one task on one partition: fetch, process, commit
+    pace.py        how much of that fits between two turns of the event loop
+    recovery.py    how a task comes to where it left off: fence, committed offset, snapshot, replay
+    warming.py     a detector that changed learns from the recent past, beside its task
+    delivery.py    what every way of delivery shares
+    transactions.py  exactly once: outputs and offset in one transaction, fenced (the guarantee lives here)
+    plain.py       at least once, for the embedded broker
+    snapshots.py   the states of tasks in a folder or an object store
+    framing.py     the bytes of a snapshot
+    forking.py     work on a frozen picture of the process
     connection.py  reaching the cluster, and saying why it cannot be reached
+    oauth.py       tokens for OAUTHBEARER
     topics.py      creating topics, finding which are missing
     embedded.py    a broker inside this process, for the demo and for tests
     endpoint.py    /metrics, /healthz, /readyz
     telemetry.py   what is counted
     log.py         Floodmark's own log
     stopping.py    SIGTERM and SIGINT
+    watching.py    notices that the config is another one, and SIGHUP
+    reload.py      what a run is handed then
+    workers.py     several processes of a run on one machine
+    dead_letters.py  reading dead letters, and sending them again
     errors.py      what can stop a run, in sentences
 """
 

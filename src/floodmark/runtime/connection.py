@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import errno
+import logging
 import random
 import socket
 import ssl
@@ -16,12 +17,13 @@ from contextlib import asynccontextmanager
 from typing import Any, TypeVar
 
 import structlog
-from aiokafka.conn import AIOKafkaConnection, collect_hosts, create_conn
+from aiokafka.conn import AIOKafkaConnection, collect_hosts
 from aiokafka.errors import KafkaError
 from aiokafka.protocol.metadata import MetadataRequest
 
 from floodmark.config.models import Kafka, KafkaSecurity
 from floodmark.runtime.errors import SecurityError, UnreachableError, refused
+from floodmark.runtime.oauth import connect, provider
 
 log = structlog.get_logger(__name__)
 
@@ -31,6 +33,9 @@ ANSWER_SECONDS = 10.0
 """How long a broker may take to answer before it counts as away."""
 LONGEST_WAIT = 30.0
 """Cap of the exponential backoff, in seconds."""
+
+_WRONG_NAME = (62, 64)
+"""OpenSSL's X509_V_ERR_HOSTNAME_MISMATCH and X509_V_ERR_IP_ADDRESS_MISMATCH."""
 
 
 def client_settings(kafka: Kafka) -> dict[str, Any]:
@@ -44,16 +49,29 @@ def client_settings(kafka: Kafka) -> dict[str, Any]:
     if security.protocol in ("SSL", "SASL_SSL"):
         settings["ssl_context"] = _tls(security)
     if security.protocol.startswith("SASL_"):
-        for name in ("sasl_mechanism", "username", "password"):
-            if getattr(security, name) is None:
-                raise SecurityError(
-                    f"kafka.security.protocol is {security.protocol} but kafka.security.{name} is not set"
-                )
-        assert security.password is not None
-        settings["sasl_mechanism"] = security.sasl_mechanism
+        settings |= _sasl(security)
+    return settings
+
+
+def _sasl(security: KafkaSecurity) -> dict[str, Any]:
+    bearer = security.sasl_mechanism == "OAUTHBEARER"
+    for name in ("sasl_mechanism", *(("oauth",) if bearer else ("username", "password"))):
+        if getattr(security, name) is None:
+            raise SecurityError(f"kafka.security.protocol is {security.protocol} but kafka.security.{name} is not set")
+    logging.getLogger("aiokafka.conn").addFilter(_withhold)
+    settings: dict[str, Any] = {"sasl_mechanism": security.sasl_mechanism}
+    if security.oauth is not None and bearer:
+        settings["sasl_oauth_token_provider"] = provider(security.oauth)
+    elif security.password is not None:
         settings["sasl_plain_username"] = security.username
         settings["sasl_plain_password"] = security.password.get_secret_value()
     return settings
+
+
+def _withhold(record: logging.LogRecord) -> bool:
+    """Not what aiokafka says, at DEBUG, of a SASL exchange: it writes requests whole, with the password or token."""
+    said = record.args if isinstance(record.args, tuple) else ()
+    return not any(type(part).__name__.startswith("SaslAuthenticate") for part in said)
 
 
 def _tls(security: KafkaSecurity) -> ssl.SSLContext:
@@ -61,15 +79,34 @@ def _tls(security: KafkaSecurity) -> ssl.SSLContext:
         context = ssl.create_default_context(cafile=security.ca_file)
     except OSError as error:  # ssl.SSLError is one too
         raise SecurityError(f"kafka.security.ca_file {security.ca_file} cannot be used: {error}") from error
+    context.check_hostname = security.check_hostname
     if security.key_file and not security.cert_file:
         raise SecurityError("kafka.security.key_file is set but kafka.security.cert_file is not")
     if security.cert_file:
-        try:
-            context.load_cert_chain(security.cert_file, security.key_file)
-        except OSError as error:
-            pair = f"{security.cert_file} with key_file {security.key_file or '(in the same file)'}"
-            raise SecurityError(f"kafka.security.cert_file {pair} cannot be used: {error}") from error
+        _show_certificate(context, security)
     return context
+
+
+def _show_certificate(context: ssl.SSLContext, security: KafkaSecurity) -> None:
+    asked = False
+
+    def passphrase() -> str:  # without one, OpenSSL would ask at the terminal
+        nonlocal asked
+        asked = True
+        return security.key_password.get_secret_value() if security.key_password else ""
+
+    assert security.cert_file is not None
+    try:
+        context.load_cert_chain(security.cert_file, security.key_file, passphrase)
+    except OSError as error:
+        if asked:
+            wrong = "does not open it" if security.key_password else "is not set"
+            raise SecurityError(
+                f"kafka.security.key_file {security.key_file or security.cert_file} is encrypted "
+                f"and kafka.security.key_password {wrong}"
+            ) from None
+        pair = f"{security.cert_file} with key_file {security.key_file or '(in the same file)'}"
+        raise SecurityError(f"kafka.security.cert_file {pair} cannot be used: {error}") from error
 
 
 @asynccontextmanager
@@ -83,15 +120,15 @@ async def connection(kafka: Kafka) -> AsyncIterator[AIOKafkaConnection]:
     reasons = []
     for host, port, _ in hosts:
         try:
-            connected = await create_conn(host, port, request_timeout_ms=int(ANSWER_SECONDS * 1000), **settings)
+            connected = await connect(host, port, request_timeout_ms=int(ANSWER_SECONDS * 1000), **settings)
         except (OSError, KafkaError) as error:  # asyncio.TimeoutError is an OSError since 3.11
             reasons.append(f"{host}:{port}: {_reason(error, host, port, kafka.security)}")
             continue
         try:
             await connected.send(MetadataRequest([]))
-        except (OSError, KafkaError):
+        except (OSError, KafkaError) as error:
             connected.close()
-            reasons.append(f"{host}:{port}: it hangs up ({_hint(kafka.security)})")
+            reasons.append(f"{host}:{port}: {_reason(error, host, port, kafka.security)}")
             continue
         try:
             yield connected
@@ -102,16 +139,16 @@ async def connection(kafka: Kafka) -> AsyncIterator[AIOKafkaConnection]:
 
 
 def _reason(error: OSError | KafkaError, host: str, port: int, security: KafkaSecurity) -> str:
-    if isinstance(error, ssl.SSLCertVerificationError):
-        raise SecurityError(
-            f"The certificate of {host}:{port} is not trusted: {error.verify_message}; see kafka.security.ca_file"
-        ) from error
-    if isinstance(error, ssl.SSLError):
-        raise SecurityError(
-            f"TLS with {host}:{port} failed: {error.reason or error}; is kafka.security.protocol right?"
-        ) from error
+    if isinstance(error, UnreachableError):  # of the token server
+        return str(error)
+    if isinstance(error, SecurityError):
+        raise error
+    # In TLS 1.3 the broker's opinion of our certificate comes after the handshake, in place of its first answer.
+    tls = error if isinstance(error, ssl.SSLError) else error.__cause__
+    if isinstance(tls, ssl.SSLError):
+        raise SecurityError(_tls_refused(tls, f"{host}:{port}", security)) from error
     if isinstance(error, KafkaError):
-        if sentence := refused(error, security.username):
+        if sentence := refused(error, security.username or _client_id(security)):
             raise sentence from error
         return f"it hangs up ({_hint(security)})"
     if isinstance(error, TimeoutError):
@@ -122,6 +159,32 @@ def _reason(error: OSError | KafkaError, host: str, port: int, security: KafkaSe
     if isinstance(error, ConnectionRefusedError) or f"[Errno {errno.ECONNREFUSED}]" in str(error):
         return "connection refused"
     return error.strerror or str(error) or type(error).__name__
+
+
+def _tls_refused(error: ssl.SSLError, broker: str, security: KafkaSecurity) -> str:
+    reason = (error.reason or str(error)).lower().replace("_", " ")
+    if isinstance(error, ssl.SSLCertVerificationError):
+        if error.verify_code in _WRONG_NAME:
+            return (
+                f"The certificate of {broker} is not for that name: {error.verify_message.rstrip('.')}; "
+                "write in kafka.brokers a name that the certificate has, or see kafka.security.check_hostname"
+            )
+        return f"The certificate of {broker} is not trusted: {error.verify_message}; see kafka.security.ca_file"
+    if "alert" in reason and not security.cert_file and ("certificate" in reason or "handshake" in reason):
+        return (
+            f"{broker} wants a certificate of ours ({reason}); set kafka.security.cert_file and kafka.security.key_file"
+        )
+    if "alert" in reason and ("certificate" in reason or "unknown ca" in reason):
+        return (
+            f"{broker} refuses our certificate, kafka.security.cert_file {security.cert_file} ({reason}): "
+            "has it expired, and does the broker trust its authority?"
+        )
+    return f"TLS with {broker} failed: {reason}; is kafka.security.protocol right?"
+
+
+def _client_id(security: KafkaSecurity) -> str | None:
+    bearer = security.sasl_mechanism == "OAUTHBEARER" and security.oauth is not None
+    return security.oauth.client_id if bearer and security.oauth else None
 
 
 def _hint(security: KafkaSecurity) -> str:

@@ -1,7 +1,11 @@
-"""/metrics, /healthz and /readyz over HTTP, on loopback unless told. Nothing can be changed through it."""
+"""/metrics, /healthz and /readyz over HTTP, on loopback unless told. Nothing can be changed through it.
+
+/metrics asks for `http.token` if there is one. The probes never do: they tell a kubelet no more than it needs.
+"""
 
 from __future__ import annotations
 
+import hmac
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -27,6 +31,8 @@ async def endpoint(http: Http, telemetry: Telemetry) -> AsyncIterator[str | None
         return
 
     async def metrics(request: web.Request) -> web.Response:
+        if http.token is not None and not _bears(request, http.token.get_secret_value()):
+            return web.Response(status=401, text="a bearer token is needed\n", headers={"WWW-Authenticate": "Bearer"})
         encode, content_type = choose_encoder(request.headers.get("Accept", ""))
         return web.Response(body=encode(telemetry.registry), headers={"Content-Type": content_type})
 
@@ -59,3 +65,10 @@ async def endpoint(http: Http, telemetry: Telemetry) -> AsyncIterator[str | None
         yield url
     finally:
         await runner.cleanup()
+
+
+def _bears(request: web.Request, token: str) -> bool:
+    """Whether the request has the token (RFC 6750, section 2.1). An empty one is nobody's."""
+    scheme, _, given = request.headers.get("Authorization", "").partition(" ")
+    same = hmac.compare_digest(given.strip().encode(errors="surrogateescape"), token.encode())
+    return same and scheme.lower() == "bearer" and token != ""

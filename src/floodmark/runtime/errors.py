@@ -2,11 +2,13 @@
 
 RunError
 ├── UnreachableError      no broker answers, or the group is lost; `run` begins again, for ever, and never raises it
+│   └── FencedError       a task has another owner now: leave the group and join anew
 ├── MissingTopicsError    topics that must exist do not
 ├── SecurityError         TLS or SASL refused us, or the settings cannot work
 ├── PermissionDeniedError the user may not read, write or join
 ├── AddressError          the HTTP endpoint's address cannot be bound
 ├── DrainError            a stop could not deliver what was in flight in time (it is read again at the next start)
+├── SnapshotError         the store of snapshots cannot be used, read or written
 └── EmbeddedBrokerError   the in-process broker cannot be had
 """
 
@@ -23,6 +25,10 @@ class RunError(Exception):
 
 class UnreachableError(RunError):
     """No bootstrap server answers, or the coordinator has lost the group: a matter of time, so it is tried again."""
+
+
+class FencedError(UnreachableError):
+    """A task's producer was fenced (KIP-98): somebody else owns the task. Its producer must never be started again."""
 
 
 class MissingTopicsError(RunError):
@@ -53,6 +59,10 @@ class DrainError(RunError):
     """What was in flight could not be delivered in time; nothing is lost, it is read again at the next start."""
 
 
+class SnapshotError(RunError):
+    """The store of snapshots cannot be used, read or written. Its text never holds a key or a signature."""
+
+
 class EmbeddedBrokerError(RunError):
     """The in-process broker cannot be had."""
 
@@ -72,6 +82,11 @@ def refused(error: Exception, user: str | None) -> RunError | None:
         case kafka_errors.ClusterAuthorizationFailedError():
             return PermissionDeniedError(
                 f"Kafka does not let {who} write idempotently; grant IDEMPOTENT_WRITE on the cluster"
+            )
+        case kafka_errors.TransactionalIdAuthorizationFailed():
+            prefix = ", ".join(sorted(_names(error))) or "the prefix kafka.group"
+            return PermissionDeniedError(
+                f"Kafka does not let {who} use transactions; grant WRITE and DESCRIBE on transactional id {prefix}"
             )
         case (
             kafka_errors.SaslAuthenticationFailed()

@@ -1,68 +1,97 @@
-"""One task on one partition: fetch, process, deliver, in that order and never two at once.
+"""One task on one partition: fetch, process, commit, in that order and never two at once.
 
-Back-pressure is the order itself: the next fetch waits until the outputs of the last one are acknowledged, so what
-is held is one slice of records here and one fetch of the partition in aiokafka (`FETCH_BYTES`, or one larger
-message), while the other partitions and the heartbeats go on.
+Back-pressure is the order itself: what is held is one slice of records here, the outputs since the last commit, and one
+fetch of the partition in aiokafka (`FETCH_BYTES`, or one larger message), while other partitions and the heartbeats
+go on. A commit is one transaction of the outputs and the offset; records before `live` are replayed, and their outputs
+dropped, for they are out already.
 """
 
 from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Iterator, Sequence
-from typing import Any
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, cast
 
 import structlog
 from aiokafka import AIOKafkaConsumer, TopicPartition
-from aiokafka.errors import CorruptRecordException, KafkaError
+from aiokafka.errors import (
+    CorruptRecordException,
+    KafkaError,
+    NoOffsetForPartitionError,
+    OffsetOutOfRangeError,
+)
 
 from floodmark.records import Output, Record, Task
-from floodmark.runtime.delivery import Delivery
+from floodmark.runtime.delivery import Outbox
+from floodmark.runtime.errors import RunError
+from floodmark.runtime.pace import Pace, slices
+from floodmark.runtime.recovery import Recovery, Start
+from floodmark.runtime.snapshots import Saved, Snapshots
 from floodmark.runtime.telemetry import Telemetry
+from floodmark.runtime.warming import Warming
 
 log = structlog.get_logger(__name__)
 
-SLICE = 500
-SLICE_BYTES = 65_536
-"""Most records, and bytes of them, between two turns of the event loop: a heartbeat waits no longer than one slice
-takes. A message may be an array of many events, so that bytes say more of the work than records do."""
 FETCH_BYTES = 1_048_576
+HELD = 2_000
+"""Most outputs that wait for a commit."""
+_PLAIN = 10
+"""A commit without outputs, of an offset only, waits this many times as long: nobody waits for it."""
 _RETRY_SECONDS = 1.0
 _WAIT_SECONDS = 1.0
+_LOOK_SECONDS = 0.02
+
+
+@dataclass(frozen=True)
+class Member:
+    """What all partitions of one member of a group share. Durations in seconds."""
+
+    group: str
+    stage: str
+    consumer: AIOKafkaConsumer
+    recovery: Recovery
+    snapshots: Snapshots | None
+    telemetry: Telemetry
+    most: int
+    """Records fetched at once."""
+    idle: float
+    """Silence after which the task is told, once."""
+    commit: float
+    """Longest wait of an output for its transaction."""
+    snapshot: float
+    """Time between two snapshots."""
+    clock: Callable[[], float] = time.monotonic
 
 
 class Partition:
-    """`start` it, `stop` it, and it can be started again where it stopped."""
+    """`start` it, `stop` it, and it can be started again where it stopped; `close` it for good."""
 
-    def __init__(
-        self,
-        source: TopicPartition,
-        task: Task,
-        consumer: AIOKafkaConsumer,
-        delivery: Delivery,
-        telemetry: Telemetry,
-        *,
-        group: str,
-        stage: str,
-        most: int,
-        idle: float,
-        clock: Callable[[], float] = time.monotonic,
-    ) -> None:
-        """`most` records are fetched at once; after `idle` seconds without any the task is told, once a silence."""
+    def __init__(self, source: TopicPartition, make: Callable[[], Task], outbox: Outbox, member: Member) -> None:
+        """`make` makes the task, empty."""
         self.source = source
-        self.task = task
-        self.position: int | None = None  # the offset after the last record whose outputs are delivered
-        self._consumer = consumer
-        self._delivery = delivery
-        self._telemetry = telemetry
-        self._group = group
-        self._stage = stage
-        self._most = most
-        self._idle = idle
-        self._clock = clock
-        self._heard = clock()
-        self._said_idle = False
+        self.task: Task | None = None
+        self.make = make
+        self.committed: int | None = None
+        self.live: asyncio.Event = asyncio.Event()
+        self.left_out = False
+        self.warming: Warming | None = None
+        self._outbox = outbox
+        self._member = member
+        self._telemetry = member.telemetry
+        self._clock = member.clock
+        self._pace = Pace()
+        self._mute = 0  # records before this offset are replayed: their outputs are out already
+        self._done: int | None = None  # the offset after the last record that was processed
         self._fetched: int | None = None  # the consumer's position: past control records and compacted ones
+        self._pending: list[Output] = []
+        self._since: float | None = None  # when the first record that is not committed was processed
+        self._heard = member.clock()
+        self._said_idle = False
+        self._snapshot: int | None = None  # position of the newest snapshot
+        self._snapshot_at = float("-inf")
+        self._saving: asyncio.Task[None] | None = None
         self._interruptible = False
         self._stopping = False
         self._work: asyncio.Task[None] | None = None
@@ -76,19 +105,39 @@ class Partition:
         return int(self.source.partition)
 
     def lag(self) -> int | None:
-        if self._fetched is None or self.source not in self._consumer.assignment():
+        if self._fetched is None or self.source not in self._member.consumer.assignment():
             return None
-        highwater = self._consumer.highwater(self.source)
+        highwater = self._member.consumer.highwater(self.source)
         return None if highwater is None else max(0, highwater - self._fetched)
 
+    def replaying(self) -> int | None:
+        """Records that are still to be replayed in silence; None while the task is being recovered."""
+        if self.task is None or self._fetched is None:
+            return None
+        return max(0, self._mute - self._fetched)
+
+    def learning(self) -> int:
+        """Records that changed detectors have still to learn from."""
+        return self.warming.left if self.warming is not None else 0
+
+    @property
+    def position(self) -> int:
+        """The offset after the last record that was processed."""
+        return self._done if self._done is not None else 0
+
+    def snapshot_age(self) -> float | None:
+        """Seconds since the newest snapshot that this process has written; None before the first."""
+        return self._clock() - self._snapshot_at if self._snapshot is not None else None
+
     def start(self, ended: Callable[[asyncio.Task[None]], None]) -> None:
-        """Work until `stop`; `ended` is called with the asyncio task however it ends."""
+        """Recover if it is the first time, then work until `stop`; `ended` is called with the asyncio task."""
         self._stopping = False
-        self._work = asyncio.create_task(self._run(), name=f"{self._group} {self.topic}/{self.partition}")
+        name = f"{self._member.group} {self.topic}/{self.partition}"
+        self._work = asyncio.create_task(self._run(), name=name)
         self._work.add_done_callback(ended)
 
     async def stop(self) -> None:
-        """Return when what was fetched is processed and delivered; nothing more is fetched."""
+        """Return when what was fetched is processed and committed; nothing more is fetched."""
         self._stopping = True
         if self._work is None:
             return
@@ -96,28 +145,113 @@ class Partition:
             self._work.cancel()
         await asyncio.wait({self._work})
 
+    async def close(self) -> None:
+        """Give the task up."""
+        if self._saving is not None:
+            self._saving.cancel()
+            await asyncio.wait({self._saving})
+        await self._outbox.close()
+
+    async def save(self) -> None:
+        """Write a last snapshot, so that the next owner has nothing to replay. Only while stopped."""
+        if self._saving is not None:
+            await asyncio.wait({self._saving})
+        while self._member.snapshots is not None and self._member.snapshots.busy:  # with another task's
+            await asyncio.sleep(_LOOK_SECONDS)
+        if self.at_rest():
+            await self._save()
+            if self._saving is not None:
+                await asyncio.wait({self._saving})
+
+    def at_rest(self) -> bool:
+        """Whether all that was processed is committed, so that the state is that of the committed offset."""
+        return self.live.is_set() and self._done == self.committed
+
+    def replace(self, task: Task, *, left_out: bool) -> None:
+        """Go on with another task that has the same state (a reload). Only while stopped."""
+        self.task = task
+        self.left_out = left_out
+        self.outdate()
+
+    def outdate(self) -> None:
+        """The state has changed by other means than records: the next snapshot is due at once."""
+        self._snapshot, self._snapshot_at = None, float("-inf")
+
     async def _run(self) -> None:
+        if self.task is None and not await self._recover():
+            return
         while not self._stopping:
-            due = self._heard + self._idle - self._clock()
-            records = await self._fetch(_WAIT_SECONDS if self._said_idle or due <= 0 else min(due, _WAIT_SECONDS))
+            records = await self._fetch(self._patience())
             if records:
                 await self._take(records)
                 self._heard, self._said_idle = self._clock(), False
-            elif not self._said_idle and self._clock() - self._heard >= self._idle and self.lag() == 0:
-                await self._say_idle()
+            elif not self._said_idle and self._clock() - self._heard >= self._member.idle and self.lag() == 0:
+                self._say_idle()
+            if not self.live.is_set() and self.replaying() == 0:
+                self._go_live()
+            if self._due():
+                await self._commit()
+            if self.at_rest() and self._clock() - self._snapshot_at >= self._member.snapshot:
+                await self._save()
+        await self._commit()
+
+    async def _recover(self) -> bool:
+        """Whether the task is where it was; False if a stop came first."""
+        self._interruptible = True
+        try:
+            start: Start = await self._member.recovery.start(self.source, self.make, self._outbox)
+        except asyncio.CancelledError:
+            if not self._stopping:
+                raise
+            return False
+        finally:
+            self._interruptible = False
+        self._member.consumer.seek(self.source, start.position)
+        self._fetched = start.position
+        self._mute = self._done = self.committed = start.live
+        self._snapshot = start.snapshot
+        if start.snapshot is not None:
+            self._snapshot_at = self._clock()
+        self.left_out = start.left_out
+        self.task = start.task
+        self._heard = self._clock()
+        return True
+
+    def _go_live(self) -> None:
+        self.live.set()
+        log.info("live", group=self._member.group, topic=self.topic, partition=self.partition, at=self._mute)
+
+    def _patience(self) -> float:
+        """How long to wait for records before something else is due."""
+        wait = _WAIT_SECONDS
+        if not self._said_idle:
+            wait = min(wait, max(0.0, self._heard + self._member.idle - self._clock()) or wait)
+        if self._since is not None:
+            wait = min(wait, self._since + self._wait() - self._clock())
+        return max(wait, 0.001)
 
     async def _fetch(self, seconds: float) -> list[Any]:
         """The next records, or none after `seconds`. Only here, where nothing is in flight, may `stop` interrupt."""
+        consumer = self._member.consumer
         self._interruptible = True
         try:
-            found = await self._consumer.getmany(
-                self.source, timeout_ms=max(1, int(seconds * 1000)), max_records=self._most
+            found = await consumer.getmany(
+                self.source, timeout_ms=max(1, int(seconds * 1000)), max_records=self._member.most
             )
             records: list[Any] = found.get(self.source, [])
             if records:
                 self._fetched = records[-1].offset + 1
-            elif self._consumer.highwater(self.source) is not None:
-                self._fetched = await self._consumer.position(self.source)
+            elif consumer.highwater(self.source) is not None:
+                self._fetched = await consumer.position(self.source)
+        except asyncio.CancelledError:
+            if not self._stopping:
+                raise
+            return []
+        except OffsetOutOfRangeError:
+            await self._skip_to_what_is_left()
+            return []
+        except NoOffsetForPartitionError:  # asked before we had sought
+            return []
         except KafkaError as error:
             # A wrong checksum is fetched again: never skipped, whether the disk or the network is to blame.
             if not (error.retriable or isinstance(error, CorruptRecordException)):
@@ -129,68 +263,123 @@ class Partition:
             self._interruptible = False
         return records
 
-    async def _take(self, records: list[Any]) -> None:
-        outputs: list[Output] = []
-        for some in slices(records):
-            batch = [
-                Record(
-                    r.topic,
-                    r.partition,
-                    r.offset,
-                    -1 if r.timestamp is None else r.timestamp,
-                    r.key,
-                    r.value,
-                    r.headers,
-                )
-                for r in some
-            ]
-            started = time.perf_counter()
-            outputs += self._process(batch)
-            self._telemetry.process_seconds.labels(self._group).observe(time.perf_counter() - started)
-            self._telemetry.records.labels(self.topic, self.partition).inc(len(batch))
-            await asyncio.sleep(0)
-        next_offset = records[-1].offset + 1
-        await self._delivery.deliver(self.source, outputs, next_offset)
-        self.position = next_offset
+    async def _skip_to_what_is_left(self) -> None:
+        """Retention has deleted what comes next: say so, count it, and go on with the oldest that is left."""
+        begin = (await self._member.consumer.beginning_offsets([self.source]))[self.source]
+        gone = begin - (self._fetched or 0)
+        if gone > 0:
+            log.error(
+                "records were deleted by the topic's retention before they were read: they are lost to us",
+                topic=self.topic,
+                partition=self.partition,
+                records=gone,
+            )
+            self._telemetry.lost.labels(self.topic, self.partition).inc(gone)
+        self._member.consumer.seek(self.source, begin)
+        self._fetched = begin
 
-    def _process(self, batch: Sequence[Record]) -> list[Output]:
+    async def _take(self, records: list[Any]) -> None:
+        for piece in slices(records, self._pace):
+            muted = [record for record in piece if record.offset < self._mute] if piece[0].offset < self._mute else []
+            for some in (muted, piece[len(muted) :]):
+                if some:
+                    await self._process(some)
+            if self._due():
+                await self._commit()
+            await asyncio.sleep(0)
+
+    async def _process(self, records: list[Any]) -> None:
+        # A ConsumerRecord has a Record's fields; to copy each would cost more than to decode it.
+        batch = cast("list[Record]", records)
+        began = time.perf_counter()
+        # What takes long even record by record must not hold up the heartbeats, which share our event loop.
+        outputs = await asyncio.to_thread(self._judge, batch) if self._pace.slow else self._judge(batch)
+        seconds = time.perf_counter() - began
+        self._pace.update(len(batch), seconds)
+        self._telemetry.process_seconds.labels(self._member.group).observe(seconds)
+        last = batch[-1].offset + 1
+        if last <= self._mute:
+            self._telemetry.replayed.labels(self.topic, self.partition).inc(len(batch))
+            return
+        self._telemetry.records.labels(self.topic, self.partition).inc(len(batch))
+        self._pending += outputs
+        self._done = last
+        if self._since is None:
+            self._since = self._clock()
+        for remark in self._told().remarks():
+            log.warning(remark, topic=self.topic, partition=self.partition)
+
+    def _judge(self, batch: Sequence[Record]) -> list[Output]:
         """The task's outputs. A task never raises for bad input; if it does for a bug, it is tried record by record,
         and a record that makes it raise goes to the dead letters: one record must not hold up the stream.
         """
         try:
-            return self.task.process(batch)
+            return self._told().process(batch)
         except Exception as error:
             where = {"topic": self.topic, "partition": self.partition, "offset": batch[0].offset, "records": len(batch)}
-            log.exception("a task raised (a bug in Floodmark, please report it)", group=self._group, **where)
+            log.exception("a task raised (a bug in Floodmark, please report it)", group=self._member.group, **where)
             if len(batch) == 1:
                 self._telemetry.failures.labels(self.topic, self.partition).inc()
-                return [dead_letter(batch[0], self._stage, error)]
-        return [output for record in batch for output in self._process([record])]
+                return [dead_letter(batch[0], self._member.stage, error)]
+        return [output for record in batch for output in self._judge([record])]
 
-    async def _say_idle(self) -> None:
+    def _told(self) -> Task:
+        if self.task is None:
+            raise RuntimeError(f"{self.source}: no task before recovery")
+        return self.task
+
+    def _say_idle(self) -> None:
         self._said_idle = True
         try:
-            outputs = self.task.idle()
+            self._pending += self._told().idle()
         except Exception:
             log.exception("a task raised in idle (a bug in Floodmark)", topic=self.topic, partition=self.partition)
             self._telemetry.failures.labels(self.topic, self.partition).inc()
             return
-        await self._delivery.deliver(self.source, outputs, None)
+        self._since = self._clock()
 
+    def _wait(self) -> float:
+        return self._member.commit if self._pending else _PLAIN * self._member.commit
 
-def slices(records: Sequence[Any]) -> Iterator[list[Any]]:
-    """The records in their order, in pieces of at most `SLICE` records and `SLICE_BYTES`; a larger record is alone."""
-    piece: list[Any] = []
-    size = 0
-    for record in records:
-        length = len(record.value or b"")
-        if piece and (len(piece) >= SLICE or size + length > SLICE_BYTES):
-            yield piece
-            piece, size = [], 0
-        piece.append(record)
-        size += length
-    if piece:
-        yield piece
+    def _due(self) -> bool:
+        return self._since is not None and (len(self._pending) >= HELD or self._clock() - self._since >= self._wait())
+
+    async def _commit(self) -> None:
+        if self._since is None:
+            return
+        position = None if self._done == self.committed else self._done
+        await self._outbox.commit(self._pending, position)
+        self._pending, self._since, self.committed = [], None, self._done
+
+    async def _save(self) -> None:
+        """Begin to write a snapshot: of this very moment, while the work goes on. At most one at a time a process."""
+        snapshots, position, task = self._member.snapshots, self.committed, self._told()
+        if snapshots is None or position is None or position == self._snapshot or snapshots.busy:
+            return
+        if self.left_out:  # a restart from the older one knows what has still to be learned; this one would forget it
+            return
+        name = f"{self._member.group}/{self.topic}/{self.partition}"
+        forked = asyncio.Event()
+        self._snapshot, self._snapshot_at = position, self._clock()
+        self._saving = asyncio.create_task(
+            self._saved(snapshots.save(name, position, task.snapshot, forked.set)), name=f"snapshot {name}"
+        )
+        self._saving.add_done_callback(lambda _: forked.set())
+        await forked.wait()  # the picture is taken: from here on the state may change
+
+    async def _saved(self, saving: Awaitable[Saved]) -> None:
+        counted = self._telemetry.snapshots
+        try:
+            saved = await saving
+        except RunError as error:
+            counted.labels(self._member.group, "failed").inc()
+            self._snapshot = None
+            log.error(
+                "snapshot not written, will try again", topic=self.topic, partition=self.partition, reason=str(error)
+            )
+        else:
+            counted.labels(self._member.group, "saved").inc()
+            self._telemetry.snapshot_bytes.labels(self._member.group, self.topic, self.partition).set(saved.bytes)
 
 
 def dead_letter(record: Record, stage: str, error: Exception) -> Output:

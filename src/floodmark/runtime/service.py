@@ -3,22 +3,28 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+import time
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from functools import partial
-from typing import Any
+from typing import Any, get_args
 
 import structlog
 
-from floodmark.config.models import Http, Kafka, Topics
+from floodmark.config.models import Http, Kafka, State, Topics
 from floodmark.records import Output, Stream
 from floodmark.runtime.connection import connection, retrying, stop_within
+from floodmark.runtime.delivery import Mail
 from floodmark.runtime.endpoint import endpoint
-from floodmark.runtime.errors import DrainError, MissingTopicsError
-from floodmark.runtime.group import Group, Route
+from floodmark.runtime.errors import DrainError, MissingTopicsError, RunError
+from floodmark.runtime.group import Group, Route, Setting
+from floodmark.runtime.reload import Reload
+from floodmark.runtime.snapshots import Snapshots
 from floodmark.runtime.telemetry import Telemetry
 from floodmark.runtime.topics import largest_messages, missing
 
 log = structlog.get_logger(__name__)
+
+_ALWAYS: tuple[Stream, ...] = ("anomalies", "alerts", "dead_letters")
 
 DRAIN_SECONDS = 25.0
 """How long a stop may take to deliver what is in flight (Kubernetes kills after 30 s)."""
@@ -30,75 +36,169 @@ async def run(
     topics: Topics,
     http: Http,
     *,
+    state: State,
     idle: float,
     stop: asyncio.Event,
     embedded: bool = False,
     ready: asyncio.Event | None = None,
     on_output: Callable[[Output], None] | None = None,
     create_with: str = "floodmark topics create",
+    reloads: AsyncIterator[Reload] | None = None,
 ) -> None:
-    """Run every route's group until `stop` is set, then drain: finish, deliver, commit, leave, disconnect.
+    """Run every route's group until `stop` is set, then drain: finish, commit, save, leave, disconnect.
 
     A cluster that does not answer is waited for, for ever, with one sentence an attempt. `embedded` says that the
-    broker is `EmbeddedBroker`: topics are created by use and not looked for. `ready` is set once all groups are joined
-    and at work. `on_output` is called with each output after it is acknowledged. `create_with` is the command that
-    creates missing topics, for the message.
+    broker is `EmbeddedBroker`: topics are created by use and not looked for, delivery is at least once, and no
+    snapshots are kept, for they would outlive the broker. `ready` is set once all tasks are recovered and heard.
+    `on_output` is called with each output after it is committed. `create_with` is the command that creates missing
+    topics, for the message. `reloads` are the configs to go on with.
 
-    Raises RunError (MissingTopicsError, SecurityError, PermissionDeniedError, AddressError, DrainError) with a sentence
-    for the operator; any other exception is a bug.
+    Raises RunError (MissingTopicsError, SecurityError, PermissionDeniedError, AddressError, SnapshotError, DrainError)
+    with a sentence for the operator; any other exception is a bug.
     """
-    telemetry = Telemetry()
-    streams: dict[Stream, str] = {
-        "anomalies": topics.anomalies,
-        "alerts": topics.alerts,
-        "dead_letters": topics.dead_letters,
-        "model_events": topics.model_events,
-    }
-    inputs = dict.fromkeys(topic for route in routes for topic in route.topics)
-    # The model events are written only where somebody reads them too: without model inputs the topic is not needed.
-    needed = dict.fromkeys([*inputs, topics.anomalies, topics.alerts, topics.dead_letters])
+    run_ = _Run(kafka, routes, topics, state, idle, stop, embedded, ready, on_output, create_with)
+    async with endpoint(http, run_.telemetry):
+        following = asyncio.create_task(run_.follow(reloads)) if reloads is not None else None
+        try:
+            await retrying(run_.lives, partial(stop_within, stop))
+        except Exception as error:
+            run_.telemetry.failure = str(error)
+            raise
+        finally:
+            run_.stopping.cancel()
+            if following is not None:
+                following.cancel()
+                await asyncio.wait({following})
+    log.info("stopped")
 
-    async def attempt() -> None:
-        """One life: join, work until `stop` or a failure, drain. UnreachableError asks for another one."""
-        async with connection(kafka):
-            pass
-        largest: dict[str, int] = {}
-        if not embedded:
-            if absent := await missing(kafka, needed):
-                raise MissingTopicsError(absent, create_with)
-            largest = await largest_messages(kafka, [topic for topic in streams.values() if topic in needed])
-        groups = [
-            Group(kafka, route, streams, telemetry, idle=idle, largest=largest, on_output=on_output) for route in routes
-        ]
-        telemetry.groups = groups
+
+class _Run:
+    """The lives of one run: each has groups of its own; routes, counters and the snapshot store outlive them."""
+
+    def __init__(
+        self,
+        kafka: Kafka,
+        routes: Sequence[Route],
+        topics: Topics,
+        state: State,
+        idle: float,
+        stop: asyncio.Event,
+        embedded: bool,
+        ready: asyncio.Event | None,
+        on_output: Callable[[Output], None] | None,
+        create_with: str,
+    ) -> None:
+        self.telemetry = Telemetry()
+        self.telemetry.reloaded(success=True, now=time.time())
+        self.stopping = asyncio.create_task(stop.wait())
+        self._kafka = kafka
+        self._routes = routes
+        self._state = state
+        self._idle = idle
+        self._stop = stop
+        self._embedded = embedded
+        self._ready = ready
+        self._on_output = on_output
+        self._create_with = create_with
+        self._streams: Mapping[Stream, str] = {name: getattr(topics, name) for name in get_args(Stream)}
+        self._snapshots = Snapshots(state) if state.store is not None and not embedded else None
+        if self._snapshots is not None:
+            self.telemetry.damaged = partial(getattr, self._snapshots, "damaged")
+        self._groups: list[Group] = []
+        self._changed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+
+    async def lives(self) -> None:
+        """One life after another, until stopped. UnreachableError asks for a pause first."""
+        while not self._stop.is_set():
+            self._changed = asyncio.get_running_loop().create_future()
+            await self._life()
+
+    async def follow(self, reloads: AsyncIterator[Reload]) -> None:
+        """Take over each config that comes: into the tasks as they are, or into new groups if topics differ."""
+        async for reload in reloads:
+            try:
+                taken = reload.routes is not None and await self._take_over(reload.routes)
+            except RunError as error:
+                log.error("the new config cannot be taken up; the old one stays", reason=str(error))
+                taken = False
+            except Exception:
+                log.exception("the new config cannot be taken up (a bug in Floodmark, please report it)")
+                taken = False
+            self.telemetry.reloaded(success=taken, now=time.time())
+
+    async def _take_over(self, routes: Sequence[Route]) -> bool:
+        """Go on with other routes. Raises MissingTopicsError, UnreachableError before anything has changed."""
+        before = self._routes
+        if routes is before:
+            return True
+        if [(r.group, r.topics) for r in before] != [(r.group, r.topics) for r in routes]:
+            await self._check_topics(routes)
+            self._routes = routes
+            log.info("the topics have changed: joining anew")
+            if not self._changed.done():
+                self._changed.set_result(None)
+        else:
+            self._routes = routes
+            pairs = zip(self._groups, routes, strict=False)  # none between two lives: the next one takes it
+            await asyncio.gather(*(group.reload(route) for group, route in pairs))
+        return True
+
+    async def _life(self) -> None:
+        """Join, work until a stop, a failure or other topics, drain."""
+        groups = await self._prepared()
+        self.telemetry.groups = self._groups = groups
         starts = [asyncio.create_task(group.start()) for group in groups]
         started = asyncio.gather(*starts)
         try:
-            await _first(stopping, started)
+            await _first(self.stopping, started, self._changed)
             if not started.done():
                 return
             started.result()
-            if ready is not None:
-                ready.set()
-            log.info("running", groups=[group.name for group in groups], topics=list(inputs))
-            await _first(stopping, *(group.failed for group in groups))
+            if self._ready is not None:
+                self._ready.set()
+            log.info("running", groups=[group.name for group in groups])
+            await _first(self.stopping, self._changed, *(group.failed for group in groups))
         finally:
+            self._groups = []
             started.cancel()
             for start in starts:  # gather leaves the others running when one fails
                 start.cancel()
             await asyncio.wait(starts)
             await _drain(groups)
 
-    async with endpoint(http, telemetry):
-        stopping = asyncio.create_task(stop.wait())
-        try:
-            await retrying(attempt, partial(stop_within, stop))
-        except Exception as error:
-            telemetry.failure = str(error)
-            raise
-        finally:
-            stopping.cancel()
-    log.info("stopped")
+    async def _prepared(self) -> list[Group]:
+        """The groups of this life, not started, once the cluster answers and has all that is needed."""
+        kafka, streams = self._kafka, self._streams
+        async with connection(kafka):
+            pass
+        largest: dict[str, int] = {}
+        if self._embedded:
+            log.info("embedded broker: it cannot fence, nor keep transactional offsets; delivery is at least once")
+        else:
+            needed = await self._check_topics(self._routes)
+            largest = await largest_messages(kafka, [topic for topic in streams.values() if topic in needed])
+            if self._snapshots is None:
+                log.warning("no snapshots are kept (state.store is null): a restart learns again from the recent past")
+        setting = Setting(
+            kafka=kafka,
+            state=self._state,
+            mail=Mail(streams, largest, self.telemetry, self._on_output),
+            telemetry=self.telemetry,
+            snapshots=self._snapshots,
+            idle=self._idle,
+            embedded=self._embedded,
+            internal=frozenset(streams.values()),
+        )
+        return [Group(route, setting) for route in self._routes]
+
+    async def _check_topics(self, routes: Sequence[Route]) -> set[str]:
+        """The topics that the routes need. Raises MissingTopicsError if one is not there."""
+        inputs = {topic for route in routes for topic in route.topics}
+        # Internal topics are written only where somebody reads them too: without such inputs they are not needed.
+        needed = inputs | {self._streams[name] for name in _ALWAYS}
+        if not self._embedded and (absent := await missing(self._kafka, needed)):
+            raise MissingTopicsError(absent, self._create_with)
+        return needed
 
 
 async def _first(*futures: asyncio.Future[Any]) -> None:

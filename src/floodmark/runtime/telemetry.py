@@ -7,10 +7,10 @@ that a task counts by; nothing that comes from a record is ever a label.
 from __future__ import annotations
 
 import platform
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Protocol
 
-from prometheus_client import CollectorRegistry, Counter, Histogram, Metric, ProcessCollector
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Metric, ProcessCollector
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 from prometheus_client.registry import Collector
 
@@ -30,10 +30,24 @@ class PartitionView(Protocol):
     def partition(self) -> int: ...
 
     @property
-    def task(self) -> Task: ...
+    def task(self) -> Task | None:
+        """None until it is recovered."""
+        ...
 
     def lag(self) -> int | None:
         """Records of the partition that were not taken yet, None before the first answer of the broker."""
+        ...
+
+    def replaying(self) -> int | None:
+        """Records that are still to be replayed in silence; None while the task is being recovered."""
+        ...
+
+    def learning(self) -> int:
+        """Records that a detector whose parameters changed has still to learn from."""
+        ...
+
+    def snapshot_age(self) -> float | None:
+        """Seconds since the newest snapshot; None before the first."""
         ...
 
 
@@ -45,18 +59,25 @@ class GroupView(Protocol):
 
     @property
     def assigned(self) -> bool:
-        """Whether the group is joined and its partitions are in work."""
+        """Whether the group is joined."""
+        ...
+
+    @property
+    def live(self) -> bool:
+        """Whether the group is joined and every partition of ours is recovered and heard."""
         ...
 
     def views(self) -> Iterable[PartitionView]: ...
 
 
 class Telemetry(Collector):
-    """The run's counters, and a collector over the live tasks. `groups` and `failure` are set by the run."""
+    """The run's counters, and a collector over the live tasks. `groups`, `failure` and `damaged` (snapshots that could
+    not be read back) are set by the run."""
 
     def __init__(self) -> None:
         self.groups: Sequence[GroupView] = ()
         self.failure = ""
+        self.damaged: Callable[[], int] = lambda: 0
         self.registry = registry = CollectorRegistry()
         place = ("topic", "partition")
         self.records = Counter("floodmark_records", "Records processed.", place, registry=registry)
@@ -72,7 +93,48 @@ class Telemetry(Collector):
             "floodmark_oversize_outputs", "Outputs cut because the topic takes no message as large.", registry=registry
         )
         self.resends = Counter("floodmark_resends", "Batches of outputs that had to be sent again.", registry=registry)
-        self.commits = Counter("floodmark_commits", "Offset commits that succeeded.", ("group",), registry=registry)
+        self.transactions = Counter(
+            "floodmark_transactions",
+            "Commits of outputs and offsets, by result: committed, aborted, or plain (embedded broker).",
+            ("group", "result"),
+            registry=registry,
+        )
+        self.fenced = Counter(
+            "floodmark_fenced",
+            "Tasks that stopped because another owner had taken over.",
+            ("group",),
+            registry=registry,
+        )
+        self.recoveries = Counter(
+            "floodmark_recoveries",
+            "Tasks begun, by what they went on from: snapshot, history or nothing.",
+            ("group", "origin"),
+            registry=registry,
+        )
+        self.replayed = Counter("floodmark_records_replayed", "Records replayed in silence.", place, registry=registry)
+        self.lost = Counter(
+            "floodmark_records_lost", "Records that retention deleted before they were read.", place, registry=registry
+        )
+        self.snapshots = Counter(
+            "floodmark_snapshots",
+            "Snapshots, by result: saved, failed, or unusable.",
+            ("group", "result"),
+            registry=registry,
+        )
+        self.snapshot_bytes = Gauge(
+            "floodmark_snapshot_bytes", "Size of the newest snapshot, compressed.", ("group", *place), registry=registry
+        )
+        self.reloads = Counter("floodmark_config_reloads", "Reloads of the config.", ("result",), registry=registry)
+        self.reload_successful = Gauge(
+            "floodmark_config_last_reload_successful",
+            "1 if the last (re)load of the config was right.",
+            registry=registry,
+        )
+        self.reload_time = Gauge(
+            "floodmark_config_last_reload_success_timestamp_seconds",
+            "When a config was last taken over, in seconds since the epoch.",
+            registry=registry,
+        )
         self.rebalances = Counter("floodmark_rebalances", "Assignments received.", ("group",), registry=registry)
         self.process_seconds = Histogram(
             "floodmark_process_seconds",
@@ -85,19 +147,34 @@ class Telemetry(Collector):
         ProcessCollector(registry=registry)
 
     def ready(self) -> bool:
-        """Whether every group is joined, assigned and in work, and nothing has failed."""
-        return bool(self.groups) and not self.failure and all(group.assigned for group in self.groups)
+        """Whether every group is joined and all its tasks are recovered and heard, and nothing has failed."""
+        return bool(self.groups) and not self.failure and all(group.live for group in self.groups)
+
+    def reloaded(self, *, success: bool, now: float) -> None:
+        """A config was loaded at `now` (seconds since the epoch), or refused."""
+        self.reloads.labels("success" if success else "failure").inc()
+        self.reload_successful.set(float(success))
+        if success:
+            self.reload_time.set(now)
 
     def collect(self) -> Iterator[Metric]:
         build = GaugeMetricFamily("floodmark_build_info", "The version.", labels=("version", "python"))
         build.add_metric((__version__, platform.python_version()), 1)
         yield build
         yield GaugeMetricFamily("floodmark_up", "1 unless the run has failed.", value=float(not self.failure))
-        yield GaugeMetricFamily(
-            "floodmark_ready", "1 if every group is joined and assigned.", value=float(self.ready())
+        yield GaugeMetricFamily("floodmark_ready", "1 if every task is recovered and heard.", value=float(self.ready()))
+        yield CounterMetricFamily(
+            "floodmark_snapshots_damaged", "Snapshots that could not be read back.", value=self.damaged()
         )
         tasks = GaugeMetricFamily("floodmark_tasks", "Tasks in work: one a partition.", labels=("group",))
         place = ("group", "topic", "partition")
+        replay = GaugeMetricFamily(
+            "floodmark_replay_records", "Records still to be replayed in silence after a start.", labels=place
+        )
+        learning = GaugeMetricFamily(
+            "floodmark_warmup_records", "Records that changed detectors have still to learn from.", labels=place
+        )
+        age = GaugeMetricFamily("floodmark_snapshot_age_seconds", "Time since the newest snapshot.", labels=place)
         lag = GaugeMetricFamily("floodmark_lag_records", "Records not taken yet.", labels=place)
         events = CounterMetricFamily(
             "floodmark_task_events", "What tasks took, skipped and refused.", labels=(*place, "event", "reason")
@@ -111,9 +188,15 @@ class Telemetry(Collector):
                 behind = view.lag()
                 if behind is not None:
                     lag.add_metric(where, behind)
+                learning.add_metric(where, view.learning())
+                for family, value in ((replay, view.replaying()), (age, view.snapshot_age())):
+                    if value is not None:
+                        family.add_metric(where, value)
+                if view.task is None:
+                    continue
                 for name, count in view.task.counts().items():
                     event, _, reason = name.partition(":")
                     events.add_metric((*where, event, reason), count)
                 for kind, size in view.task.sizes().items():
                     state.add_metric((*where, kind), size)
-        yield from (tasks, lag, events, state)
+        yield from (tasks, lag, replay, learning, age, events, state)

@@ -25,7 +25,7 @@ _SIGNALS: dict[Topic, SignalName] = {
 def demo_config(shop: Shop, brokers: Sequence[str] = ("localhost:9092",)) -> Config:
     """The configuration under which the demo watches `shop`: its topics, its call graph, and the defaults."""
     return Config(
-        kafka=Kafka(brokers=list(brokers), group="floodmark-demo"),
+        kafka=Kafka(brokers=list(brokers), group="floodmark-demo", start="earliest"),  # the shop is its own history
         inputs=[Input(topic=PREFIX + topic, signal=signal) for topic, signal in _SIGNALS.items()],
         detect=Detect(tick=60.0),  # a simulated minute passes in some 30 ms: a watermark each is enough
         services={name: Service(depends_on=called) for name, called in shop.depends_on.items()},
@@ -38,7 +38,7 @@ def demo_config(shop: Shop, brokers: Sequence[str] = ("localhost:9092",)) -> Con
 def machine_config(brokers: Sequence[str] = ("localhost:9092",)) -> Config:
     """The configuration of `floodmark demo --live`: the metrics of this machine, all of one host."""
     return Config(
-        kafka=Kafka(brokers=list(brokers), group="floodmark-live"),
+        kafka=Kafka(brokers=list(brokers), group="floodmark-live", start="earliest"),
         inputs=[Input(topic=machine.TOPIC, signal="metric")],
         correlate=Correlate(labels=["host"]),  # there is no call graph: what happens on a host belongs together
         http=Http(port=0),

@@ -1,0 +1,395 @@
+"""The dead-letter topic, read and sent again. It must never change or delete a letter.
+
+How a retry neither loses nor doubles: letters go back to their topics in transactions, and what has been sent is noted
+in the same transaction. The note has two parts. The committed offset of the group GROUP-dead-letters says that all
+letters before it are done. Where a filter leaves letters out, the offset stays before the first of these, and a
+receipt, a record of the dead-letter topic itself with the header floodmark.retried ("12-40,57", offsets of its own
+partition), says what was sent beyond it. A receipt lies behind the letters that it names, so whoever reads from the
+committed offset on meets it, and retention deletes it after them.
+
+The order is that of any task (law 3): start the producer, whose fixed transactional.id ends what an earlier retry
+had begun and fences one that still runs; then read what is done; then send.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, deque
+from collections.abc import AsyncIterator, Callable, Collection, Iterable, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from dataclasses import dataclass, field
+from typing import Any, Final, NamedTuple
+
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
+from aiokafka.errors import InvalidProducerEpoch, KafkaConnectionError, KafkaError, ProducerFenced
+
+from floodmark.config.models import Kafka, Topics
+from floodmark.records import Headers
+from floodmark.runtime.connection import client_settings
+from floodmark.runtime.errors import FencedError, MissingTopicsError, RunError, UnreachableError, refused
+from floodmark.runtime.topics import partitions
+
+_OURS: Final = "floodmark."
+"""Prefix of the headers that are ours: a letter goes back without them."""
+_RECEIPT: Final = "floodmark.retried"
+_RETRY: Final = "floodmark.retry"
+_LARGEST: Final = 100_000_000
+"""Bytes of a message that the client lets pass: the topic it came from took it once, and its broker decides."""
+_BATCH: Final = 500
+"""Most letters of one transaction."""
+_BATCH_BYTES: Final = 4_000_000
+"""More bytes than these are not added to a transaction that has a letter."""
+
+
+class Letter(NamedTuple):
+    """A dead letter: where it lies (`partition`, `offset`, `timestamp` in ms), what it is, and what is said of it.
+
+    `origin` is the topic that it came from, empty if that is not said; `place` its partition and offset there.
+    `element` is its place in its message's array. `retries` is how often it has been sent again already.
+    """
+
+    partition: int
+    offset: int
+    timestamp: int
+    key: bytes | None
+    value: bytes | None
+    headers: Headers
+    origin: str
+    place: tuple[int | None, int | None]
+    element: int | None
+    stage: str
+    error: str
+    message: str
+    retries: int
+
+
+class Choice(NamedTuple):
+    """Which letters are meant; what is empty means all. `since` in ms since the epoch."""
+
+    topic: str = ""
+    error: str = ""
+    since: int = 0
+
+    def takes(self, letter: Letter) -> bool:
+        return (
+            (not self.topic or letter.origin == self.topic)
+            and (not self.error or letter.error == self.error)
+            and letter.timestamp >= self.since
+        )
+
+
+@dataclass
+class Survey:
+    """What there is: the newest letters, oldest first, and how many there are by error."""
+
+    newest: list[Letter]
+    errors: Counter[str]
+
+
+@dataclass
+class Retried:
+    """What a retry did: letters sent by topic, letters that cannot be sent by the reason."""
+
+    sent: Counter[str] = field(default_factory=Counter)
+    kept: Counter[str] = field(default_factory=Counter)
+
+
+def letter_of(record: Any) -> Letter:
+    """A record of the dead-letter topic as a letter. Whatever its headers hold, this does not raise."""
+    said = {name: value.decode("utf-8", "replace") for name, value in record.headers}
+
+    def number(name: str) -> int | None:
+        text = said.get(f"{_OURS}{name}", "")
+        return int(text) if text.isascii() and text.isdigit() and len(text) < 20 else None
+
+    return Letter(
+        record.partition,
+        record.offset,
+        record.timestamp,
+        record.key,
+        record.value,
+        tuple(record.headers),
+        said.get(f"{_OURS}topic", ""),
+        (number("partition"), number("offset")),
+        number("index"),
+        said.get(f"{_OURS}stage", ""),
+        said.get(f"{_OURS}error", "") or "left_out",
+        said.get(f"{_OURS}message", "") or said.get(f"{_OURS}left-out", ""),
+        number("retry") or 0,
+    )
+
+
+def receipt_of(headers: Headers) -> list[range] | None:
+    """The offsets that a receipt names; None if it is no receipt. What cannot be read names nothing."""
+    text = next((value.decode("utf-8", "replace") for name, value in headers if name == _RECEIPT), None)
+    if text is None:
+        return None
+    found = []
+    for part in text.split(","):
+        first, _, last = part.partition("-")
+        if first.isdecimal() and (last or first).isdecimal():
+            found.append(range(int(first), int(last or first) + 1))
+    return found
+
+
+def receipt(offsets: Iterable[int]) -> bytes:
+    """Ascending offsets as a receipt names them: "12-40,57"."""
+    runs: list[list[int]] = []
+    for offset in offsets:
+        if runs and offset == runs[-1][1] + 1:
+            runs[-1][1] = offset
+        else:
+            runs.append([offset, offset])
+    return ",".join(f"{first}-{last}" if last > first else str(first) for first, last in runs).encode()
+
+
+def why_not(letter: Letter, ours: Collection[str]) -> str:
+    """Why a letter can never be sent again; empty if it can."""
+    if letter.value is None:
+        return "the value was left out, since it was too large"
+    if not letter.origin:
+        return "it does not say where it came from"
+    if letter.origin in ours:
+        return f"it came from a topic that Floodmark itself writes ({letter.origin})"
+    return ""
+
+
+def again(letter: Letter) -> list[tuple[str, bytes]]:
+    """The headers with which a letter is sent again: those it came with, and how often it has been sent again."""
+    own = [(name, value) for name, value in letter.headers if not name.startswith(_OURS)]
+    return [*own, (_RETRY, str(letter.retries + 1).encode())]
+
+
+class Progress:
+    """What is done of one partition of the dead letters: all before `base`, and the offsets in `beyond`."""
+
+    def __init__(self, committed: int) -> None:
+        self.base = committed
+        self.beyond: set[int] = set()
+        self._stuck = False
+
+    def done(self, offset: int) -> bool:
+        return offset < self.base or offset in self.beyond
+
+    def passed(self, offset: int, *, over: bool) -> bool:
+        """The letter at `offset`, the next in order, was looked at; `over`: it is not to be looked at again.
+
+        Returns whether that needs a receipt, because `base` cannot say it.
+        """
+        if offset < self.base:
+            return False
+        known = offset in self.beyond
+        if not over and not known:
+            self._stuck = True
+        if not self._stuck:
+            self.base = offset + 1
+            self.beyond.discard(offset)
+            return False
+        if over:
+            self.beyond.add(offset)
+        return over and not known
+
+
+async def survey(kafka: Kafka, topics: Topics, choice: Choice, limit: int) -> Survey:
+    """The letters that `choice` takes. Holds `limit` of them a partition. Raises RunError."""
+    newest: list[Letter] = []
+    errors: Counter[str] = Counter()
+    async with _reading(kafka, topics, None) as (consumer, sources):
+        for source in sources:
+            kept: deque[Letter] = deque(maxlen=limit)
+            async for record in _records(consumer, source, 0, choice.since):
+                letter = letter_of(record)
+                if receipt_of(record.headers) is None and choice.takes(letter):
+                    kept.append(letter)
+                    errors[letter.error] += 1
+            newest += kept
+    newest.sort(key=lambda letter: (letter.timestamp, letter.partition, letter.offset))
+    return Survey(newest[len(newest) - min(limit, len(newest)) :], errors)
+
+
+async def retry(
+    kafka: Kafka,
+    topics: Topics,
+    choice: Choice,
+    *,
+    everything: bool = False,
+    dry: bool = False,
+    told: Callable[[Letter], None] = lambda _: None,
+) -> Retried:
+    """Send the letters that `choice` takes again, each to the topic and partition that it came from.
+
+    What an earlier retry has sent is left out, unless `everything`. `dry` sends nothing. `told` hears of each letter
+    as it is sent (or would be). Letters that can never be sent are passed over, and counted once; those of a topic
+    that does not exist now are kept for later. Raises RunError, FencedError if another retry has begun.
+    """
+    group = f"{kafka.group}-dead-letters"
+    answer = Retried()
+    async with _fence(kafka, group, dry=dry) as producer, _reading(kafka, topics, group) as (consumer, sources):
+        progress = {source: await _progress(consumer, source) for source in sources}
+        found: dict[str, int | None] = {}
+        for source in sources:
+            begin = 0 if everything else progress[source].base
+            batch = _Batch(source, progress[source], group)
+            async for record in _records(consumer, source, begin, 0):
+                if receipt_of(record.headers) is not None:
+                    continue
+                letter = letter_of(record)
+                if letter.origin and letter.origin not in found:
+                    found |= await partitions(kafka, [letter.origin])
+                wanted = choice.takes(letter) and (everything or not batch.progress.done(letter.offset))
+                reason = why_not(letter, set(topics.model_dump().values())) if wanted else ""
+                count = found.get(letter.origin)
+                if wanted and not reason and count is None:
+                    answer.kept[f"its topic {letter.origin} does not exist"] += 1
+                    batch.pass_by(letter, over=False)
+                elif reason:
+                    answer.kept[reason] += 1
+                    batch.pass_by(letter, over=True)
+                elif wanted:
+                    answer.sent[letter.origin] += 1
+                    told(letter)
+                    batch.send(letter, count or 0)
+                else:
+                    batch.pass_by(letter, over=False)
+                if batch.full:
+                    await batch.commit(producer)
+            await batch.commit(producer)
+    return answer
+
+
+class _Batch:
+    """What the next transaction of a partition holds."""
+
+    def __init__(self, source: TopicPartition, progress: Progress, group: str) -> None:
+        self.progress = progress
+        self._source = source
+        self._group = group
+        self._committed = progress.base
+        self._messages: list[tuple[str, bytes | None, bytes | None, int | None, list[tuple[str, bytes]]]] = []
+        self._bytes = 0
+        self._noted: list[int] = []
+
+    @property
+    def full(self) -> bool:
+        return max(len(self._messages), len(self._noted)) >= _BATCH or self._bytes >= _BATCH_BYTES
+
+    def send(self, letter: Letter, count: int) -> None:
+        """To its own partition, if its topic still has that: a series must not move for having been a dead letter."""
+        place = letter.place[0]
+        partition = place if place is not None and place < count else None
+        self._messages.append((letter.origin, letter.value, letter.key, partition, again(letter)))
+        self._bytes += len(letter.value or b"")
+        self.pass_by(letter, over=True)
+
+    def pass_by(self, letter: Letter, *, over: bool) -> None:
+        if self.progress.passed(letter.offset, over=over):
+            self._noted.append(letter.offset)
+
+    async def commit(self, producer: AIOKafkaProducer | None) -> None:
+        """All of it in one transaction, with what says that it is done; nothing if there is no producer (a dry run)."""
+        messages, noted, base = self._messages, self._noted, self.progress.base
+        self._messages, self._noted, self._bytes = [], [], 0
+        if producer is None or not (messages or noted or base > self._committed):
+            return
+        await producer.begin_transaction()
+        waiting = [
+            await producer.send(topic, value, key, partition, headers=headers)
+            for topic, value, key, partition, headers in messages
+        ]
+        if noted:
+            note = [(_RECEIPT, receipt(noted))]
+            waiting.append(await producer.send(self._source.topic, b"", None, self._source.partition, headers=note))
+        for acknowledged in waiting:
+            await acknowledged
+        if base > self._committed:
+            await producer.send_offsets_to_transaction({self._source: base}, self._group)
+        await producer.commit_transaction()
+        self._committed = base
+
+
+async def _progress(consumer: AIOKafkaConsumer, source: TopicPartition) -> Progress:
+    """What earlier retries have done of a partition. Takes memory for each letter that they sent beyond the offset."""
+    consumer.assign([source])
+    progress = Progress(await consumer.committed(source) or 0)
+    async for record in _records(consumer, source, progress.base, 0):
+        for offsets in receipt_of(record.headers) or []:
+            # A letter lies before its receipt, whatever the receipt says.
+            progress.beyond.update(range(max(offsets.start, progress.base), min(offsets.stop, record.offset)))
+    return progress
+
+
+async def _records(consumer: AIOKafkaConsumer, source: TopicPartition, begin: int, since: int) -> AsyncIterator[Any]:
+    """The committed records of a partition from offset `begin` and Kafka time `since` (ms) to where it ends now."""
+    consumer.assign([source])
+    start = max(begin, (await consumer.beginning_offsets([source]))[source])
+    end = (await consumer.end_offsets([source]))[source]
+    if since:
+        found: Any = (await consumer.offsets_for_times({source: since}))[source]
+        start = max(start, found.offset if found is not None else end)
+    consumer.seek(source, start)
+    while await consumer.position(source) < end:  # the last of them may be no record but a transaction's marker
+        batch = await consumer.getmany(source, timeout_ms=500, max_records=1000)
+        for record in batch.get(source, []):
+            if record.offset < end:
+                yield record
+
+
+@asynccontextmanager
+async def _reading(
+    kafka: Kafka, topics: Topics, group: str | None
+) -> AsyncIterator[tuple[AIOKafkaConsumer, list[TopicPartition]]]:
+    """A consumer of committed records, and the partitions of the dead letters. `group`: whose offsets are asked for."""
+    name = topics.dead_letters
+    count = (await partitions(kafka, [name]))[name]
+    if count is None:
+        raise MissingTopicsError([name], "floodmark topics create")
+    consumer = AIOKafkaConsumer(
+        **client_settings(kafka),
+        group_id=group,
+        isolation_level="read_committed",
+        enable_auto_commit=False,
+        auto_offset_reset="earliest",
+    )
+    with _in_words(kafka):
+        try:
+            await consumer.start()
+            yield consumer, [TopicPartition(name, number) for number in range(count)]
+        finally:
+            await consumer.stop()
+
+
+@asynccontextmanager
+async def _fence(kafka: Kafka, group: str, *, dry: bool) -> AsyncIterator[AIOKafkaProducer | None]:
+    """The producer of retries: an earlier one can do nothing more. None for a dry run, which disturbs nobody."""
+    if dry:
+        yield None
+        return
+    producer = AIOKafkaProducer(
+        **client_settings(kafka),
+        transactional_id=group,
+        enable_idempotence=True,
+        acks="all",
+        compression_type="lz4",
+        max_request_size=_LARGEST,
+    )
+    with _in_words(kafka):
+        try:
+            await producer.start()
+            yield producer
+        finally:
+            await producer.stop()
+
+
+@contextmanager
+def _in_words(kafka: Kafka) -> Iterator[None]:
+    """What Kafka refuses, as a sentence for the operator."""
+    try:
+        yield
+    except KafkaError as error:
+        if isinstance(error, ProducerFenced | InvalidProducerEpoch):
+            sentence = "Another `floodmark dead-letters retry` has begun; this one stops, and what it sent is noted"
+            raise FencedError(sentence) from error
+        if isinstance(error, KafkaConnectionError):
+            raise UnreachableError(f"Kafka is not reachable at {', '.join(kafka.brokers)}: {error}") from error
+        if known := refused(error, kafka.security.username):
+            raise known from error
+        raise RunError(f"Kafka refused: {error}; what was committed before is noted, so do it again") from error
