@@ -45,7 +45,20 @@ def series(tmp_path):
 
 
 @pytest.mark.parametrize(
-    "command", [(), ("run",), ("demo",), ("check",), ("replay",), ("schemas",), ("topics",), ("topics", "create")]
+    "command",
+    [
+        (),
+        ("run",),
+        ("demo",),
+        ("check",),
+        ("replay",),
+        ("schemas",),
+        ("topics",),
+        ("topics", "create"),
+        ("dead-letters",),
+        ("dead-letters", "show"),
+        ("dead-letters", "retry"),
+    ],
 )
 def test_every_command_has_help(command):
     ran = call(*command, "--help")

@@ -20,7 +20,7 @@ def test_a_topic_is_read_once():
     assert errors == [f"c.yaml:3:13: {message}"]
 
 
-@pytest.mark.parametrize("topic", ["anomalies", "alerts", "dead-letters", "model-events"])
+@pytest.mark.parametrize("topic", ["anomalies", "alerts", "dead-letters", "model-events", "rekeyed"])
 def test_our_own_topics_are_not_read(topic):
     errors, _ = look(f"inputs: [{{topic: floodmark.{topic}, signal: log}}]\n")
     assert len(errors) == 1
@@ -100,6 +100,21 @@ def test_what_is_never_reached():
 def test_settings_without_effect():
     _, warnings = look("detectors: [{parameters: {a: 1}, heads: []}]\n")
     assert [w.split(": ")[1] for w in warnings] == ["detectors[0].parameters", "detectors[0].heads"]
+
+
+def test_rekey_where_it_says_nothing():
+    errors, warnings = look(
+        "inputs:\n"
+        "  - {topic: a, signal: prediction, rekey: true}\n"
+        "  - {topic: b, signal: change, rekey: true}\n"
+        "  - {topic: c, signal: metric, rekey: true}\n"
+        "  - {topic: d, signal: outcome, rekey: false}\n"
+    )
+    assert errors == []
+    assert warnings == [
+        "c.yaml:2:43: inputs[0].rekey: says nothing for predictions: they always are, by their model; leave it out",
+        "c.yaml:3:39: inputs[1].rekey: says nothing for changes: every task hears of them; leave it out",
+    ]
 
 
 def test_no_inputs():

@@ -1,24 +1,44 @@
 """The command line. It wires: a command is a few calls into the packages below, and a sentence for each way to fail.
 
+A command's module is imported when the command is called, because most of them bring the whole engine.
+
 Exit codes: 0 done, 1 it could not be done (the reason is on standard error), 2 wrong usage.
 """
 
 from __future__ import annotations
 
-from typing import Annotated
+import importlib
+from typing import Annotated, Any, Final
 
 import typer
+from typer.core import TyperGroup
+from typer.main import get_command
 
 from floodmark import __version__
-from floodmark.cli.check import check
-from floodmark.cli.demo import demo
-from floodmark.cli.replay import replay
-from floodmark.cli.run import run
-from floodmark.cli.schemas import schemas
-from floodmark.cli.topics import topics
+
+COMMANDS: Final = {
+    "run": "Watch the topics of the config and publish incidents, until SIGTERM or Ctrl-C.",
+    "demo": "See it work: a simulated web shop, eight kinds of faults, incidents as they open, and a scoreboard.",
+    "check": "Check a config without a broker: every problem at once, with file:line:column.",
+    "replay": "Run files through the engine and show the incidents: the same answer as under Kafka, byte for byte.",
+    "schemas": "Write, check or list the JSON Schemas (draft 2020-12) of everything that goes in and comes out.",
+    "topics": "The topics that a config needs.",
+    "dead-letters": "What could not be used: show it, or send it again.",
+}
+"""What each command says of itself first. `dead-letters` is `dead_letters` in this package's `dead_letters`."""
+
+
+class _Lazily(TyperGroup):
+    """Shows the commands from `COMMANDS`; imports the one that is called."""
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+        name, command, rest = super().resolve_command(ctx, args)
+        return name, _load(name) if name in COMMANDS else command, rest
+
 
 app = typer.Typer(
     name="floodmark",
+    cls=_Lazily,
     help="Telemetry in Kafka becomes few, explained incidents.\n\n"
     "Start with `floodmark demo`: a simulated shop with injected faults, on a broker inside this process. "
     "Then write a config (see deploy/floodmark.example.yaml), `floodmark check` it, try it on files with "
@@ -27,12 +47,25 @@ app = typer.Typer(
     no_args_is_help=True,
     pretty_exceptions_show_locals=False,
 )
-app.command()(run)
-app.command()(demo)
-app.command()(check)
-app.command()(replay)
-app.command()(schemas)
-app.add_typer(topics, name="topics")
+
+
+def _load(name: str) -> Any:
+    own = name.replace("-", "_")
+    found = getattr(importlib.import_module(f"floodmark.cli.{own}"), own)
+    if isinstance(found, typer.Typer):
+        found.rich_markup_mode = "markdown"
+        return get_command(found)
+    single = typer.Typer(add_completion=False, rich_markup_mode="markdown")
+    single.command(name)(found)
+    return get_command(single)
+
+
+def _unseen() -> None:
+    """In the place of a command that is not imported yet."""
+
+
+for _name, _sentence in COMMANDS.items():
+    app.command(_name, help=_sentence)(_unseen)
 
 
 def _version(wanted: bool) -> None:

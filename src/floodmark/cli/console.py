@@ -20,10 +20,10 @@ ConfigPath = Annotated[
 ]
 
 
-def fail(message: str) -> NoReturn:
-    """Say what is wrong and leave with exit code 1."""
+def fail(message: str, code: int = 1) -> NoReturn:
+    """Say what is wrong and leave with an exit code."""
     err.print(message, style="red", markup=False, soft_wrap=True)
-    raise typer.Exit(1)
+    raise typer.Exit(code)
 
 
 def read_config(path: Path) -> Config:

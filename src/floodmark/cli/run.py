@@ -1,54 +1,97 @@
-"""`floodmark run`: the engine on a Kafka cluster."""
+"""`floodmark run`: the engine on a Kafka cluster, in this process or in several."""
 
 from __future__ import annotations
 
 import asyncio
+from contextlib import ExitStack
 from pathlib import Path
+from typing import Annotated
+
+import structlog
+import typer
 
 from floodmark import runtime
 from floodmark.cli.console import ConfigPath, fail, read_config
+from floodmark.cli.reloading import reloads
+from floodmark.config.loader import Loaded, load_with_warnings
 from floodmark.config.models import Config
-from floodmark.flow import groups
 from floodmark.runtime import Route, RunError, log
 from floodmark.runtime.stopping import stop_on_signals
+from floodmark.runtime.watching import fingerprint, reload_on_hangup, watching
+from floodmark.runtime.workers import REFUSED, commands, for_worker, stop_with_parent, supervise
 
 
-def run(config: ConfigPath = Path("floodmark.yaml")) -> None:
+def run(
+    config: ConfigPath = Path("floodmark.yaml"),
+    workers: Annotated[int, typer.Option(min=1, max=256, help="Processes that share the work on this machine.")] = 1,
+    worker: Annotated[int | None, typer.Option(hidden=True, help="The number of this process among them.")] = None,
+) -> None:
     """Watch the topics of the config and publish incidents, until SIGTERM or Ctrl-C.
 
-    Reads with consumer groups, so more processes share the partitions: start the same command again, anywhere. A
-    broker that is not there is waited for. Logs go to standard error; /metrics, /healthz and /readyz are served where
-    the config's `http` says. SIGTERM finishes what is in flight, commits and leaves; a second one exits at once.
+    Reads with consumer groups, so more processes share the partitions: --workers uses the cores of this machine, and
+    on one more machine it is the same command again. A broker that is not there is waited for. A config that changes
+    is taken up as it runs, at once on SIGHUP. Logs go to standard error; /metrics, /healthz and /readyz are served
+    where the config's `http` says, each worker on a port of its own from there on. SIGTERM finishes what is in flight,
+    commits and leaves; a second one exits at once.
     """
+    seen = fingerprint(config)
     settings = read_config(config)
+    if worker is not None:
+        settings = for_worker(settings, worker)
+        structlog.contextvars.bind_contextvars(worker=worker)
     if not settings.inputs:
         fail(f"{config} names no `inputs`: there is nothing to watch. See deploy/floodmark.example.yaml.")
     log.configure(settings.logging.level, settings.logging.format)
+    if workers > 1 and worker is None:
+        _supervise(settings, config, workers)
     try:
-        asyncio.run(_run(settings, config))
+        asyncio.run(_run(settings, config, seen, worker))
     except RunError as error:
-        fail(str(error))
+        fail(str(error), 1 if worker is None else REFUSED)
 
 
-async def _run(config: Config, path: Path) -> None:
-    with stop_on_signals() as stop:
+def _supervise(config: Config, path: Path, workers: int) -> None:
+    last = config.http.port + workers - 1
+    if config.http.enabled and config.http.port and last > 65535:
+        fail(f"http.port {config.http.port} leaves no ports for {workers} workers: the last one would have {last}.")
+    raise typer.Exit(asyncio.run(supervise(commands(workers, ["run", "--config", str(path)]))))
+
+
+async def _run(config: Config, path: Path, seen: bytes, worker: int | None) -> None:
+    """`seen` is the fingerprint of the config's files from before they were loaded."""
+    with ExitStack() as entered:
+        stop = entered.enter_context(stop_on_signals())
+        asked = entered.enter_context(reload_on_hangup())
+        if worker is not None:
+            entered.enter_context(stop_with_parent(stop))
+        work = routes(config)
         await runtime.run(
             config.kafka,
-            routes(config),
+            work,
             config.topics,
             config.http,
+            state=config.state,
             idle=config.correlate.idle,
             stop=stop,
             create_with=f"floodmark topics create --config {path}",
+            reloads=reloads(watching(path, seen, asked), lambda: _load(path, worker), config, work, routes),
         )
+
+
+def _load(path: Path, worker: int | None) -> Loaded:
+    """The config at a path as this process has it. Raises ConfigError."""
+    loaded = load_with_warnings(path)
+    return loaded if worker is None else Loaded(for_worker(loaded.config, worker), loaded.warnings)
 
 
 def routes(config: Config) -> list[Route]:
     """The config's work as the runtime takes it: a route for each consumer group."""
+    from floodmark.flow import groups  # noqa: PLC0415 - the engine itself, which a parent of workers never needs
+
+    work = groups(config)
 
     def route(group: str) -> Route:
         factories = work[group]
         return Route(group, tuple(factories), lambda topic, partition, tasks: factories[topic](topic, partition, tasks))
 
-    work = groups(config)
     return [route(group) for group in work]

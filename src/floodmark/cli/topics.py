@@ -10,12 +10,12 @@ import typer
 
 from floodmark.cli.console import ConfigPath, fail, out, read_config
 from floodmark.config.models import Config
-from floodmark.flow import JOINED
+from floodmark.flow import written
 from floodmark.runtime import RunError
 from floodmark.runtime.topics import TopicSpec
 from floodmark.runtime.topics import create as create_topics
 
-topics = typer.Typer(help="The topics that a config needs.", no_args_is_help=True)
+topics = typer.Typer(help="The topics that a config needs.", no_args_is_help=True, add_completion=False)
 
 
 @topics.callback()
@@ -44,9 +44,7 @@ def create(
 
 def _wanted(config: Config, partitions: int, replication: int, inputs: bool) -> dict[str, TopicSpec]:
     spec = TopicSpec(partitions, replication)
-    names = [config.topics.anomalies, config.topics.alerts, config.topics.dead_letters]
-    if any(source.signal in JOINED for source in config.inputs):
-        names.append(config.topics.model_events)
+    names = written(config)
     if inputs:
         names = [source.topic for source in config.inputs] + names
     return dict.fromkeys(names, spec)

@@ -9,7 +9,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from ipaddress import ip_address
 from typing import Any
+from urllib.parse import urlsplit
 
 from floodmark.config.locate import Located
 from floodmark.config.models import KafkaSecurity, Topics
@@ -18,11 +20,15 @@ from floodmark.config.problems import Path, Problem, did_you_mean, dotted
 _TOPIC = re.compile(r"(?!\.{1,2}$)[A-Za-z0-9._-]{1,249}", re.ASCII)
 """Kafka's rule (org.apache.kafka.common.internals.Topic)."""
 
+_SECURITY: Path = ("kafka", "security")
+_SASL = ("sasl_mechanism", "username", "password", "oauth")
+_TLS = ("ca_file", "check_hostname", "cert_file", "key_file", "key_password")
+
 
 def check(tree: Located) -> tuple[list[Problem], list[Problem]]:
     """Errors and warnings, in no particular order."""
-    errors = [*_topics(tree), *_security(tree), *_models(tree)]
-    warnings = [*_services(tree), *_idle_security(tree), *_shadowed(tree), *_odd(tree)]
+    errors = [*_topics(tree), *_security(tree), *_http(tree), *_models(tree)]
+    warnings = [*_services(tree), *_idle_security(tree), *_open_http(tree), *_shadowed(tree), *_odd(tree)]
     return errors, sorted(warnings, key=lambda p: (p.file, p.line, p.column))
 
 
@@ -71,50 +77,139 @@ def _topic_name(here: Located | None, path: Path, topic: str) -> Iterator[Proble
 
 
 def _security(tree: Located) -> Iterator[Problem]:
-    here = tree.at(("kafka", "security"))
+    here = tree.at(_SECURITY)
     if here is None or not isinstance(here.value, dict):
         return
-    path: Path = ("kafka", "security")
-    protocol = here.child("protocol")
+    protocol, mechanism = here.child("protocol"), here.child("sasl_mechanism")
     word = _protocol(here)
     if word.startswith("SASL_"):
-        for key in ("sasl_mechanism", "username", "password"):
+        bearer = _text(mechanism) == "OAUTHBEARER" or (mechanism is None and here.child("oauth") is not None)
+        for key in ("sasl_mechanism", *(("oauth",) if bearer else ("username", "password"))):
             if _absent(here, key):
                 place = protocol.place if protocol is not None else here.place
-                yield place.problem((*path, "protocol"), f"{word} needs {key}", f"set {dotted((*path, key))}")
+                yield place.problem((*_SECURITY, "protocol"), f"{word} needs {key}", f"set {_dotted(key)}")
     for key, other in (("cert_file", "key_file"), ("key_file", "cert_file")):
         below = here.child(key)
         if below is not None and below.value is not None and _absent(here, other):
-            yield below.place.problem((*path, key), f"{key} needs {other}", f"set {dotted((*path, other))}")
+            yield below.place.problem((*_SECURITY, key), f"{key} needs {other}", f"set {_dotted(other)}")
+    oauth = here.child("oauth")
+    if oauth is not None and isinstance(oauth.value, dict):
+        yield from _token_source(oauth)
+
+
+def _token_source(oauth: Located) -> Iterator[Problem]:
+    path: Path = (*_SECURITY, "oauth")
+    file, url = oauth.child("token_file"), oauth.child("token_url")
+    if _absent(oauth, "token_file") and _absent(oauth, "token_url"):
+        message = "nothing says where the token comes from"
+        yield oauth.place.problem(path, message, "set token_file, or token_url with client_id and client_secret")
+    if url is None or not url.value:
+        return
+    if file is not None and file.value:
+        yield url.place.problem((*path, "token_url"), "the token can come from one place only; token_file is set too")
+        return
+    for key in ("client_id", "client_secret"):
+        if _absent(oauth, key):
+            yield url.place.problem((*path, "token_url"), f"token_url needs {key}", f"set {_dotted('oauth', key)}")
+    try:
+        parts = urlsplit(str(url.value))
+        usable = parts.scheme in ("http", "https") and bool(parts.hostname) and (parts.port or 1) > 0
+    except ValueError:
+        usable = False
+    if not usable:
+        yield url.place.problem((*path, "token_url"), "is not an address of the web", "write https://…")
+    elif parts.username is not None:
+        message = "a user and password in the address would be shown in messages"
+        yield url.place.problem((*path, "token_url"), message, "set client_id and client_secret instead")
 
 
 def _idle_security(tree: Located) -> Iterator[Problem]:
-    """Security settings that the protocol leaves unused: somebody believes to be safe."""
-    here = tree.at(("kafka", "security"))
+    """Security settings that the protocol leaves unused, or that give away a secret: somebody believes to be safe."""
+    here = tree.at(_SECURITY)
     if here is None or not isinstance(here.value, dict):
         return
-    path: Path = ("kafka", "security")
     word = _protocol(here)
     if word not in ("PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"):
         return
-    groups = (("SASL_", ("sasl_mechanism", "username", "password")), ("SSL", ("ca_file", "cert_file", "key_file")))
-    for part, keys in groups:
-        for key in keys:
-            below = here.child(key)
-            if part not in word and below is not None and below.value is not None:
-                hint = (
-                    "set protocol: SASL_SSL" if part == "SASL_" else f"set protocol: {word.replace('PLAINTEXT', 'SSL')}"
-                )
-                yield below.place.problem((*path, key), f"is not used with the protocol {word}", hint)
-    mechanism = here.child("sasl_mechanism")
-    if word == "SASL_PLAINTEXT" and mechanism is not None and mechanism.value == "PLAIN":
-        message = "PLAIN over SASL_PLAINTEXT sends the password readable to the network"
-        yield mechanism.place.problem((*path, "sasl_mechanism"), message, "use SASL_SSL or a SCRAM mechanism")
+    mechanism = _text(here.child("sasl_mechanism"))
+    encrypted = word.endswith("SSL")
+    for key, below in here.value.items():
+        path = (*_SECURITY, key)
+        if below.value is None:
+            continue
+        if key in _SASL and not word.startswith("SASL_"):
+            yield below.place.problem(path, f"is not used with the protocol {word}", "set protocol: SASL_SSL")
+        elif key in _TLS and not encrypted:
+            hint = f"set protocol: {word.replace('PLAINTEXT', 'SSL')}"
+            yield below.place.problem(path, f"is not used with the protocol {word}", hint)
+        elif key in ("username", "password") and mechanism == "OAUTHBEARER":
+            yield below.place.problem(path, "is not used with OAUTHBEARER", f"set {_dotted('oauth')}")
+        elif key == "oauth" and mechanism not in (None, "OAUTHBEARER"):
+            yield below.place.problem(path, f"is not used with {mechanism}", "set sasl_mechanism: OAUTHBEARER")
+        elif key == "key_password" and _absent(here, "key_file"):
+            yield below.place.problem(path, "is not used without key_file")
+        elif key == "check_hostname" and below.value is False:
+            message = "whoever has a certificate of the same authority can pose as a broker"
+            yield below.place.problem(path, message, "name in kafka.brokers what the certificates name")
+        elif key == "sasl_mechanism" and word == "SASL_PLAINTEXT" and mechanism in ("PLAIN", "OAUTHBEARER"):
+            secret = "password" if mechanism == "PLAIN" else "token"
+            message = f"{mechanism} over SASL_PLAINTEXT sends the {secret} readable to the network"
+            yield below.place.problem(path, message, "use SASL_SSL" + (" or a SCRAM mechanism" * (secret != "token")))
+    oauth = here.child("oauth")
+    if oauth is not None and isinstance(oauth.value, dict):
+        yield from _idle_token_source(oauth)
+
+
+def _idle_token_source(oauth: Located) -> Iterator[Problem]:
+    path: Path = (*_SECURITY, "oauth")
+    url = _text(oauth.child("token_url")) or ""
+    for key in ("client_id", "client_secret", "scope", "ca_file"):
+        below = oauth.child(key)
+        if below is not None and below.value is not None and not url:
+            yield below.place.problem((*path, key), "is not used without token_url")
+    here = oauth.child("token_url")
+    if here is not None and url.startswith("http://") and not _loopback(_host(url)):
+        message = "http:// sends client_secret and the token readable to the network"
+        yield here.place.problem((*path, "token_url"), message, "use https://")
 
 
 def _protocol(security: Located) -> str:
     here = security.child("protocol")
     return _text(here) or "" if here is not None else str(KafkaSecurity.model_fields["protocol"].default)
+
+
+def _http(tree: Located) -> Iterator[Problem]:
+    token = tree.at(("http", "token"))
+    if token is not None and token.value == "":
+        yield token.place.problem(("http", "token"), "an empty token protects nothing", "set one, or leave it out")
+
+
+def _open_http(tree: Located) -> Iterator[Problem]:
+    """/metrics tells topics, groups and volumes; who offers them to the network should know."""
+    http = tree.at(("http",))
+    host, enabled = tree.at(("http", "host")), tree.at(("http", "enabled"))
+    if http is None or host is None or (enabled is not None and enabled.value is False):
+        return
+    address = _text(host)
+    if address is not None and not _loopback(address) and _absent(http, "token"):
+        message = f"/metrics is open to whoever reaches {_quoted(host)}"
+        yield host.place.problem(
+            ("http", "host"), message, "set http.token, or let a firewall or NetworkPolicy guard it"
+        )
+
+
+def _host(url: str) -> str:
+    try:
+        return urlsplit(url).hostname or ""
+    except ValueError:
+        return ""
+
+
+def _loopback(host: str) -> bool:
+    try:
+        return host == "localhost" or ip_address(host.strip("[]")).is_loopback
+    except ValueError:
+        return False
 
 
 def _models(tree: Located) -> Iterator[Problem]:
@@ -186,6 +281,16 @@ def _shadowed(tree: Located) -> Iterator[Problem]:
 def _odd(tree: Located) -> Iterator[Problem]:
     if not _list(tree.at(("inputs",))):
         yield tree.place.problem((), "there are no inputs: nothing will be read", "add a topic under inputs:")
+    for index, item in enumerate(_list(tree.at(("inputs",)))):
+        rekey, signal = item.child("rekey"), _text(item.child("signal"))
+        if rekey is None or rekey.value is not True:
+            continue
+        if signal in ("prediction", "outcome"):
+            message = f"says nothing for {signal}s: they always are, by their model"
+            yield rekey.place.problem(("inputs", index, "rekey"), message, "leave it out")
+        elif signal == "change":
+            message = "says nothing for changes: every task hears of them"
+            yield rekey.place.problem(("inputs", index, "rekey"), message, "leave it out")
     for index, item in enumerate(_list(tree.at(("detectors",)))):
         parameters, heads = item.child("parameters"), item.child("heads")
         path: Path = ("detectors", index)
@@ -208,6 +313,10 @@ def _text(here: Located | None) -> str | None:
 def _absent(section: Located, key: str) -> bool:
     here = section.child(key)
     return here is None or here.value is None or here.value == ""
+
+
+def _dotted(*keys: str) -> str:
+    return dotted((*_SECURITY, *keys))
 
 
 def _quoted(here: Located) -> str:

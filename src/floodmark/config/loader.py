@@ -21,7 +21,7 @@ from floodmark.config.models import Config
 from floodmark.config.problems import ConfigError, Path, Problem, did_you_mean, nearest
 from floodmark.config.shape import ROOT, Shape, sections, shape_at
 
-__all__ = ["ConfigError", "Loaded", "Problem", "load", "load_with_warnings"]
+__all__ = ["ConfigError", "Loaded", "Problem", "files_of", "load", "load_with_warnings"]
 
 
 class Loaded(NamedTuple):
@@ -38,7 +38,7 @@ def load(path: FilePath, environ: Mapping[str, str] = os.environ) -> Config:
 
 def load_with_warnings(path: FilePath, environ: Mapping[str, str] = os.environ) -> Loaded:
     """As `load`, with what is allowed but is probably not meant. Raises ConfigError with all that is wrong."""
-    files, problems = _files(path)
+    files, problems = files_of(path)
     tree = Located({}, Place(str(path)))
     for file in files:
         located, found = _read(file)
@@ -57,7 +57,8 @@ def load_with_warnings(path: FilePath, environ: Mapping[str, str] = os.environ) 
     return Loaded(config, warnings)
 
 
-def _files(path: FilePath) -> tuple[list[FilePath], list[Problem]]:
+def files_of(path: FilePath) -> tuple[list[FilePath], list[Problem]]:
+    """The files that a path stands for, in the order in which they are read, and why there are none."""
     whole = Place(str(path))
     try:
         if not path.is_dir():

@@ -26,7 +26,6 @@ from typing import Any
 
 from river.base import AnomalyDetector, Base, SupervisedAnomalyDetector
 from river.compose import Pipeline
-from river.preprocessing import MinMaxScaler
 
 from floodmark.config.problems import Path, did_you_mean
 from floodmark.config.river_target import OneSeries
@@ -52,6 +51,8 @@ def build(dotted: str, parameters: Mapping[str, Any], scale: bool) -> AnomalyDet
     detector = _build_detector(dotted, parameters)
     if not scale:
         return detector
+    from river.preprocessing import MinMaxScaler  # noqa: PLC0415 - it brings SciPy, and few name a model
+
     return MinMaxScaler() | detector
 
 

@@ -1,0 +1,64 @@
+"""What a changed configuration means for a run: refused with every problem, or said line by line and handed on."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterable, AsyncIterator, Callable, Sequence
+
+import structlog
+
+from floodmark.config.diff import diff, effective
+from floodmark.config.loader import ConfigError, Loaded
+from floodmark.config.models import Config
+from floodmark.runtime import Route
+from floodmark.runtime.log import configure
+from floodmark.runtime.reload import Reload
+
+log = structlog.get_logger(__name__)
+
+
+async def reloads(
+    changes: AsyncIterable[str],
+    load: Callable[[], Loaded],
+    running: Config,
+    routes: Sequence[Route],
+    make_routes: Callable[[Config], Sequence[Route]],
+) -> AsyncIterator[Reload]:
+    """For each of `changes`, which say why, what the run should go on with.
+
+    `running` and `routes` are what the run began with. A config is compared with what runs, so what waits for a restart
+    is said again each time. The level and format of the log are changed here. Nothing that is wrong with a config is
+    raised: it is logged with its place.
+    """
+    async for why in changes:
+        try:
+            loaded = await asyncio.to_thread(load)  # building a River model to try it can take a second
+        except ConfigError as error:
+            for problem in error.problems:
+                log.error(str(problem))
+            yield _refused(why, f"{len(error.problems)} problem{'s' * (len(error.problems) > 1)}")
+            continue
+        for warning in loaded.warnings:
+            log.warning(str(warning))
+        if not loaded.config.inputs:
+            yield _refused(why, "it names no inputs")
+            continue
+        found = diff(running, loaded.config)
+        for change in found:
+            log.info(str(change))
+        later = sum(change.restart for change in found)
+        if found:
+            log.info("config reloaded", reason=why, applied=len(found) - later, at_the_next_restart=later)
+        else:
+            log.info("config read again: nothing changed", reason=why)
+        before, running = running, effective(running, loaded.config)
+        if running.logging != before.logging:
+            configure(running.logging.level, running.logging.format)
+        if running != before.model_copy(update={"logging": running.logging}):
+            routes = make_routes(running)
+        yield Reload(routes, why)
+
+
+def _refused(why: str, what: str) -> Reload:
+    log.error(f"the new config is refused: {what}; the one before it stays in use", reason=why)
+    return Reload(None, what)
