@@ -22,8 +22,8 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 POM = Path(__file__).with_name("kafka-pom.xml")
@@ -39,25 +39,54 @@ class KafkaUnavailableError(Exception):
 
 @dataclass(frozen=True)
 class ApacheKafka:
-    """A running broker: `bootstrap` speaks PLAINTEXT, `sasl` SASL_PLAINTEXT with PLAIN as USER and PASSWORD."""
+    """A running broker: `bootstrap` speaks PLAINTEXT, `sasl` SASL_PLAINTEXT with PLAIN as USER and PASSWORD.
+
+    `listeners` are the bootstrap servers of the further listeners that `start` was told of, by their names.
+    """
 
     bootstrap: str
     sasl: str
-    pid: int
+    _process: _Process
+    listeners: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def pid(self) -> int:
+        return self._process.pid
+
+    def kill(self) -> None:
+        """End it as a power cut would; its data stays, and nothing answers until `restart`."""
+        self._process.end()
+
+    def restart(self) -> None:
+        """Run it again on the same data and ports. Raises KafkaUnavailableError."""
+        self._process.begin()
 
     @staticmethod
     @contextlib.contextmanager
-    def start(properties: Mapping[str, str] | None = None, heap: str = "512m") -> Iterator[ApacheKafka]:
+    def start(
+        properties: Mapping[str, str] | None = None,
+        heap: str = "512m",
+        *,
+        listeners: Mapping[str, str] | None = None,
+        scram: Sequence[str] = (),
+        system: Mapping[str, str] | None = None,
+    ) -> Iterator[ApacheKafka]:
         """Run a broker while entered. `properties` are added to server.properties.
+
+        `listeners` are further ones, name → security protocol; their settings are `properties` that begin with
+        listener.name.NAME. `scram` are users as `kafka-storage.sh format --add-scram` takes them, `system` properties
+        of the JVM.
 
         Raises KafkaUnavailableError if there is no Java 17, no jars, or it does not come up.
         """
         java = java_binary()
         classpath = f"{jars()}/*"
-        plain, sasl, controller = free_ports(3)
+        plain, sasl, controller, *more = free_ports(3 + len(listeners or {}))
+        named = dict(zip(listeners or {}, more, strict=True))
         with tempfile.TemporaryDirectory(prefix="floodmark-kafka-", ignore_cleanup_errors=True) as folder:
             config = Path(folder, "server.properties")
-            config.write_text(_properties(folder, plain, sasl, controller, properties or {}))
+            lines = _properties(folder, plain, sasl, controller, listeners or {}, named) | dict(properties or {})
+            config.write_text("".join(f"{key}={value}\n" for key, value in lines.items()))
             log = Path(folder, "out.log")
             with log.open("wb") as out:
                 cluster = "FloodmarkTestsCluster0"  # any 22 characters of base64
@@ -71,29 +100,56 @@ class ApacheKafka:
                     cluster,
                     "-c",
                     str(config),
+                    *(part for user in scram for part in ("--add-scram", user)),
                 ]
                 if subprocess.run(formatting, stdout=out, stderr=out, check=False).returncode:
                     raise KafkaUnavailableError(f"Kafka's storage cannot be formatted: {log.read_text()[-500:]}")
-                options = [f"-Xmx{heap}", "-XX:+ExitOnOutOfMemoryError"]
-                keeper = subprocess.Popen(
-                    ["sh", "-c", _KEEPER, "sh", java, *options, "-cp", classpath, "kafka.Kafka", str(config)],
-                    stdin=subprocess.PIPE,
-                    stdout=subprocess.PIPE,
-                    stderr=out,
-                    start_new_session=True,  # a Ctrl-C is for us; we end it in order
-                )
-            assert keeper.stdin is not None
-            assert keeper.stdout is not None
-            pid = int(keeper.stdout.readline())
-            keeper.stdout.close()
+            options = [f"-Xmx{heap}", "-XX:+ExitOnOutOfMemoryError"]
+            options += [f"-D{key}={value}" for key, value in (system or {}).items()]
+            process = _Process([java, *options, "-cp", classpath, "kafka.Kafka", str(config)], log, plain)
             try:
-                wait_until_answering(plain, lambda: _alive(pid), log)
-                yield ApacheKafka(f"127.0.0.1:{plain}", f"127.0.0.1:{sasl}", pid)
+                process.begin()
+                addresses = {name: f"127.0.0.1:{port}" for name, port in named.items()}
+                yield ApacheKafka(f"127.0.0.1:{plain}", f"127.0.0.1:{sasl}", process, addresses)
             finally:
-                with contextlib.suppress(ProcessLookupError):
-                    os.kill(pid, signal.SIGKILL)  # its data goes too: no reason to wait for a clean shutdown
-                keeper.stdin.close()
-                keeper.wait()
+                process.end()  # its data goes too: no reason to wait for a clean shutdown
+
+
+class _Process:
+    """The broker's process, under a shell that outlives us just long enough to kill it."""
+
+    def __init__(self, command: list[str], log: Path, port: int) -> None:
+        self.pid = 0
+        self._command = command
+        self._log = log
+        self._port = port
+        self._keeper: subprocess.Popen[bytes] | None = None
+
+    def begin(self) -> None:
+        """Start, and return once it answers. Raises KafkaUnavailableError."""
+        with self._log.open("ab") as out:
+            keeper = self._keeper = subprocess.Popen(
+                ["sh", "-c", _KEEPER, "sh", *self._command],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=out,
+                start_new_session=True,  # a Ctrl-C is for us; we end it in order
+            )
+        assert keeper.stdout is not None
+        self.pid = int(keeper.stdout.readline())
+        keeper.stdout.close()
+        wait_until_answering(self._port, lambda: _alive(self.pid), self._log)
+
+    def end(self) -> None:
+        """Kill it, if it runs."""
+        keeper, self._keeper = self._keeper, None
+        if keeper is None:
+            return
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(self.pid, signal.SIGKILL)
+        assert keeper.stdin is not None
+        keeper.stdin.close()
+        keeper.wait()
 
 
 def java_binary() -> str:
@@ -168,15 +224,19 @@ def _alive(pid: int) -> bool:
     return True
 
 
-def _properties(folder: str, plain: int, sasl: int, controller: int, more: Mapping[str, str]) -> str:
+def _properties(
+    folder: str, plain: int, sasl: int, controller: int, listeners: Mapping[str, str], more: Mapping[str, int]
+) -> dict[str, str]:
     module = "org.apache.kafka.common.security.plain.PlainLoginModule"
-    lines = {
+    protocols = {"PLAINTEXT": "PLAINTEXT", "SASL": "SASL_PLAINTEXT", "CONTROLLER": "PLAINTEXT", **listeners}
+    ports = {"PLAINTEXT": plain, "SASL": sasl, "CONTROLLER": controller, **more}
+    return {
         "process.roles": "broker,controller",
         "node.id": "1",
         "controller.quorum.voters": f"1@127.0.0.1:{controller}",
         "controller.listener.names": "CONTROLLER",
-        "listeners": f"PLAINTEXT://127.0.0.1:{plain},SASL://127.0.0.1:{sasl},CONTROLLER://127.0.0.1:{controller}",
-        "listener.security.protocol.map": "PLAINTEXT:PLAINTEXT,SASL:SASL_PLAINTEXT,CONTROLLER:PLAINTEXT",
+        "listeners": ",".join(f"{name}://127.0.0.1:{port}" for name, port in ports.items()),
+        "listener.security.protocol.map": ",".join(f"{name}:{protocol}" for name, protocol in protocols.items()),
         "listener.name.sasl.sasl.enabled.mechanisms": "PLAIN",
         "listener.name.sasl.plain.sasl.jaas.config": f'{module} required user_{USER}="{PASSWORD}";',
         "log.dirs": f"{folder}/data",
@@ -188,9 +248,7 @@ def _properties(folder: str, plain: int, sasl: int, controller: int, more: Mappi
         "transaction.state.log.num.partitions": "4",
         "group.initial.rebalance.delay.ms": "0",
         "group.min.session.timeout.ms": "1000",
-        **more,
     }
-    return "".join(f"{key}={value}\n" for key, value in lines.items())
 
 
 def main() -> None:

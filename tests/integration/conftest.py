@@ -19,6 +19,7 @@ import pytest
 sys.path.insert(0, str(Path(__file__).parent))
 
 from apache_kafka import ApacheKafka, KafkaUnavailableError, free_ports, wait_until_answering
+from object_store import ObjectStore, ObjectStoreUnavailableError
 
 IMAGE = "apache/kafka:4.1.0"
 
@@ -57,6 +58,26 @@ def kafka_server() -> Iterator[str | ApacheKafka]:
                 pytest.fail(reason)
             pytest.skip(reason)
         yield server
+
+
+@pytest.fixture(scope="session")
+def object_store() -> Iterator[ObjectStore]:
+    """A bucket on a real S3 server: FLOODMARK_TEST_S3, or one that is built here with Go.
+
+    Else the tests that need it are skipped with the reason; FLOODMARK_REQUIRE_S3=1 fails them.
+    """
+    if url := os.environ.get("FLOODMARK_TEST_S3"):
+        yield ObjectStore.of(url)
+        return
+    with contextlib.ExitStack() as stack:
+        try:
+            store = stack.enter_context(ObjectStore.start())
+        except ObjectStoreUnavailableError as error:
+            reason = f"no S3 server: FLOODMARK_TEST_S3 is not set; {error}"
+            if os.environ.get("FLOODMARK_REQUIRE_S3") == "1":
+                pytest.fail(reason)
+            pytest.skip(reason)
+        yield store
 
 
 @contextlib.contextmanager
