@@ -30,7 +30,8 @@ def test_kills_rebalances_and_a_dead_broker_change_nothing():
 
 
 def test_a_zombie_doubles_nothing():
-    code, said = crash("--kills", "0", "--rebalances", "0", "--zombies", "2")
+    code, said = crash("--kills", "0", "--rebalances", "0", "--zombies", "3")
     assert code == 0, said
     assert "lost 0, doubled 0, changed 0" in said
-    assert "2 zombies with records in hand" in said
+    assert "3 zombies" in said
+    assert "zombies with records in hand" in said

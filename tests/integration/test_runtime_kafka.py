@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import itertools
+import time
 from collections import Counter
 
 import pytest
@@ -178,6 +179,31 @@ async def test_records_in_flight_at_a_rebalance_are_taken_once(kafka, name):
         await feeding
         await until(lambda: len(first) + len(outputs) >= 30_000)
     assert Counter(int(output.value) for output in [*first, *outputs]) == Counter(range(30_000))
+
+
+async def test_a_slow_task_starves_neither_heartbeats_nor_other_tasks(kafka, name):
+    class Slow(Echo):
+        def process(self, records):
+            if records[0].value == b"0":  # one record computes for longer than the session lasts, without a pause
+                end = time.monotonic() + 8
+                while time.monotonic() < end:
+                    pass
+            return super().process(records)
+
+    await create_all(kafka, name)
+    producer = AIOKafkaProducer(bootstrap_servers=kafka)
+    await producer.start()
+    await producer.send_and_wait(name, b"0", partition=0)
+    await producer.stop()
+    with capture_logs() as logs:
+        async with running(kafka, name, Slow) as outputs:
+            await asyncio.sleep(0.5)
+            began = time.monotonic()
+            await send(kafka, name, range(1, 200))
+            await until(lambda: len(outputs) > 100)
+            assert time.monotonic() - began < 7  # while the slow one still computes
+            await until(lambda: any(output.value == b"0" for output in outputs))
+    assert sum(line["event"] == "partitions assigned" for line in logs) == 1
 
 
 async def test_missing_topics_are_named_with_the_command(kafka, name):

@@ -185,10 +185,10 @@ class Group(ConsumerRebalanceListener):
                 await self._release()
                 if not self.failed.done():
                     await self._save()
-                for partition in self._kept.values():
-                    await partition.close()
-                self._kept = {}
         finally:
+            for partition in (*self._kept.values(), *self._partitions.values()):
+                await partition.close()
+            self._kept, self._partitions = {}, {}
             if self._watch is not None:
                 self._watch.cancel()
             await self._consumer.stop()

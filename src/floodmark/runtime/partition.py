@@ -293,9 +293,9 @@ class Partition:
         batch = cast("list[Record]", records)
         began = time.perf_counter()
         # What takes long even record by record must not hold up the heartbeats, which share our event loop.
-        outputs = await asyncio.to_thread(self._judge, batch) if self._pace.slow else self._judge(batch)
+        outputs = await asyncio.to_thread(self._judge, batch) if self._pace.slow(batch) else self._judge(batch)
         seconds = time.perf_counter() - began
-        self._pace.update(len(batch), seconds)
+        self._pace.update(batch, seconds)
         self._telemetry.process_seconds.labels(self._member.group).observe(seconds)
         last = batch[-1].offset + 1
         if last <= self._mute:

@@ -64,7 +64,10 @@ class Warming:
         records = [record for record in found.get(self._source, []) if record.offset < end]
         for piece in slices(records, self._pace):
             began = time.perf_counter()
-            self.task.process(piece)
-            self._pace.update(len(piece), time.perf_counter() - began)
+            if self._pace.slow(piece):
+                await asyncio.to_thread(self.task.process, piece)
+            else:
+                self.task.process(piece)
+            self._pace.update(piece, time.perf_counter() - began)
             await asyncio.sleep(0)
         self._next = min(end, await self._consumer.position(self._source))
