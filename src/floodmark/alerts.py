@@ -114,6 +114,20 @@ class Watermark(Struct, frozen=True, kw_only=True):
     idle: bool
 
 
+class SeriesSample(Struct, frozen=True, kw_only=True):
+    """A few of the series that a detect task hears, so that the correlator sees when one arrives on two partitions.
+
+    Tasks that hear the same series name the same ones (a log source by its series log_lines). `task` is
+    "topic/partition". The list replaces the last one of the task; a series that it still names when the task's
+    watermark is at `settled` is no series that has just moved away.
+    """
+
+    task: str
+    time: datetime
+    settled: datetime
+    series: list[str]
+
+
 class Cause(Struct, frozen=True, kw_only=True):
     """A probable cause. `share` is its part of all the evidence, 0 to 1; `reason` is a sentence for a person."""
 

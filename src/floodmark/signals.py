@@ -5,7 +5,7 @@ Times are float seconds since the epoch, UTC. A signal is what a producer said, 
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from msgspec import Struct, field
 
@@ -15,7 +15,7 @@ Scalar = float | str | bool | None
 """A feature, a prediction or a label: a number, a category, a truth value, or missing."""
 
 
-class Metric(Struct, frozen=True, gc=False):
+class Metric(Struct, frozen=True, gc=False, omit_defaults=True):
     """A sample of a series. `value` is None where the producer said that it has none (null, NaN)."""
 
     time: float
@@ -26,7 +26,29 @@ class Metric(Struct, frozen=True, gc=False):
     unit: str = ""
 
 
-class Log(Struct, frozen=True, gc=False):
+class Origin(Struct):
+    """Of which series a sample is, and how it is to be read: all of a `Metric` but its time and value.
+
+    Decoders may give the same origin with all samples of a series. `ref` belongs to the stage that takes the samples:
+    by it the series is found again without looking at the labels.
+    """
+
+    name: str
+    labels: dict[str, str]
+    kind: MetricKind
+    unit: str
+    ref: int = 0
+
+
+class Samples(NamedTuple):
+    """Metrics in order, by column. A value that is None in a `Metric` is NaN here."""
+
+    origins: list[Origin]
+    times: list[float]
+    values: list[float]
+
+
+class Log(Struct, frozen=True, gc=False, omit_defaults=True):
     """A log record. `severity` is OpenTelemetry's short name: TRACE, DEBUG, INFO, WARN, ERROR, FATAL, or empty."""
 
     time: float

@@ -28,6 +28,16 @@ class RecentChanges:
     def __len__(self) -> int:
         return len(self._by_time)
 
+    def state(self) -> object:
+        return self._by_time, self._by_service
+
+    def restore(
+        self,
+        state: tuple[list[tuple[float, str, ChangeNotice]], dict[tuple[str, str], dict[str, ChangeNotice]]],
+    ) -> None:
+        """Go on from what `state` gave."""
+        self._by_time, self._by_service = state
+
     def add(self, time: float, notice: ChangeNotice) -> bool:
         """Remember a change; False if it was known already."""
         of_service = self._by_service.setdefault((notice.scope, notice.service), {})

@@ -11,6 +11,7 @@ import heapq
 import math
 from collections import Counter
 from collections.abc import Mapping
+from typing import Any
 
 from floodmark.alerts import Anomaly, ChangeNotice, Incident, content_id
 from floodmark.config.models import Correlate
@@ -59,6 +60,35 @@ class Lifecycle:
         self._touched: dict[str, Group] = {}  # may have news at this moment
         self._out: list[Incident] = []
         self._counts: Counter[str] = Counter()
+
+    def state(self) -> object:
+        return (
+            self._now,
+            self._groups,
+            (self._held, self._open, self._resolved, self._over),
+            self._timers,
+            self._touched,
+            self._out,
+            self._relations.state(),
+            self._changes.state(),
+            self._members.state(),
+        )
+
+    def restore(self, state: tuple[Any, ...], *, same: bool) -> None:
+        """Go on from what `state` gave. If the settings are not the `same`, incidents live by those of now."""
+        self._now, self._groups, by_state, self._timers, self._touched, self._out, relations, changes, members = state
+        self._held, self._open, self._resolved, self._over = by_state
+        self._relations.restore(relations, self._groups.values())
+        self._changes.restore(changes)
+        self._members.restore(members)
+        if same:
+            return
+        self._make_room(self._conf.open_incidents)
+        while len(self._resolved) > self._conf.open_incidents:
+            self._counts["grace:evicted"] += 1
+            self._forget(next(iter(self._resolved.values())))
+        for group in list(self._groups.values()):
+            self._schedule(group)
 
     def revisions(self) -> list[Incident]:
         """What has become certain since the last call."""
@@ -276,14 +306,18 @@ class Lifecycle:
     def _make_open(self, group: Group) -> None:
         self._held.pop(group.id, None)
         self._resolved.pop(group.id, None)
-        while len(self._open) >= self._conf.open_incidents:
+        self._make_room(self._conf.open_incidents - 1)
+        group.state = "open"
+        self._use(group)
+        self._touch(group)
+
+    def _make_room(self, most: int) -> None:
+        """Resolve the least recently used open incidents until there are so many."""
+        while len(self._open) > most:
             self._counts["incidents:evicted"] += 1
             oldest = next(iter(self._open.values()))
             self._resolve(oldest, narrate.evicted(self._conf.open_incidents))
             self._forget(oldest)
-        group.state = "open"
-        self._use(group)
-        self._touch(group)
 
     def _reopen(self, group: Group) -> None:
         group.resolved_at, group.resolution, group.reopened = None, "", True

@@ -23,6 +23,13 @@ class Membership:
     def __len__(self) -> int:
         return len(self._owners)
 
+    def state(self) -> object:
+        return self._owners
+
+    def restore(self, owners: dict[str, tuple[Group, Symptom]]) -> None:
+        """Go on from what `state` gave."""
+        self._owners = owners
+
     def owner(self, anomaly_id: str) -> tuple[Group, Symptom] | None:
         """Where an anomaly went, while its group lives."""
         return self._owners.get(anomaly_id)

@@ -72,6 +72,15 @@ class EventOrder:
         """How many detect tasks are known."""
         return len(self._said)
 
+    def state(self) -> object:
+        return self.passed, self._waiting, self._newest, self._arrivals, self._said
+
+    def restore(
+        self, state: tuple[float, list[tuple[Stamp, Anomaly | ChangeNotice]], float, int, dict[str, _Said]]
+    ) -> None:
+        """Go on from what `state` gave; what a smaller buffer does not hold leaves with the next item."""
+        self.passed, self._waiting, self._newest, self._arrivals, self._said = state
+
     def stamp(self, item: Anomaly | ChangeNotice) -> Stamp:
         """The item's place in event time."""
         self._arrivals += 1

@@ -8,7 +8,7 @@ nothing could be related, so that time within the scope alone relates.
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Mapping
+from collections.abc import Hashable, Iterable, Mapping
 from typing import NamedTuple
 
 from floodmark.alerts import Anomaly
@@ -42,6 +42,16 @@ class Relations:
         self._labels = tuple(correlate.labels)
         self._by_time_alone = not len(topology) and not correlate.labels
         self._index: dict[Hashable, dict[str, Group]] = {}
+
+    def state(self) -> object:
+        return self._index
+
+    def restore(self, index: dict[Hashable, dict[str, Group]], groups: Iterable[Group]) -> None:
+        """Go on from what `state` gave; where time alone relates now, and did not, it relates these groups too."""
+        self._index = index
+        for group in groups if self._by_time_alone else ():
+            if (group.scope,) not in group.keys:
+                self._put(group, (group.scope,))
 
     def add(self, group: Group, entity: str, name: str, labels: Mapping[str, str]) -> None:
         """Let a group be found by a member's entity and labels."""

@@ -7,14 +7,23 @@ It never reads a clock; nothing but watermarks moves its time.
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Mapping
+from functools import cache
+from typing import Final
 
-from floodmark.alerts import Anomaly, ChangeNotice, Incident, Watermark
+from msgspec.msgpack import decode, encode
+
+from floodmark.alerts import Anomaly, ChangeNotice, Incident, SeriesSample, Watermark
 from floodmark.config.models import Correlate, Service
 from floodmark.correlate.lifecycle import Lifecycle
+from floodmark.correlate.misplaced import Misplaced
 from floodmark.correlate.order import BUFFER, EventOrder, Stamp
 from floodmark.correlate.topology import Topology
+from floodmark.state import Codec, StateError, classes_in
 
+_MADE_BY: Final = "correlate 1"
+"""The form of the state."""
 _KINDS = ("changes", "anomalies", "updates", "closes")  # by `Stamp.kind`
 
 
@@ -27,20 +36,31 @@ class CorrelateStage:
     """
 
     def __init__(self, correlate: Correlate, services: Mapping[str, Service], *, buffer: int = BUFFER) -> None:
+        self._settings = _settings(correlate, services)
         self._order = EventOrder(buffer)
         self._lifecycle = Lifecycle(correlate, Topology(services))
         self._taken = dict.fromkeys((*_KINDS, "watermarks"), 0)
+        self._misplaced = Misplaced()
         self._late = {f"late:{kind}": 0 for kind in _KINDS}
 
-    def process(self, item: Anomaly | ChangeNotice | Watermark) -> list[Incident]:
-        """Take the next item of the partition; return the revisions that are now certain, in event-time order."""
+    def process(self, item: Anomaly | ChangeNotice | Watermark | SeriesSample, task: str = "") -> list[Incident]:
+        """Take the next item of the partition; return the revisions that are now certain, in event-time order.
+
+        `task` is the detect task that sent it, if that is known; it is only used to find misplaced series.
+        """
+        if isinstance(item, SeriesSample):
+            self._misplaced.sample(item)
+            return []
         if isinstance(item, Watermark):
             self._taken["watermarks"] += 1
+            self._misplaced.watermark(item.task, item.time.timestamp())
             self._order.hear(item)
             for stamp, ready in self._order.take():
                 self._hand_over(stamp, ready)
             self._lifecycle.advance(self._order.passed)
             return self._lifecycle.revisions()
+        if isinstance(item, Anomaly) and task:
+            self._misplaced.anomaly(item, task)
         stamp = self._order.stamp(item)
         self._taken[_KINDS[stamp.kind]] += 1
         if stamp.time < self._order.passed:
@@ -61,6 +81,35 @@ class CorrelateStage:
         self._lifecycle.advance(self._order.passed)
         return self._lifecycle.revisions()
 
+    def remarks(self) -> list[str]:
+        """Sentences for the operator's log that arose since last asked."""
+        return self._misplaced.remarks()
+
+    def snapshot(self) -> bytes:
+        """All state, so that a stage that restores it goes on as this one would."""
+        state = self._settings, self._order.state(), self._lifecycle.state(), self._misplaced.state()
+        return encode((_MADE_BY, _codec().dumps(state)))
+
+    def restore(self, data: bytes) -> Mapping[str, int]:
+        """Go on from a snapshot, under the settings of now: open incidents stay, and nothing is left out.
+
+        Raises StateError.
+        """
+        try:
+            made_by, written = decode(data, type=tuple[str, bytes])
+        except ValueError as error:
+            raise StateError(f"this is no snapshot of a correlate task: {error}") from None
+        if made_by != _MADE_BY:
+            raise StateError(f"the snapshot is of another release ({made_by}; this one is {_MADE_BY})")
+        state = _codec().loads(written)
+        if not isinstance(state, tuple) or len(state) != 4:
+            raise StateError("the snapshot does not hold the state of a correlate task")
+        settings, order, lifecycle, misplaced = state
+        self._order.restore(order)
+        self._lifecycle.restore(lifecycle, same=settings == self._settings)
+        self._misplaced.restore(misplaced)
+        return {}
+
     def counts(self) -> Mapping[str, int]:
         """Monotonic counters, by `name` or `name:reason`."""
         return {
@@ -70,6 +119,7 @@ class CorrelateStage:
             "watermarks:backwards": self._order.backwards,
             "tasks:forgotten": self._order.forgotten,
             **self._lifecycle.counts(),
+            **self._misplaced.counts(),
         }
 
     def sizes(self) -> Mapping[str, int]:
@@ -85,3 +135,13 @@ class CorrelateStage:
             self._lifecycle.updated(item, stamp.time, late=late)
         else:
             self._lifecycle.closed(item, stamp.time, late=late)
+
+
+def _settings(correlate: Correlate, services: Mapping[str, Service]) -> str:
+    """Equal for equal settings."""
+    return correlate.model_dump_json() + "".join(f"{name}:{services[name].model_dump_json()}" for name in services)
+
+
+@cache
+def _codec() -> Codec:
+    return Codec(classes_in(sys.modules, "floodmark.correlate", "floodmark.alerts"))

@@ -1,12 +1,15 @@
 """From a config to tasks: which topic is read by which kind of task. This is the whole topology of Floodmark.
 
 metrics, logs ───────────────► detect ──► anomalies ──► correlate ──► alerts
+those with rekey ─ route ─► rekeyed ─► detect ─┤
 predictions, outcomes ─ route ─► model events ─► detect ─┘
 changes ─ route ─────────────────────────────► anomalies
 """
 
 from __future__ import annotations
 
+import importlib
+import time
 from collections.abc import Callable
 from functools import partial
 
@@ -14,12 +17,13 @@ from floodmark.config.models import Config, Input
 from floodmark.flow.tasks import CorrelateTask, DetectTask, RouteTask
 from floodmark.records import Task
 
-__all__ = ["JOINED", "CorrelateTask", "DetectTask", "RouteTask", "TaskFactory", "groups"]
+__all__ = ["CorrelateTask", "DetectTask", "RouteTask", "TaskFactory", "groups", "prepare", "written"]
 
 TaskFactory = Callable[[str, int, int], Task]
 """(topic, partition, number of tasks in the group) → task."""
 
 JOINED = ("prediction", "outcome")
+REKEYED = ("metric", "log")
 
 
 def groups(config: Config) -> dict[str, dict[str, TaskFactory]]:
@@ -30,15 +34,41 @@ def groups(config: Config) -> dict[str, dict[str, TaskFactory]]:
     route: dict[str, TaskFactory] = {}
     detect: dict[str, TaskFactory] = {}
     for source in config.inputs:
-        if source.signal in (*JOINED, "change"):
+        if source.signal in (*JOINED, "change") or source.rekey:
             route[source.topic] = partial(_route, config, source)
         else:
             detect[source.topic] = partial(_detect, config, source)
-    if any(source.signal in JOINED for source in config.inputs):
-        detect[config.topics.model_events] = partial(_detect, config, None)
+    for topic in _meeting_places(config):
+        detect[topic] = partial(_detect, config, None)
     correlate: dict[str, TaskFactory] = {config.topics.anomalies: partial(_correlate, config)}
     work = {"route": route, "detect": detect, "correlate": correlate}
     return {group: topics for group, topics in work.items() if topics}
+
+
+def prepare(config: Config) -> float:
+    """Load the compiled series core if the config needs it; the seconds that it took.
+
+    A first start compiles (about ten seconds) and keeps the result beside the module, or in Numba's cache folder.
+    Later ones take half a second. To be called before a group is joined: heartbeats would wait for it.
+    """
+    began = time.perf_counter()
+    if any(source.signal == "metric" for source in config.inputs):
+        importlib.import_module("floodmark.detect.bank.kernel")
+    return time.perf_counter() - began
+
+
+def written(config: Config) -> list[str]:
+    """The topics that this config writes, and that must exist: the internal ones only where something goes through."""
+    topics = config.topics
+    return [topics.anomalies, topics.alerts, topics.dead_letters, *_meeting_places(config)]
+
+
+def _meeting_places(config: Config) -> list[str]:
+    """The internal topics through which inputs of this config go on their way to detection."""
+    joined = any(source.signal in JOINED for source in config.inputs)
+    rekeyed = any(source.rekey and source.signal in REKEYED for source in config.inputs)
+    topics = {config.topics.model_events: joined, config.topics.rekeyed: rekeyed}
+    return [topic for topic, needed in topics.items() if needed]
 
 
 def _route(config: Config, source: Input, topic: str, partition: int, _: int) -> Task:

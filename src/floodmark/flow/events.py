@@ -14,25 +14,31 @@ from cloudevents.core.bindings.kafka import to_binary
 from cloudevents.core.formats.json import JSONFormat
 from cloudevents.core.v1.event import CloudEvent
 
-from floodmark.alerts import Anomaly, ChangeNotice, Incident, Watermark, utc
+from floodmark.alerts import Anomaly, ChangeNotice, Incident, SeriesSample, Watermark, utc
 from floodmark.records import Headers, Output, Record, Stream
-from floodmark.signals import Outcome, Prediction
+from floodmark.signals import Log, Metric, Outcome, Prediction
 
-Event = Anomaly | ChangeNotice | Watermark | Incident | Prediction | Outcome
+Placed = Anomaly | ChangeNotice | Watermark | SeriesSample | Incident | Prediction | Outcome
+Event = Placed | Metric | Log
 
 TYPES: Final[Mapping[str, type[Event]]] = {
     "dev.floodmark.anomaly.v1": Anomaly,
     "dev.floodmark.change.v1": ChangeNotice,
     "dev.floodmark.watermark.v1": Watermark,
+    "dev.floodmark.series-sample.v1": SeriesSample,
     "dev.floodmark.incident.v1": Incident,
     "dev.floodmark.prediction.v1": Prediction,
     "dev.floodmark.outcome.v1": Outcome,
+    "dev.floodmark.metric.v1": Metric,
+    "dev.floodmark.log.v1": Log,
 }
 """CloudEvents type of every record that we write, and the body it has."""
 
 _TYPE_OF: Final = {body: name for name, body in TYPES.items()}
 _DECODERS: Final = {name: msgspec.json.Decoder(body) for name, body in TYPES.items()}
 _ENCODER: Final = msgspec.json.Encoder()
+_PREFIX: Final = "/floodmark/"
+_JSON: Final = ("content-type", b"application/json")
 
 
 class _Encoded(JSONFormat):
@@ -49,13 +55,13 @@ class MalformedEventError(ValueError):
     """A record of one of our own topics that is not one of our events."""
 
 
-def encode(body: Event, *, source: str, key: str | None, everywhere: bool = False) -> Output:
+def encode(body: Placed, *, source: str, key: str | None, everywhere: bool = False) -> Output:
     """A body as a record of the stream where its kind belongs. `source`: the task that made it."""
     stream, identity, time, subject = _place(body, source)
     attributes = {
         "specversion": "1.0",
         "id": identity,
-        "source": f"/floodmark/{source}",
+        "source": f"{_PREFIX}{source}",
         "type": _TYPE_OF[type(body)],
         "time": time,
         "subject": subject,
@@ -65,6 +71,29 @@ def encode(body: Event, *, source: str, key: str | None, everywhere: bool = Fals
     return Output(
         stream, key.encode() if key is not None else None, message.value, tuple(message.headers.items()), everywhere
     )
+
+
+def encode_rekeyed(body: Metric | Log, *, source: str, key: str, number: str) -> Output:
+    """A metric or log on its way to the task of its series. `number` is unique among those of the task `source`.
+
+    There are as many of these as there are events, so they carry what CloudEvents requires and no more.
+    """
+    headers = (
+        ("ce_type", _TYPE_OF[type(body)].encode()),
+        ("ce_specversion", b"1.0"),
+        ("ce_id", number.encode()),
+        ("ce_source", f"{_PREFIX}{source}".encode()),
+        _JSON,
+    )
+    return Output("rekeyed", key.encode(), _ENCODER.encode(body), headers)
+
+
+def maker(headers: Headers) -> str:
+    """The task that made a record of ours ("topic/partition"); empty if the headers name none."""
+    for name, value in headers:
+        if name == "ce_source":
+            return value.decode("utf-8", "replace").removeprefix(_PREFIX)
+    return ""
 
 
 def event_type(headers: Headers) -> str | None:
@@ -91,8 +120,14 @@ def decode(record: Record) -> Event:
 
 
 def body_schemas() -> dict[str, dict[str, Any]]:
-    """JSON Schema of each published body by file stem: anomaly, change-notice, watermark, incident."""
-    titles = {"anomaly": Anomaly, "change-notice": ChangeNotice, "watermark": Watermark, "incident": Incident}
+    """JSON Schema of each published body by file stem: anomaly, change-notice, watermark, series-sample, incident."""
+    titles = {
+        "anomaly": Anomaly,
+        "change-notice": ChangeNotice,
+        "watermark": Watermark,
+        "series-sample": SeriesSample,
+        "incident": Incident,
+    }
     schemas = {}
     for stem, body in titles.items():
         schema = msgspec.json.schema(body, ref_template="#/$defs/{name}")
@@ -104,7 +139,7 @@ def body_schemas() -> dict[str, dict[str, Any]]:
     return schemas
 
 
-def _place(body: Event, source: str) -> tuple[Stream, str, datetime, str]:
+def _place(body: Placed, source: str) -> tuple[Stream, str, datetime, str]:
     """Stream, CloudEvents id, time and subject. The id is unique per source, and the same in a replay."""
     if isinstance(body, Anomaly):
         told = f"{body.id}/{body.event}/{body.updated_at.timestamp():.3f}"
@@ -118,6 +153,8 @@ def _place(body: Event, source: str) -> tuple[Stream, str, datetime, str]:
             body.time,
             body.task,
         )
+    if isinstance(body, SeriesSample):
+        return "anomalies", f"{body.task}@{body.time.timestamp():.3f}/series", body.time, body.task
     if isinstance(body, Incident):
         return "alerts", f"{body.id}/{body.revision}", body.updated_at, body.id
     kind = "prediction" if isinstance(body, Prediction) else "outcome"

@@ -7,32 +7,46 @@ Three kinds stand between the topics: `RouteTask` brings signals that must be jo
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
-from floodmark.alerts import Anomaly, ChangeNotice, Watermark, content_id, utc
+from floodmark.alerts import Anomaly, ChangeNotice, SeriesSample, Watermark, content_id, utc
 from floodmark.config.models import Config, Input
 from floodmark.correlate import CorrelateStage
-from floodmark.decode import decoder
+from floodmark.decode import Decoded, decoder, sample_decoder
 from floodmark.detect import DetectStage
-from floodmark.flow.events import MalformedEventError, decode, encode
-from floodmark.records import Output, Record
-from floodmark.signals import Change, Log, Metric, Outcome, Prediction, Signal
+from floodmark.detect.logs import source_key
+from floodmark.detect.series import series_key
+from floodmark.flow.events import MalformedEventError, decode, encode, encode_rekeyed, maker
+from floodmark.records import Output, Record, Task
+from floodmark.signals import Change, Log, Metric, Outcome, Prediction, Samples, Signal
+from floodmark.state import StateError
 
 
 class RouteTask:
-    """Predictions and outcomes to the model events, keyed by model; changes to the anomalies."""
+    """Predictions and outcomes to the model events, keyed by model; changes to the anomalies.
+
+    Metrics and logs of an input with `rekey` to the rekeyed ones, keyed by series or log source.
+    """
 
     def __init__(self, config: Config, source: Input, partition: int) -> None:
         self._decode = Decoding(config, source, "route")
+        self._sources, self._scope = config.logs.source, config.detect.scope
         self._name = f"{source.topic}/{partition}"
 
     def process(self, records: Sequence[Record]) -> list[Output]:
         out: list[Output] = []
         for record in records:
-            for signal in self._decode.signals(record, out):
-                if isinstance(signal, Change):
+            for index, signal in enumerate(self._decode.signals(record, out)):
+                if isinstance(signal, Metric | Log):
+                    if isinstance(signal, Metric):
+                        key = series_key(signal.name, signal.labels)
+                    else:
+                        key = source_key(signal.labels, self._sources, self._scope)
+                    number = f"{record.offset}.{index}"
+                    out.append(encode_rekeyed(signal, source=self._name, key=key, number=number))
+                elif isinstance(signal, Change):
                     out.append(encode(notice(signal), source=self._name, key=signal.service, everywhere=True))
-                elif isinstance(signal, Prediction | Outcome):
+                else:
                     out.append(encode(signal, source=self._name, key=signal.model))
         return out
 
@@ -45,21 +59,39 @@ class RouteTask:
     def sizes(self) -> Mapping[str, int]:
         return {}
 
+    def remarks(self) -> list[str]:
+        return []
+
+    def snapshot(self) -> bytes:
+        """Nothing is held from one record to the next."""
+        return b""
+
+    def restore(self, state: bytes) -> Mapping[str, int]:
+        if state:
+            raise StateError("this is no snapshot of a route task, which has no state")
+        return {}
+
+    def graft(self, warmed: Task) -> None:
+        pass
+
 
 class DetectTask:
-    """One partition of metrics, logs, or model events: signals in, anomalies and watermarks out."""
+    """One partition of metrics, logs, or events of ours: signals in; anomalies, watermarks and series samples out."""
 
     def __init__(self, config: Config, source: Input | None, topic: str, partition: int, tasks: int) -> None:
-        """`source` is None for the model events, whose records are our own."""
+        """`source` is None for the model events and the rekeyed ones, whose records are our own."""
         self._name = f"{topic}/{partition}"
+        self._topic = topic
         self._decode = Decoding(config, source, "detect")
         self._stage = DetectStage(config, self._name, tasks)
 
     def process(self, records: Sequence[Record]) -> list[Output]:
+        """Dead letters come before all else: their order among themselves is that of the records, however split."""
         out: list[Output] = []
-        for record in records:
-            out += self._encoded(self._stage.process(_judged(self._decode.signals(record, out))))
-        return out
+        if self._decode.by_column:
+            return out + self._encoded(self._stage.take(self._decode.samples(records, out)))
+        signals = [signal for record in records for signal in self._decode.signals(record, out)]
+        return out + self._encoded(self._stage.process(_judged(signals)))
 
     def idle(self) -> list[Output]:
         return self._encoded(self._stage.idle())
@@ -78,13 +110,28 @@ class DetectTask:
     def sizes(self) -> Mapping[str, int]:
         return self._stage.sizes()
 
-    def _encoded(self, found: Sequence[Anomaly | Watermark]) -> list[Output]:
-        return [
-            encode(item, source=self._name, key=item.task, everywhere=True)
-            if isinstance(item, Watermark)
-            else encode(item, source=self._name, key=item.scope)
-            for item in found
-        ]
+    def remarks(self) -> list[str]:
+        return []
+
+    def snapshot(self) -> bytes:
+        return self._stage.snapshot()
+
+    def restore(self, state: bytes) -> Mapping[str, int]:
+        return _sound(self._stage.restore, state)
+
+    def graft(self, warmed: Task) -> None:
+        if isinstance(warmed, DetectTask):
+            self._stage.graft(warmed._stage)
+
+    def _encoded(self, found: Sequence[Anomaly | SeriesSample | Watermark]) -> list[Output]:
+        return [self._encode(item) for item in found]
+
+    def _encode(self, item: Anomaly | SeriesSample | Watermark) -> Output:
+        if isinstance(item, Watermark):
+            return encode(item, source=self._name, key=item.task, everywhere=True)
+        if isinstance(item, SeriesSample):  # those of a topic meet in one task, which says what it finds once
+            return encode(item, source=self._name, key=self._topic)
+        return encode(item, source=self._name, key=item.scope)
 
 
 class CorrelateTask:
@@ -99,8 +146,9 @@ class CorrelateTask:
         out: list[Output] = []
         for record in records:
             item = self._decode.event(record, out)
-            if isinstance(item, Anomaly | ChangeNotice | Watermark):
-                out += [encode(i, source=self._name, key=i.id) for i in self._stage.process(item)]
+            if isinstance(item, Anomaly | ChangeNotice | SeriesSample | Watermark):
+                found = self._stage.process(item, maker(record.headers))
+                out += [encode(i, source=self._name, key=i.id) for i in found]
         return out
 
     def idle(self) -> list[Output]:
@@ -116,23 +164,49 @@ class CorrelateTask:
     def sizes(self) -> Mapping[str, int]:
         return self._stage.sizes()
 
+    def remarks(self) -> list[str]:
+        return self._stage.remarks()
+
+    def snapshot(self) -> bytes:
+        return self._stage.snapshot()
+
+    def restore(self, state: bytes) -> Mapping[str, int]:
+        return _sound(self._stage.restore, state)
+
+    def graft(self, warmed: Task) -> None:
+        """A correlate task takes over all settings, and never leaves anything out."""
+
 
 class Decoding:
     """Records to signals or to our own events, with a dead letter for what is neither."""
 
     def __init__(self, config: Config, source: Input | None, stage: str) -> None:
         self._decoder = decoder(source.signal, source.format, config.limits) if source is not None else None
+        self._samples = None
+        if source is not None and source.signal == "metric" and self._decoder is not None:
+            self._samples = sample_decoder(self._decoder, source.format, config.limits)
         self._stage = stage
         self._counts: Counter[str] = Counter()
+
+    @property
+    def by_column(self) -> bool:
+        """Whether `samples` can be asked for: the input is of metrics, in a format that can be read so."""
+        return self._samples is not None
+
+    def samples(self, records: Sequence[Record], out: list[Output]) -> Samples:
+        """The metrics that the records hold, in order; refusals are appended to `out`. Raises RuntimeError if it is
+        not `by_column`."""
+        if self._samples is None:
+            raise RuntimeError("this input is not read by column")
+        return self._samples.decode(records, lambda record, decoded: self._refused(record, decoded, out))
 
     def signals(self, record: Record, out: list[Output]) -> list[Signal]:
         """What the record holds, in order; refusals are appended to `out`."""
         if self._decoder is None:
             item = self.event(record, out)
-            return [item] if isinstance(item, Prediction | Outcome) else []
+            return [item] if isinstance(item, Metric | Log | Prediction | Outcome) else []
         decoded = self._decoder.decode(record)
-        for refused in decoded.refused:
-            self._refuse(record, refused.error, refused.message, refused.value, refused.index, out)
+        self._refused(record, decoded, out)
         return decoded.signals
 
     def event(self, record: Record, out: list[Output]) -> object:
@@ -145,6 +219,10 @@ class Decoding:
 
     def counts(self) -> Mapping[str, int]:
         return self._counts + Counter(self._decoder.counts()) if self._decoder is not None else self._counts
+
+    def _refused(self, record: Record, decoded: Decoded, out: list[Output]) -> None:
+        for refused in decoded.refused:
+            self._refuse(record, refused.error, refused.message, refused.value, refused.index, out)
 
     def _refuse(
         self, record: Record, error: str, message: str, value: bytes, index: int | None, out: list[Output]
@@ -162,6 +240,14 @@ class Decoding:
         if index is not None:
             headers.append(("floodmark.index", str(index).encode()))
         out.append(Output("dead_letters", record.key, value, tuple(headers)))
+
+
+def _sound(restore: Callable[[bytes], Mapping[str, int]], state: bytes) -> Mapping[str, int]:
+    """Restore, and say it in one way if the parts of the state are not what they should be."""
+    try:
+        return restore(state)
+    except (TypeError, ValueError, LookupError, AttributeError) as error:
+        raise StateError(f"the snapshot does not hold what it should ({type(error).__name__}: {error})") from None
 
 
 def notice(change: Change) -> ChangeNotice:

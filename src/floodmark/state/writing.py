@@ -115,7 +115,7 @@ class Writer:
             group = self._group("external", "")
         elif kind in CONTAINERS:
             if kind in (tuple, frozenset):
-                members = list(value)
+                members = list(value) if kind is tuple else _ordered(value)
                 if kind is frozenset:
                     _check_plain(members)
                 group = self._group(*CONTAINERS[kind], rank=self._rank(members))

@@ -172,6 +172,12 @@ class TemplateMiner:
         """The templates, least recently matched first."""
         return iter(self._templates.values())
 
+    def resize(self, capacity: int) -> None:
+        """Keep at most so many templates from now on."""
+        self._capacity = capacity
+        while len(self._templates) > capacity:
+            self._evict()
+
     def counts(self) -> Mapping[str, int]:
         """Templates joined with an older one, and evicted, so far."""
         return {"joined:log_template": self._joined, "evicted:log_template": self._evicted}

@@ -11,7 +11,7 @@ counted as late; it is still mined, and shows in the novelty and the evidence of
 from __future__ import annotations
 
 from collections import Counter, OrderedDict
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import partial
 from math import floor
 from typing import Final
@@ -21,6 +21,7 @@ from floodmark.detect.logs import evidence
 from floodmark.detect.logs.miner import Template, TemplateMiner
 from floodmark.detect.logs.tokens import Shapes
 from floodmark.detect.logs.windows import Tally, Window
+from floodmark.detect.sampling import Identity, SeriesSampler
 from floodmark.detect.series import Finding, Sample, Series, SeriesKind, label_entity, label_scope, series_key
 from floodmark.signals import Log
 
@@ -31,7 +32,11 @@ _SILENCE: Final = 86_400.0
 _FEW: Final = 10
 """Lines of a window below which an error ratio says nothing."""
 
-_Identity = tuple[str, str, tuple[str, ...]]
+LINES: Final = "log_lines"
+"""The series that every source has."""
+
+SourceIdentity = tuple[str, str, tuple[str, ...]]
+"""Label, its value, and the values of the scope labels."""
 
 
 class LogSources:
@@ -41,12 +46,13 @@ class LogSources:
     lags behind the newest line.
     """
 
-    def __init__(self, logs: Logs, limits: Limits, detect: Detect) -> None:
+    def __init__(self, logs: Logs, limits: Limits, detect: Detect, sampler: SeriesSampler | None = None) -> None:
         self._logs = logs
         self._limits = limits
         self._detect = detect
         self._shapes = Shapes()
-        self._sources: OrderedDict[_Identity, _Source] = OrderedDict()
+        self._sampler = sampler or SeriesSampler()
+        self._sources: OrderedDict[SourceIdentity, _Source] = OrderedDict()
         self._heard: set[int] = set()
         self._next: int | None = None
         self._counts: Counter[str] = Counter()
@@ -109,26 +115,69 @@ class LogSources:
             key=lambda row: (row[0], -row[2], row[1]),
         )
 
+    @property
+    def shapes(self) -> Shapes:
+        """The memo that all miners share: no state, since it changes no answer."""
+        return self._shapes
+
+    def state(self) -> object:
+        return self._sources, self._heard, self._next
+
+    def restore(self, state: tuple[OrderedDict[SourceIdentity, _Source], set[int], int | None]) -> None:
+        """Go on from what `state` gave; beyond smaller limits the least recently used go, and are counted."""
+        self._sources, self._heard, self._next = state
+        for source in self._sources.values():
+            source.resize(self._limits.templates)
+        self._evict()
+
+    def _evict(self) -> None:
+        while len(self._sources) > self._limits.sources:
+            _, gone = self._sources.popitem(last=False)
+            self._counts.update(gone.counts())
+            self._counts["evicted:log_source"] += 1
+
+    def heard(self, identity: Identity) -> float:
+        """End of the newest window in which a source had a line, -inf if it is not known."""
+        source = self._sources.get(identity)
+        return source.heard if source is not None else float("-inf")
+
     def _source(self, labels: Mapping[str, str]) -> _Source:
-        name = next((name for name in self._logs.source if labels.get(name)), "")
-        identity = (name, labels.get(name, ""), tuple(labels.get(label, "") for label in self._detect.scope))
+        identity = source_of(labels, self._logs.source, self._detect.scope)
         source = self._sources.get(identity)
         if source is not None:
             self._sources.move_to_end(identity)
             return source
-        own = {label: labels[label] for label in self._detect.scope if labels.get(label)}
-        own[name or next(iter(self._logs.source), "source")] = labels.get(name, "") or "unknown"
-        source = _Source(own, labels.get(name, "") or "unknown", self._logs, self._limits, self._detect, self._shapes)
+        own = source_labels(identity, self._logs.source, self._detect.scope)
+        name = identity[1] or "unknown"
+        source = _Source(own, name, self._logs, self._limits, self._detect, self._shapes)
         self._sources[identity] = source
-        if len(self._sources) > self._limits.sources:
-            _, gone = self._sources.popitem(last=False)
-            self._counts.update(gone.counts())
-            self._counts["evicted:log_source"] += 1
+        self._sampler.add(source.key, identity)
+        self._evict()
         return source
 
     def _close(self, window: int) -> list[Sample]:
         made = [sample for source in self._sources.values() for sample in source.close(window)]
         return sorted(made, key=lambda sample: sample.series.key)
+
+
+def source_of(labels: Mapping[str, str], names: Sequence[str], scope: Sequence[str]) -> SourceIdentity:
+    """The source that a line with these labels is of: the first of `names` (`logs.source`) that is present, its value,
+    and the values of the `scope` labels (`detect.scope`)."""
+    name = next((name for name in names if labels.get(name)), "")
+    return name, labels.get(name, "") if name else "", tuple(labels.get(label, "") for label in scope)
+
+
+def source_labels(source: SourceIdentity, names: Sequence[str], scope: Sequence[str]) -> dict[str, str]:
+    """The labels that the series of a source have."""
+    name, value, values = source
+    own = {label: value for label, value in zip(scope, values, strict=True) if value}
+    own[name or next(iter(names), "source")] = value or "unknown"
+    return own
+
+
+def source_key(labels: Mapping[str, str], names: Sequence[str], scope: Sequence[str]) -> str:
+    """The key of the series log_lines of the source that a line is of: one text for each source."""
+    return series_key(LINES, source_labels(source_of(labels, names, scope), names, scope))
 
 
 class _Source:
@@ -151,10 +200,25 @@ class _Source:
         self._since: int | None = None
         self._last = 0
         self._graded = False
-        self._lines = self._series("log_lines", "count", "lines")
+        self._lines = self._series(LINES, "count", "lines")
         self._errors = self._series("log_errors", "count", "lines")
         self._ratio = self._series("log_error_ratio", "ratio", "")
         self._new = self._series("log_new_templates", "count", "templates")
+
+    def resize(self, most: int) -> None:
+        """Keep at most so many templates from now on."""
+        self._most = most
+        self.miner.resize(most)
+
+    @property
+    def key(self) -> str:
+        """What names the source among all series: the key of its log_lines."""
+        return self._lines.key
+
+    @property
+    def heard(self) -> float:
+        """End of the newest window with a line."""
+        return (self._last + 1) * self._width
 
     def take(self, log: Log, window: int, *, late: bool) -> None:
         self._number += 1

@@ -57,6 +57,16 @@ class Joiner:
         self._outcomes: OrderedDict[str, Early] = OrderedDict()
         self._done: OrderedDict[str, Early] = OrderedDict()
 
+    def resize(self, horizon: float, most: int) -> None:
+        """Wait so long, and for so many, from now on; what is too old goes with the next watermark."""
+        self._horizon, self._most = horizon, most
+        for waiting, reason in ((self._predictions, "evicted_prediction"), (self._outcomes, "evicted_outcome")):
+            while len(waiting) > most:
+                waiting.popitem(last=False)
+                self._counts[reason] += 1
+        while len(self._done) > most:
+            self._done.popitem(last=False)
+
     def knows(self, prediction_id: str) -> bool:
         """Whether a prediction of this id is waiting or was joined; the repeated one is counted."""
         known = prediction_id in self._predictions or prediction_id in self._done

@@ -1,11 +1,23 @@
-"""River's learners and metrics that the monitors of predictions use, with the types that River does not publish."""
+"""River's learners and metrics that the monitors of predictions use, with the types that River does not publish.
+
+`river.drift` and `river.metrics` bring SciPy, which takes longer to import than all else: the first prediction imports
+them, not the start of every run.
+"""
 
 from __future__ import annotations
 
+import importlib
 from collections.abc import Callable
 from typing import Any, Final, Protocol
 
-from river import drift, metrics
+
+def _river(module: str, name: str) -> Callable[..., Any]:
+    """A class of River that is imported when it is first called."""
+
+    def make(*arguments: Any, **parameters: Any) -> Any:
+        return getattr(importlib.import_module(f"river.{module}"), name)(*arguments, **parameters)
+
+    return make
 
 
 class Adwin(Protocol):
@@ -31,16 +43,16 @@ class Metric(Protocol):
     def get(self) -> float: ...
 
 
-ADWIN: Final[Callable[..., Adwin]] = drift.ADWIN
-MAE: Final[Callable[[], Metric]] = metrics.MAE
-RMSE: Final[Callable[[], Metric]] = metrics.RMSE
-Accuracy: Final[Callable[..., Metric]] = metrics.Accuracy
-Precision: Final[Callable[..., Metric]] = metrics.Precision
-Recall: Final[Callable[..., Metric]] = metrics.Recall
-F1: Final[Callable[..., Metric]] = metrics.F1
-MacroPrecision: Final[Callable[..., Metric]] = metrics.MacroPrecision
-MacroRecall: Final[Callable[..., Metric]] = metrics.MacroRecall
-MacroF1: Final[Callable[..., Metric]] = metrics.MacroF1
+ADWIN: Final[Callable[..., Adwin]] = _river("drift", "ADWIN")
+MAE: Final[Callable[[], Metric]] = _river("metrics", "MAE")
+RMSE: Final[Callable[[], Metric]] = _river("metrics", "RMSE")
+Accuracy: Final[Callable[..., Metric]] = _river("metrics", "Accuracy")
+Precision: Final[Callable[..., Metric]] = _river("metrics", "Precision")
+Recall: Final[Callable[..., Metric]] = _river("metrics", "Recall")
+F1: Final[Callable[..., Metric]] = _river("metrics", "F1")
+MacroPrecision: Final[Callable[..., Metric]] = _river("metrics", "MacroPrecision")
+MacroRecall: Final[Callable[..., Metric]] = _river("metrics", "MacroRecall")
+MacroF1: Final[Callable[..., Metric]] = _river("metrics", "MacroF1")
 
 
 class ConfusionMatrix(Protocol):
@@ -54,4 +66,4 @@ class ConfusionMatrix(Protocol):
     def false_negatives(self, label: int, /) -> float: ...
 
 
-confusion_matrix: Final[Callable[[], ConfusionMatrix]] = metrics.ConfusionMatrix
+confusion_matrix: Final[Callable[[], ConfusionMatrix]] = _river("metrics", "ConfusionMatrix")

@@ -12,7 +12,7 @@ features.
 from __future__ import annotations
 
 from collections import Counter, OrderedDict
-from collections.abc import Mapping
+from collections.abc import Callable, Container, Iterable, Mapping
 from fnmatch import fnmatchcase
 from math import floor
 from typing import Final
@@ -151,6 +151,62 @@ class ModelMonitors:
             "joined_ids": sum(sizes[2] for sizes in joins),
         }
 
+    @property
+    def monitors(self) -> list[ModelMonitor]:
+        """By which models are watched: the config's, and the default one."""
+        return self._monitors
+
+    @property
+    def shared(self) -> Counter[str]:
+        """The counters that all models count in: telemetry, no state."""
+        return self._counts
+
+    def state(self) -> object:
+        return self._models, self._versions, self._newest, self._due
+
+    def restore(
+        self,
+        state: tuple[OrderedDict[str, Model], OrderedDict[tuple[str, str], Version], float, float],
+        fits: Callable[[ModelMonitor | None, ModelMonitor], bool],
+        only: Container[str] | None = None,
+    ) -> set[str]:
+        """Go on from what `state` gave with the models (of `only`) whose monitor then `fits` that of now.
+
+        The names of the models that do not fit. What is here already stays; smaller limits evict, and count.
+        """
+        models, versions, newest, due = state
+        first = not self._models and only is None
+        unfit: set[str] = set()
+        for name, model in models.items():
+            monitor = self._monitor(name)
+            if name in self._models or (only is not None and name not in only):
+                continue
+            if not fits(model.monitor, monitor):
+                unfit.add(name)
+                continue
+            model.monitor = monitor
+            model.joiner.resize(monitor.join, self._limits.pending)
+            self._models[name] = model
+        for (name, version), known in versions.items():
+            model_here = self._models.get(name)
+            if model_here is not None and model_here is models[name]:
+                known.watch_by(model_here.monitor)
+                self._versions[name, version] = known
+        self._newest = max(self._newest, newest)
+        self._due = due if first and not unfit else min((m.due for m in self._models.values()), default=float("inf"))
+        self._evict()
+        return unfit
+
+    def forget(self, names: Iterable[str]) -> None:
+        """Leave these models, to take them over from elsewhere."""
+        for name in names:
+            model = self._models.pop(name, None)
+            for version in model.versions if model is not None else ():
+                del self._versions[name, version]
+
+    def _monitor(self, name: str) -> ModelMonitor:
+        return next(monitor for monitor in self._monitors if fnmatchcase(name, monitor.match))
+
     def _predict(self, model: Model, prediction: Prediction) -> list[Finding]:
         self._counts["predictions"] += 1
         identified = bool(prediction.prediction_id)
@@ -181,9 +237,13 @@ class ModelMonitors:
         if model is not None:
             self._models.move_to_end(name)
             return model
-        monitor = next(monitor for monitor in self._monitors if fnmatchcase(name, monitor.match))
+        monitor = self._monitor(name)
         model = self._models[name] = Model(name, monitor, self._limits, self._detect, self._counts)
-        if len(self._models) > self._limits.models:
+        self._evict()
+        return model
+
+    def _evict(self) -> None:
+        while len(self._models) > self._limits.models:
             gone, evicted = self._models.popitem(last=False)
             self._counts["evicted_model"] += 1
             predictions, outcomes, _ = evicted.joiner.sizes()
@@ -192,7 +252,10 @@ class ModelMonitors:
             for version in evicted.versions:
                 del self._versions[gone, version]
                 self._counts["evicted_version"] += 1
-        return model
+        while len(self._versions) > self._limits.models:
+            (owner, old), _ = self._versions.popitem(last=False)
+            del self._models[owner].versions[old]
+            self._counts["evicted_version"] += 1
 
     def _version(self, model: Model, name: str, version: str) -> Version:
         key = (name, version)
@@ -202,8 +265,5 @@ class ModelMonitors:
             return known
         known = self._versions[key] = Version(name, version, model.monitor, self._detect, self._counts)
         model.versions[version] = None
-        if len(self._versions) > self._limits.models:
-            (owner, gone), _ = self._versions.popitem(last=False)
-            del self._models[owner].versions[gone]
-            self._counts["evicted_version"] += 1
+        self._evict()
         return known

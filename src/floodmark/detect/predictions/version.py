@@ -91,6 +91,10 @@ class Version:
         """Features that are watched."""
         return len(self._features)
 
+    def watch_by(self, monitor: ModelMonitor) -> None:
+        """Be watched by another monitor of the same task, window, interval and reference from now on."""
+        self._monitor = monitor
+
     def score_of(self, prediction: Prediction) -> float | None:
         """The positive class's score, finite, or None."""
         if not prediction.scores:
