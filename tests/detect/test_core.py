@@ -245,3 +245,11 @@ def test_state_is_bounded_and_evictions_are_counted() -> None:
         core.advance(START + i)
     assert core.sizes()["series"] == 50
     assert core.counts()["evicted:series"] == 4_950
+
+
+def test_a_series_that_is_only_watched_for_staleness():
+    config = Config(detectors=[Detector(heads=["stale"])])
+    core = SeriesCore(config)
+    found = run(core, series(), [float(i % 7) for i in range(60)])
+    assert found == []
+    assert [a.head for a in core.advance(START + 60 * 60.0 + 3600)] == ["stale"]

@@ -8,15 +8,19 @@ odd, and closes after the quiet time. Staleness is an alarm too, set off by the 
 from __future__ import annotations
 
 import heapq
-from collections import Counter, OrderedDict
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
 from fnmatch import fnmatchcase
-from typing import Final
+from typing import Any, Final
 
 from floodmark.alerts import Anomaly, Evidence, Point
 from floodmark.config.models import Config, Detector
 from floodmark.config.river_models import build
 from floodmark.detect import anomalies
+from floodmark.detect.bank import layout
+from floodmark.detect.bank.carry import bits
+from floodmark.detect.bank.rows import BankedSeries
+from floodmark.detect.bank.table import Recency
 from floodmark.detect.mean import FadingMean
 from floodmark.detect.model import Judgement, SeriesModel
 from floodmark.detect.series import Finding, Sample, Series
@@ -66,20 +70,34 @@ class Alarm:
 
 class Watched:
     """A series under watch. `last` is its newest point, `gap` its longest silence of late, `sporadic` the
-    share of its points that came late."""
+    share of its points that came late.
 
-    __slots__ = ("alarm", "born", "detector", "due", "gap", "last", "model", "series", "sporadic")
+    A metric has a row in the bank, `slot`. Unless an alarm is open all that it has learned is there, but for `held`
+    series, whose model no row can take. Others have no row, and are always a model.
+    """
 
-    def __init__(self, series: Series, detector: Detector, model: SeriesModel, time: float) -> None:
+    __slots__ = ("alarm", "born", "detector", "due", "gap", "held", "last", "out", "series", "slot", "sporadic", "used")
+
+    def __init__(self, series: Series, detector: Detector, time: float) -> None:
         self.series = series
         self.detector = detector
-        self.model = model
+        self.slot = -1
+        self.held = True
+        self.out: SeriesModel | None = None
         self.alarm: Alarm | None = None
         self.born = time
         self.last = time
         self.gap = 0.0
-        self.sporadic = FadingMean(0.01, warm=100)
+        self.sporadic = _NONE_LATE
         self.due: float | None = None
+        self.used = 0
+
+    @property
+    def model(self) -> SeriesModel:
+        """Raises RuntimeError while it is in the bank."""
+        if self.out is None:
+            raise RuntimeError(f"{self.series.key} is in the bank")
+        return self.out
 
     @property
     def interval(self) -> float:
@@ -96,6 +114,12 @@ class Watched:
         return max(self.detector.refractory, 6 * self.model.interval)
 
 
+_NONE_LATE: Final = FadingMean(0.01, warm=100)
+"""Stands for `sporadic` while a series is in the bank."""
+
+CoreState = tuple[dict[str, Watched], list[tuple[float, str]], float, float, list[Alarm], Any]
+
+
 class SeriesCore:
     """All series of one task, least recently used evicted beyond `limits.series`. Deterministic (law 1)."""
 
@@ -103,11 +127,14 @@ class SeriesCore:
         self._detectors = (*config.detectors, Detector())
         self._evidence = config.detect.evidence
         self._limit = config.limits.series
-        self._watched: OrderedDict[str, Watched] = OrderedDict()
+        self._watched: dict[str, Watched] = {}
+        self._bank = BankedSeries(self._detectors, self._evidence)
+        self._recency = Recency()
         self._deadlines: list[tuple[float, str]] = []
         self._counts: Counter[str] = Counter()
         self._resumed = float("-inf")
         self._now = float("-inf")
+        self._orphans: list[Alarm] = []
 
     def observe(self, event: Sample | Finding) -> list[Anomaly]:
         """Judge one sample or finding. Samples of a series come in order of time; an older one is counted and left."""
@@ -115,8 +142,13 @@ class SeriesCore:
         if watched is None:
             return []
         if isinstance(event, Finding):
+            self._take_out(watched)
             found = self._find(watched, event)
-        elif watched.model.seen and event.time <= watched.last:
+        elif watched.out is None and (why := self._step(watched, event)) != layout.PYTHON:
+            if why == layout.SCHEDULE:
+                self._schedule(watched)
+            return []
+        elif self._take_out(watched).seen and event.time <= watched.last:
             self._counts["skipped:out_of_order"] += 1
             return []
         elif not abs(event.value) <= _LARGEST:  # NaN is not, either: one would poison every running mean
@@ -126,12 +158,38 @@ class SeriesCore:
             found = self._judge(watched, event)
         if watched.due is None:
             self._schedule(watched)
+        self._put_back(watched)
         return found
+
+    # -- many points at once
+
+    def run(self, points: layout.Points, metrics: layout.Rows, at: int, now: tuple[float, float, float]) -> layout.Stop:
+        """Take points of metrics from `at` on, up to one that is not plain: its place, and why (see `layout`).
+
+        `now`: the tick that event time has reached, the lateness, and the ticks' width.
+        """
+        return self._bank.run(points, metrics, at, (*now, self._resumed))
+
+    @property
+    def uses(self) -> int:
+        """The clock by which it is told what was used least recently."""
+        return self._bank.uses
+
+    def enter(self, series: Series, time: float) -> int:
+        """Watch a metric: the token of its row, or DISABLED."""
+        watched = self._watched.get(series.key) or self._enter(series, time)
+        return layout.DISABLED if watched is None else self._bank.token(watched.slot)
+
+    def schedule(self, series: Series) -> None:
+        """After SCHEDULE: set the deadline that the series now has."""
+        self._schedule(self._watched[series.key])
 
     def advance(self, watermark: float) -> list[Anomaly]:
         """Event time has reached `watermark`: close alarms that have been quiet, open those of stale series."""
         self._now = max(self._now, watermark)
-        found: list[Anomaly] = []
+        found = [anomalies.closed(a.first, a.peak, a.last_odd, max(a.last_odd, self._now)) for a in self._orphans]
+        self._orphans = []
+        self._postpone(watermark)
         while self._deadlines and self._deadlines[0][0] <= watermark:
             set_for, key = heapq.heappop(self._deadlines)
             watched = self._watched.get(key)
@@ -139,17 +197,99 @@ class SeriesCore:
                 continue
             due = self._deadline(watched)
             if due is not None and due <= watermark:
+                self._take_out(watched)
                 found += self._expire(watched, due)
             if key in self._watched:
                 self._schedule(watched)
+                self._put_back(watched)
         return found
 
     def resume(self, time: float) -> None:
         """The whole stream stood still until `time`: silence before it is nobody's fault."""
         self._resumed = time
 
+    # -- snapshots
+
+    @property
+    def detectors(self) -> tuple[Detector, ...]:
+        """By which series are judged: the config's, and the default one."""
+        return self._detectors
+
+    def state(self) -> object:
+        return self._watched, self._deadlines, self._resumed, self._now, self._orphans, self._bank.state()
+
+    def rivers(self) -> Iterator[tuple[Detector, object]]:
+        """The config's own models that series have, each with the detector that named it."""
+        for watched in self._watched.values():
+            for model in _rivers(watched):
+                yield watched.detector, model
+
+    def restore(
+        self, state: CoreState, fits: Callable[[Series, Detector | None, Detector], bool], *, same: bool
+    ) -> set[str]:
+        """Go on from what `state` gave with the series that `fits`, told the detector that was and the one that is now.
+
+        `same`: no detector has changed. The keys of the series that do not fit, but would be watched. No alarm is left
+        open without a series: those of series that go are closed by the next `advance`.
+        """
+        watched, self._deadlines, self._resumed, self._now, self._orphans, bank = state
+        self._bank.restore(bank, watched.values())
+        unfit: set[str] = set()
+        for key, item in watched.items():
+            detector = self._detector(item.series)
+            if detector.enabled and fits(item.series, item.detector, detector) and None not in _rivers(item):
+                self._watched[key] = item
+                item.detector = detector
+                if item.out is not None:
+                    item.out.keep(self._evidence)
+                if item.slot >= 0:
+                    self._bank.rule(item.slot, detector)
+                continue
+            if detector.enabled:
+                unfit.add(key)
+            self._orphan(item)
+        while len(self._watched) > self._limit:
+            self._orphan(self._evict())
+        if not same:
+            for item in self._watched.values():
+                due = self._deadline(item)
+                if due is not None and (item.due is None or due < item.due):
+                    self._schedule(item)
+        return unfit
+
+    def graft(self, state: CoreState, wanted: Callable[[Series], bool]) -> None:
+        """Take over the series that are wanted. Their alarms were told to nobody: what is still odd opens anew."""
+        bank = BankedSeries(self._detectors, self._evidence)
+        bank.restore(state[-1], state[0].values())
+        for key, item in sorted(state[0].items(), key=lambda pair: bank.used(pair[1])):
+            if not wanted(item.series) or None in _rivers(item):
+                continue
+            young = self._watched.pop(key, None)
+            item.detector = self._detector(item.series)
+            if item.out is None:
+                bank.take_out(item)
+            if item.slot >= 0:
+                item.slot = self._bank.take(item)
+            if item.alarm is not None:
+                item.alarm = None
+                item.model.restart()
+            if young is not None:
+                item.alarm = young.alarm
+                self._leave(young)
+            self._watched[key] = item
+            self._bank.use(item)
+            self._schedule(item)
+            self._put_back(item)
+        while len(self._watched) > self._limit:
+            self._orphan(self._evict())
+
+    def _orphan(self, watched: Watched) -> None:
+        self._leave(watched)
+        if watched.alarm is not None:
+            self._orphans.append(watched.alarm)
+
     def counts(self) -> Mapping[str, int]:
-        return self._counts
+        return self._counts + Counter(self._bank.counts())
 
     def sizes(self) -> Mapping[str, int]:
         return {
@@ -160,21 +300,62 @@ class SeriesCore:
     # -- the life of a series
 
     def _watch(self, series: Series, time: float) -> Watched | None:
-        watched = self._watched.get(series.key)
-        if watched is not None:
-            self._watched.move_to_end(series.key)
-            return watched
-        detector = next(d for d in self._detectors if matches(d.match, series))
-        if not detector.enabled:
+        watched = self._watched.get(series.key) or self._enter(series, time)
+        if watched is None:
             self._counts["skipped:disabled"] += 1
+        else:
+            self._bank.use(watched)
+        return watched
+
+    def _enter(self, series: Series, time: float) -> Watched | None:
+        """A series that is new. None: no detector watches it."""
+        detector = self._detector(series)
+        if not detector.enabled:
             return None
         river = build(detector.model, detector.parameters, detector.scale) if detector.model else None
-        watched = Watched(series, detector, SeriesModel(series.kind, detector, self._evidence, river), time)
+        watched = Watched(series, detector, time)
+        watched.out = SeriesModel(series.kind, detector, self._evidence, river)
+        watched.sporadic = FadingMean(0.01, warm=100)
+        if len(self._watched) >= self._limit:
+            self._leave(self._evict())
+        if series.signal == "metric" and series.kind != "count":
+            watched.held = not bits(watched.out)
+            watched.slot = self._bank.take(watched)
         self._watched[series.key] = watched
-        if len(self._watched) > self._limit:
-            self._watched.popitem(last=False)
-            self._counts["evicted:series"] += 1
+        self._bank.use(watched)
+        self._put_back(watched)
         return watched
+
+    def _step(self, watched: Watched, sample: Sample) -> int:
+        return self._bank.step(watched.slot, sample.time, sample.value, self._resumed)
+
+    def _take_out(self, watched: Watched) -> SeriesModel:
+        """The series as a model, for what is no plain point."""
+        return watched.out or self._bank.take_out(watched)
+
+    def _put_back(self, watched: Watched) -> None:
+        """Into the bank again, unless an alarm is open."""
+        if watched.out is not None and watched.alarm is None and not watched.held:
+            self._bank.put_back(watched)
+            watched.sporadic = _NONE_LATE
+
+    def _leave(self, watched: Watched) -> None:
+        """The series has gone: its row is free."""
+        if watched.slot >= 0:
+            self._bank.give_back(watched.slot)
+
+    def _detector(self, series: Series) -> Detector:
+        return next(d for d in self._detectors if matches(d.match, series))
+
+    def _evict(self) -> Watched:
+        self._counts["evicted:series"] += 1
+        watched = self._watched
+
+        def used(key: str) -> int | None:
+            return self._bank.used(watched[key]) if key in watched else None
+
+        key = self._recency.oldest(used, lambda: ((self._bank.used(each), key) for key, each in watched.items()))
+        return watched.pop(key)
 
     def _judge(self, watched: Watched, sample: Sample) -> list[Anomaly]:
         model, found = watched.model, []
@@ -248,17 +429,51 @@ class SeriesCore:
         watched.due = self._deadline(watched)
         if watched.due is not None:
             heapq.heappush(self._deadlines, (watched.due, watched.series.key))
+        if watched.slot >= 0:
+            self._bank.scheduled(watched.slot, watched.due is not None)
+
+    def _postpone(self, watermark: float) -> None:
+        """Of the deadlines that are due, move on those of series in the bank that have been heard since: all at once,
+        because these are nearly all. The rest stay as they are, in their order."""
+        due: list[tuple[float, str]] = []
+        moved: list[Watched] = []
+        heap = self._deadlines
+        while heap and heap[0][0] <= watermark:
+            entry = heapq.heappop(heap)
+            while heap and heap[0] == entry:  # set twice for the same time
+                heapq.heappop(heap)
+            watched = self._watched.get(entry[1])
+            if watched is None or watched.due != entry[0]:
+                continue
+            if watched.out is None:
+                moved.append(watched)
+            else:
+                due.append(entry)
+        if moved:
+            silences = self._bank.silences([watched.slot for watched in moved], self._resumed, _STALE_INTERVALS)
+            for watched, (deadline, late) in zip(moved, silences, strict=True):
+                if deadline <= watermark or late > _SPORADIC:
+                    due.append((watched.due or 0.0, watched.series.key))
+                else:
+                    watched.due = deadline
+                    heapq.heappush(heap, (deadline, watched.series.key))
+        for entry in due:
+            heapq.heappush(heap, entry)
 
     def _deadline(self, watched: Watched) -> float | None:
         """When further silence means something: the end of an alarm, staleness, or that the series is forgotten."""
         if watched.alarm is not None:
             return watched.last + watched.detector.adopt if watched.alarm.stale else self._over(watched, watched.alarm)
-        if watched.model.seen < watched.detector.warmup or watched.series.signal != "metric":
+        if watched.series.signal != "metric" or "stale" not in watched.detector.heads:
             return None
-        if "stale" not in watched.detector.heads or watched.sporadic.value > _SPORADIC:
+        if watched.out is None:
+            seen, interval, last, gap, late = self._bank.pulse(watched.slot)
+        else:
+            seen, interval = watched.out.seen, watched.out.interval
+            last, gap, late = watched.last, watched.gap, watched.sporadic.value
+        if seen < watched.detector.warmup or late > _SPORADIC:
             return None
-        silence = max(_STALE_INTERVALS * watched.interval, 2 * watched.gap, 60.0)
-        return max(watched.last, self._resumed) + silence
+        return max(last, self._resumed) + max(_STALE_INTERVALS * max(interval, 1.0), 2 * gap, 60.0)
 
     def _over(self, watched: Watched, alarm: Alarm) -> float:
         """When an alarm without further points is over."""
@@ -270,6 +485,7 @@ class SeriesCore:
             return [self._stale(watched, due)]
         if alarm.stale:  # gone for longer than `adopt`: it is not coming back
             del self._watched[watched.series.key]
+            self._leave(watched)
             self._counts["forgotten:stale"] += 1
             return [self._close(watched, due, due)]
         return [self._close(watched, alarm.last_odd, due)]
@@ -342,6 +558,11 @@ class SeriesCore:
             evidence=Evidence(points=points, lines=evidence.lines, facts=evidence.facts),
             id=None if first is None else first.id,
         )
+
+
+def _rivers(watched: Watched) -> list[Any]:
+    """The config's own model of the series, if it has one; in its place None if it was lost."""
+    return watched.out.rivers if watched.out is not None else []
 
 
 def matches(selectors: Mapping[str, str | list[str]], series: Series) -> bool:

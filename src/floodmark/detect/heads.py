@@ -259,6 +259,11 @@ class RiverScore:
         self._scale = Scale()
         self._n = 0
 
+    @property
+    def model(self) -> AnomalyDetector | Pipeline | None:
+        """The detector; None only after a restore that could not bring it back."""
+        return self._model
+
     def score_one(self, x: Context) -> float:
         if self._n <= _BURN_IN + 1:
             return 0.0

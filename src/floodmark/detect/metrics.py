@@ -6,53 +6,83 @@ value itself is then the increase since (Prometheus's rule for `increase`).
 
 from __future__ import annotations
 
-from collections import Counter, OrderedDict
+import math
+from collections import Counter
 from collections.abc import Mapping
+from typing import Any
 
 from floodmark.config.models import Detect, Limits
+from floodmark.detect.bank import layout
+from floodmark.detect.bank.table import Recency, Table
+from floodmark.detect.sampling import Identity, SeriesSampler
 from floodmark.detect.series import Finding, Sample, Series, label_entity, label_scope, series_key
-from floodmark.signals import Metric
+from floodmark.signals import Metric, Origin
 
 _Identity = tuple[str, tuple[tuple[str, str], ...]]
 
 
 class MetricSeries:
-    """A `Maker[Metric]`. Holds, for at most `limits.series` series, the identity and the last sample."""
+    """A `Maker[Metric]`. Holds, for at most `limits.series` series, the identity and the last sample.
 
-    def __init__(self, limits: Limits, detect: Detect) -> None:
+    The last samples are rows of a table, which the kernel of the bank reads and writes: it does what `observe` does.
+    """
+
+    def __init__(self, limits: Limits, detect: Detect, sampler: SeriesSampler | None = None) -> None:
         self._limits = limits
         self._detect = detect
-        self._known: OrderedDict[_Identity, _Last] = OrderedDict()
+        self._sampler = sampler or SeriesSampler()
+        self._slots: dict[_Identity, int] = {}
+        self._series: dict[int, Series] = {}
+        self._table = Table(layout.METRIC)
+        self._recency = Recency()
+        self._uses = 0
         self._counts: Counter[str] = Counter()
 
     def observe(self, signal: Metric) -> list[Sample | Finding]:
-        identity = (signal.name, tuple(sorted(signal.labels.items())))
-        last = self._known.get(identity)
-        if last is None:
-            last = self._admit(signal, identity)
-        else:
-            self._known.move_to_end(identity)
-        time, value = signal.time, signal.value
+        self._uses += 1
+        slot = self._slot(Origin(signal.name, signal.labels, signal.kind, signal.unit), self._uses)
+        last = self.rows[slot]
+        last["used"] = self._uses
+        time, value, newest = signal.time, signal.value, float(last["time"])
         if value is None:
             self._counts["skipped:no_value"] += 1
             return []
-        if time <= last.time:
-            self._counts["skipped:duplicate" if time == last.time else "skipped:out_of_order"] += 1
+        if time <= newest:
+            self._counts["skipped:duplicate" if time == newest else "skipped:out_of_order"] += 1
             return []
         if signal.kind == "counter":
             if value < 0:
                 self._counts["skipped:negative_counter"] += 1
                 return []
-            before, since = last.value, time - last.time
-            last.time, last.value = time, value
-            if before is None:
+            before, since = float(last["value"]), time - newest
+            last["time"], last["value"] = time, value
+            if math.isnan(before):
                 return []
             if value < before:
                 self._counts["counter_resets"] += 1
                 before = 0.0
-            return [Sample(last.series, time, (value - before) / since)]
-        last.time = time
-        return [Sample(last.series, time, value)]
+            return [Sample(self._series[slot], time, (value - before) / since)]
+        last["time"] = time
+        return [Sample(self._series[slot], time, value)]
+
+    # -- for the kernel
+
+    @property
+    def rows(self) -> layout.Rows:
+        return self._table.rows
+
+    def ref(self, origin: Origin, uses: int) -> int:
+        """How the kernel finds the series of an origin (see `layout.Points`). `uses`: the bank's clock."""
+        slot = self._slot(origin, uses + 1)  # may make the table grow
+        return int(self.rows["token"][slot]) << 1 | (origin.kind == "counter")
+
+    def series(self, ref: int) -> Series:
+        """The series that a ref, good just now, leads to."""
+        return self._series[self._table.slot(ref >> 1)]
+
+    def link(self, ref: int, token: int) -> None:
+        """Where the core has the series: a token, or one of layout's words."""
+        self.rows["series"][self._table.slot(ref >> 1)] = token
 
     def advance(self, watermark: float) -> list[Sample | Finding]:
         return []
@@ -61,34 +91,67 @@ class MetricSeries:
         return self._counts
 
     def sizes(self) -> Mapping[str, int]:
-        return {"metric_series": len(self._known)}
+        return {"metric_series": len(self._slots)}
 
-    def _admit(self, signal: Metric, identity: _Identity) -> _Last:
-        detect = self._detect
-        series = Series(
-            key=series_key(signal.name, signal.labels),
-            name=signal.name,
-            labels=dict(sorted(signal.labels.items())),
-            entity=label_entity(signal.labels, detect.entity, signal.name),
-            scope=label_scope(signal.labels, detect.scope),
-            signal="metric",
-            kind="rate" if signal.kind == "counter" else "gauge",
-            unit=f"{signal.unit}/s" if signal.kind == "counter" and signal.unit else signal.unit,
+    def state(self) -> object:
+        return self._slots, self._series, self._table.state()
+
+    def restore(self, state: tuple[dict[_Identity, int], dict[int, Series], Any]) -> None:
+        """Go on from what `state` gave; beyond smaller limits the least recently used go, and are counted."""
+        self._slots, self._series, table = state
+        self._table.restore(table)
+        self._table.check(self._series)
+        while len(self._slots) > self._limits.series:
+            self._evict()
+
+    def unlink(self) -> None:
+        """The core is another one, or its detectors are: it has to be asked for every series again."""
+        self.rows["series"] = layout.UNKNOWN
+
+    def heard(self, identity: Identity) -> float:
+        """Time of the newest sample of a series, -inf if it is not known."""
+        slot = self._slots.get(identity)
+        return float(self.rows["time"][slot]) if slot is not None else float("-inf")
+
+    def _evict(self) -> None:
+        slots = self._slots
+
+        def used(identity: _Identity) -> int | None:
+            return int(self.rows["used"][slots[identity]]) if identity in slots else None
+
+        oldest = self._recency.oldest(
+            used, lambda: zip(self.rows["used"][list(slots.values())].tolist(), slots, strict=True)
         )
-        last = _Last(series)
-        self._known[identity] = last
-        if len(self._known) > self._limits.series:
-            self._known.popitem(last=False)
-            self._counts["evicted:series"] += 1
-        return last
+        slot = slots.pop(oldest)
+        del self._series[slot]
+        self._table.give_back(slot)
+        self._counts["evicted:series"] += 1
 
+    def _slot(self, origin: Origin, use: int) -> int:
+        identity = (origin.name, tuple(sorted(origin.labels.items())))
+        slot = self._slots.get(identity)
+        return self._admit(origin, identity, use) if slot is None else slot
 
-class _Last:
-    """The last sample of a series."""
-
-    __slots__ = ("series", "time", "value")
-
-    def __init__(self, series: Series) -> None:
-        self.series = series
-        self.time = float("-inf")
-        self.value: float | None = None
+    def _admit(self, origin: Origin, identity: _Identity, use: int) -> int:
+        detect = self._detect
+        counter = origin.kind == "counter"
+        series = Series(
+            key=series_key(origin.name, origin.labels),
+            name=origin.name,
+            labels=dict(sorted(origin.labels.items())),
+            entity=label_entity(origin.labels, detect.entity, origin.name),
+            scope=label_scope(origin.labels, detect.scope),
+            signal="metric",
+            kind="rate" if counter else "gauge",
+            unit=f"{origin.unit}/s" if counter and origin.unit else origin.unit,
+        )
+        if len(self._slots) >= self._limits.series:
+            self._evict()
+        slot, _ = self._table.take()
+        row = self.rows[slot]
+        row["time"], row["value"], row["series"] = -math.inf, math.nan, layout.UNKNOWN
+        row["used"] = use
+        self._slots[identity] = slot
+        self._series[slot] = series
+        self._sampler.add(series.key, identity)
+        return slot

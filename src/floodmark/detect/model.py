@@ -90,6 +90,20 @@ class SeriesModel:
         """Typical seconds between points; 0 before there are two."""
         return self._forecaster.interval
 
+    @property
+    def rivers(self) -> list[AnomalyDetector | Pipeline | None]:
+        """The config's own model of this series, if it has one; in its place None if it was lost."""
+        return [head.model for head in self._heads if isinstance(head, RiverScore)]
+
+    def keep(self, evidence: int) -> None:
+        """Keep so many points to plot from now on; the newest of those that are there stay."""
+        if evidence == self._evidence:
+            return
+        start = self._next * _CELLS
+        ordered = self._cells[start:] + self._cells[:start]
+        self._cells = ordered[max(0, len(ordered) - evidence * _CELLS) :]
+        self._evidence, self._next = evidence, 0
+
     def judge(self, time: float, value: float) -> Judgement:
         """Score a finite value at an event time later than the last. Changes nothing."""
         expected, season = self._forecaster.forecast_one(time)
@@ -113,6 +127,8 @@ class SeriesModel:
         z = deviations[best] if deviations else 0.0
         direction: Direction = "none" if not z or isinstance(self._heads[best], Flatline) else "up" if z > 0 else "down"
         heads = len(deviations)
+        if not heads:  # only staleness is watched for, which is not a matter of points
+            return Judgement(0, 1.0, 1.0, "none", season, x, ())
         return Judgement(
             best, min(1.0, smallest * heads), min(1.0, of_point * heads), direction, season, x, tuple(deviations)
         )

@@ -7,20 +7,27 @@ the input was cut into batches.
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from typing import Final
+from typing import Any, Final, NamedTuple
 
+import numpy as np
+from msgspec.msgpack import encode
 from river import stats
 
-from floodmark.alerts import Anomaly, Watermark, utc
-from floodmark.config.models import Config
+from floodmark.alerts import Anomaly, SeriesSample, Watermark, utc
+from floodmark.config.models import Config, Detector, ModelMonitor
+from floodmark.detect import snapshots
+from floodmark.detect.bank import layout
 from floodmark.detect.core import SeriesCore
 from floodmark.detect.logs import LogSources
 from floodmark.detect.metrics import MetricSeries
 from floodmark.detect.predictions import ModelMonitors
-from floodmark.detect.series import Finding, Sample
-from floodmark.signals import Log, Metric, Outcome, Prediction
+from floodmark.detect.sampling import QUIET, Identity, SeriesSampler
+from floodmark.detect.series import Finding, Sample, Series
+from floodmark.signals import Log, Metric, Origin, Outcome, Prediction, Samples
+from floodmark.state import StateError
 
 _STANDSTILL: Final = 6.0
 """A pause of the whole stream this many times the usual one between ticks, and a minute, is a standstill."""
@@ -28,35 +35,62 @@ _STANDSTILL: Final = 6.0
 Judged = Metric | Log | Prediction | Outcome
 
 
+class State(NamedTuple):
+    """The parts of the state."""
+
+    clock: tuple[float, Any]
+    metrics: Any
+    logs: Any
+    models: Any
+    core: Any
+    sampler: Any
+
+
+class Missing(NamedTuple):
+    """What a restore left out: the keys of series, the names of models, and whole parts."""
+
+    series: set[str]
+    models: set[str]
+    logs: bool = False
+    metrics: bool = False
+
+
 class DetectStage:
     """The detection state of one partition. Bounded by the config's limits."""
 
     def __init__(self, config: Config, task: str, tasks: int) -> None:
         """`task`: "topic/partition", named in the watermarks. `tasks`: how many detect tasks there are in all."""
+        self._config = config
         self._task = task
         self._tasks = tasks
         self._lateness = config.detect.lateness
         self._grid = config.detect.tick
         self._core = SeriesCore(config)
-        self._metrics = MetricSeries(config.limits, config.detect)
-        self._logs = LogSources(config.logs, config.limits, config.detect)
+        self._sampler = SeriesSampler()
+        self._metrics = MetricSeries(config.limits, config.detect, self._sampler)
+        self._logs = LogSources(config.logs, config.limits, config.detect, self._sampler)
         self._models = ModelMonitors(config.models, config.limits, config.detect)
         self._tick = float("-inf")
         self._pace = stats.EWMean(0.05)
         self._counts: Counter[str] = Counter()
+        self._missing = Missing(set(), set())
 
-    def process(self, signals: Iterable[Judged]) -> list[Anomaly | Watermark]:
+    def process(self, signals: Iterable[Judged]) -> list[Anomaly | SeriesSample | Watermark]:
         """Handle the next signals of the partition, in order."""
-        out: list[Anomaly | Watermark] = []
+        out: list[Anomaly | SeriesSample | Watermark] = []
+        waiting: list[Metric] = []
         for signal in signals:
+            if isinstance(signal, Metric):
+                waiting.append(signal)
+                continue
+            if waiting:
+                out += self.take(_samples(waiting))
+                waiting = []
             tick = (signal.time - self._lateness) // self._grid * self._grid
             if tick > self._tick:
                 self._advance(tick, out)
             made: list[Sample | Finding]
-            if isinstance(signal, Metric):
-                self._counts["signals:metric"] += 1
-                made = self._metrics.observe(signal)
-            elif isinstance(signal, Log):
+            if isinstance(signal, Log):
                 self._counts["signals:log"] += 1
                 made = self._logs.observe(signal)
             else:
@@ -64,15 +98,43 @@ class DetectStage:
                 made = self._models.observe(signal)
             for event in made:
                 out += self._core.observe(event)
-        return out
+        return out + self.take(_samples(waiting)) if waiting else out
+
+    def take(self, samples: Samples) -> list[Anomaly | SeriesSample | Watermark]:
+        """Handle the next metrics of the partition, in order: as `process` would, only faster."""
+        out: list[Anomaly | SeriesSample | Watermark] = []
+        origins, metrics, core = samples.origins, self._metrics, self._core
+        points = layout.Points(
+            np.array([origin.ref for origin in origins], np.int64),
+            np.array(samples.times, np.float64),
+            np.array(samples.values, np.float64),
+        )
+        at = 0
+        while True:
+            at, why = core.run(points, metrics.rows, at, (self._tick, self._lateness, self._grid))
+            if why == layout.DONE:
+                return out
+            time, ref = float(points.times[at]), int(points.refs[at])
+            if why == layout.TICK:
+                self._advance((time - self._lateness) // self._grid * self._grid, out)
+            elif why == layout.METRIC_UNKNOWN:
+                points.refs[at] = origins[at].ref = metrics.ref(origins[at], core.uses)
+            elif why == layout.SERIES_UNKNOWN:
+                metrics.link(ref, core.enter(metrics.series(ref), time))
+            else:
+                if why == layout.PYTHON:
+                    out += core.observe(Sample(metrics.series(ref), time, float(points.values[at])))
+                elif why == layout.SCHEDULE:
+                    core.schedule(metrics.series(ref))
+                at += 1
 
     def idle(self) -> list[Watermark]:
         """Nothing comes: do not wait for this task (the runtime's clock says so, law 6)."""
         return [self._watermark(idle=True)] if self._tick > float("-inf") else [self._watermark(idle=True, at=0.0)]
 
-    def finish(self) -> list[Anomaly | Watermark]:
+    def finish(self) -> list[Anomaly | SeriesSample | Watermark]:
         """The input has ended for good (a replay): close what the last signals left open."""
-        out: list[Anomaly | Watermark] = []
+        out: list[Anomaly | SeriesSample | Watermark] = []
         if self._tick > float("-inf"):
             self._advance(self._tick + self._lateness + self._grid, out)
         return out
@@ -80,6 +142,118 @@ class DetectStage:
     def templates(self) -> list[tuple[str, str, int]]:
         """The log templates that are held: source, text, lines."""
         return self._logs.templates()
+
+    def snapshot(self) -> bytes:
+        """All state, so that a stage that restores it goes on as this one would."""
+        rivers = self._rivers()
+        shapes = snapshots.shapes(self._config)
+        models = snapshots.write_models(rivers)
+        return encode(snapshots.Snapshot(snapshots.MADE_BY, self._monitored, shapes, self._written(rivers), models))
+
+    def restore(self, data: bytes) -> Mapping[str, int]:
+        """Go on from a snapshot; what other settings shaped is left out: how many series, models, and log sources.
+
+        Raises StateError.
+        """
+        snapshot = snapshots.opened(data)
+        rivers = dict(snapshots.read_models(snapshot.models, self._core.detectors))
+        state = self._read(snapshot.state, rivers, monitored=snapshot.monitored)
+        self._tick, self._pace = state.clock
+        self._sampler.restore(state.sampler)
+        shapes = snapshots.shapes(self._config)
+        same = {part for part, shape in shapes.items() if snapshot.shapes.get(part) == shape}
+        logs = {"identity", "logs"} <= same
+        left_out: Counter[str] = Counter()
+        if "identity" in same:
+            self._metrics.restore(state.metrics)
+        if logs:
+            self._logs.restore(state.logs)
+        else:
+            left_out["log_sources"] = len(state.logs[0])
+        known = "identity" in same
+        models = self._models.restore(state.models, _fits_monitor) if known else set(state.models[0])
+        left_out["models"] = len(models)
+
+        def fits(series: Series, before: Detector | None, now: Detector) -> bool:
+            if before is None or "identity" not in same or snapshots.shape_of(before) != snapshots.shape_of(now):
+                return False
+            if series.signal == "prediction":
+                return series.labels["model"] not in models
+            return logs or series.signal == "metric"
+
+        keys = self._core.restore(state.core, fits, same="detectors" in same)
+        left_out["series"] = len(keys)
+        if "detectors" not in same:
+            self._metrics.unlink()
+        self._missing = Missing(keys, models, logs=not logs, metrics="identity" not in same)
+        return +left_out
+
+    def graft(self, warmed: DetectStage) -> None:
+        """Take over from a stage that has learned from the recent past what `restore` left out, once."""
+        missing, self._missing = self._missing, Missing(set(), set())
+        rivers = warmed._rivers()
+        # Copied by way of bytes, so that the stages share nothing but River's models, which cannot all be written.
+        state = self._read(warmed._written(rivers), dict(snapshots.named_models(rivers)), monitored=warmed._monitored)
+        if missing.logs:
+            self._logs.restore(state.logs)
+        if missing.metrics:
+            self._metrics.restore(state.metrics)
+        if missing.logs or missing.metrics:
+            self._sampler.restore(state.sampler)
+        if missing.models:
+            self._models.forget(missing.models)
+            self._models.restore(state.models, _fits_monitor, missing.models)
+
+        def wanted(series: Series) -> bool:
+            if series.key in missing.series or (series.signal == "log" and missing.logs):
+                return True
+            return series.signal == "prediction" and series.labels["model"] in missing.models
+
+        self._core.graft(state.core, wanted)
+        self._metrics.unlink()
+
+    def _rivers(self) -> dict[str, tuple[Detector, list[object]]]:
+        """River's models of the config by the shape of their detector."""
+        found: dict[str, tuple[Detector, list[object]]] = {}
+        shapes = {id(detector): snapshots.shape_of(detector) for detector in self._core.detectors}
+        for detector, model in self._core.rivers():
+            found.setdefault(shapes[id(detector)], (detector, []))[1].append(model)
+        return found
+
+    @property
+    def _monitored(self) -> bool:
+        return bool(self._models.sizes()["models"])
+
+    def _written(self, rivers: Mapping[str, tuple[Detector, list[object]]]) -> bytes:
+        state = (
+            (self._tick, self._pace),
+            self._metrics.state(),
+            self._logs.state(),
+            self._models.state(),
+            self._core.state(),
+            self._sampler.state(),
+        )
+        return snapshots.codec(monitored=self._monitored).dumps(
+            state, [*self._external(), *snapshots.named_models(rivers)]
+        )
+
+    def _read(self, data: bytes, rivers: Mapping[str, object], *, monitored: bool) -> State:
+        state = snapshots.codec(monitored=monitored).loads(data, {**dict(self._external()), **rivers}, lenient=True)
+        if not isinstance(state, tuple) or len(state) != len(State._fields):
+            raise StateError("the snapshot does not hold the state of a detect task")
+        return State(*state)
+
+    def _external(self) -> list[tuple[str, object]]:
+        """What the state refers to and does not hold, by name."""
+        return [
+            ("detect", self._config.detect),
+            ("limits", self._config.limits),
+            ("logs", self._config.logs),
+            ("log shapes", self._logs.shapes),
+            ("model counts", self._models.shared),
+            *((f"detector:{snapshots.shape_of(each)}", each) for each in self._core.detectors),
+            *((f"monitor:{snapshots.shape_of_monitor(each)}", each) for each in self._models.monitors),
+        ]
 
     def counts(self) -> Mapping[str, int]:
         total = Counter(self._counts)
@@ -97,7 +271,7 @@ class DetectStage:
     def _makers(self) -> tuple[MetricSeries, LogSources, ModelMonitors]:
         return self._metrics, self._logs, self._models
 
-    def _advance(self, tick: float, out: list[Anomaly | Watermark]) -> None:
+    def _advance(self, tick: float, out: list[Anomaly | SeriesSample | Watermark]) -> None:
         first = self._tick == float("-inf")
         step = 0.0 if first else tick - self._tick
         if not first:
@@ -112,8 +286,26 @@ class DetectStage:
             for event in maker.advance(tick):
                 out += self._core.observe(event)
         out += self._core.advance(tick)
+        if (series := self._sampler.news(tick, self._heard)) is not None:
+            settled = tick + self._lateness + 2 * self._grid + QUIET
+            out.append(SeriesSample(task=self._task, time=utc(tick), settled=utc(settled), series=series))
         out.append(self._watermark(idle=False))
+
+    def _heard(self, identity: Identity) -> float:
+        return max(self._metrics.heard(identity), self._logs.heard(identity))
 
     def _watermark(self, *, idle: bool, at: float | None = None) -> Watermark:
         time = self._tick if at is None else at
         return Watermark(task=self._task, tasks=self._tasks, time=utc(time), idle=idle)
+
+
+def _samples(metrics: list[Metric]) -> Samples:
+    return Samples(
+        [Origin(each.name, each.labels, each.kind, each.unit) for each in metrics],
+        [each.time for each in metrics],
+        [math.nan if each.value is None else each.value for each in metrics],
+    )
+
+
+def _fits_monitor(before: ModelMonitor | None, now: ModelMonitor) -> bool:
+    return before is not None and snapshots.shape_of_monitor(before) == snapshots.shape_of_monitor(now)

@@ -1,0 +1,353 @@
+"""The compiled port of `SeriesModel.judge` and `learn`, with the rules of the metric maker and of the core around it.
+
+It takes points in order and stops at the first that is not plain. It must give, bit for bit, what the Python twins
+give (see `parts`). It checks no bounds: what it is given must be sound.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import math
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Final
+
+import numba as nb
+import numpy as np
+
+from floodmark.detect.bank import layout, parts
+from floodmark.detect.bank.parts import (
+    after_period,
+    clipped,
+    exact_sum,
+    fade,
+    flatline_z,
+    learn_flatline,
+    learn_level,
+    learn_phase,
+    learn_range,
+    learn_season,
+    learn_tails,
+    learn_week,
+    next_interval,
+    part,
+    range_z,
+    remember,
+    scale_of,
+    season_offset,
+    tail_p,
+)
+
+_FEW: Final = 1e-6
+_LARGEST: Final = 1e150
+_SPORADIC: Final = 0.03
+_DAY: Final = 86_400.0
+_WEEK: Final = 604_800.0
+_FADE_LEVEL: Final = 0.15
+_FADE_ERROR: Final = 0.02
+_SLOTS: Final = (1 << layout.SLOT_BITS) - 1
+
+
+@part
+def _point(  # noqa: PLR0915 - cut up, it would pass twenty numbers from piece to piece
+    s: int,
+    time: float,
+    value: float,
+    series: Any,
+    day_mean: Any,
+    day_count: Any,
+    weeks: Any,
+    cells: Any,
+    rules: Any,
+    free: Any,
+    clock: Any,
+    resumed: float,
+) -> int:
+    """Judge a point and, if it is plain, learn it: DONE, SCHEDULE or ROOM. Else PYTHON, and nothing has changed."""
+    r = series[s]
+    seen = r.seen
+    # What is expected.
+    position = (time % _DAY) / _DAY * 96
+    offset = season_offset(day_mean[s], day_count[s], position, 96)
+    forecast = after_period(r.day_since, time, _DAY, r.day_level, offset)
+    expected, error, phase = r.level, r.error, 0.0
+    if r.day_error < error and not math.isnan(forecast):
+        expected, error, phase = forecast, r.day_error, offset
+    week_position = 0.0
+    if r.week >= 0:
+        w = weeks[r.week]
+        week_position = (time % _WEEK) / _WEEK * 168
+        if w.error < error:
+            week_offset = season_offset(w.mean, w.count, week_position, 168)
+            week_forecast = after_period(w.since, time, _WEEK, w.level, week_offset)
+            if not math.isnan(week_forecast):
+                expected, phase = week_forecast, week_offset
+    slow = r.base + (phase if phase != 0.0 else 0.0)
+    floor = 1.0
+    if seen:
+        floor = 0.005 * r.size
+        floor = 1e-9 if floor < 1e-9 else floor
+    if r.counting and r.interval != 0.0:
+        one = 1 / r.interval
+        chance = math.sqrt(((0.0 if slow < 0.0 else slow) + one) * one)
+        floor = chance if chance > floor else floor
+    # How odd it is.
+    heads = r.heads
+    z0 = z1 = z2 = z3 = 0.0
+    short = long = 0.0
+    smallest, count = 2.0, 0
+    spread_n = seen if seen < 100 else 100
+    if heads & layout.FORECAST:
+        count += 1
+        if seen:
+            z0 = (value - expected) / scale_of(r.spread, spread_n, floor)
+        smallest = tail_p(r, 0, z0)
+    if heads & layout.RANGE:
+        count += 1
+        if seen:
+            z1 = range_z(r, value, floor)
+        p = tail_p(r, 1, z1)
+        smallest = p if p < smallest else smallest
+    if heads & layout.FLATLINE:
+        count += 1
+        if seen:
+            z2 = flatline_z(r, value)
+        p = tail_p(r, 2, z2)
+        smallest = p if p < smallest else smallest
+    short_z = long_z = 0.0
+    if heads & layout.LEVEL:
+        count += 1
+        if r.recent_n >= 3:
+            short = exact_sum(r.recent, r.recent_at, 3, value - slow) / 4
+            short_z = short / scale_of(r.short, r.short_n, floor / 2.0)
+        if r.recent_n >= 15:
+            long = exact_sum(r.recent, r.recent_at, 15, value - slow) / 16
+            long_z = long / scale_of(r.long, r.long_n, floor / 4.0)
+        if seen:
+            z3 = long_z if abs(long_z) > abs(short_z) else short_z
+        p = tail_p(r, 3, z3)
+        smallest = p if p < smallest and smallest > _FEW else smallest
+    p_value = smallest * count
+    if p_value < 0.01 and seen >= rules[r.rule].warmup:
+        usual = r.interval if r.interval > 1.0 else 1.0
+        alpha = rules[r.rule].false_alarms * (usual if seen else 60.0)
+        if p_value < (alpha if alpha < 0.01 else 0.01):
+            return layout.PYTHON
+    # Plain: learn it. First what the core keeps.
+    if seen and r.last >= resumed:
+        gap = time - r.last
+        faded = r.gap * 0.999
+        r.gap = gap if gap > faded else faded
+        usual = r.interval if r.interval > 1.0 else 1.0
+        r.sporadic = fade(r.sporadic, r.sporadic_n, 1.0 if gap > 2 * usual else 0.0, 0.01, 100)
+        r.sporadic_n += r.sporadic_n < 100
+    r.last = time
+    scale = math.inf
+    if seen:
+        if heads & layout.FORECAST:
+            scale = (expected + scale_of(r.spread, spread_n, floor)) - expected
+        elif heads & layout.RANGE:
+            scale = r.high - expected
+        elif heads & layout.FLATLINE:
+            scale = 0.0
+        elif r.recent_n < 3:
+            scale = (slow + scale_of(r.short, r.short_n, floor)) - expected
+        elif abs(long_z) > abs(short_z):
+            scale = (slow + scale_of(r.long, r.long_n, floor / 4.0)) - expected
+        else:
+            scale = (slow + scale_of(r.short, r.short_n, floor / 2.0)) - expected
+    remember(r, cells[s], time, value, expected, scale)
+    if seen > 3:
+        learn_tails(r, z0, z1, z2, z3)
+    if heads & layout.FORECAST:
+        r.spread = fade(r.spread, spread_n, clipped(r.spread, spread_n, value - expected, floor), 0.01, 100)
+    if heads & layout.RANGE:
+        learn_range(r, value, floor)
+    if heads & layout.FLATLINE:
+        learn_flatline(r, value)
+    if heads & layout.LEVEL:
+        learn_level(r, value - slow, short, long, floor)
+    r.size = fade(r.size, seen, abs(value), 0.01, 1)
+    if not value >= 0:
+        r.nonnegative = 0
+    if r.counting and seen:
+        events = value * (time - r.learned)
+        r.counting = abs(events - np.rint(events)) <= _FEW * (events if events > 1.0 else 1.0)
+    # The forecaster.
+    r.interval = next_interval(r, time)
+    if seen:
+        r.error = fade(r.error, seen - 1, abs(value - r.level), _FADE_ERROR, 1)
+    r.learned = time
+    r.base = fade(r.base, r.base_n, value, 0.002, 500)
+    r.base_n += r.base_n < 500
+    room = True
+    if r.week < 0 and (seen + 1) * r.interval > 2 * _DAY:
+        clock[1] -= 1
+        r.week = free[clock[1]]
+        week_position = (time % _WEEK) / _WEEK * 168
+        room = clock[1] > 0
+    if r.interval != 0.0:
+        learn_season(r, value, offset, forecast, time)
+        part = r.interval / (_DAY / 96)
+        learn_phase(day_mean[s], day_count[s], position, 96, value - r.base, 1.0 if part > 1.0 else part)
+        if r.week >= 0:
+            learn_week(weeks[r.week], r, value, time, week_position)
+    r.level = fade(r.level, seen, value, _FADE_LEVEL, 1)
+    r.seen = seen + 1
+    if not r.scheduled and heads & layout.STALE and r.seen >= rules[r.rule].warmup and r.sporadic <= _SPORADIC:
+        return layout.SCHEDULE
+    return layout.DONE if room else layout.ROOM
+
+
+@part
+def _run(  # noqa: PLR0915 - the rules of the metric maker, in the order in which it has them
+    at: int,
+    refs: Any,
+    times: Any,
+    values: Any,
+    metrics: Any,
+    series: Any,
+    day_mean: Any,
+    day_count: Any,
+    weeks: Any,
+    cells: Any,
+    rules: Any,
+    free: Any,
+    clock: Any,
+    tally: Any,
+    now: Any,
+) -> tuple[int, int]:
+    """Take points from `at` on: (place, why it stopped there). See the words in `layout`.
+
+    `refs` are metrics' tokens times two, plus one for a counter's sample; with no `metrics`, tokens of series. `now`:
+    the tick that event time has reached, lateness, ticks' width, and the time before which silence is nobody's fault.
+    `clock`: uses so far, and free weekly profiles.
+    """
+    plain = len(metrics) == 0
+    tick, lateness, grid, resumed = now[0], now[1], now[2], now[3]
+    for i in range(at, len(refs)):
+        time, value = times[i], values[i]
+        if plain:
+            link = refs[i]
+        else:
+            x = time - lateness
+            if not x < tick + 0.999 * grid and x // grid * grid > tick:
+                return i, layout.TICK
+            token = refs[i] >> 1
+            slot = token & _SLOTS
+            if slot >= len(metrics) or metrics[slot].token != token or token <= 0:
+                return i, layout.METRIC_UNKNOWN
+            m = metrics[slot]
+            counter = refs[i] & 1 == 1
+            before = m.value
+            judged = not counter or (value >= 0 and not math.isnan(before))
+            sample = judged and not math.isnan(value) and time > m.time
+            link = m.series
+            known = link > 0 and link & _SLOTS < len(series) and series[link & _SLOTS].token == link
+            if sample and not known and link != layout.DISABLED:
+                return i, layout.SERIES_UNKNOWN
+            clock[0] += 1
+            m.used = clock[0]
+            tally[0] += 1
+            if math.isnan(value):
+                tally[1] += 1
+                continue
+            if time <= m.time:
+                tally[2 if time == m.time else 3] += 1
+                continue
+            if counter:
+                if value < 0:
+                    tally[4] += 1
+                    continue
+                since = time - m.time
+                m.value = value
+                m.time = time
+                if math.isnan(before):
+                    continue
+                if value < before:
+                    tally[5] += 1
+                    before = 0.0
+                value = (value - before) / since
+            m.time = time
+            if link == layout.DISABLED:
+                tally[6] += 1
+                continue
+        s = link & _SLOTS
+        r = series[s]
+        if r.out:
+            values[i] = value
+            return i, layout.PYTHON
+        clock[0] += 1
+        r.used = clock[0]
+        if r.seen and time <= r.last:
+            tally[7] += 1
+            continue
+        if not abs(value) <= _LARGEST:
+            tally[8] += 1
+            continue
+        why = _point(s, time, value, series, day_mean, day_count, weeks, cells, rules, free, clock, resumed)
+        if why != layout.DONE:
+            values[i] = value
+            return i, why
+    return len(refs), layout.DONE
+
+
+def _compiled() -> Callable[..., tuple[int, int]]:
+    """Compiled for the one signature that is used, when this module is imported; from Numba's cache if there is one.
+
+    Numba renews its cache when this file changes. A closure's variables are part of its key, so the digest of the other
+    files renews it, too.
+    """
+    sources = b"".join(Path(module.__file__ or "").read_bytes() for module in (layout, parts))
+    digest = hashlib.blake2b(sources, digest_size=8).hexdigest()
+
+    def run(
+        at: int,
+        refs: Any,
+        times: Any,
+        values: Any,
+        metrics: Any,
+        series: Any,
+        day_mean: Any,
+        day_count: Any,
+        weeks: Any,
+        cells: Any,
+        rules: Any,
+        free: Any,
+        clock: Any,
+        tally: Any,
+        now: Any,
+    ) -> Any:
+        if not digest:
+            return at, 0
+        return _run(
+            at, refs, times, values, metrics, series, day_mean, day_count, weeks, cells, rules, free, clock, tally, now
+        )
+
+    rows = {name: nb.from_dtype(getattr(layout, name)) for name in ("METRIC", "SERIES", "WEEK", "RULE")}
+    signature = nb.types.Tuple((nb.int64, nb.int64))(
+        nb.int64,
+        nb.int64[::1],
+        nb.float64[::1],
+        nb.float64[::1],
+        rows["METRIC"][::1],
+        rows["SERIES"][::1],
+        nb.float64[:, ::1],
+        nb.float32[:, ::1],
+        rows["WEEK"][::1],
+        nb.float64[:, :, ::1],
+        rows["RULE"][::1],
+        nb.int64[::1],
+        nb.int64[::1],
+        nb.int64[::1],
+        nb.float64[::1],
+    )
+    compiled: Callable[..., tuple[int, int]]
+    try:
+        compiled = nb.njit(signature, error_model="numpy", cache=True)(run)
+    except RuntimeError:  # nowhere to keep a cache, on a read-only installation without a home
+        compiled = nb.njit(signature, error_model="numpy")(run)
+    return compiled
+
+
+run = _compiled()

@@ -1,0 +1,155 @@
+"""What the arrays of a bank hold: a row for each series, and beside it its daily profile and evidence window.
+
+A row is a `SeriesModel` and the times that the core keeps with it, without what follows from `seen`: the number of
+points of a fading mean that learns every point is `seen`, up to its `warm`. Names are those of the model's parts.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+DAY_SLOTS: Final = 96
+WEEK_SLOTS: Final = 168
+WINDOW: Final = 16
+"""Points in the longest window of `LevelShift`."""
+
+FORECAST: Final = 1
+RANGE: Final = 2
+FLATLINE: Final = 4
+LEVEL: Final = 8
+STALE: Final = 16
+"""Bits of `heads`."""
+
+SLOT_BITS: Final = 25
+"""A token is a row's number in these low bits and, above, a serial number that no two tenants of a row share."""
+
+METRIC: Final = np.dtype(
+    [
+        ("token", "i8"),  # 0: nobody's
+        ("used", "i8"),  # the bank's clock when it was last used
+        ("series", "i8"),  # token of the series in the bank; one of the words below
+        ("time", "f8"),
+        ("value", "f8"),  # the last sample of a counter; NaN before the first
+    ]
+)
+UNKNOWN: Final = -1
+"""`series` of a metric of which the core has to be asked."""
+DISABLED: Final = -2
+"""`series` of a metric that no detector watches."""
+
+SERIES: Final = np.dtype(
+    [
+        ("token", "i8"),
+        ("used", "i8"),
+        ("seen", "i8"),
+        # The core's: newest point, longest silence of late, share of points that came late.
+        ("last", "f8"),
+        ("gap", "f8"),
+        ("sporadic", "f8"),
+        # Forecaster, and its daily expert.
+        ("learned", "f8"),
+        ("interval", "f8"),
+        ("level", "f8"),
+        ("base", "f8"),
+        ("error", "f8"),
+        ("day_since", "f8"),  # NaN before the first
+        ("day_level", "f8"),
+        ("day_error", "f8"),
+        ("size", "f8"),
+        # Heads.
+        ("spread", "f8"),
+        ("centre", "f8"),
+        ("up", "f8"),
+        ("down", "f8"),
+        ("low", "f8"),
+        ("high", "f8"),
+        ("changed", "f8"),
+        ("before", "f8"),
+        ("run", "i8"),
+        ("longest", "i8"),
+        ("short", "f8"),
+        ("long", "f8"),
+        ("recent", "f8", (WINDOW,)),  # a ring; `recent_at` is written next
+        # Tails, by head in the order of the bits above: up's three rungs, then down's.
+        ("points", "f8"),
+        ("above", "f8", (4, 6)),
+        ("excess", "f8", (4, 6)),
+        ("week", "i4"),  # row among the weekly profiles; -1 while it has none
+        ("rule", "i4"),  # row among the rules
+        # Numbers of points of the means that do not learn every point.
+        ("base_n", "u2"),
+        ("sporadic_n", "u2"),
+        ("up_n", "u2"),
+        ("down_n", "u2"),
+        ("short_n", "u2"),
+        ("long_n", "u2"),
+        ("cells", "u2"),  # points in the evidence window
+        ("next_cell", "u2"),
+        ("recent_n", "u1"),
+        ("recent_at", "u1"),
+        ("heads", "u1"),
+        ("nonnegative", "u1"),
+        ("counting", "u1"),
+        ("scheduled", "u1"),  # a deadline is set
+        ("out", "u1"),  # the series is a SeriesModel for now: the row is stale
+    ],
+    align=True,
+)
+
+WEEK: Final = np.dtype(
+    [
+        ("since", "f8"),
+        ("level", "f8"),
+        ("error", "f8"),
+        ("mean", "f8", (WEEK_SLOTS,)),
+        ("count", "f4", (WEEK_SLOTS,)),
+    ],
+    align=True,
+)
+
+RULE: Final = np.dtype([("false_alarms", "f8"), ("warmup", "i8")])
+"""Of a detector, what the kernel has to know."""
+
+# Why the kernel has come back.
+DONE: Final = 0
+TICK: Final = 1  # before the point: event time has reached the next tick
+METRIC_UNKNOWN: Final = 2  # before the point: its token is nobody's (any more)
+SERIES_UNKNOWN: Final = 3  # before the point: its metric has no series in the bank
+PYTHON: Final = 4  # the point, whose value is now that of the sample, is for the core to observe
+SCHEDULE: Final = 5  # after the point: its series has no deadline yet and should have one
+ROOM: Final = 6  # after the point: the last free weekly profile is taken
+
+# What the kernel counts, by place in its tally.
+TALLY: Final = (
+    "signals:metric",
+    "skipped:no_value",
+    "skipped:duplicate",
+    "skipped:out_of_order",
+    "skipped:negative_counter",
+    "counter_resets",
+    "skipped:disabled",
+    "skipped:out_of_order",
+    "skipped:not_finite",
+)
+
+
+Rows = NDArray[Any]
+
+
+class Points(NamedTuple):
+    """Points of metrics in order. `refs`: tokens of metrics times two, plus one for a counter's sample. `values`: NaN
+    is none; where the kernel stops, that of the sample that was made of it."""
+
+    refs: NDArray[np.int64]
+    times: NDArray[np.float64]
+    values: NDArray[np.float64]
+
+
+class Stop(NamedTuple):
+    """Where the kernel stopped, and why."""
+
+    at: int
+    why: int

@@ -1,0 +1,338 @@
+"""The parts of the kernel: fading means, exact sums, seasons, tails and heads, each as its Python twin does it.
+
+Bit for bit: the same operations in the same order, no fast math, Python's rules for min, max, % and //. The twins'
+constants are written out again, so that a change of either is seen by the tests of the bank.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any, Final
+
+import numba as nb
+import numpy as np
+
+from floodmark.detect.bank import layout
+
+# Forecaster and heads.
+_WEEK: Final = 604_800.0
+_FADE_LEVEL: Final = 0.15
+_FADE_ERROR: Final = 0.02
+_TO_SIGMA: Final = 1.2533
+_CLIP: Final = 6.0
+# Tails.
+_RUNGS: Final = tuple(2.5 * math.log1p(z * z / 4) for z in (2.0, 3.0, 5.0))
+_PRIOR_RATE: Final = (0.05, 0.006, 0.0004)
+_PRIOR_EXCESS: Final = (0.55, 0.5, 0.5)
+_PRIOR_WEIGHT: Final = 30.0
+_ENOUGH: Final = 8.0
+_HEAVIEST: Final = 6.0
+_MEMORY: Final = 20_000.0
+
+part = nb.njit(error_model="numpy")
+
+
+# -- fading means
+
+
+@part
+def fade(mean: float, n: int, x: float, fading_factor: float, warm: int) -> Any:
+    """The fading mean after one more value; `n` are the values before it, counted up to `warm`."""
+    if n < warm:
+        return mean + (x - mean) / (n + 1)
+    return fading_factor * x + (1.0 - fading_factor) * mean
+
+
+@part
+def scale_of(mean: float, n: int, floor: float) -> Any:
+    size = mean * _TO_SIGMA
+    if n == 0:
+        return math.inf
+    return size if size > floor else floor
+
+
+@part
+def clipped(mean: float, n: int, deviation: float, floor: float) -> Any:
+    size = abs(deviation)
+    if n >= 10:
+        limit = _CLIP * (floor if floor > mean else mean)
+        size = size if size < limit else limit
+    return size
+
+
+# -- exact sums
+
+
+@part
+def exact_sum(ring: Any, at: int, n: int, x: float) -> Any:
+    """math.fsum of `x` and the `n` newest of a ring: the sum, rounded once.
+
+    Errors of the additions are summed beside the sum (Ogita, Rump and Oishi 2005, "Accurate sum and dot product"). What
+    that leaves open, hardly ever, is done with partial sums that do not overlap (Shewchuk 1997).
+    """
+    total, error, size = x, 0.0, 0.0
+    for i in range(n):
+        y = ring[(at - 1 - i) & 15]
+        s = total + y
+        z = s - total
+        e = (total - (s - z)) + (y - z)
+        total = s
+        error += e
+        size += abs(e)
+    slack = 1e-14 * size
+    low, high = total + (error - slack), total + (error + slack)
+    return low if low == high else partial_sums(ring, at, n, x)
+
+
+@part
+def partial_sums(ring: Any, at: int, n: int, x: float) -> Any:
+    partials = np.empty(layout.WINDOW + 1)
+    count = 0
+    for i in range(-1, n):
+        a = x if i < 0 else ring[(at - 1 - i) & 15]
+        kept = 0
+        for j in range(count):
+            b = partials[j]
+            if abs(a) < abs(b):
+                a, b = b, a
+            s = a + b
+            e = b - (s - a)
+            if e != 0.0:
+                partials[kept] = e
+                kept += 1
+            a = s
+        partials[kept] = a
+        count = kept + 1
+    count -= 1
+    total = partials[count]
+    rest = 0.0
+    while count > 0 and rest == 0.0:
+        count -= 1
+        s = total + partials[count]
+        rest = partials[count] - (s - total)
+        total = s
+    if count > 0 and rest * partials[count - 1] > 0.0:  # a tie that the smaller parts decide
+        s = total + rest * 2.0
+        if s - total == rest * 2.0:
+            total = s
+    return total
+
+
+# -- seasons
+
+
+@part
+def season_offset(mean: Any, count: Any, position: float, slots: int) -> Any:
+    """What the phase adds, between the centres of the slots; NaN where it was never seen."""
+    position = position - 0.5
+    left = math.floor(position)
+    share = position - left
+    i = int(left) % slots
+    j = (int(left) + 1) % slots
+    if count[i] == 0.0:
+        return mean[j] if count[j] != 0.0 else math.nan
+    if count[j] == 0.0:
+        return mean[i]
+    return mean[i] * (1 - share) + mean[j] * share
+
+
+@part
+def learn_phase(mean: Any, count: Any, position: float, slots: int, value: float, weight: float) -> None:
+    slot = int(position) % slots
+    seen = np.float64(count[slot]) + weight
+    count[slot] = 3.0 if seen > 3.0 else seen
+    by = weight / (weight if weight > seen else seen) if seen < 3.0 else weight / 3.0
+    mean[slot] += (value - mean[slot]) * by
+
+
+@part
+def after_period(since: float, time: float, period: float, level: float, offset: float) -> Any:
+    """A seasonal expert's forecast; NaN until it has seen a period."""
+    return level + offset if time - since >= period else math.nan  # NaN since: never
+
+
+# -- tails
+
+
+@part
+def surprisal(z: float) -> Any:
+    return 2.5 * math.log1p(z * z / 4)
+
+
+@part
+def tail_p(r: Any, head: int, z: float) -> Any:
+    side = 3 if z < 0 else 0
+    z = abs(z)
+    if z < 2.0:
+        return 1.0
+    s = surprisal(z)
+    rung = 0
+    if s >= _RUNGS[2] and r.above[head, side + 2] >= _ENOUGH:
+        rung = 2
+    elif s >= _RUNGS[1] and r.above[head, side + 1] >= _ENOUGH:
+        rung = 1
+    above = r.above[head, side + rung]
+    rate = (above + _PRIOR_WEIGHT * _PRIOR_RATE[rung]) / (r.points + _PRIOR_WEIGHT)
+    prior = _PRIOR_WEIGHT / 10
+    excess = (r.excess[head, side + rung] + prior * _PRIOR_EXCESS[rung]) / (above + prior)
+    excess = _HEAVIEST if excess > _HEAVIEST else excess
+    p = rate * math.exp(-(s - _RUNGS[rung]) / excess)
+    p = 1.0 if p > 1.0 else p
+    return 1e-300 if p < 1e-300 else p
+
+
+@part
+def exceed(r: Any, head: int, z: float) -> None:
+    if -2.0 < z < 2.0:
+        return
+    side = 3 if z < 0 else 0
+    s = surprisal(z)
+    for rung in range(3):
+        if s < _RUNGS[rung]:
+            break
+        r.above[head, side + rung] += 1.0
+        r.excess[head, side + rung] += s - _RUNGS[rung]
+
+
+@part
+def learn_tails(r: Any, z0: float, z1: float, z2: float, z3: float) -> None:
+    if r.points > _MEMORY:
+        keep = 1.0 - 1.0 / _MEMORY
+        r.points *= keep
+        for head in range(4):
+            for i in range(6):
+                r.above[head, i] *= keep
+                r.excess[head, i] *= keep
+    r.points += 1.0
+    exceed(r, 0, z0)
+    exceed(r, 1, z1)
+    exceed(r, 2, z2)
+    exceed(r, 3, z3)
+
+
+# -- heads: z of a point
+
+
+@part
+def range_z(r: Any, value: float, floor: float) -> Any:
+    if r.low <= value <= r.high or r.seen == 0:
+        return 0.0
+    deviation = value - r.centre
+    return deviation / (scale_of(r.up, r.up_n, floor) if deviation > 0 else scale_of(r.down, r.down_n, floor))
+
+
+@part
+def gaussian(nats: float) -> Any:
+    if nats < 1.15:
+        return 0.0
+    z = math.sqrt(2 * nats)
+    for _ in range(3):
+        square = 2 * (nats - math.log(z * 1.2533) + math.log1p(-1 / (z * z + 2)))
+        z = math.sqrt(1.0 if square < 1.0 else square)
+    return z
+
+
+@part
+def flatline_z(r: Any, value: float) -> Any:
+    run = r.run + 1 if value == r.before else 0
+    if r.seen < 60 or run < 8 or run <= 2 * r.longest:
+        return 0.0
+    q = r.changed / (r.seen + 2.0)
+    q = 0.9 if q > 0.9 else q
+    return gaussian(run * -math.log1p(-q))
+
+
+# -- learning
+
+
+@part
+def learn_range(r: Any, value: float, floor: float) -> None:
+    seen = r.seen
+    centre = r.centre if seen else value
+    r.centre = fade(r.centre, seen if seen < 500 else 500, value, 0.002, 500)
+    size = value - centre
+    if value >= centre:
+        r.up = fade(r.up, r.up_n, clipped(r.up, r.up_n, size, floor), 0.002, 100)
+        r.up_n += r.up_n < 100
+    else:
+        r.down = fade(r.down, r.down_n, clipped(r.down, r.down_n, size, floor), 0.002, 100)
+        r.down_n += r.down_n < 100
+    creep = 0.0002 * (r.high - r.low) if seen else 0.0
+    low, high = r.low + creep, r.high - creep
+    r.low = value if value < low else low
+    r.high = value if value > high else high
+
+
+@part
+def learn_flatline(r: Any, value: float) -> None:
+    if r.seen and value != r.before:
+        r.longest = r.run if r.run > r.longest else r.longest
+        r.changed += 1
+    r.run = r.run + 1 if value == r.before else 0
+    r.before = value
+
+
+@part
+def learn_level(r: Any, deviation: float, short: float, long: float, floor: float) -> None:
+    if r.recent_n >= 3:
+        r.short = fade(r.short, r.short_n, clipped(r.short, r.short_n, short, floor / 2.0), 0.004, 100)
+        r.short_n += r.short_n < 100
+    if r.recent_n >= 15:
+        r.long = fade(r.long, r.long_n, clipped(r.long, r.long_n, long, floor / 4.0), 0.004, 100)
+        r.long_n += r.long_n < 100
+    r.recent[r.recent_at] = deviation
+    r.recent_at = (r.recent_at + 1) & 15
+    r.recent_n += r.recent_n < 16
+
+
+@part
+def remember(r: Any, cells: Any, time: float, value: float, expected: float, scale: float) -> None:
+    size = cells.shape[0]
+    if r.cells < size:
+        at = r.cells
+        r.cells += 1
+    else:
+        at = r.next_cell
+        r.next_cell = (r.next_cell + 1) % size
+    cells[at, 0] = time
+    cells[at, 1] = value
+    cells[at, 2] = expected
+    cells[at, 3] = scale
+
+
+@part
+def next_interval(r: Any, time: float) -> Any:
+    if r.seen == 0:
+        return r.interval
+    gap = time - r.learned
+    if r.seen == 1:
+        return gap
+    most = 5 * r.interval
+    return r.interval + ((most if most < gap else gap) - r.interval) * 0.05
+
+
+@part
+def learn_season(r: Any, value: float, offset: float, forecast: float, time: float) -> None:
+    """The daily expert, but for its profile; the weekly one likewise (its row has the same names)."""
+    error = abs(value - forecast) if not math.isnan(forecast) else 1.5 * abs(value - r.level)
+    first = math.isnan(r.day_since)
+    r.day_error = fade(r.day_error, 0 if first else 1, error, _FADE_ERROR, 1)
+    level = value - offset if not math.isnan(offset) else r.base
+    r.day_level = fade(r.day_level, 0 if first else 1, level, _FADE_LEVEL, 1)
+    if first:
+        r.day_since = time
+
+
+@part
+def learn_week(w: Any, r: Any, value: float, time: float, position: float) -> None:
+    offset = season_offset(w.mean, w.count, position, 168)
+    forecast = after_period(w.since, time, _WEEK, w.level, offset)
+    error = abs(value - forecast) if not math.isnan(forecast) else 1.5 * abs(value - r.level)
+    level = value - offset if not math.isnan(offset) else r.base
+    first = math.isnan(w.since)
+    w.error = fade(w.error, 0 if first else 1, error, _FADE_ERROR, 1)
+    w.level = fade(w.level, 0 if first else 1, level, _FADE_LEVEL, 1)
+    if first:
+        w.since = time
+    part = r.interval / (_WEEK / 168)
+    learn_phase(w.mean, w.count, position, 168, value - r.base, 1.0 if part > 1.0 else part)

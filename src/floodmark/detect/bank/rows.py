@@ -1,0 +1,173 @@
+"""The bank as the series core uses it: series go in and out, points of those that are in it run through the kernel.
+
+The kernel is loaded with the first point, so that nobody pays for compiling who has no metrics.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, Final, Protocol
+
+import numpy as np
+
+from floodmark.config.models import Detector
+from floodmark.detect.bank import layout
+from floodmark.detect.bank.carry import bits, freeze, set_mean, thaw
+from floodmark.detect.bank.table import Bank
+from floodmark.detect.mean import FadingMean
+from floodmark.detect.model import SeriesModel
+from floodmark.detect.series import Series
+
+_NO_METRICS: Final = np.zeros(0, layout.METRIC)
+
+
+class Kept(Protocol):
+    """What the core keeps of a series: `Watched`. `out` is its model while it is not in the bank."""
+
+    series: Series
+    detector: Detector
+    slot: int
+    out: SeriesModel | None
+    born: float
+    last: float
+    gap: float
+    sporadic: FadingMean
+    due: float | None
+    used: int
+
+
+class BankedSeries:
+    """The rows of a task's metrics, judged by its detectors."""
+
+    def __init__(self, detectors: Sequence[Detector], evidence: int) -> None:
+        self._evidence = evidence
+        self._bank = Bank(evidence)
+        self._rules = np.array([(each.false_alarms, each.warmup) for each in detectors], layout.RULE)
+        self._rule_of = {id(each): i for i, each in enumerate(detectors)}
+        self._tally = np.zeros(len(layout.TALLY), np.int64)
+
+    # -- points
+
+    def run(self, points: layout.Points, metrics: layout.Rows, at: int, now: tuple[float, ...]) -> layout.Stop:
+        """See the kernel. `now`: tick, lateness, ticks' width, and the time before which silence is nobody's fault."""
+        from floodmark.detect.bank.kernel import run  # noqa: PLC0415 - compiles
+
+        bank = self._bank
+        bank.make_room()
+        return layout.Stop(
+            *run(
+                at,
+                points.refs,
+                points.times,
+                points.values,
+                metrics,
+                bank.rows,
+                bank.day_mean,
+                bank.day_count,
+                bank.weeks,
+                bank.cells,
+                self._rules,
+                bank.free_weeks,
+                bank.clock,
+                self._tally,
+                np.array(now),
+            )
+        )
+
+    def step(self, slot: int, time: float, value: float, resumed: float) -> int:
+        """One point of one series that is in the bank; why the kernel stopped."""
+        points = layout.Points(np.array([self.token(slot)]), np.array([float(time)]), np.array([float(value)]))
+        return self.run(points, _NO_METRICS, 0, (0.0, 0.0, 1.0, resumed)).why
+
+    # -- series
+
+    def take(self, kept: Kept) -> int:
+        """A row for a series that is out, and stays out until it is put back."""
+        heads = bits(kept.out) if kept.out is not None else 0
+        heads |= layout.STALE if "stale" in kept.detector.heads else 0
+        rule = self._rule_of[id(kept.detector)]
+        slot = self._bank.take(rule, heads, counting=kept.series.kind == "rate", time=kept.last)
+        self._bank.rows["out"][slot] = 1
+        return slot
+
+    def give_back(self, slot: int) -> None:
+        self._bank.give_back(slot)
+
+    def take_out(self, kept: Kept) -> SeriesModel:
+        """The series as a model; until it is put back the row is stale."""
+        slot = kept.slot
+        row = self._bank.rows[slot]
+        kept.out = SeriesModel(kept.series.kind, kept.detector, self._evidence, None)
+        thaw(self._bank, slot, kept.out)
+        kept.last, kept.gap = float(row["last"]), float(row["gap"])
+        kept.sporadic = FadingMean(0.01, warm=100)
+        set_mean(kept.sporadic, row["sporadic"], row["sporadic_n"])
+        row["out"] = 1
+        return kept.out
+
+    def put_back(self, kept: Kept) -> None:
+        if kept.out is None:
+            return
+        slot = kept.slot
+        freeze(kept.out, self._bank, slot)
+        row = self._bank.rows[slot]
+        row["last"], row["gap"] = kept.last, kept.gap
+        row["sporadic"], row["sporadic_n"] = kept.sporadic.value, kept.sporadic.n
+        row["scheduled"] = kept.due is not None
+        row["out"] = 0
+        kept.out = None
+
+    def token(self, slot: int) -> int:
+        return int(self._bank.rows["token"][slot])
+
+    def use(self, kept: Kept) -> None:
+        """The series was used just now."""
+        used = self._bank.use()
+        if kept.slot >= 0:
+            self._bank.rows["used"][kept.slot] = used
+        else:
+            kept.used = used
+
+    @property
+    def uses(self) -> int:
+        return int(self._bank.clock[0])
+
+    def used(self, kept: Kept) -> int:
+        return int(self._bank.rows["used"][kept.slot]) if kept.slot >= 0 else kept.used
+
+    def pulse(self, slot: int) -> tuple[int, float, float, float, float]:
+        """Of a series in the bank: points seen, interval, newest point, longest silence of late, share that is late."""
+        row = self._bank.rows[slot]
+        return int(row["seen"]), *(float(row[name]) for name in ("interval", "last", "gap", "sporadic"))  # type: ignore[return-value]
+
+    def silences(self, slots: list[int], resumed: float, intervals: float) -> Iterable[tuple[float, float]]:
+        """When silence would mean something, by the core's rule, and the share that is late, of series in the bank."""
+        rows = self._bank.rows
+        silence = np.maximum(intervals * np.maximum(rows["interval"][slots], 1.0), 2 * rows["gap"][slots])
+        deadlines = np.maximum(rows["last"][slots], resumed) + np.maximum(silence, 60.0)
+        return zip(deadlines.tolist(), rows["sporadic"][slots].tolist(), strict=True)
+
+    def scheduled(self, slot: int, yes: bool) -> None:
+        self._bank.rows["scheduled"][slot] = yes
+
+    def rule(self, slot: int, detector: Detector) -> None:
+        """From now on this detector, with the same heads, judges the series."""
+        self._bank.rows["rule"][slot] = self._rule_of[id(detector)]
+
+    def counts(self) -> Mapping[str, int]:
+        found: Counter[str] = Counter()
+        for name, count in zip(layout.TALLY, self._tally.tolist(), strict=True):
+            if count:
+                found[name] += count
+        return found
+
+    def state(self) -> object:
+        return self._bank.state()
+
+    def restore(self, state: Any, tenants: Iterable[Kept]) -> None:
+        """Go on from what `state` gave, of these series. Raises StateError if it is not sound."""
+        self._bank.restore(state)
+        self._bank.table.check(kept.slot for kept in tenants if kept.slot >= 0)
+        self._bank.rows["rule"] = 0  # the core says which
+        self._bank.keep(self._evidence)
