@@ -41,13 +41,15 @@ lint: $(STAMP)
 
 $(STAMP): requirements/dev.lock pyproject.toml
 	@test -n "$(PYTHON)" || { echo "Floodmark needs Python 3.11 or newer on the path."; exit 1; }
-	@echo "[setup 1/3] virtual environment ($(PYTHON))"
+	@echo "[setup 1/4] virtual environment ($(PYTHON))"
 	@$(PYTHON) -m venv $(VENV)
-	@echo "[setup 2/3] locked dependencies"
+	@echo "[setup 2/4] locked dependencies"
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check uv==0.13.9
 	@$(BIN)/uv pip install --python $(BIN)/python --require-hashes -r requirements/dev.lock
-	@echo "[setup 3/3] floodmark"
+	@echo "[setup 3/4] floodmark"
 	@$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --editable .
+	@echo "[setup 4/4] the series core, compiled once"
+	@$(BIN)/python -c "import floodmark.detect.bank.kernel"
 	@touch $(STAMP)
 
 lock: $(STAMP)

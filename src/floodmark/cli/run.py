@@ -65,6 +65,7 @@ async def _run(config: Config, path: Path, seen: bytes, worker: int | None) -> N
         if worker is not None:
             entered.enter_context(stop_with_parent(stop))
         work = routes(config)
+        structlog.get_logger(__name__).info("series core loaded", seconds=round(_prepare(config), 1))
         await runtime.run(
             config.kafka,
             work,
@@ -82,6 +83,12 @@ def _load(path: Path, worker: int | None) -> Loaded:
     """The config at a path as this process has it. Raises ConfigError."""
     loaded = load_with_warnings(path)
     return loaded if worker is None else Loaded(for_worker(loaded.config, worker), loaded.warnings)
+
+
+def _prepare(config: Config) -> float:
+    from floodmark.flow import prepare  # noqa: PLC0415 - as in `routes`
+
+    return prepare(config)
 
 
 def routes(config: Config) -> list[Route]:
