@@ -55,6 +55,9 @@ def test_names_that_kafka_does_not_take(topic):
         ("{protocol: SSL, key_file: c}", ["cert_file"]),
         ("{protocol: SSL}", []),
         ("{protocol: SASL_SSL, sasl_mechanism: PLAIN, username: u, password: p}", []),
+        ("{protocol: SASL_SSL, sasl_mechanism: OAUTHBEARER}", ["oauth"]),
+        ("{protocol: SASL_SSL, oauth: {token_file: t}}", ["sasl_mechanism"]),
+        ("{protocol: SASL_SSL, sasl_mechanism: OAUTHBEARER, oauth: {token_file: t}}", []),
     ],
 )
 def test_security_that_lacks_something(security, needs):
@@ -70,12 +73,78 @@ def test_security_that_lacks_something(security, needs):
         ("{protocol: SSL, username: u}", 1),
         ("{ca_file: c}", 1),
         ("{protocol: SASL_PLAINTEXT, sasl_mechanism: PLAIN, username: u, password: p}", 1),
+        ("{protocol: SASL_PLAINTEXT, sasl_mechanism: OAUTHBEARER, oauth: {token_file: t}}", 1),
+        ("{protocol: SASL_SSL, sasl_mechanism: OAUTHBEARER, username: u, password: p, oauth: {token_file: t}}", 2),
+        ("{protocol: SASL_SSL, sasl_mechanism: PLAIN, username: u, password: p, oauth: {token_file: t}}", 1),
+        ("{oauth: {token_file: t}, check_hostname: false, key_password: p}", 3),
+        ("{protocol: SSL, key_password: p}", 1),
+        ("{protocol: SSL, check_hostname: false}", 1),
+        ("{protocol: SSL, check_hostname: true}", 0),
+        ("{protocol: SASL_SSL, sasl_mechanism: SCRAM-SHA-256, username: u, password: p, ca_file: c}", 0),
     ],
 )
 def test_security_that_is_not_used(security, count):
     errors, warnings = look(f"kafka: {{security: {security}}}\n")
     assert errors == []
     assert len(warnings) == count
+
+
+@pytest.mark.parametrize(
+    ("oauth", "wrong"),
+    [
+        ("{}", ["nothing says where the token comes from"]),
+        ("{scope: s}", ["nothing says where the token comes from"]),
+        ("{token_file: t, token_url: 'https://t'}", ["the token can come from one place only"]),
+        ("{token_url: 'https://t'}", ["token_url needs client_id", "token_url needs client_secret"]),
+        ("{token_url: t, client_id: c, client_secret: s}", ["is not an address of the web"]),
+        ("{token_url: 'https://[t', client_id: c, client_secret: s}", ["is not an address of the web"]),
+        ("{token_url: 'https://a:b@t', client_id: c, client_secret: s}", ["a user and password in the address"]),
+        ("{token_url: 'https://t/x', client_id: c, client_secret: s, scope: s, ca_file: c}", []),
+    ],
+)
+def test_where_a_token_comes_from(oauth, wrong):
+    errors, warnings = look(OAUTH % oauth)
+    assert len(errors) == len(wrong)
+    for error, words in zip(errors, wrong, strict=True):
+        assert error.startswith("c.yaml:3:")
+        assert words in error
+        assert "a:b" not in error
+    assert (warnings == []) == (oauth != "{scope: s}")
+
+
+OAUTH = "kafka:\n  security: {protocol: SASL_SSL, sasl_mechanism: OAUTHBEARER,\n    oauth: %s}\n"
+
+
+@pytest.mark.parametrize(("url", "count"), [("http://t:80/x", 1), ("http://127.0.0.1:80/x", 0), ("http://[::1]/x", 0)])
+def test_a_secret_on_an_open_line(url, count):
+    _, warnings = look(OAUTH % f"{{token_url: '{url}', client_id: c, client_secret: s}}")
+    assert ["readable to the network" in w for w in warnings] == [True] * count
+
+
+@pytest.mark.parametrize(
+    ("http", "count"),
+    [
+        ("{host: 0.0.0.0}", 1),
+        ("{host: '::'}", 1),
+        ("{host: metrics.shop}", 1),
+        ("{host: 0.0.0.0, token: t}", 0),
+        ("{host: 0.0.0.0, enabled: false}", 0),
+        ("{host: localhost}", 0),
+        ("{host: 127.0.0.2}", 0),
+        ("{host: '::1'}", 0),
+        ("{port: 1}", 0),
+    ],
+)
+def test_metrics_open_to_the_network(http, count):
+    errors, warnings = look(f"http: {http}\n")
+    assert errors == []
+    assert ["/metrics is open to whoever reaches" in w for w in warnings] == [True] * count
+
+
+def test_an_empty_token():
+    assert look("http: {token: ''}\n")[0] == [
+        "c.yaml:1:15: http.token: an empty token protects nothing; set one, or leave it out"
+    ]
 
 
 def test_dependencies_on_strangers_are_warned_of():

@@ -5,7 +5,7 @@ import pickle
 import pytest
 
 from floodmark.config.models import Service
-from floodmark.correlate.lifecycle import ATTACHED
+from floodmark.correlate.changes import ATTACHED
 from floodmark.correlate.stage import CorrelateStage
 
 from .making import SHOP, T0, change, closed, conf, events, mark, opened, run, updated, wrongs

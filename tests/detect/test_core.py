@@ -9,8 +9,9 @@ from hypothesis import strategies as st
 
 from floodmark.alerts import Anomaly
 from floodmark.config.models import Config, Detector, Guard, Limits
-from floodmark.detect.core import SeriesCore, matches
+from floodmark.detect.core import SeriesCore
 from floodmark.detect.series import Finding, Sample, Series, SeriesKind, series_key
+from floodmark.detect.watchlist import matches
 
 DAY = 1440
 START = 1_700_006_400.0  # a midnight

@@ -372,7 +372,7 @@ def test_a_model_that_cannot_be_written_costs_only_itself() -> None:
     detectors = [HALF_SPACE.model_copy(update={"match": {"name": "load"}})]
     task = detecting(config(detectors=detectors), "metric")
     told(task, stream)
-    for watched in task._stage._core._watched.values():
+    for watched in task._stage._core._watchlist.series.values():
         for model in watched.out.rivers if watched.out else []:
             model["HalfSpaceTrees"].hook = lambda: None
     fresh = detecting(config(detectors=detectors), "metric")
@@ -387,11 +387,11 @@ def test_a_graft_brings_what_was_left_out_and_nothing_else() -> None:
     conf = config(detectors=[Detector(match={"name": "load"}, heads=["forecast", "stale"])])
     task, warmed = detecting(conf, signal), detecting(conf, signal)
     assert task.restore(state) == {"series": 2}
-    served = task._stage._core._watched['served{service="a"}']
+    served = task._stage._core._watchlist.series['served{service="a"}']
     told(warmed, stream[:120])
     task.graft(warmed)
     assert task.sizes()["series"] == 3
-    assert task._stage._core._watched['served{service="a"}'] is served
+    assert task._stage._core._watchlist.series['served{service="a"}'] is served
     assert task.sizes()["open_alarms"] == 0  # what was found in silence was told to nobody
     again = restarted(task, detecting(conf, signal))
     assert told(again, stream[120:]) == told(task, stream[120:])

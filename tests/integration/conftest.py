@@ -10,7 +10,8 @@ import contextlib
 import os
 import socket
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from functools import partial
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -19,6 +20,7 @@ import pytest
 sys.path.insert(0, str(Path(__file__).parent))
 
 from apache_kafka import ApacheKafka, KafkaUnavailableError, free_ports, wait_until_answering
+from credentials import Credentials
 from object_store import ObjectStore, ObjectStoreUnavailableError
 
 IMAGE = "apache/kafka:4.1.0"
@@ -39,13 +41,27 @@ def kafka_sasl(kafka_server: str | ApacheKafka) -> str:
 
 
 @pytest.fixture(scope="session")
-def kafka_server() -> Iterator[str | ApacheKafka]:
+def credentials(tmp_path_factory: pytest.TempPathFactory) -> Credentials:
+    """What our own broker and its clients know each other by."""
+    return Credentials.make(tmp_path_factory.mktemp("credentials"))
+
+
+@pytest.fixture(scope="session")
+def listeners(kafka_server: str | ApacheKafka) -> Mapping[str, str]:
+    """Bootstrap servers of the protected listeners TLS, MTLS, SASLTLS and OAUTH; only our own broker has them."""
+    if isinstance(kafka_server, str):
+        pytest.skip("only a broker of our own has listeners with certificates that we know")
+    return kafka_server.listeners
+
+
+@pytest.fixture(scope="session")
+def kafka_server(credentials: Credentials) -> Iterator[str | ApacheKafka]:
     if brokers := os.environ.get("FLOODMARK_TEST_BROKERS"):
         yield brokers
         return
     with contextlib.ExitStack() as stack:
         reasons = ["FLOODMARK_TEST_BROKERS is not set"]
-        for way, start in (("Docker", _in_docker), ("jars", ApacheKafka.start)):
+        for way, start in (("Docker", _in_docker), ("jars", partial(ApacheKafka.start, **credentials.broker()))):
             try:
                 server = stack.enter_context(start())
             except KafkaUnavailableError as error:

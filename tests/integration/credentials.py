@@ -2,7 +2,7 @@
 
     credentials = Credentials.make(folder)
     ApacheKafka.start(**credentials.broker())        # with the listeners TLS, MTLS, SASLTLS and OAUTH
-    credentials.tls(), .mtls(), .scram("SCRAM-SHA-256") …   # what kafka.security says for each of them
+    credentials.tls(), .mtls(), .sasl("SCRAM-SHA-256"), .oauth(token_file=…)   # what kafka.security then says
 
 Everybody who can log in may do everything, except `GUEST`, who may do nothing.
 """
@@ -100,10 +100,16 @@ class Credentials:
         supers = ("ANONYMOUS", "floodmark", USER, f"CN={CLIENT}")
         return {
             "listeners": {"TLS": "SSL", "MTLS": "SSL", "SASLTLS": "SASL_SSL", "OAUTH": "SASL_SSL"},
-            "scram": [f"{mechanism}=[name={USER},password={PASSWORD}]" for mechanism in ("SCRAM-SHA-256", "SCRAM-SHA-512")],
+            "scram": [
+                f"{mechanism}=[name={USER},password={PASSWORD}]" for mechanism in ("SCRAM-SHA-256", "SCRAM-SHA-512")
+            ],
             "system": {"org.apache.kafka.sasl.oauthbearer.allowed.urls": keys},
             "properties": {
-                **{f"listener.name.{name}.{key}": tls[key] for name in ("tls", "mtls", "sasltls", "oauth") for key in tls},
+                **{
+                    f"listener.name.{name}.{key}": tls[key]
+                    for name in ("tls", "mtls", "sasltls", "oauth")
+                    for key in tls
+                },
                 "listener.name.mtls.ssl.client.auth": "required",
                 "listener.name.sasltls.sasl.enabled.mechanisms": "PLAIN,SCRAM-SHA-256,SCRAM-SHA-512",
                 "listener.name.sasltls.plain.sasl.jaas.config": f"{security}.plain.PlainLoginModule required {users};",
@@ -116,10 +122,14 @@ class Credentials:
                 "listener.name.oauth.oauthbearer.sasl.server.callback.handler.class": (
                     f"{security}.oauthbearer.OAuthBearerValidatorCallbackHandler"
                 ),
-                "sasl.oauthbearer.jwks.endpoint.url": keys,
-                "sasl.oauthbearer.expected.issuer": ISSUER,
-                "sasl.oauthbearer.expected.audience": AUDIENCE,
-                "sasl.oauthbearer.clock.skew.seconds": "0",
+                # Kafka 4.1's default checks no signature when the keys are a setting.
+                "listener.name.oauth.sasl.oauthbearer.jwt.validator.class": (
+                    f"{security}.oauthbearer.BrokerJwtValidator"
+                ),
+                "listener.name.oauth.sasl.oauthbearer.jwks.endpoint.url": keys,
+                "listener.name.oauth.sasl.oauthbearer.expected.issuer": ISSUER,
+                "listener.name.oauth.sasl.oauthbearer.expected.audience": AUDIENCE,
+                "listener.name.oauth.sasl.oauthbearer.clock.skew.seconds": "0",
                 "authorizer.class.name": "org.apache.kafka.metadata.authorizer.StandardAuthorizer",
                 "super.users": ";".join(f"User:{name}" for name in supers),
             },

@@ -1,10 +1,13 @@
 """Why the cluster cannot be reached, in a sentence; and when it is tried again."""
 
 import asyncio
+import logging
 import socket
 import ssl
 
 import pytest
+from aiokafka.protocol.admin import SaslAuthenticateRequest
+from aiokafka.protocol.metadata import MetadataRequest
 from structlog.testing import capture_logs
 
 from floodmark.config.models import Kafka, KafkaSecurity
@@ -180,8 +183,33 @@ def test_tls_settings_verify_the_broker():
         ({"protocol": "SSL", "ca_file": "/nowhere/ca.pem"}, "ca_file /nowhere/ca.pem cannot be used: .*No such file"),
         ({"protocol": "SSL", "cert_file": "/nowhere/me.pem"}, "cert_file /nowhere/me.pem .*No such file"),
         ({"protocol": "SSL", "key_file": "/nowhere/me.key"}, "cert_file is not"),
+        ({"protocol": "SASL_SSL", "sasl_mechanism": "OAUTHBEARER"}, "kafka.security.oauth is not set"),
+        ({"protocol": "SASL_SSL", "sasl_mechanism": "OAUTHBEARER", "oauth": {}}, "oauth does not say where"),
     ],
 )
 def test_settings_that_cannot_work(security, said):
     with pytest.raises(SecurityError, match=said):
         settings(**security)
+
+
+def test_the_name_in_a_certificate_can_be_left_unchecked():
+    context = settings(protocol="SSL", check_hostname=False)["ssl_context"]
+    assert context.verify_mode is ssl.CERT_REQUIRED
+    assert not context.check_hostname
+
+
+def test_clients_of_one_config_share_a_token_source():
+    oauth = {"protocol": "SASL_PLAINTEXT", "sasl_mechanism": "OAUTHBEARER", "oauth": {"token_file": "/nowhere"}}
+    made = settings(**oauth)
+    assert made["sasl_oauth_token_provider"] is settings(**oauth)["sasl_oauth_token_provider"]
+    assert "sasl_plain_password" not in made
+
+
+def test_a_sasl_exchange_is_not_logged(caplog):
+    settings(protocol="SASL_PLAINTEXT", sasl_mechanism="PLAIN", username="u", password="p")
+    logger = logging.getLogger("aiokafka.conn")
+    with caplog.at_level(logging.DEBUG):
+        for request in (SaslAuthenticateRequest(b"\0u\0hunter2"), MetadataRequest([])):
+            logger.debug("Request to %s:%d %d: %s", "b", 1, 2, request.prepare({36: (0, 1), 3: (0, 5)}))
+    assert "hunter2" not in caplog.text
+    assert "MetadataRequest" in caplog.text

@@ -23,16 +23,26 @@ class View:
     def lag(self):
         return 12
 
+    def learning(self):
+        return 1.0
+
+    def replaying(self):
+        return None
+
+    def snapshot_age(self):
+        return None
+
 
 class Group:
-    name, assigned = "floodmark-detect", False
+    name, assigned, live = "floodmark-detect", False, False
 
     def views(self):
         return [View()]
 
 
-async def get(url):
-    async with aiohttp.ClientSession() as session, session.get(url) as answer:
+async def get(url, authorization=None):
+    headers = {"Authorization": authorization} if authorization is not None else {}
+    async with aiohttp.ClientSession() as session, session.get(url, headers=headers) as answer:
         return answer.status, await answer.text()
 
 
@@ -44,6 +54,9 @@ async def test_ready_only_once_every_group_is_assigned():
         status, body = await get(f"{url}/readyz")
         assert (status, "joining" in body) == (503, True)
         telemetry.groups[0].assigned = True
+        status, body = await get(f"{url}/readyz")
+        assert (status, "recovering" in body) == (503, True)
+        telemetry.groups[0].live = True
         assert (await get(f"{url}/readyz"))[0] == 200
 
 
@@ -87,3 +100,38 @@ async def test_a_taken_port_is_a_sentence():
 async def test_it_can_be_off():
     async with endpoint(Http(enabled=False), Telemetry()) as url:
         assert url is None
+
+
+@pytest.mark.parametrize(
+    ("authorization", "status"),
+    [
+        ("Bearer m3trics", 200),
+        ("bearer  m3trics", 200),
+        (None, 401),
+        ("Bearer", 401),
+        ("Bearer m3tric", 401),
+        ("Bearer m3tricsx", 401),
+        ("Bearer m3trüs", 401),
+        ("Basic m3trics", 401),
+        ("m3trics", 401),
+    ],
+)
+async def test_metrics_ask_for_the_token(authorization, status):
+    async with endpoint(Http(port=0, token="m3trics"), Telemetry()) as url:
+        found, body = await get(f"{url}/metrics", authorization)
+    assert found == status
+    assert ("floodmark_up" in body) == (status == 200)
+    assert "m3trics" not in body
+
+
+async def test_an_empty_token_is_nobodys():
+    async with endpoint(Http(port=0, token=""), Telemetry()) as url:
+        assert (await get(f"{url}/metrics", "Bearer "))[0] == 401
+
+
+async def test_probes_need_no_token():
+    async with endpoint(Http(port=0, token="m3trics"), Telemetry()) as url:
+        assert (await get(f"{url}/healthz"))[0] == 200
+        assert (await get(f"{url}/readyz"))[0] == 503
+        async with aiohttp.ClientSession() as session, session.get(f"{url}/metrics") as answer:
+            assert answer.headers["WWW-Authenticate"] == "Bearer"

@@ -22,7 +22,13 @@ def test_missing_topics_name_the_command():
             SecurityError,
             "user 'me': Invalid credentials;",
         ),
-        (kafka_errors.UnsupportedSaslMechanismError("no PLAIN"), SecurityError, "no PLAIN"),
+        (kafka_errors.UnsupportedSaslMechanismError(object()), SecurityError, "kafka.security.sasl_mechanism"),
+        (kafka_errors.IllegalSaslStateError(object()), SecurityError, "user 'me': IllegalSaslStateError;"),
+        (
+            kafka_errors.TransactionalIdAuthorizationFailed("floodmark-detect-metrics-0"),
+            PermissionDeniedError,
+            "grant WRITE and DESCRIBE on transactional id floodmark-detect-metrics-0",
+        ),
     ],
 )
 def test_what_no_retry_mends(error, kind, said):

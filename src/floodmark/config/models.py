@@ -72,8 +72,8 @@ class Kafka(Section):
     """Kafka's client.id."""
     security: KafkaSecurity = KafkaSecurity()
     """TLS and SASL."""
-    session_timeout: Duration = 45.0
-    """Kafka's session.timeout.ms."""
+    session_timeout: Duration = 15.0
+    """Kafka's session.timeout.ms: how long the work of a process that died, and could not say so, waits for others."""
     instance_id: str | None = None
     """Static membership (KIP-345): a name that a process keeps over restarts, such as ${HOSTNAME} in a StatefulSet. A
     restart within session_timeout then moves no partition."""

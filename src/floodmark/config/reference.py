@@ -66,7 +66,12 @@ def markdown_reference() -> str:
         for name, info in model.model_fields.items():
             shape = shape_of(info.annotation, tuple(info.metadata))
             below = f"{path}.{name}" if path else name
-            cells = (f"`{name}`", _type(shape, below), _default(info, shape), info.description or "")
+            cells = (
+                f"`{name}`",
+                _type(shape, below),
+                _default(info, shape),
+                " ".join((info.description or "").split()),
+            )
             lines.append(f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in cells)} |")
         lines.append("")
     return "\n".join(lines).rstrip() + "\n"

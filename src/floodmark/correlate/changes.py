@@ -10,9 +10,12 @@ from bisect import insort
 from collections.abc import Iterable
 
 from floodmark.alerts import ChangeNotice
+from floodmark.correlate.group import Group
 
 CHANGES = 5_000
 """Most changes remembered at once."""
+ATTACHED = 20
+"""Changes attached to one incident; those nearest to its start stay."""
 
 
 class RecentChanges:
@@ -58,7 +61,17 @@ class RecentChanges:
         if old:
             self._drop(old)
 
-    def of(self, scope: str, services: Iterable[str], since: float, until: float) -> list[ChangeNotice]:
+    def attach(self, group: Group, services: Iterable[str], since: float, until: float) -> None:
+        """Attach the changes of these services within [since, until] to a group."""
+        for notice in self._of(group.scope, services, since, until):
+            group.changes[notice.id] = notice
+        if len(group.changes) > ATTACHED:
+            nearest = sorted(
+                group.changes.values(), key=lambda c: (abs(c.time.timestamp() - group.started), c.time, c.id)
+            )
+            group.changes = {change.id: change for change in nearest[:ATTACHED]}
+
+    def _of(self, scope: str, services: Iterable[str], since: float, until: float) -> list[ChangeNotice]:
         """The changes of these services within [since, until], in time order."""
         found = [
             (time, notice.id, notice)

@@ -7,7 +7,6 @@ arrive. All that happens at one moment makes one revision. It never reads a cloc
 
 from __future__ import annotations
 
-import heapq
 import math
 from collections import Counter
 from collections.abc import Mapping
@@ -21,16 +20,11 @@ from floodmark.correlate.changes import RecentChanges
 from floodmark.correlate.group import Group
 from floodmark.correlate.membership import Membership
 from floodmark.correlate.relations import Link, Relations
-from floodmark.correlate.sentences import span
 from floodmark.correlate.symptoms import RANK, Symptom
+from floodmark.correlate.timers import Timers
 from floodmark.correlate.topology import Topology
-from floodmark.correlate.windows import are_one, deadline, end_of_life, fits, has_lasted
+from floodmark.correlate.windows import are_one, deadline, end_of_life, fits
 
-IMPROBABLE = 1e-7
-"""A single anomaly this improbable is told at once. A budget of 1/week at a point a minute makes alarms at 1e-4; this
-is a thousand times less."""
-ATTACHED = 20
-"""Changes attached to one incident; those nearest to its start stay."""
 REMEMBERED = 4096
 """Incidents that are over, remembered by their first anomaly so that a repeated message does not open them again."""
 
@@ -56,7 +50,7 @@ class Lifecycle:
         self._open: dict[str, Group] = {}
         self._resolved: dict[str, Group] = {}
         self._over: dict[str, None] = {}
-        self._timers: list[tuple[float, str]] = []
+        self._timers = Timers()
         self._touched: dict[str, Group] = {}  # may have news at this moment
         self._out: list[Incident] = []
         self._counts: Counter[str] = Counter()
@@ -66,7 +60,7 @@ class Lifecycle:
             self._now,
             self._groups,
             (self._held, self._open, self._resolved, self._over),
-            self._timers,
+            self._timers.state(),
             self._touched,
             self._out,
             self._relations.state(),
@@ -76,17 +70,16 @@ class Lifecycle:
 
     def restore(self, state: tuple[Any, ...], *, same: bool) -> None:
         """Go on from what `state` gave. If the settings are not the `same`, incidents live by those of now."""
-        self._now, self._groups, by_state, self._timers, self._touched, self._out, relations, changes, members = state
+        self._now, self._groups, by_state, timers, self._touched, self._out, relations, changes, members = state
         self._held, self._open, self._resolved, self._over = by_state
+        self._timers.restore(timers)
         self._relations.restore(relations, self._groups.values())
         self._changes.restore(changes)
         self._members.restore(members)
         if same:
             return
         self._make_room(self._conf.open_incidents)
-        while len(self._resolved) > self._conf.open_incidents:
-            self._counts["grace:evicted"] += 1
-            self._forget(next(iter(self._resolved.values())))
+        self._end_grace()
         for group in list(self._groups.values()):
             self._schedule(group)
 
@@ -102,12 +95,8 @@ class Lifecycle:
             return
         self._settle()
         # Strictly before: at the very moment something may still come, and it goes first.
-        while self._timers and self._timers[0][0] < until:
-            time, group_id = heapq.heappop(self._timers)
-            group = self._groups.get(group_id)
-            if group is None or group.scheduled != time:
-                continue  # a timer of one that has gone, or has a newer one
-            group.scheduled = None
+        while (fired := self._timers.fire(until, self._groups)) is not None:
+            time, group = fired
             self._now = max(self._now, time)
             if deadline(group, self._conf) > time:
                 self._schedule(group)
@@ -155,8 +144,7 @@ class Lifecycle:
         """An anomaly persists or has become worse; told at event time `time`."""
         del late  # it is applied all the same
         self.advance(time)
-        owner = self._members.owner(anomaly.id)
-        if owner is None or owner[1].anomaly != anomaly.id:
+        if (owner := self._members.latest(anomaly.id)) is None:
             self._counts["updates:unknown"] += 1
             return
         self._take(*owner, anomaly)
@@ -166,8 +154,7 @@ class Lifecycle:
         """An anomaly has ended; told at event time `time`."""
         del late  # it is applied all the same
         self.advance(time)
-        owner = self._members.owner(anomaly.id)
-        if owner is None or owner[1].anomaly != anomaly.id:
+        if (owner := self._members.latest(anomaly.id)) is None:
             # Its incident is over, or the series has opened again, or we never saw it open.
             self._counts["closes:unknown"] += 1
             return
@@ -193,11 +180,7 @@ class Lifecycle:
 
     def counts(self) -> Mapping[str, int]:
         """Monotonic counters."""
-        return {
-            **self._counts,
-            "changes:evicted": self._changes.evicted,
-            "members:beyond": self._members.beyond,
-        }
+        return {**self._counts, "changes:evicted": self._changes.evicted, "members:beyond": self._members.beyond}
 
     def sizes(self) -> Mapping[str, int]:
         """How much state is held now."""
@@ -290,15 +273,9 @@ class Lifecycle:
         """Open a candidate if it is more than one faint anomaly."""
         if group.state != "held":
             return True
-        first = group.first
         if len(group.symptoms) == 1:
-            if RANK[first.severity] >= RANK["error"]:
-                group.alone = f"its severity is {first.severity}"
-            elif first.p_value <= IMPROBABLE:
-                group.alone = f"it is too improbable to wait for another (p = {first.p_value:.0e})"
-            elif has_lasted(group, self._conf):
-                group.alone = f"it has lasted {span(first.seen - first.started)}"
-            else:
+            group.alone = group.first.alone(self._conf.alone)
+            if not group.alone:
                 return False
         self._make_open(group)
         return True
@@ -338,10 +315,14 @@ class Lifecycle:
             self._resolve(group, narrate.over(group, conf.gap))
             group.state = "resolved"
             self._resolved[group.id] = group
-            while len(self._resolved) > conf.open_incidents:
-                self._counts["grace:evicted"] += 1
-                self._forget(next(iter(self._resolved.values())))
+            self._end_grace()
             self._schedule(group)
+
+    def _end_grace(self) -> None:
+        """Forget the resolved incidents that are too many, before their grace is over."""
+        while len(self._resolved) > self._conf.open_incidents:
+            self._counts["grace:evicted"] += 1
+            self._forget(next(iter(self._resolved.values())))
 
     def _resolve(self, group: Group, resolution: str) -> None:
         self._announce(group)
@@ -365,16 +346,9 @@ class Lifecycle:
                 del self._over[next(iter(self._over))]
 
     def _schedule(self, group: Group) -> None:
-        """Set a timer for the deadline, unless an earlier one will look again anyway."""
-        if group.id not in self._groups:
-            return
-        due = deadline(group, self._conf)
-        if group.scheduled is None or due < group.scheduled:
-            group.scheduled = due
-            heapq.heappush(self._timers, (due, group.id))
-        if len(self._timers) > 1024 + 4 * len(self._groups):
-            self._timers = [(g.scheduled, g.id) for g in self._groups.values() if g.scheduled is not None]
-            heapq.heapify(self._timers)
+        """Set a timer for the deadline, if it has not gone."""
+        if group.id in self._groups:
+            self._timers.set(group, deadline(group, self._conf), self._groups)
 
     # -- telling --------------------------------------------------------------------------------------------------
 
@@ -418,13 +392,7 @@ class Lifecycle:
             service for entity in group.entities for service in (entity, *self._topology.depends_on(entity))
         )
         since = max(group.started - self._conf.changes, self._now - self._kept)
-        for notice in self._changes.of(group.scope, services, since, self._now):
-            group.changes[notice.id] = notice
-        if len(group.changes) > ATTACHED:
-            nearest = sorted(
-                group.changes.values(), key=lambda c: (abs(c.time.timestamp() - group.started), c.time, c.id)
-            )
-            group.changes = {change.id: change for change in nearest[:ATTACHED]}
+        self._changes.attach(group, services, since, self._now)
         group.severity = narrate.severity(group)
         group.causes = rank(group.symptoms.values(), group.changes.values(), self._topology)
 

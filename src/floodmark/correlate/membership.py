@@ -34,6 +34,11 @@ class Membership:
         """Where an anomaly went, while its group lives."""
         return self._owners.get(anomaly_id)
 
+    def latest(self, anomaly_id: str) -> tuple[Group, Symptom] | None:
+        """The same, if the series has not opened again since."""
+        owner = self._owners.get(anomaly_id)
+        return owner if owner is not None and owner[1].anomaly == anomaly_id else None
+
     def add(self, group: Group, symptom: Symptom) -> bool:
         """A new series joins; False if the group has its fill."""
         group.member_count += 1

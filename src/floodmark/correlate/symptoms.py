@@ -13,8 +13,12 @@ from typing import Literal
 from msgspec import Struct
 
 from floodmark.alerts import SEVERITIES, Anomaly, Direction, Member, Severity, utc
+from floodmark.correlate.sentences import span
 
 RANK: Mapping[Severity, int] = {severity: rank for rank, severity in enumerate(SEVERITIES)}
+IMPROBABLE = 1e-7
+"""A single anomaly this improbable is told at once. A budget of 1/week at a point a minute makes alarms at 1e-4; this
+is a thousand times less."""
 LARGEST_DEVIATION = 1000.0
 """Deviations are cut here, in half-widths of the band: a band of width zero would make them infinite."""
 
@@ -97,6 +101,20 @@ class Symptom(Struct, eq=False):
     def surprise(self) -> float:
         """-log10 of the p-value, 0 to 300."""
         return -math.log10(self.p_value)
+
+    def alone(self, lasting: float) -> str:
+        """Why it is worth an incident of its own, as a clause; empty if it is not.
+
+        It may be severe, improbable, or have been odd for `lasting` seconds, as far as its anomaly has said: silence
+        proves nothing.
+        """
+        if RANK[self.severity] >= RANK["error"]:
+            return f"its severity is {self.severity}"
+        if self.p_value <= IMPROBABLE:
+            return f"it is too improbable to wait for another (p = {self.p_value:.0e})"
+        if self.seen - self.started >= lasting:
+            return f"it has lasted {span(self.seen - self.started)}"
+        return ""
 
     def published(self) -> Member:
         """The member as the incident's message lists it."""

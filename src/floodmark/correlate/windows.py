@@ -39,11 +39,6 @@ def are_one(one: Group, other: Group, conf: Correlate) -> bool:
     return younger.started <= older.last_start + conf.gap and younger.last_start - older.started < conf.cap
 
 
-def has_lasted(group: Group, conf: Correlate) -> bool:
-    """Whether a member has been odd for `alone` seconds, as far as its anomaly has said: silence proves nothing."""
-    return any(symptom.seen - symptom.started >= conf.alone for symptom in group.symptoms.values())
-
-
 def deadline(group: Group, conf: Correlate) -> float:
     """When something happens to a group if nothing happens to it: resolved or forgotten, by its state."""
     if group.state == "held":

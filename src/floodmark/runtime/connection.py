@@ -23,7 +23,7 @@ from aiokafka.protocol.metadata import MetadataRequest
 
 from floodmark.config.models import Kafka, KafkaSecurity
 from floodmark.runtime.errors import SecurityError, UnreachableError, refused
-from floodmark.runtime.oauth import connect, provider
+from floodmark.runtime.oauth import connect, hang_up, provider
 
 log = structlog.get_logger(__name__)
 
@@ -127,13 +127,13 @@ async def connection(kafka: Kafka) -> AsyncIterator[AIOKafkaConnection]:
         try:
             await connected.send(MetadataRequest([]))
         except (OSError, KafkaError) as error:
-            connected.close()
+            await hang_up(connected)
             reasons.append(f"{host}:{port}: {_reason(error, host, port, kafka.security)}")
             continue
         try:
             yield connected
         finally:
-            connected.close()
+            await hang_up(connected)
         return
     raise UnreachableError(f"Kafka is not reachable at {'; '.join(reasons)}")
 
@@ -148,7 +148,7 @@ def _reason(error: OSError | KafkaError, host: str, port: int, security: KafkaSe
     if isinstance(tls, ssl.SSLError):
         raise SecurityError(_tls_refused(tls, f"{host}:{port}", security)) from error
     if isinstance(error, KafkaError):
-        if sentence := refused(error, security.username or _client_id(security)):
+        if sentence := refused(error, security.username):
             raise sentence from error
         return f"it hangs up ({_hint(security)})"
     if isinstance(error, TimeoutError):
@@ -180,11 +180,6 @@ def _tls_refused(error: ssl.SSLError, broker: str, security: KafkaSecurity) -> s
             "has it expired, and does the broker trust its authority?"
         )
     return f"TLS with {broker} failed: {reason}; is kafka.security.protocol right?"
-
-
-def _client_id(security: KafkaSecurity) -> str | None:
-    bearer = security.sasl_mechanism == "OAUTHBEARER" and security.oauth is not None
-    return security.oauth.client_id if bearer and security.oauth else None
 
 
 def _hint(security: KafkaSecurity) -> str:

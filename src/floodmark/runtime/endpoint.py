@@ -42,7 +42,10 @@ async def endpoint(http: Http, telemetry: Telemetry) -> AsyncIterator[str | None
         return web.json_response({"status": "ok"})
 
     async def readyz(_: web.Request) -> web.Response:
-        groups = {group.name: "assigned" if group.assigned else "joining" for group in telemetry.groups}
+        groups = {
+            group.name: "live" if group.live else "recovering" if group.assigned else "joining"
+            for group in telemetry.groups
+        }
         ready = telemetry.ready()
         body = {"status": "ready" if ready else "not ready", "groups": groups}
         return web.json_response(body, status=200 if ready else 503)

@@ -88,14 +88,17 @@ def refused(error: Exception, user: str | None) -> RunError | None:
             return PermissionDeniedError(
                 f"Kafka does not let {who} use transactions; grant WRITE and DESCRIBE on transactional id {prefix}"
             )
+        case kafka_errors.UnsupportedSaslMechanismError():
+            return SecurityError("Kafka does not take this mechanism on this port; see kafka.security.sasl_mechanism")
         case (
             kafka_errors.SaslAuthenticationFailed()
             | kafka_errors.AuthenticationFailedError()
             | kafka_errors.AuthenticationMethodNotSupported()
-            | kafka_errors.UnsupportedSaslMechanismError()
             | kafka_errors.IllegalSaslStateError()
         ):
-            reason = ", ".join(str(argument) for argument in error.args if argument) or type(error).__name__
+            reason = (
+                ", ".join(str(argument) for argument in error.args if isinstance(argument, str)) or type(error).__name__
+            )
             return SecurityError(
                 f"Kafka refused to authenticate {who}: {reason.rstrip('.')}; see kafka.security in the configuration"
             )

@@ -11,6 +11,7 @@ tries again.
 from __future__ import annotations
 
 import asyncio
+import base64
 import functools
 import ssl
 from collections.abc import Callable
@@ -22,7 +23,7 @@ import aiohttp
 import orjson
 from aiokafka.abc import AbstractTokenProvider
 from aiokafka.conn import AIOKafkaConnection, OAuthAuthenticator
-from aiokafka.errors import KafkaError, SaslAuthenticationFailed
+from aiokafka.errors import KafkaError
 
 from floodmark.config.models import OAuth
 from floodmark.runtime.errors import SecurityError, UnreachableError
@@ -31,6 +32,8 @@ FRESH = 0.8
 """Share of a token's life after which another is fetched (Kafka's sasl.login.refresh.window.factor)."""
 ANSWER_SECONDS = 10.0
 """How long a token server may take to answer."""
+CLOSE_SECONDS = 1.0
+"""How long a broker may take to say goodbye."""
 
 _LARGEST = 65_536
 _KNOWN = {
@@ -41,11 +44,15 @@ _KNOWN = {
 
 
 class TokenRefusedError(SecurityError, KafkaError):
-    """There is no token to be had with these settings."""
+    """There is no token to be had with these settings, or Kafka does not take it."""
+
+    __str__ = Exception.__str__  # without the name that KafkaError puts before it
 
 
 class TokenUnavailableError(UnreachableError, KafkaError):
     """The token server does not answer, or not now: a matter of time."""
+
+    __str__ = Exception.__str__
 
 
 @functools.lru_cache(maxsize=8)
@@ -114,13 +121,14 @@ class ClientTokens(AbstractTokenProvider):
         assert oauth.client_secret is not None
         server = _shown(oauth.token_url)
         context = _trusted(oauth.ca_file)
-        who = aiohttp.BasicAuth(quote_plus(oauth.client_id), quote_plus(oauth.client_secret.get_secret_value()))
+        who = f"{quote_plus(oauth.client_id)}:{quote_plus(oauth.client_secret.get_secret_value())}"  # section 2.3.1
+        headers = {"Authorization": f"Basic {base64.b64encode(who.encode()).decode()}"}
         form = {"grant_type": "client_credentials"} | ({"scope": oauth.scope} if oauth.scope else {})
         try:
             async with (
                 aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=ANSWER_SECONDS)) as session,
                 # A redirect would carry the secret to where nobody said it may go.
-                session.post(oauth.token_url, data=form, auth=who, ssl=context, allow_redirects=False) as answer,
+                session.post(oauth.token_url, data=form, headers=headers, ssl=context, allow_redirects=False) as answer,
             ):
                 status, content = answer.status, await answer.content.read(_LARGEST + 1)
         except aiohttp.ClientConnectorCertificateError as error:
@@ -194,9 +202,21 @@ def _mapping(content: bytes) -> dict[str, Any]:
 
 async def connect(host: str, port: int, **settings: Any) -> AIOKafkaConnection:
     """As aiokafka's `create_conn`, except that a token that the broker refuses is an error."""
-    connected: AIOKafkaConnection = _Connection(host, port, **settings)
-    await connected.connect()
+    make: Callable[..., AIOKafkaConnection] = _Connection
+    connected = make(host, port, **settings)
+    try:
+        await connected.connect()
+    except BaseException:
+        await hang_up(connected)
+        raise
     return connected
+
+
+async def hang_up(connected: AIOKafkaConnection) -> None:
+    """Close, and wait until it is closed: TLS asks the other side first."""
+    closed = connected.close()
+    if connected._protocol is not None:  # it was open once
+        await asyncio.wait({closed}, timeout=CLOSE_SECONDS)
 
 
 class _Connection(AIOKafkaConnection):
@@ -207,7 +227,7 @@ class _Connection(AIOKafkaConnection):
     """
 
     def authenticator_oauth(self) -> _Challenged:
-        return _Challenged(super().authenticator_oauth())
+        return _Challenged(OAuthAuthenticator(sasl_oauth_token_provider=self._sasl_oauth_token_provider))
 
 
 class _Challenged:
@@ -216,7 +236,10 @@ class _Challenged:
 
     async def step(self, payload: bytes | None) -> tuple[bytes, bool] | None:
         if payload:
-            status = _mapping(payload).get("status")
-            raise SaslAuthenticationFailed(f"the token is refused ({status})" if status else "the token is refused")
+            status = _mapping(payload).get("status") or "it does not say why"
+            raise TokenRefusedError(
+                f"Kafka refuses our token ({status}): has it expired, "
+                "and does it have the issuer and the audience that the broker expects? See kafka.security.oauth"
+            )
         step: tuple[bytes, bool] | None = await self._authenticator.step(payload)
         return step

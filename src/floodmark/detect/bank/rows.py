@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, Final, Protocol
+from typing import Any, Final
 
 import numpy as np
 
@@ -15,26 +15,10 @@ from floodmark.config.models import Detector
 from floodmark.detect.bank import layout
 from floodmark.detect.bank.carry import bits, freeze, set_mean, thaw
 from floodmark.detect.bank.table import Bank
-from floodmark.detect.mean import FadingMean
 from floodmark.detect.model import SeriesModel
-from floodmark.detect.series import Series
+from floodmark.detect.watched import NONE_LATE, Watched, lateness
 
 _NO_METRICS: Final = np.zeros(0, layout.METRIC)
-
-
-class Kept(Protocol):
-    """What the core keeps of a series: `Watched`. `out` is its model while it is not in the bank."""
-
-    series: Series
-    detector: Detector
-    slot: int
-    out: SeriesModel | None
-    born: float
-    last: float
-    gap: float
-    sporadic: FadingMean
-    due: float | None
-    used: int
 
 
 class BankedSeries:
@@ -82,71 +66,64 @@ class BankedSeries:
 
     # -- series
 
-    def take(self, kept: Kept) -> int:
+    def take(self, watched: Watched) -> int:
         """A row for a series that is out, and stays out until it is put back."""
-        heads = bits(kept.out) if kept.out is not None else 0
-        heads |= layout.STALE if "stale" in kept.detector.heads else 0
-        rule = self._rule_of[id(kept.detector)]
-        slot = self._bank.take(rule, heads, counting=kept.series.kind == "rate", time=kept.last)
+        heads = bits(watched.out) if watched.out is not None else 0
+        heads |= layout.STALE if "stale" in watched.detector.heads else 0
+        rule = self._rule_of[id(watched.detector)]
+        slot = self._bank.take(rule, heads, counting=watched.series.kind == "rate", time=watched.last)
         self._bank.rows["out"][slot] = 1
         return slot
 
     def give_back(self, slot: int) -> None:
         self._bank.give_back(slot)
 
-    def take_out(self, kept: Kept) -> SeriesModel:
+    def take_out(self, watched: Watched) -> SeriesModel:
         """The series as a model; until it is put back the row is stale."""
-        slot = kept.slot
+        slot = watched.slot
         row = self._bank.rows[slot]
-        kept.out = SeriesModel(kept.series.kind, kept.detector, self._evidence, None)
-        thaw(self._bank, slot, kept.out)
-        kept.last, kept.gap = float(row["last"]), float(row["gap"])
-        kept.sporadic = FadingMean(0.01, warm=100)
-        set_mean(kept.sporadic, row["sporadic"], row["sporadic_n"])
+        watched.out = SeriesModel(watched.series.kind, watched.detector, self._evidence, None)
+        thaw(self._bank, slot, watched.out)
+        watched.last, watched.gap = float(row["last"]), float(row["gap"])
+        watched.sporadic = lateness()
+        set_mean(watched.sporadic, row["sporadic"], row["sporadic_n"])
         row["out"] = 1
-        return kept.out
+        return watched.out
 
-    def put_back(self, kept: Kept) -> None:
-        if kept.out is None:
+    def put_back(self, watched: Watched) -> None:
+        if watched.out is None:
             return
-        slot = kept.slot
-        freeze(kept.out, self._bank, slot)
+        slot = watched.slot
+        freeze(watched.out, self._bank, slot)
         row = self._bank.rows[slot]
-        row["last"], row["gap"] = kept.last, kept.gap
-        row["sporadic"], row["sporadic_n"] = kept.sporadic.value, kept.sporadic.n
-        row["scheduled"] = kept.due is not None
+        row["last"], row["gap"] = watched.last, watched.gap
+        row["sporadic"], row["sporadic_n"] = watched.sporadic.value, watched.sporadic.n
+        row["scheduled"] = watched.due is not None
         row["out"] = 0
-        kept.out = None
+        watched.out, watched.sporadic = None, NONE_LATE
 
     def token(self, slot: int) -> int:
         return int(self._bank.rows["token"][slot])
 
-    def use(self, kept: Kept) -> None:
+    def use(self, watched: Watched) -> None:
         """The series was used just now."""
         used = self._bank.use()
-        if kept.slot >= 0:
-            self._bank.rows["used"][kept.slot] = used
+        if watched.slot >= 0:
+            self._bank.rows["used"][watched.slot] = used
         else:
-            kept.used = used
+            watched.used = used
 
     @property
     def uses(self) -> int:
         return int(self._bank.clock[0])
 
-    def used(self, kept: Kept) -> int:
-        return int(self._bank.rows["used"][kept.slot]) if kept.slot >= 0 else kept.used
+    def used(self, watched: Watched) -> int:
+        return int(self._bank.rows["used"][watched.slot]) if watched.slot >= 0 else watched.used
 
-    def pulse(self, slot: int) -> tuple[int, float, float, float, float]:
-        """Of a series in the bank: points seen, interval, newest point, longest silence of late, share that is late."""
-        row = self._bank.rows[slot]
-        return int(row["seen"]), *(float(row[name]) for name in ("interval", "last", "gap", "sporadic"))  # type: ignore[return-value]
-
-    def silences(self, slots: list[int], resumed: float, intervals: float) -> Iterable[tuple[float, float]]:
-        """When silence would mean something, by the core's rule, and the share that is late, of series in the bank."""
+    def pulses(self, slots: list[int]) -> list[layout.Rows]:
+        """Of series in the bank: points seen, interval, newest point, longest silence of late, share that is late."""
         rows = self._bank.rows
-        silence = np.maximum(intervals * np.maximum(rows["interval"][slots], 1.0), 2 * rows["gap"][slots])
-        deadlines = np.maximum(rows["last"][slots], resumed) + np.maximum(silence, 60.0)
-        return zip(deadlines.tolist(), rows["sporadic"][slots].tolist(), strict=True)
+        return [rows[name][slots] for name in ("seen", "interval", "last", "gap", "sporadic")]
 
     def scheduled(self, slot: int, yes: bool) -> None:
         self._bank.rows["scheduled"][slot] = yes
@@ -165,9 +142,9 @@ class BankedSeries:
     def state(self) -> object:
         return self._bank.state()
 
-    def restore(self, state: Any, tenants: Iterable[Kept]) -> None:
+    def restore(self, state: Any, tenants: Iterable[Watched]) -> None:
         """Go on from what `state` gave, of these series. Raises StateError if it is not sound."""
         self._bank.restore(state)
-        self._bank.table.check(kept.slot for kept in tenants if kept.slot >= 0)
+        self._bank.table.check(watched.slot for watched in tenants if watched.slot >= 0)
         self._bank.rows["rule"] = 0  # the core says which
         self._bank.keep(self._evidence)

@@ -1,0 +1,191 @@
+"""The life of alarms: what opens one, keeps it open and ends it, each told as an anomaly.
+
+An alarm opens when the combined p-value of a point falls below what the budget allows per point, holds while points
+stay odd, and closes after the quiet time, or when the series has moved for good. A finding and silence open one as
+well. It must never tell of a moment before the watermark that is out already.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from typing import Final
+
+from floodmark.alerts import Anomaly, Evidence, Point
+from floodmark.detect import anomalies
+from floodmark.detect.model import Judgement
+from floodmark.detect.series import Finding, Sample
+from floodmark.detect.watched import Alarm, Watched
+
+_HOLD: Final = 0.01
+"""While an alarm is open, points with a smaller p-value keep it open."""
+_NORMAL: Final = 0.1
+"""While an alarm is open, only points with at least this p-value are learned."""
+
+AlarmsState = tuple[float, list[Alarm]]
+
+
+class Alarms:
+    """What all alarms of a task share: the watermark, and those that are open on no series any more."""
+
+    def __init__(self, evidence: int) -> None:
+        """`evidence`: points that an anomaly shows."""
+        self._evidence = evidence
+        self._now = float("-inf")
+        self._orphans: list[Alarm] = []
+        self._counts: Counter[str] = Counter()
+
+    def state(self) -> AlarmsState:
+        return self._now, self._orphans
+
+    def restore(self, state: AlarmsState) -> None:
+        self._now, self._orphans = state
+
+    def advance(self, watermark: float) -> list[Anomaly]:
+        """Event time has reached `watermark`: the alarms without a series are over."""
+        self._now = max(self._now, watermark)
+        orphans, self._orphans = self._orphans, []
+        return [anomalies.closed(a.first, a.peak, a.last_odd, max(a.last_odd, self._now)) for a in orphans]
+
+    def orphan(self, watched: Watched) -> None:
+        """Its series has gone: if an alarm is open, the next `advance` closes it."""
+        if watched.alarm is not None:
+            self._orphans.append(watched.alarm)
+
+    def judge(self, watched: Watched, sample: Sample) -> list[Anomaly]:
+        """The next point of a series."""
+        model, found = watched.model, []
+        if watched.alarm is not None and watched.alarm.stale:
+            found.append(self.close(watched, sample.time, sample.time))
+        judgement = model.judge(sample.time, sample.value)
+        if watched.alarm is not None:
+            return self._hold(watched, watched.alarm, sample, judgement)
+        odd = model.seen >= watched.detector.warmup and judgement.p_value < watched.alpha
+        if not odd or not _allowed(watched, judgement):
+            model.learn(judgement)
+            return found
+        anomaly = self._anomaly(watched, sample, judgement)
+        # What has lasted as long as all that was known before is no exception any more.
+        patience = min(watched.detector.adopt, max(sample.time - watched.born, 4 * watched.quiet))
+        self._open(watched, anomaly, sample.time, patience)
+        model.exceeded(judgement)
+        model.follow(judgement)
+        return [*found, anomaly]
+
+    def find(self, watched: Watched, finding: Finding) -> list[Anomaly]:
+        """A verdict on a series: an anomaly, unless an alarm is open, which then goes on."""
+        if not watched.model.seen:
+            watched.last = max(watched.last, finding.time)
+        if watched.alarm is not None:
+            watched.alarm.last_odd = max(watched.alarm.last_odd, finding.time)
+            self._counts["held:findings"] += 1
+            return []
+        anomaly = anomalies.of_finding(finding, watched.detector.name, watched.alpha, max(finding.time, self._now))
+        self._open(watched, anomaly, finding.time, watched.detector.adopt)
+        return [anomaly]
+
+    def stale(self, watched: Watched, due: float) -> Anomaly:
+        """A series without an alarm has been silent for too long at `due`."""
+        series, model = watched.series, watched.model
+        silence = due - watched.last
+        # No gap in `seen` was this long: the rule of succession bounds the chance of one.
+        p_value = min(0.5, 1 / (model.seen + 2) * watched.interval / silence)
+        anomaly = anomalies.opened(
+            series,
+            detector=watched.detector.name,
+            head="stale",
+            start=watched.last + model.interval,
+            now=due,
+            direction="none",
+            observed=None,
+            band=(model.recent(), None, None),
+            p_value=p_value,
+            alpha=watched.alpha,
+            summary=anomalies.say_stale(series, silence, model.interval, model.recent()),
+            evidence=Evidence(points=model.points(watched.alpha)),
+        )
+        self._open(watched, anomaly, due, watched.detector.adopt)
+        return anomaly
+
+    def close(self, watched: Watched, end: float, now: float) -> Anomaly:
+        """The open alarm ended at `end`, as known at `now`. Raises RuntimeError if there is none."""
+        alarm, watched.alarm = watched.alarm, None
+        if alarm is None:
+            raise RuntimeError(f"no open alarm to close on {watched.series.key}")
+        watched.model.restart()
+        return anomalies.closed(alarm.first, alarm.peak, end, max(now, self._now))
+
+    def counts(self) -> Mapping[str, int]:
+        return self._counts
+
+    def _open(self, watched: Watched, anomaly: Anomaly, time: float, patience: float) -> None:
+        """`patience`: seconds after which what is odd becomes normal."""
+        watched.alarm = Alarm(anomaly, time, time + patience)
+        self._counts[f"anomalies:{anomaly.head}"] += 1
+
+    def _hold(self, watched: Watched, alarm: Alarm, sample: Sample, judgement: Judgement) -> list[Anomaly]:
+        """The next point of an open alarm: it stays open, is over, or has become normal."""
+        model = watched.model
+        told: list[Anomaly] = []
+        if judgement.point_p_value < _HOLD or (judgement.p_value < _HOLD and alarm.away(judgement)):
+            alarm.last_odd = sample.time
+            alarm.odd += 1
+            before = alarm.peak.severity
+            if judgement.p_value < alarm.peak.p_value and _allowed(watched, judgement):
+                alarm.peak = self._anomaly(watched, sample, judgement, alarm.first)
+            persists = sample.time >= alarm.tell_at and alarm.odd > alarm.normal
+            if persists or alarm.peak.severity != before:
+                told.append(anomalies.persisting(alarm.peak, max(sample.time, self._now)))
+                alarm.told(sample.time)
+        else:
+            alarm.normal += 1
+        if sample.time >= alarm.adopt_at:
+            self._counts["adopted"] += 1
+            model.adopt(sample.value)
+            return [*told, self.close(watched, alarm.last_odd, sample.time)]
+        if judgement.p_value >= _NORMAL:
+            model.learn(judgement)
+        else:
+            model.follow(judgement)
+        if sample.time - alarm.last_odd >= watched.quiet:
+            told.append(self.close(watched, alarm.last_odd, sample.time))
+        return told
+
+    def _anomaly(self, watched: Watched, sample: Sample, judgement: Judgement, first: Anomaly | None = None) -> Anomaly:
+        """What the point says. `first`: the opening anomaly, if it is open."""
+        model, series = watched.model, watched.series
+        band = model.band(judgement, watched.alpha)
+        head, observed = model.head(judgement), model.observed(judgement)
+        evidence = sample.evidence() if sample.evidence is not None else Evidence()
+        expected, low, high = band
+        points = model.points(watched.alpha)[1 - self._evidence :]
+        points.append(Point(sample.time, sample.value, expected, low, high))
+        return anomalies.opened(
+            series,
+            detector=watched.detector.name,
+            head=head,
+            start=sample.time if first is None else first.started_at.timestamp(),
+            now=max(sample.time, self._now),
+            direction=judgement.direction,
+            observed=observed,
+            band=band,
+            p_value=judgement.p_value,
+            alpha=watched.alpha,
+            summary=anomalies.say(series, head, judgement, observed, band, evidence),
+            evidence=Evidence(points=points, lines=evidence.lines, facts=evidence.facts),
+            id=None if first is None else first.id,
+        )
+
+
+def _allowed(watched: Watched, judgement: Judgement) -> bool:
+    """Whether the operator's guards let this deviation alarm."""
+    detector = watched.detector
+    for wanted in (detector.direction, watched.series.worse):
+        if wanted != "both" and judgement.direction not in (wanted, "none"):
+            return False
+    guard = detector.min_deviation
+    if not guard.absolute and not guard.relative:
+        return True
+    expected, _, _ = watched.model.band(judgement, watched.alpha)
+    deviation = abs(judgement.context.value - expected)
+    return deviation >= guard.absolute and deviation >= guard.relative * abs(expected)

@@ -1,0 +1,115 @@
+"""A series under watch, and the alarm that may be open on it: what is kept of both, and what follows from it alone."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from floodmark.alerts import Anomaly
+from floodmark.config.models import Detector
+from floodmark.detect.mean import FadingMean
+from floodmark.detect.model import Judgement, SeriesModel
+from floodmark.detect.series import Series
+
+_PERSISTS: Final = 120.0
+"""An alarm that is still odd is told again this many seconds after it was last told."""
+_FINDING_PERIOD: Final = 60.0
+"""Seconds that a finding stands for, where the budget of a series is turned into a level per verdict."""
+
+
+class Alarm:
+    """An open alarm: its opening anomaly, its oddest moment, and when it was last odd."""
+
+    __slots__ = ("adopt_at", "first", "last_odd", "normal", "odd", "peak", "tell_at")
+
+    def __init__(self, first: Anomaly, now: float, adopt_at: float) -> None:
+        self.first = first
+        self.peak = first
+        self.last_odd = now
+        self.odd = 1
+        self.normal = 0
+        self.adopt_at = adopt_at
+        self.told(now)
+
+    def told(self, now: float) -> None:
+        self.tell_at = now + _PERSISTS
+
+    def away(self, judgement: Judgement) -> bool:
+        """Of a shifted level: whether the point is still half as far from the old one as when the alarm opened."""
+        first, x = self.first, judgement.context
+        if first.head != "level" or first.observed is None or first.expected is None:
+            return False
+        shift = first.observed - first.expected
+        return (x.value - x.slow) * shift >= 0.5 * shift * shift
+
+    @property
+    def stale(self) -> bool:
+        return self.first.head == "stale"
+
+
+class Watched:
+    """A series under watch. `last` is its newest point, `gap` its longest silence of late, `sporadic` the
+    share of its points that came late.
+
+    A metric has a row in the bank, `slot`. Unless an alarm is open all that it has learned is there, but for `held`
+    series, whose model no row can take. Others have no row, and are always a model.
+    """
+
+    __slots__ = ("alarm", "born", "detector", "due", "gap", "held", "last", "out", "series", "slot", "sporadic", "used")
+
+    def __init__(self, series: Series, detector: Detector, time: float) -> None:
+        self.series = series
+        self.detector = detector
+        self.slot = -1
+        self.held = True
+        self.out: SeriesModel | None = None
+        self.alarm: Alarm | None = None
+        self.born = time
+        self.last = time
+        self.gap = 0.0
+        self.sporadic = lateness()
+        self.due: float | None = None
+        self.used = 0
+
+    def heard(self, time: float, resumed: float) -> None:
+        """A point has come, at `time`. Silence before `resumed` says nothing about the series."""
+        if self.model.seen and self.last >= resumed:
+            gap = time - self.last
+            self.gap = max(self.gap * 0.999, gap)
+            self.sporadic.update(float(gap > 2 * self.interval))
+        self.last = time
+
+    @property
+    def model(self) -> SeriesModel:
+        """Raises RuntimeError while it is in the bank."""
+        if self.out is None:
+            raise RuntimeError(f"{self.series.key} is in the bank")
+        return self.out
+
+    @property
+    def rivers(self) -> list[Any]:
+        """The config's own model of the series, if it has one; in its place None if it was lost."""
+        return self.out.rivers if self.out is not None else []
+
+    @property
+    def interval(self) -> float:
+        """Seconds between points, at least one."""
+        return max(self.model.interval, 1.0)
+
+    @property
+    def alpha(self) -> float:
+        """The level of one point: the budget, a rate, times the interval between points."""
+        return min(0.01, self.detector.false_alarms * (self.interval if self.model.seen else _FINDING_PERIOD))
+
+    @property
+    def quiet(self) -> float:
+        """Seconds without an odd point after which an alarm is over."""
+        return max(self.detector.refractory, 6 * self.model.interval)
+
+
+def lateness() -> FadingMean:
+    """A fresh `sporadic`."""
+    return FadingMean(0.01, warm=100)
+
+
+NONE_LATE: Final = lateness()
+"""Stands for `sporadic` while a series is in the bank."""

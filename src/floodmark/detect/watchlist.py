@@ -1,0 +1,166 @@
+"""The series of a task: which are watched, by which detector, and whether as a model or in the bank.
+
+It is bounded: the least recently used series goes, and is counted. It must never judge a point or touch an alarm.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
+from fnmatch import fnmatchcase
+from typing import Any
+
+from floodmark.config.models import Config, Detector
+from floodmark.config.river_models import build
+from floodmark.detect.bank.carry import bits
+from floodmark.detect.bank.rows import BankedSeries
+from floodmark.detect.bank.table import Recency
+from floodmark.detect.model import SeriesModel
+from floodmark.detect.series import Series
+from floodmark.detect.watched import Watched
+
+Fits = Callable[[Series, Detector | None, Detector], bool]
+"""Whether what a series has learned is of use, by the detector that was and the one that is now."""
+WatchlistState = tuple[dict[str, Watched], Any]
+
+
+class Watchlist:
+    """`series`, by their key, and the `bank` that holds most of them."""
+
+    def __init__(self, config: Config) -> None:
+        self.detectors = (*config.detectors, Detector())
+        self.bank = BankedSeries(self.detectors, config.detect.evidence)
+        self._evidence = config.detect.evidence
+        self._limit = config.limits.series
+        self.series: dict[str, Watched] = {}
+        self._recency = Recency()
+        self._counts: Counter[str] = Counter()
+
+    def enter(self, series: Series, time: float) -> Watched | None:
+        """The series, watched from now on if it is new. None: no detector watches it."""
+        return self.series.get(series.key) or self._new(series, time)
+
+    def remove(self, watched: Watched) -> None:
+        """The series has gone: its row is free."""
+        del self.series[watched.series.key]
+        self._leave(watched)
+
+    def take_out(self, watched: Watched) -> SeriesModel:
+        """The series as a model, for what is no plain point."""
+        return watched.out or self.bank.take_out(watched)
+
+    def put_back(self, watched: Watched) -> None:
+        """Into the bank again, unless an alarm is open."""
+        if watched.out is not None and watched.alarm is None and not watched.held:
+            self.bank.put_back(watched)
+
+    def counts(self) -> Mapping[str, int]:
+        return self._counts + Counter(self.bank.counts())
+
+    def _new(self, series: Series, time: float) -> Watched | None:
+        detector = self._detector(series)
+        if not detector.enabled:
+            return None
+        river = build(detector.model, detector.parameters, detector.scale) if detector.model else None
+        watched = Watched(series, detector, time)
+        watched.out = SeriesModel(series.kind, detector, self._evidence, river)
+        if len(self.series) >= self._limit:
+            self._evict()
+        if series.signal == "metric" and series.kind != "count":
+            watched.held = not bits(watched.out)
+            watched.slot = self.bank.take(watched)
+        self.series[series.key] = watched
+        self.bank.use(watched)
+        self.put_back(watched)
+        return watched
+
+    def _leave(self, watched: Watched) -> None:
+        if watched.slot >= 0:
+            self.bank.give_back(watched.slot)
+
+    def _detector(self, series: Series) -> Detector:
+        return next(d for d in self.detectors if matches(d.match, series))
+
+    def _evict(self) -> Watched:
+        """Remove the series that was used least recently."""
+        self._counts["evicted:series"] += 1
+        series, bank = self.series, self.bank
+
+        def used(key: str) -> int | None:
+            return bank.used(series[key]) if key in series else None
+
+        key = self._recency.oldest(used, lambda: ((bank.used(each), key) for key, each in series.items()))
+        watched = series.pop(key)
+        self._leave(watched)
+        return watched
+
+    # -- snapshots
+
+    def state(self) -> WatchlistState:
+        return self.series, self.bank.state()
+
+    def restore(self, state: WatchlistState, fits: Fits) -> tuple[set[str], list[Watched]]:
+        """Go on from what `state` gave with the series that fit.
+
+        The keys of those that do not, but would be watched; and all that have gone.
+        """
+        series, bank = state
+        self.bank.restore(bank, series.values())
+        unfit: set[str] = set()
+        gone: list[Watched] = []
+        for key, item in series.items():
+            detector = self._detector(item.series)
+            if detector.enabled and fits(item.series, item.detector, detector) and None not in item.rivers:
+                self.series[key] = item
+                item.detector = detector
+                if item.out is not None:
+                    item.out.keep(self._evidence)
+                if item.slot >= 0:
+                    self.bank.rule(item.slot, detector)
+                continue
+            if detector.enabled:
+                unfit.add(key)
+            self._leave(item)
+            gone.append(item)
+        return unfit, gone
+
+    def graft(self, state: WatchlistState, wanted: Callable[[Series], bool]) -> Iterator[Watched]:
+        """Take over the wanted series of a state, one by one; the caller sets the deadline of each and puts it back.
+
+        Alarms that are open on the series that make way stay open, all others were told to nobody and are dropped.
+        """
+        series, rows = state
+        bank = BankedSeries(self.detectors, self._evidence)
+        bank.restore(rows, series.values())
+        for key, item in sorted(series.items(), key=lambda pair: bank.used(pair[1])):
+            if not wanted(item.series) or None in item.rivers:
+                continue
+            young = self.series.pop(key, None)
+            item.detector = self._detector(item.series)
+            if item.out is None:
+                bank.take_out(item)
+            if item.slot >= 0:
+                item.slot = self.bank.take(item)
+            if item.alarm is not None:
+                item.alarm = None
+                item.model.restart()
+            if young is not None:
+                item.alarm = young.alarm
+                self._leave(young)
+            self.series[key] = item
+            self.bank.use(item)
+            yield item
+
+    def shrink(self) -> Iterator[Watched]:
+        """Evict what is beyond the limit: the series that go."""
+        while len(self.series) > self._limit:
+            yield self._evict()
+
+
+def matches(selectors: Mapping[str, str | list[str]], series: Series) -> bool:
+    """Whether every selector's value, or one of its values, fits the series' label as a glob; `name` is its name."""
+    for label, wanted in selectors.items():
+        value = series.name if label == "name" else series.labels.get(label, "")
+        if not any(fnmatchcase(value, pattern) for pattern in ([wanted] if isinstance(wanted, str) else wanted)):
+            return False
+    return True
