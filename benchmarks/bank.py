@@ -49,7 +49,7 @@ def measured(series: int, rounds: int) -> tuple[dict[str, float], float]:
     draw = random.Random(1)
     task, _ = task_of(series)
     stage, decode = task._stage, task._decode
-    kernel = stage._core._bank.run
+    kernel = stage._core._watchlist.bank.run
     spent = 0.0
 
     def timed(*args: object) -> object:
@@ -59,7 +59,7 @@ def measured(series: int, rounds: int) -> tuple[dict[str, float], float]:
         spent += time.process_time() - began
         return stopped
 
-    setattr(stage._core._bank, "run", timed)  # noqa: B010 - a part that is measured from within
+    setattr(stage._core._watchlist.bank, "run", timed)  # noqa: B010 - a part that is measured from within
     done, found = 0, 0
     per_round = max(50_000, series)
     parts: dict[str, list[float]] = {"decode": [], "kernel": [], "rest": [], "task": []}
@@ -81,7 +81,7 @@ def measured(series: int, rounds: int) -> tuple[dict[str, float], float]:
         for name, seconds in (("decode", decoding), ("kernel", spent), ("task", whole)):
             parts[name].append(seconds / per_round * 1e6)
         parts["rest"].append((whole - decoding - spent) / per_round * 1e6)
-    bank = stage._core._bank._bank
+    bank = stage._core._watchlist.bank._bank
     arrays = (bank.rows, bank.day_mean, bank.day_count, bank.cells)
     size = sum(array.nbytes / len(array) for array in arrays) + stage._metrics.rows.itemsize
     return {name: statistics.median(times) for name, times in parts.items()}, size

@@ -181,7 +181,7 @@ def zombies(rounds: int, seed: int) -> Trouble:
         for _ in range(rounds):
             until(zombie.ready, 60, f"{zombie.name} is not ready")
             feeder.feed(share)
-            time.sleep(draw.uniform(0.05, 0.5))
+            time.sleep(draw.uniform(0.02, 0.25))
             zombie.pause()
             fleet.happened["zombies"] += 1
             if unread(kafka.bootstrap):

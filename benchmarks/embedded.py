@@ -54,13 +54,13 @@ def on_embedded(folder: Path, rounds: int, print_table: Callable[[dict[str, list
         sender.send(islice(messages, ROUND))
         sender.flush()
         for parse, name in ((False, "(a) getmany"), (True, "(b) getmany + orjson")):
-            rows[name] = [run_bare(bootstrap, TOPIC, ROUND // 10, ROUND * 9 // 10, parse=parse)]
+            rows[name] = [run_bare(bootstrap, TOPIC, ROUND // 10, ROUND * 7 // 10, parse=parse)]
         try:
             rows["(c) floodmark, plain commits"] = [_engine(bootstrap, folder, sender, messages, rounds)]
         except GaveUpError as error:
             rows["(c) floodmark, plain commits"] = [Result(note=str(error))]
         for letter, name in zip("def", PEERS, strict=True):
-            result = run_peer(name, bootstrap, TOPIC, f"{name}-out", 3 * SERIES, ROUND // 2, 2**40)
+            result = run_peer(name, bootstrap, TOPIC, f"{name}-out", SERIES, ROUND // 4, 2**40)
             rows[f"({letter}) {name}"] = [result]
     print_table(rows)
 

@@ -114,20 +114,20 @@ def run_program(command: Sequence[object], seconds: float) -> Result:
     return Result(found["events"], found["seconds"], found["cpu"], found["resident"], note)
 
 
-def run_peer(name: str, bootstrap: str, topic: str, out: str, first: int, last: int, memory: int) -> Result:
-    """One of `PEERS`, from its `first` event to its `last` one."""
+def run_peer(name: str, bootstrap: str, topic: str, out: str, keys: int, events: int, memory: int) -> Result:
+    """One of `PEERS`, over so many events once it has so many models, or until it holds `memory` bytes."""
     try:
         python = peer_python(name)
     except GaveUpError as error:
         return Result(note=str(error))
-    return run_program([python, HERE / "peers" / PEERS[name], bootstrap, topic, out, first, last, memory], 300)
+    return run_program([python, HERE / "peers" / PEERS[name], bootstrap, topic, out, 0, keys, events, memory], 600)
 
 
-def run_bare(bootstrap: str, topic: str, first: int, last: int, *, parse: bool) -> Result:
-    """The bare loop, with orjson or without."""
+def run_bare(bootstrap: str, topic: str, first: int, events: int, *, parse: bool) -> Result:
+    """The bare loop, with orjson or without, over so many events after the `first` ones."""
     flag = ["--parse"] if parse else []
     return run_program(
-        [sys.executable, HERE / "peers" / "bare.py", *flag, bootstrap, topic, "none", first, last, 2**40], 300
+        [sys.executable, HERE / "peers" / "bare.py", *flag, bootstrap, topic, "none", first, 0, events, 2**40], 300
     )
 
 

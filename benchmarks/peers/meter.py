@@ -1,6 +1,6 @@
-"""The measuring inside a peer's process: from the `first` event to the `last` one, then the process ends.
+"""The measuring inside a peer's process: of so many events once it is warm, then the process ends.
 
-    meter = Meter(arguments())          # BOOTSTRAP TOPIC OUT FIRST LAST MEMORY
+    meter = Meter(arguments())          # BOOTSTRAP TOPIC OUT FIRST KEYS EVENTS MEMORY
     meter.add(keys=len(models))         # once an event
 
 What it finds is one line of JSON on standard output. It needs only the standard library: each peer has an environment
@@ -12,7 +12,6 @@ from __future__ import annotations
 import json
 import os
 import resource
-import sys
 import time
 from argparse import ArgumentParser, Namespace
 from pathlib import Path
@@ -28,7 +27,8 @@ def arguments() -> Namespace:
     parser.add_argument("topic")
     parser.add_argument("out", help="topic of the results")
     parser.add_argument("first", type=int, help="events before the measuring begins")
-    parser.add_argument("last", type=int, help="events after which it ends")
+    parser.add_argument("keys", type=int, help="models before the measuring begins: one is dear to make")
+    parser.add_argument("measured", type=int, help="events that are measured")
     parser.add_argument("memory", type=int, help="resident bytes at which to give up")
     return parser.parse_args()
 
@@ -37,9 +37,11 @@ class Meter:
     def __init__(self, args: Namespace) -> None:
         self.events = 0
         self._first: int = args.first
-        self._last: int = args.last
+        self._keys: int = args.keys
+        self._measured: int = args.measured
         self._memory: int = args.memory
-        self._next = min(CHECK_EVERY, args.first)
+        self._next = CHECK_EVERY
+        self._start = (0, time.perf_counter(), _cpu())
         self._begun: tuple[int, float, float] | None = None
 
     def add(self, count: int = 1, keys: int = 0) -> None:
@@ -51,10 +53,11 @@ class Meter:
     def _mark(self, keys: int) -> None:
         now = (self.events, time.perf_counter(), _cpu())
         resident = _resident()
-        if self._begun is None and self.events >= self._first:
+        if self._begun is None and self.events >= self._first and keys >= self._keys:
             self._begun = now
-        if self.events >= self._last or resident > self._memory:
-            events, seconds, cpu = (b - a for a, b in zip(self._begun or (0, 0.0, 0.0), now, strict=True))
+        done = self._begun is not None and self.events >= self._begun[0] + self._measured
+        if done or resident > self._memory:
+            events, seconds, cpu = (b - a for a, b in zip(self._begun or self._start, now, strict=True))
             found = {
                 "events": events,
                 "seconds": seconds,
@@ -63,10 +66,9 @@ class Meter:
                 "keys": keys,
                 "out_of_memory": resident > self._memory,
             }
-            sys.stdout.write(json.dumps(found) + "\n")
-            sys.stdout.flush()
+            os.write(1, json.dumps(found).encode() + b"\n")  # not sys.stdout, which some frameworks take for their log
             os._exit(0)  # a framework's own way out is not what is measured
-        self._next = self.events + CHECK_EVERY if self._begun else min(self.events + CHECK_EVERY, self._first)
+        self._next = self.events + CHECK_EVERY
 
 
 def _cpu() -> float:

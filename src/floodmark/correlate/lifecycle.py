@@ -110,12 +110,11 @@ class Lifecycle:
     def opened(self, anomaly: Anomaly, time: float, *, late: bool) -> None:
         """An anomaly has opened, at event time `time`."""
         self.advance(time)
-        if (owner := self._members.owner(anomaly.id)) is not None:
+        owner = self._members.owner(anomaly.id)
+        if owner is not None or anomaly.id in self._over:
             self._counts["duplicates"] += 1
-            self._take(*owner, anomaly)
-            return
-        if anomaly.id in self._over:
-            self._counts["duplicates"] += 1
+            if owner is not None:
+                self._take(*owner, anomaly)
             return
         onset = anomaly.started_at.timestamp()
         related = self._relations.of(anomaly)
@@ -301,18 +300,17 @@ class Lifecycle:
         self._make_open(group)
 
     def _expire(self, group: Group) -> None:
-        conf = self._conf
         if group.state == "held":
             self._counts["held_back"] += 1
             self._forget(group)
         elif group.state == "resolved":
             self._forget(group)
-        elif self._now >= end_of_life(group, conf):
+        elif self._now >= end_of_life(group, self._conf):
             self._counts["incidents:capped"] += 1
-            self._resolve(group, narrate.capped(group, conf.lifetime))
+            self._resolve(group, narrate.capped(group, self._conf.lifetime))
             self._forget(group)
         else:
-            self._resolve(group, narrate.over(group, conf.gap))
+            self._resolve(group, narrate.over(group, self._conf.gap))
             group.state = "resolved"
             self._resolved[group.id] = group
             self._end_grace()

@@ -130,7 +130,7 @@ class DetectStage:
 
     def idle(self) -> list[Watermark]:
         """Nothing comes: do not wait for this task (the runtime's clock says so, law 6)."""
-        return [self._watermark(idle=True)] if self._tick > float("-inf") else [self._watermark(idle=True, at=0.0)]
+        return [self._watermark(idle=True)]
 
     def finish(self) -> list[Anomaly | SeriesSample | Watermark]:
         """The input has ended for good (a replay): close what the last signals left open."""
@@ -162,20 +162,20 @@ class DetectStage:
         self._sampler.restore(state.sampler)
         shapes = snapshots.shapes(self._config)
         same = {part for part, shape in shapes.items() if snapshot.shapes.get(part) == shape}
-        logs = {"identity", "logs"} <= same
+        known = "identity" in same
+        logs = known and "logs" in same
         left_out: Counter[str] = Counter()
-        if "identity" in same:
+        if known:
             self._metrics.restore(state.metrics)
         if logs:
             self._logs.restore(state.logs)
         else:
             left_out["log_sources"] = len(state.logs[0])
-        known = "identity" in same
         models = self._models.restore(state.models, _fits_monitor) if known else set(state.models[0])
         left_out["models"] = len(models)
 
         def fits(series: Series, before: Detector | None, now: Detector) -> bool:
-            if before is None or "identity" not in same or snapshots.shape_of(before) != snapshots.shape_of(now):
+            if before is None or not known or snapshots.shape_of(before) != snapshots.shape_of(now):
                 return False
             if series.signal == "prediction":
                 return series.labels["model"] not in models
@@ -185,7 +185,7 @@ class DetectStage:
         left_out["series"] = len(keys)
         if "detectors" not in same:
             self._metrics.unlink()
-        self._missing = Missing(keys, models, logs=not logs, metrics="identity" not in same)
+        self._missing = Missing(keys, models, logs=not logs, metrics=not known)
         return +left_out
 
     def graft(self, warmed: DetectStage) -> None:
@@ -225,23 +225,22 @@ class DetectStage:
         return bool(self._models.sizes()["models"])
 
     def _written(self, rivers: Mapping[str, tuple[Detector, list[object]]]) -> bytes:
-        state = (
-            (self._tick, self._pace),
-            self._metrics.state(),
-            self._logs.state(),
-            self._models.state(),
-            self._core.state(),
-            self._sampler.state(),
+        state = State(
+            clock=(self._tick, self._pace),
+            metrics=self._metrics.state(),
+            logs=self._logs.state(),
+            models=self._models.state(),
+            core=self._core.state(),
+            sampler=self._sampler.state(),
         )
-        return snapshots.codec(monitored=self._monitored).dumps(
-            state, [*self._external(), *snapshots.named_models(rivers)]
-        )
+        external = [*self._external(), *snapshots.named_models(rivers)]
+        return snapshots.codec(monitored=self._monitored).dumps(state, external)
 
     def _read(self, data: bytes, rivers: Mapping[str, object], *, monitored: bool) -> State:
         state = snapshots.codec(monitored=monitored).loads(data, {**dict(self._external()), **rivers}, lenient=True)
-        if not isinstance(state, tuple) or len(state) != len(State._fields):
+        if not isinstance(state, State):
             raise StateError("the snapshot does not hold the state of a detect task")
-        return State(*state)
+        return state
 
     def _external(self) -> list[tuple[str, object]]:
         """What the state refers to and does not hold, by name."""
@@ -294,8 +293,8 @@ class DetectStage:
     def _heard(self, identity: Identity) -> float:
         return max(self._metrics.heard(identity), self._logs.heard(identity))
 
-    def _watermark(self, *, idle: bool, at: float | None = None) -> Watermark:
-        time = self._tick if at is None else at
+    def _watermark(self, *, idle: bool) -> Watermark:
+        time = self._tick if self._tick > float("-inf") else 0.0  # nothing has come yet
         return Watermark(task=self._task, tasks=self._tasks, time=utc(time), idle=idle)
 
 

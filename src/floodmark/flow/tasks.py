@@ -37,17 +37,7 @@ class RouteTask:
         out: list[Output] = []
         for record in records:
             for index, signal in enumerate(self._decode.signals(record, out)):
-                if isinstance(signal, Metric | Log):
-                    if isinstance(signal, Metric):
-                        key = series_key(signal.name, signal.labels)
-                    else:
-                        key = source_key(signal.labels, self._sources, self._scope)
-                    number = f"{record.offset}.{index}"
-                    out.append(encode_rekeyed(signal, source=self._name, key=key, number=number))
-                elif isinstance(signal, Change):
-                    out.append(encode(notice(signal), source=self._name, key=signal.service, everywhere=True))
-                else:
-                    out.append(encode(signal, source=self._name, key=signal.model))
+                out.append(self._encode(signal, f"{record.offset}.{index}"))
         return out
 
     def idle(self) -> list[Output]:
@@ -72,7 +62,19 @@ class RouteTask:
         return {}
 
     def graft(self, warmed: Task) -> None:
-        pass
+        """There is nothing to take over."""
+
+    def _encode(self, signal: Signal, number: str) -> Output:
+        """`number`: of the signal, among all of the partition."""
+        if isinstance(signal, Metric):
+            key = series_key(signal.name, signal.labels)
+            return encode_rekeyed(signal, source=self._name, key=key, number=number)
+        if isinstance(signal, Log):
+            key = source_key(signal.labels, self._sources, self._scope)
+            return encode_rekeyed(signal, source=self._name, key=key, number=number)
+        if isinstance(signal, Change):
+            return encode(notice(signal), source=self._name, key=signal.service, everywhere=True)
+        return encode(signal, source=self._name, key=signal.model)
 
 
 class DetectTask:

@@ -5,19 +5,20 @@ Work is reckoned in bytes: a message may be one event or an array of ten thousan
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Iterator, Sequence
+from itertools import accumulate
 from typing import Any
 
 TURN_SECONDS = 0.02
 """What one slice should take."""
-SLICE = 2_000
-SLICE_BYTES = 262_144
-"""Most records, and bytes of them, of a slice, however fast the task is."""
+SLICE_BYTES = 524_288
+"""Most bytes of a slice, however fast the task is."""
 _SLOW_SECONDS = 0.25
 """A slice that is expected to take longer than this, and cannot be smaller, is processed in a thread."""
 _CAREFUL = 50
 """Records of a first slice, before anything is known of the task; it is processed in a thread too."""
-_RECORD_BYTES = 100
+RECORD_BYTES = 100
 """What a record costs beside its value, reckoned as bytes of value."""
 
 
@@ -30,47 +31,36 @@ class Pace:
         self._cost: float | None = None
 
     def seconds(self, size: int) -> float:
-        """What work of a `size` (see `size`) is expected to take; infinite while nothing is known."""
+        """What work of a `size` (in bytes, as `slices` reckons them) is expected to take; infinite while nothing is known."""
         return float("inf") if self._cost is None else size * self._cost
 
-    def slow(self, records: Sequence[Any]) -> bool:
-        """Whether the records may hold up the event loop for too long."""
-        return self.seconds(size(records)) > _SLOW_SECONDS
+    def slow(self, size: int) -> bool:
+        """Whether work of a `size` may hold up the event loop for too long."""
+        return self.seconds(size) > _SLOW_SECONDS
 
-    def update(self, records: Sequence[Any], seconds: float) -> None:
-        """The records took so long. Slower counts at once, faster by and by."""
-        cost = max(seconds, 1e-9) / size(records)
+    def update(self, size: int, seconds: float) -> None:
+        """Work of a `size` took so long. Slower counts at once, faster by and by."""
+        cost = max(seconds, 1e-9) / size
         if self._cost is None or cost > self._cost:
             self._cost = cost
         else:
             self._cost += (cost - self._cost) * 0.3
 
 
-def size(records: Sequence[Any]) -> int:
-    """The work that is in records, in bytes."""
-    return sum([len(record.value or b"") for record in records]) + _RECORD_BYTES * len(records)
+def slices(records: Sequence[Any], pace: Pace) -> Iterator[tuple[Sequence[Any], int]]:
+    """The records in their order, in pieces with their size that take about `TURN_SECONDS`, within `SLICE_BYTES`.
 
-
-def slices(records: Sequence[Any], pace: Pace) -> Iterator[list[Any]]:
-    """The records in their order, in pieces that take about `TURN_SECONDS`, within `SLICE` and `SLICE_BYTES`.
-
-    Pieces follow the pace as it changes. A record that is larger is alone.
+    The size of a piece is the bytes of its values and `RECORD_BYTES` for each record. Pieces follow the pace as it
+    changes. A record that is larger is alone.
     """
-    piece: list[Any] = []
-    held, most = 0, _most(pace)
-    records_most = SLICE if pace.seconds(1) < TURN_SECONDS else _CAREFUL
-    for record in records:
-        length = len(record.value or b"") + _RECORD_BYTES
-        if piece and (len(piece) >= records_most or held + length > most):
-            yield piece
-            piece, held, most, records_most = [], 0, _most(pace), SLICE
-        piece.append(record)
-        held += length
-    if piece:
-        yield piece
-
-
-def _most(pace: Pace) -> int:
-    """Bytes of the next slice, as `size` reckons them."""
-    each = pace.seconds(1)
-    return SLICE_BYTES if each == float("inf") else min(SLICE_BYTES, int(TURN_SECONDS / each))
+    ends = list(accumulate([len(record.value or b"") + RECORD_BYTES for record in records]))
+    start, before = 0, 0
+    while start < len(records):
+        each = pace.seconds(1)
+        most = SLICE_BYTES if each == float("inf") else min(SLICE_BYTES, int(TURN_SECONDS / each))
+        end = bisect_right(ends, before + most, start)
+        if each == float("inf"):
+            end = min(end, start + _CAREFUL)
+        end = max(end, start + 1)
+        yield records[start:end] if end - start < len(records) else records, ends[end - 1] - before
+        start, before = end, ends[end - 1]

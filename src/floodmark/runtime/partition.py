@@ -279,23 +279,23 @@ class Partition:
         self._fetched = begin
 
     async def _take(self, records: list[Any]) -> None:
-        for piece in slices(records, self._pace):
-            muted = [record for record in piece if record.offset < self._mute] if piece[0].offset < self._mute else []
-            for some in (muted, piece[len(muted) :]):
-                if some:
-                    await self._process(some)
-            if self._due():
-                await self._commit()
-            await asyncio.sleep(0)
+        muted = records[0].offset < self._mute
+        replayed = [record for record in records if record.offset < self._mute] if muted else []
+        for some in (replayed, records[len(replayed) :]):
+            for piece, size in slices(some, self._pace):
+                await self._process(piece, size)
+                if self._due():
+                    await self._commit()
+                await asyncio.sleep(0)
 
-    async def _process(self, records: list[Any]) -> None:
+    async def _process(self, records: Sequence[Any], size: int) -> None:
         # A ConsumerRecord has a Record's fields; to copy each would cost more than to decode it.
-        batch = cast("list[Record]", records)
+        batch = cast("Sequence[Record]", records)
         began = time.perf_counter()
         # What takes long even record by record must not hold up the heartbeats, which share our event loop.
-        outputs = await asyncio.to_thread(self._judge, batch) if self._pace.slow(batch) else self._judge(batch)
+        outputs = await asyncio.to_thread(self._judge, batch) if self._pace.slow(size) else self._judge(batch)
         seconds = time.perf_counter() - began
-        self._pace.update(batch, seconds)
+        self._pace.update(size, seconds)
         self._telemetry.process_seconds.labels(self._member.group).observe(seconds)
         last = batch[-1].offset + 1
         if last <= self._mute:

@@ -62,12 +62,12 @@ class Warming:
         """Process some records before `end`."""
         found = await self._consumer.getmany(self._source, timeout_ms=200, max_records=2000)
         records = [record for record in found.get(self._source, []) if record.offset < end]
-        for piece in slices(records, self._pace):
+        for piece, size in slices(records, self._pace):
             began = time.perf_counter()
-            if self._pace.slow(piece):
+            if self._pace.slow(size):
                 await asyncio.to_thread(self.task.process, piece)
             else:
                 self.task.process(piece)
-            self._pace.update(piece, time.perf_counter() - began)
+            self._pace.update(size, time.perf_counter() - began)
             await asyncio.sleep(0)
         self._next = min(end, await self._consumer.position(self._source))

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from floodmark.config.models import Config, Detect, Detector, Guard, Limits
-from floodmark.detect import DetectStage, core
+from floodmark.detect import DetectStage, watchlist
 from floodmark.detect.bank import layout
 from floodmark.detect.bank.table import Bank, Recency, Table
 from floodmark.signals import Metric
@@ -71,7 +71,7 @@ def answer(config: Config, metrics: list[Metric], size: int) -> tuple[list[bytes
 def test_the_bank_gives_the_answers_of_python(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     metrics = hostile(len(name))
     banked = answer(CONFIGS[name], metrics, 97)
-    monkeypatch.setattr(core, "bits", lambda model: 0)  # nothing fits into a row
+    monkeypatch.setattr(watchlist, "bits", lambda model: 0)  # nothing fits into a row
     python = answer(CONFIGS[name], metrics, 97)
     assert banked == python
     assert any(b'"opened"' in told for told in banked[0])
