@@ -39,12 +39,14 @@ from measuring import (
 from metric_load import Load
 
 ROUND, SERIES, TOPIC = 100_000, 1_000, "embedded"
+PEER_SERIES, PEER_TOPIC = 100, "embedded-peers"
+"""The events that fit in are too few to fill the windows of 1,000 HalfSpaceTrees."""
 SETTLING = 2
 """Rounds before the measuring: compilation, and series that are new."""
 
 
 def on_embedded(folder: Path, rounds: int, print_table: Callable[[dict[str, list[Result]]], None]) -> None:
-    """(a) to (f), 1,000 series."""
+    """(a) to (c) with 1,000 series, (d) to (f) with 100."""
     print(f"\n### Embedded broker, {SERIES:,} series, {rounds} rounds of {ROUND:,} events\n", flush=True)
     wanted = Load(TOPIC, SERIES, (rounds + SETTLING) * ROUND, 1.0, time.time())
     rows: dict[str, list[Result]] = {}
@@ -59,9 +61,11 @@ def on_embedded(folder: Path, rounds: int, print_table: Callable[[dict[str, list
             rows["(c) floodmark, plain commits"] = [_engine(bootstrap, folder, sender, messages, rounds)]
         except GaveUpError as error:
             rows["(c) floodmark, plain commits"] = [Result(note=str(error))]
+        sender.send(Load(PEER_TOPIC, PEER_SERIES, ROUND, 1.0, time.time()).messages())
+        sender.flush()
         for letter, name in zip("def", PEERS, strict=True):
-            result = run_peer(name, bootstrap, TOPIC, f"{name}-out", SERIES, ROUND // 4, 2**40)
-            rows[f"({letter}) {name}"] = [result]
+            result = run_peer(name, bootstrap, PEER_TOPIC, f"{name}-out", PEER_SERIES, ROUND // 4, 2**40)
+            rows[f"({letter}) {name}, {PEER_SERIES} series"] = [result]
     print_table(rows)
 
 

@@ -21,6 +21,9 @@ HERE = Path(__file__).parent
 PEERS = {"quix": "quix.py", "bytewax": "bytewax_flow.py", "faust": "faust_app.py"}
 MEASURED, OTHER = 0, 1
 """The core of the measured process, and the core of everything else."""
+FILLED = 300
+"""Events of each model before a peer is measured. HalfSpaceTrees answers at once, and cheaply, until its first window of
+250 is full."""
 _TICKS = os.sysconf("SC_CLK_TCK")
 _PAGE = os.sysconf("SC_PAGE_SIZE")
 
@@ -115,12 +118,13 @@ def run_program(command: Sequence[object], seconds: float) -> Result:
 
 
 def run_peer(name: str, bootstrap: str, topic: str, out: str, keys: int, events: int, memory: int) -> Result:
-    """One of `PEERS`, over so many events once it has so many models, or until it holds `memory` bytes."""
+    """One of `PEERS`, over so many events once it has so many models in use, or until it holds `memory` bytes."""
     try:
         python = peer_python(name)
     except GaveUpError as error:
         return Result(note=str(error))
-    return run_program([python, HERE / "peers" / PEERS[name], bootstrap, topic, out, 0, keys, events, memory], 600)
+    program = HERE / "peers" / PEERS[name]
+    return run_program([python, program, bootstrap, topic, out, FILLED * keys, keys, events, memory], 600)
 
 
 def run_bare(bootstrap: str, topic: str, first: int, events: int, *, parse: bool) -> Result:

@@ -257,7 +257,15 @@ async def test_a_wrong_password_is_a_sentence_and_not_retried(kafka_sasl):
     with pytest.raises(
         SecurityError, match=r"refused to authenticate user 'floodmark': .*Invalid username or password"
     ):
-        await run(sasl(kafka_sasl, "wrong"), [], Topics(), Http(enabled=False), state=State(store=None), idle=1, stop=asyncio.Event())
+        await run(
+            sasl(kafka_sasl, "wrong"),
+            [],
+            Topics(),
+            Http(enabled=False),
+            state=State(store=None),
+            idle=1,
+            stop=asyncio.Event(),
+        )
 
 
 async def test_the_right_password(kafka_sasl):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Annotated
@@ -65,6 +66,9 @@ async def _run(config: Config, path: Path, seen: bytes, worker: int | None) -> N
         if worker is not None:
             entered.enter_context(stop_with_parent(stop))
         work = routes(config)
+        # Each record is an object that lives for milliseconds: at Python's own threshold the collector would walk the
+        # state of all series some hundred times a second, and find nothing.
+        gc.set_threshold(100_000, 20, 20)
         structlog.get_logger(__name__).info("series core loaded", seconds=round(_prepare(config), 1))
         await runtime.run(
             config.kafka,

@@ -31,7 +31,7 @@ class Pace:
         self._cost: float | None = None
 
     def seconds(self, size: int) -> float:
-        """What work of a `size` (in bytes, as `slices` reckons them) is expected to take; infinite while nothing is known."""
+        """What work of a `size` (bytes, as `slices` reckons) is expected to take; infinite while nothing is known."""
         return float("inf") if self._cost is None else size * self._cost
 
     def slow(self, size: int) -> bool:
