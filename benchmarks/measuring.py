@@ -22,8 +22,8 @@ PEERS = {"quix": "quix.py", "bytewax": "bytewax_flow.py", "faust": "faust_app.py
 MEASURED, OTHER = 0, 1
 """The core of the measured process, and the core of everything else."""
 FILLED = 300
-"""Events of each model before a peer is measured. HalfSpaceTrees answers at once, and cheaply, until its first window of
-250 is full."""
+"""Events of each model before a peer is measured. HalfSpaceTrees answers at once, and cheaply, until its first window
+of 250 is full."""
 _TICKS = os.sysconf("SC_CLK_TCK")
 _PAGE = os.sysconf("SC_PAGE_SIZE")
 
