@@ -9,6 +9,7 @@ import shlex
 import statistics
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -17,7 +18,7 @@ from typing import NamedTuple
 from engine import GaveUpError, Worker
 from kafka_side import Committed
 
-HERE = Path(__file__).parent
+HERE = Path(__file__).resolve().parent
 PEERS = {"quix": "quix.py", "bytewax": "bytewax_flow.py", "faust": "faust_app.py"}
 MEASURED, OTHER = 0, 1
 """The core of the measured process, and the core of everything else."""
@@ -92,21 +93,26 @@ def peer_python(name: str) -> Path:
 
 
 def run_program(command: Sequence[object], seconds: float) -> Result:
-    """Run a program that measures itself (peers/meter.py) on the measured core."""
-    process = subprocess.Popen(
-        [str(part) for part in command],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        start_new_session=True,
-    )
-    os.sched_setaffinity(process.pid, {MEASURED})
-    try:
-        out, err = process.communicate(timeout=seconds)
-    except subprocess.TimeoutExpired:
-        process.kill()
-        out, err = process.communicate()
-        return Result(note=f"no end within {seconds:.0f} s: {' '.join(err.split()[-30:])}")
+    """Run a program that measures itself (peers/meter.py) on the measured core, in a folder that goes with it."""
+    with tempfile.TemporaryDirectory(prefix="floodmark-peer-", ignore_cleanup_errors=True) as folder:
+        process = subprocess.Popen(
+            [str(part) for part in command],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            start_new_session=True,
+            cwd=folder,
+            env={**os.environ, "TMPDIR": folder},
+        )
+        os.sched_setaffinity(process.pid, {MEASURED})
+        try:
+            out, err = process.communicate(timeout=seconds)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            out, err = process.communicate()
+            return Result(note=f"no end within {seconds:.0f} s: {' '.join(err.split()[-30:])}")
+        finally:
+            process.kill()  # if we are ended ourselves
     lines = [line for line in out.splitlines() if line.startswith("{")]
     if not lines:
         return Result(note=f"exit code {process.returncode}: {' '.join((err or out).split()[-30:])}")
