@@ -26,8 +26,9 @@ def recovery(kafka: ApacheKafka, folder: Path, *, quick: bool) -> None:
     """Measure and print."""
     series = 10_000 if quick else 100_000
     known, more = 20 * series, 2 * series
+    settled = series // 10  # so that every partition has something to save once all is known
     create_topics(kafka.bootstrap, dict.fromkeys((TOPIC, *output_topics(NAME).values()), PARTITIONS))
-    messages = Load(TOPIC, series, known + 2 * more, 10.0, time.time()).messages()
+    messages = Load(TOPIC, series, known + settled + 2 * more, 10.0, time.time()).messages()
     sender = Sender(kafka.bootstrap)
 
     def feed(count: int) -> None:
@@ -43,9 +44,10 @@ def recovery(kafka: ApacheKafka, folder: Path, *, quick: bool) -> None:
             pin(worker.pid, MEASURED)
             until(lambda: committed.total() >= known, SECONDS, "taking the first events")
             saved = _saved(worker)
+            feed(settled)
             until(lambda: _saved(worker) >= saved + PARTITIONS, SECONDS, "saving the snapshots", 1)
             feed(more)
-            until(lambda: committed.total() >= known + more, SECONDS, "taking some more")
+            until(lambda: committed.total() >= known + settled + more, SECONDS, "taking some more")
             held, kept = resident(worker.pid), worker.metrics().get("floodmark_snapshot_bytes", 0.0)
             worker.kill()
             feed(more)
@@ -54,7 +56,7 @@ def recovery(kafka: ApacheKafka, folder: Path, *, quick: bool) -> None:
             pin(worker.pid, MEASURED)
             until(worker.ready, SECONDS, "being ready")
             ready = time.monotonic() - begun
-            until(lambda: committed.total() >= known + 2 * more, SECONDS, "catching up")
+            until(lambda: committed.total() >= known + settled + 2 * more, SECONDS, "catching up")
             caught_up = time.monotonic() - begun
             told = worker.metrics()
         finally:
