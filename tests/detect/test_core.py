@@ -248,6 +248,18 @@ def test_state_is_bounded_and_evictions_are_counted() -> None:
     assert core.counts()["evicted:series"] == 4_950
 
 
+def test_an_open_alarm_of_an_evicted_series_is_closed() -> None:
+    core = SeriesCore(Config(limits=Limits(series=2)))
+    values = [*noise(100, 5), 500.0]
+    found = run(core, series(service="odd"), values)
+    assert [a.event for a in found] == ["opened"]
+    now = START + 60.0 * len(values)
+    for i in range(2):
+        core.observe(Sample(series(service=f"s{i}"), now, 1.0))
+    closed = core.advance(now)
+    assert [(a.event, a.id) for a in closed] == [("closed", found[0].id)]
+
+
 def test_a_series_that_is_only_watched_for_staleness():
     config = Config(detectors=[Detector(heads=["stale"])])
     core = SeriesCore(config)

@@ -7,7 +7,7 @@ It joins the watchlist (which series there are), the alarms (what is odd) and th
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Final
 
 from floodmark.alerts import Anomaly
@@ -29,8 +29,8 @@ class SeriesCore:
     """All series of one task, least recently used evicted beyond `limits.series`. Deterministic (law 1)."""
 
     def __init__(self, config: Config) -> None:
-        self._watchlist = Watchlist(config)
         self._alarms = Alarms(config.detect.evidence)
+        self._watchlist = Watchlist(config, self._alarms.orphan)
         self._deadlines = Deadlines(self._watchlist)
         self._counts: Counter[str] = Counter()
 
@@ -142,7 +142,9 @@ class SeriesCore:
         self._alarms.restore(alarms)
         self._deadlines.restore(deadlines)
         unfit, gone = self._watchlist.restore(watchlist, fits)
-        self._orphan(gone)
+        for watched in gone:
+            self._alarms.orphan(watched)
+        self._watchlist.shrink()
         if not same:
             for watched in self._watchlist.series.values():
                 self._deadlines.set_earlier(watched)
@@ -153,13 +155,8 @@ class SeriesCore:
         for watched in self._watchlist.graft(state[0], wanted):
             self._deadlines.set(watched)
             self._watchlist.put_back(watched)
-        self._orphan([])
+        self._watchlist.shrink()
 
     def _step(self, watched: Watched, sample: Sample) -> int:
         """One point of a series that is in the bank; why the kernel stopped."""
         return self._watchlist.bank.step(watched.slot, sample.time, sample.value, self._deadlines.resumed)
-
-    def _orphan(self, gone: Iterable[Watched]) -> None:
-        """Evict what is beyond the limit; of that, and of what has gone before, no alarm stays open."""
-        for watched in (*gone, *self._watchlist.shrink()):
-            self._alarms.orphan(watched)

@@ -27,7 +27,9 @@ WatchlistState = tuple[dict[str, Watched], Any]
 class Watchlist:
     """`series`, by their key, and the `bank` that holds most of them."""
 
-    def __init__(self, config: Config) -> None:
+    def __init__(self, config: Config, gone: Callable[[Watched], None]) -> None:
+        """`gone`: told of each series that is evicted, for an alarm may be open on it."""
+        self._gone = gone
         self.detectors = (*config.detectors, Detector())
         self.bank = BankedSeries(self.detectors, config.detect.evidence)
         self._evidence = config.detect.evidence
@@ -65,7 +67,7 @@ class Watchlist:
         watched = Watched(series, detector, time)
         watched.out = SeriesModel(series.kind, detector, self._evidence, river)
         if len(self.series) >= self._limit:
-            self._evict()
+            self._gone(self._evict())
         if series.signal == "metric" and series.kind != "count":
             watched.held = not bits(watched.out)
             watched.slot = self.bank.take(watched)
@@ -151,10 +153,10 @@ class Watchlist:
             self.bank.use(item)
             yield item
 
-    def shrink(self) -> Iterator[Watched]:
-        """Evict what is beyond the limit: the series that go."""
+    def shrink(self) -> None:
+        """Evict what is beyond the limit."""
         while len(self.series) > self._limit:
-            yield self._evict()
+            self._gone(self._evict())
 
 
 def matches(selectors: Mapping[str, str | list[str]], series: Series) -> bool:
