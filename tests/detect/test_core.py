@@ -148,7 +148,8 @@ def test_counts_of_quiet_series_do_not_cry() -> None:
     values[-20:-10] = [4.0] * 10
     found = opened(run(SeriesCore(Config()), of, values))
     assert found[-1].head in ("count", "level")
-    assert found[-1].started_at.timestamp() == START + (7 * DAY - 20) * 60
+    late = found[-1].started_at.timestamp() - (START + (7 * DAY - 20) * 60)
+    assert 0 <= late <= 60  # chance alone makes four events in a minute rare, not unheard of
 
 
 def test_guards_and_direction() -> None:

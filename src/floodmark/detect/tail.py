@@ -16,13 +16,14 @@ import math
 RUNGS = tuple(2.5 * math.log1p(z * z / 4) for z in (2.0, 3.0, 5.0))
 _PRIOR_RATE = (0.05, 0.006, 0.0004)
 """Share of points above each rung on one side, that a young series is assumed to have."""
-_PRIOR_EXCESS = (0.55, 0.5, 0.5)
+_PRIOR_EXCESS = (0.55, 0.55, 0.55)
 _PRIOR_WEIGHT = 30.0
 """The prior counts as this many points for a rate, and a tenth of it, as exceedances, for a mean excess."""
-_ENOUGH = 8.0
+_ENOUGH = 5.0
 """Exceedances of a rung before it is extrapolated from."""
-_HEAVIEST = 6.0
-"""Largest mean excess (a Pareto index of 0.42 in z): a tail heavier than that has no level at which to alarm."""
+_HEAVIEST = 30.0
+"""Largest mean excess (a Pareto index of 0.17 in z). It has to be large: a series of rare, high spikes has them hundreds
+of scales up, and they are its normal."""
 _WIDEST = 25.0
 """Most scales that a band is drawn wide: a heavier tail would flatten the plot of it."""
 _MEMORY = 20_000.0

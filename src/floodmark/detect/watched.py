@@ -98,7 +98,7 @@ class Watched:
     @property
     def alpha(self) -> float:
         """The level of one point: the budget, a rate, times the interval between points."""
-        return min(0.01, self.detector.false_alarms * (self.interval if self.model.seen else _FINDING_PERIOD))
+        return min(0.05, self.detector.false_alarms * (self.interval if self.model.seen else _FINDING_PERIOD))
 
     @property
     def quiet(self) -> float:

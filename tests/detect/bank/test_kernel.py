@@ -55,7 +55,7 @@ class Pair:
     def point(self, time: float, value: float) -> int:
         judgement = self.model.judge(time, value)
         model = self.model
-        alpha = min(0.01, self.detector.false_alarms * (max(model.interval, 1.0) if model.seen else 60.0))
+        alpha = min(0.05, self.detector.false_alarms * (max(model.interval, 1.0) if model.seen else 60.0))
         odd = model.seen >= self.detector.warmup and judgement.p_value < alpha
         bank = self.bank
         bank.make_room()

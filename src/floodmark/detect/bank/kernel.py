@@ -128,10 +128,10 @@ def _point(  # noqa: PLR0915 - cut up, it would pass twenty numbers from piece t
         p = tail_p(r, 3, z3)
         smallest = p if p < smallest and smallest > _FEW else smallest
     p_value = smallest * count
-    if p_value < 0.01 and seen >= rules[r.rule].warmup:
+    if p_value < 0.05 and seen >= rules[r.rule].warmup:
         usual = r.interval if r.interval > 1.0 else 1.0
         alpha = rules[r.rule].false_alarms * (usual if seen else 60.0)
-        if p_value < (alpha if alpha < 0.01 else 0.01):
+        if p_value < (alpha if alpha < 0.05 else 0.05):
             return layout.PYTHON
     # Plain: learn it. First what the core keeps.
     if seen and r.last >= resumed:

@@ -23,10 +23,10 @@ _CLIP: Final = 6.0
 # Tails.
 _RUNGS: Final = tuple(2.5 * math.log1p(z * z / 4) for z in (2.0, 3.0, 5.0))
 _PRIOR_RATE: Final = (0.05, 0.006, 0.0004)
-_PRIOR_EXCESS: Final = (0.55, 0.5, 0.5)
+_PRIOR_EXCESS: Final = (0.55, 0.55, 0.55)
 _PRIOR_WEIGHT: Final = 30.0
-_ENOUGH: Final = 8.0
-_HEAVIEST: Final = 6.0
+_ENOUGH: Final = 5.0
+_HEAVIEST: Final = 30.0
 _MEMORY: Final = 20_000.0
 
 part = nb.njit(error_model="numpy")
