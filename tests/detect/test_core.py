@@ -99,6 +99,17 @@ def test_a_slow_shift_of_level_is_found_and_adopted() -> None:
     assert not late
 
 
+@pytest.mark.parametrize("by", [24.0, -24.0])
+def test_a_level_that_moves_for_good_alarms_no_longer_than_adopt(by: float) -> None:
+    moved = 3000
+    values = noise(moved, 5) + noise(2000, 6, level=100.0 + by)
+    found = run(SeriesCore(Config()), series(), values)
+    adopt = Detector().adopt / 60
+    ends = [a.ended_at.timestamp() for a in found if a.event == "closed" and a.ended_at is not None]
+    assert START + (moved + adopt - 1) * 60 <= max(ends) <= START + (moved + adopt + 1) * 60
+    assert len(opened(found)) == sum(a.event == "closed" for a in found)
+
+
 def test_an_incident_is_not_learned_as_normal() -> None:
     values = noise(3000, 7)
     for start in (1000, 1360, 2440):  # again after 6 h and after a day

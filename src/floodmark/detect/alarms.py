@@ -141,7 +141,7 @@ class Alarms:
             alarm.normal += 1
         if sample.time >= alarm.adopt_at:
             self._counts["adopted"] += 1
-            model.adopt(sample.value)
+            model.adopt(sample.time, sample.value)
             return [*told, self.close(watched, alarm.last_odd, sample.time)]
         if judgement.p_value >= _NORMAL:
             model.learn(judgement)

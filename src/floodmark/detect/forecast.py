@@ -8,6 +8,8 @@ fixed-share expert tracking (Herbster & Warmuth 1998) with a hard choice. Levels
 from __future__ import annotations
 
 from array import array
+from collections.abc import Sequence
+from statistics import fmean
 from typing import Final
 
 from floodmark.detect.mean import FadingMean
@@ -71,6 +73,11 @@ class Seasonal:
         """What the phase adds to the level; None where the phase was never seen."""
         return self._profile.get(time)
 
+    def move(self, by: float) -> None:
+        """The level has moved for good; the profile stays."""
+        if self._since is not None:
+            self._level.restart(self._level.value + by)
+
     def learn_one(self, time: float, value: float, base: float, interval: float) -> None:
         """`base`: the long-run level. `interval`: typical seconds between points."""
         if self._since is None:
@@ -128,10 +135,19 @@ class Forecaster:
             expert.learn_one(time, value, base, self.interval)
         self._level.update(value)
 
-    def adopt(self, value: float) -> None:
-        """Take `value` as the level from now on: a change has come to stay."""
-        self._level.restart(value)
-        self._base.restart(value)
+    def adopt(self, points: Sequence[tuple[float, float]]) -> float:
+        """A change has come to stay: the series is where these points are (times and values, the newest last).
+
+        By how much it has moved: the mean distance of the points from the long-run level and season. The season stays.
+        """
+        season = self.forecast_one(points[-1][0])[1]
+        moved = fmean(value - self.slow_one(time, season) for time, value in points)
+        self._level.restart(fmean(value for _, value in points[-4:]))
+        self._base.restart(self._base.value + moved, None if season else len(points))
+        for expert in (self._daily, self._weekly):
+            if expert is not None:
+                expert.move(moved)
+        return moved
 
     def slow_one(self, time: float, season: str) -> float:
         """The long-run level (about 500 points), plus the season if `forecast_one` read from one."""

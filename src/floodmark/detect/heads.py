@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections import deque
-from collections.abc import Hashable
+from collections.abc import Hashable, Sequence
 from typing import Final, NamedTuple, Protocol
 
 from river.base import AnomalyDetector
@@ -141,6 +141,11 @@ class Range:
         creep = 0.0002 * (self.high - self.low) if self._n > 1 else 0.0
         self.low = min(self.low + creep, x.value)
         self.high = max(self.high - creep, x.value)
+
+    def adopt(self, moved: float, values: Sequence[float]) -> None:
+        """The series has moved for good, by so much: where these values are is within its range."""
+        self._centre.restart(self._centre.value + moved, self._centre.n)
+        self.low, self.high = min(self.low, *values), max(self.high, *values)
 
     def follow(self, x: Context) -> None:
         pass

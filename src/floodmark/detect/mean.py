@@ -33,8 +33,9 @@ class FadingMean:
         self._ew.update(x)
         self.value = self._ew.get()
 
-    def restart(self, value: float) -> None:
-        """Forget all but `value`."""
+    def restart(self, value: float, n: int | None = None) -> None:
+        """Forget all but `value`, the mean of so many points (at least one; None: of enough)."""
         self._ew = stats.EWMean(self._ew.fading_factor)
-        self._ew.update(value)
-        self.n, self.value = self.warm, value
+        self.n, self.value = self.warm if n is None else min(n, self.warm), value
+        if self.n == self.warm:
+            self._ew.update(value)

@@ -25,6 +25,8 @@ from floodmark.detect.tail import Tail
 
 _CELLS: Final = 4
 _PLAIN: Final = 1e-6
+_ADOPTED: Final = 16
+"""Points that say where a series is that has moved for good."""
 
 
 class Judgement(NamedTuple):
@@ -179,9 +181,13 @@ class SeriesModel:
         for tail, z in zip(self._tails, judgement.deviations, strict=True):
             tail.learn_one(z)
 
-    def adopt(self, value: float) -> None:
-        """The series has moved for good: forecast from `value` on."""
-        self._forecaster.adopt(value)
+    def adopt(self, time: float, value: float) -> None:
+        """The series has moved for good: what it has been of late, this point included, is normal from now on."""
+        recent = [*self._recent(_ADOPTED - 1), (time, value)]
+        moved = self._forecaster.adopt(recent)
+        for head in self._heads:
+            if isinstance(head, Range):
+                head.adopt(moved, [each for _, each in recent])
 
     def recent(self) -> float | None:
         """The level of late, for words about a series that has gone."""
@@ -202,6 +208,12 @@ class SeriesModel:
             else:
                 found.append(Point(time, value, None, None, None))
         return found
+
+    def _recent(self, most: int) -> list[tuple[float, float]]:
+        """Times and values of the newest points, the newest last."""
+        size = len(self._cells) // _CELLS
+        starts = [((self._next + i) % size) * _CELLS for i in range(max(0, size - most), size)]
+        return [(self._cells[start], self._cells[start + 1]) for start in starts]
 
     def _remember(self, x: Context) -> None:
         scale = self._heads[0].band(x, 1.0, 1.0)[2] - x.expected if self._heads and self.seen else math.inf

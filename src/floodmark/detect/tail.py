@@ -22,8 +22,8 @@ _PRIOR_WEIGHT = 30.0
 _ENOUGH = 5.0
 """Exceedances of a rung before it is extrapolated from."""
 _HEAVIEST = 30.0
-"""Largest mean excess (a Pareto index of 0.17 in z). It has to be large: a series of rare, high spikes has them hundreds
-of scales up, and they are its normal."""
+"""Largest mean excess (a Pareto index of 0.17 in z). It has to be large: a series of rare spikes has them
+hundreds of scales up, and they are its normal."""
 _WIDEST = 25.0
 """Most scales that a band is drawn wide: a heavier tail would flatten the plot of it."""
 _MEMORY = 20_000.0
