@@ -7,7 +7,7 @@ from ruamel.yaml import YAML
 from floodmark.config.loader import load
 from floodmark.config.quantities import Budget, Duration, Size, budget, duration, size
 from floodmark.config.reference import human, json_schema, markdown_reference
-from floodmark.config.shape import sections, shape_of
+from floodmark.config.shape import fields_of, sections, shape_of
 
 
 def valid(text):
@@ -18,7 +18,7 @@ def valid(text):
 
 def test_every_key_is_described():
     for path, model in sections():
-        for name, info in model.model_fields.items():
+        for name, info in fields_of(model).items():
             assert info.description, f"{path}.{name}"
             assert f"| `{name}` |" in markdown_reference()
 

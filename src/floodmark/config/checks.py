@@ -8,7 +8,7 @@ expected it is silent.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from ipaddress import ip_address
 from typing import Any
 from urllib.parse import urlsplit
@@ -16,6 +16,7 @@ from urllib.parse import urlsplit
 from floodmark.config.locate import Located
 from floodmark.config.models import KafkaSecurity, Topics
 from floodmark.config.problems import Path, Problem, did_you_mean, dotted
+from floodmark.config.quantities import clock, moment
 
 _TOPIC = re.compile(r"(?!\.{1,2}$)[A-Za-z0-9._-]{1,249}", re.ASCII)
 """Kafka's rule (org.apache.kafka.common.internals.Topic)."""
@@ -27,7 +28,7 @@ _TLS = ("ca_file", "check_hostname", "cert_file", "key_file", "key_password")
 
 def check(tree: Located) -> tuple[list[Problem], list[Problem]]:
     """Errors and warnings, in no particular order."""
-    errors = [*_topics(tree), *_security(tree), *_http(tree), *_models(tree)]
+    errors = [*_topics(tree), *_security(tree), *_http(tree), *_models(tree), *_schedules(tree), *_limits(tree)]
     warnings = [*_services(tree), *_idle_security(tree), *_open_http(tree), *_shadowed(tree), *_odd(tree)]
     return errors, sorted(warnings, key=lambda p: (p.file, p.line, p.column))
 
@@ -243,6 +244,50 @@ def _models(tree: Located) -> Iterator[Problem]:
                 yield place.problem((*path, "parameters", *error.at), message, hint)
 
 
+def _schedules(tree: Located) -> Iterator[Problem]:
+    """Windows without a length. A quiet one that ends before it begins does so on the next day."""
+    for index, detector in enumerate(_list(tree.at(("detectors",)))):
+        for number, window in enumerate(_list(detector.child("quiet"))):
+            start, end = _times(window, clock)
+            if end is not None and (start == end or (start, end) == (86400.0, 0.0)):
+                path: Path = ("detectors", index, "quiet", number)
+                hint = "for the whole day, write from: 00:00 and to: 24:00"
+                yield window.place.problem(path, "begins and ends at the same time", hint)
+    for index, window in enumerate(_list(tree.at(("maintenance",)))):
+        start, end = _times(window, moment)
+        if start is not None and end is not None and end <= start:
+            word = "at the same time as" if start == end else "before"
+            yield window.place.problem(("maintenance", index), f"ends {word} it begins", "put to after from")
+
+
+def _limits(tree: Located) -> Iterator[Problem]:
+    for index, detector in enumerate(_list(tree.at(("detectors",)))):
+        here = detector.child("limit")
+        if here is None or not isinstance(here.value, dict):
+            continue
+        path: Path = ("detectors", index, "limit")
+        if _absent(here, "above") and _absent(here, "below"):
+            yield here.place.problem(path, "there is no limit", "set above, below, or both")
+            continue
+        above, below = (here.child(key) for key in ("above", "below"))
+        if above is None or below is None:
+            continue
+        high, low = above.value, below.value
+        if isinstance(high, int | float) and isinstance(low, int | float) and high <= low:
+            yield above.place.problem((*path, "above"), "no value is below `above` and above `below`", "swap them")
+
+
+def _times(window: Located, read: Callable[[object], float]) -> tuple[float | None, float | None]:
+    """`from` and `to`; both None unless both can be read."""
+    start, end = window.child("from"), window.child("to")
+    if start is None or end is None:
+        return None, None
+    try:
+        return read(start.value), read(end.value)
+    except ValueError:
+        return None, None
+
+
 def _services(tree: Located) -> Iterator[Problem]:
     """Dependencies that are named nowhere else may be meant (a database that we do not run), or may be a slip."""
     services = tree.at(("services",))
@@ -295,9 +340,10 @@ def _odd(tree: Located) -> Iterator[Problem]:
         parameters, heads = item.child("parameters"), item.child("heads")
         path: Path = ("detectors", index)
         nameless = _absent(item, "model")
+        limitless = _absent(item, "limit")
         if parameters is not None and parameters.value and nameless:
             yield parameters.place.problem((*path, "parameters"), "is not used without a model")
-        if heads is not None and heads.value == [] and nameless:
+        if heads is not None and heads.value == [] and nameless and limitless:
             hint = "leave heads out for all of them, or write enabled: false"
             yield heads.place.problem((*path, "heads"), "no head and no model: nothing judges these series", hint)
 

@@ -154,7 +154,7 @@ def _plain(value: Any, shape: Shape | None) -> str:
     if isinstance(value, BaseModel):
         own = Shape(type(value))
         set_here = {
-            name: getattr(value, name)
+            info.alias or name: getattr(value, name)
             for name, info in type(value).model_fields.items()
             if info.is_required() or getattr(value, name) != info.get_default(call_default_factory=True)
         }

@@ -19,7 +19,7 @@ from floodmark.config import checks, secrets
 from floodmark.config.locate import Located, Place, read_yaml, resolve
 from floodmark.config.models import Config
 from floodmark.config.problems import ConfigError, Path, Problem, did_you_mean, nearest
-from floodmark.config.shape import ROOT, Shape, sections, shape_at
+from floodmark.config.shape import ROOT, Shape, fields_of, sections, shape_at
 
 __all__ = ["ConfigError", "Loaded", "Problem", "files_of", "load", "load_with_warnings"]
 
@@ -195,7 +195,7 @@ def _explain(details: Iterable[ErrorDetails], tree: Located) -> list[Problem]:
         parent = tree.at(path[:-1])
         if parent is not None and path not in meant:
             model = _model_at(path[:-1])
-            about = (model.model_fields[str(path[-1])].description or "") if model else ""
+            about = (fields_of(model)[str(path[-1])].description or "") if model else ""
             problems[path] = parent.place.problem(path[:-1], f"{path[-1]!r} is missing", about.rstrip("."))
     return list(problems.values())
 
@@ -218,7 +218,7 @@ def _model_at(path: Path) -> Any:
 
 def _section_at(path: Path) -> list[str]:
     model = _model_at(path)
-    return list(model.model_fields) if model is not None else []
+    return list(fields_of(model)) if model is not None else []
 
 
 def _unknown_key(path: Path, tree: Located) -> Problem:
@@ -228,7 +228,7 @@ def _unknown_key(path: Path, tree: Located) -> Problem:
     known = _section_at(path[:-1])
     hint = did_you_mean(key, known)
     if not hint:
-        homes = [name for name, model in sections() if key in model.model_fields]
+        homes = [name for name, model in sections() if key in fields_of(model)]
         hint = f"it belongs to {homes[0] or 'the top'}" if len(homes) == 1 else f"known are {', '.join(known)}"
     return place.problem(path[:-1], f"unknown key {key!r}", hint)
 

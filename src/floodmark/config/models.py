@@ -10,7 +10,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr
 
-from floodmark.config.quantities import Budget, Duration, Size
+from floodmark.config.quantities import Budget, Clock, Duration, Moment, Size, Timezone
 from floodmark.signals import SignalName
 
 
@@ -187,6 +187,34 @@ class Guard(Section):
     """As a share of the expected value (0.1 = ten percent)."""
 
 
+Day = Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
+
+
+class Quiet(Section):
+    """Hours that come again, in which no alarm opens. Points are judged all the same; what is still odd when the hours
+    are over opens then."""
+
+    days: list[Day] = Field(default=["mon", "tue", "wed", "thu", "fri", "sat", "sun"], min_length=1)
+    """Days on which the hours begin."""
+    from_: Clock = Field(alias="from")
+    """When they begin, by the clocks of `timezone`."""
+    to: Clock
+    """When they end; if that is before `from`, on the day after."""
+    timezone: Timezone = "UTC"
+    """Whose clocks, by its name in the timezone database: Europe/Berlin."""
+
+
+class Limit(Section):
+    """A value that a series must not reach. An alarm opens when it has, or when its trend says that it will."""
+
+    above: float | None = None
+    """The series must stay below this."""
+    below: float | None = None
+    """The series must stay above this."""
+    within: Duration = 14400.0
+    """How long before it is reached to be told, if the trend is clear enough by then (at most eight days)."""
+
+
 class Detector(Section):
     """How the series that match are judged. The first detector of the list that matches a series has it."""
 
@@ -210,12 +238,29 @@ class Detector(Section):
     """Quiet time before an alarm of a series is over (and at least six of its intervals)."""
     adopt: Duration = 21600.0
     """A change that has lasted this long becomes the new normal."""
+    limit: Limit | None = None
+    """What the series must not reach."""
+    quiet: list[Quiet] = []
+    """Hours in which no alarm opens."""
     model: str | None = None
     """Any River anomaly detector to run as a head of its own, by its dotted name: river.anomaly.HalfSpaceTrees."""
     parameters: dict[str, Any] = {}
     """Parameters of `model`."""
     scale: bool = True
     """Put river.preprocessing.MinMaxScaler before `model` (HalfSpaceTrees needs values between 0 and 1)."""
+
+
+class Maintenance(Section):
+    """A time in which no alarm opens and nothing odd is learned; what is still odd after it opens then."""
+
+    match: dict[str, str | list[str]] = {}
+    """Label selectors, as those of detectors: label → value, list of values, or glob; none: every series."""
+    from_: Moment = Field(alias="from")
+    """When it begins, in event time."""
+    to: Moment
+    """When it ends."""
+    reason: str = ""
+    """Why, for whoever reads the file."""
 
 
 class Logs(Section):
@@ -327,6 +372,8 @@ class Config(Section):
     """What holds for every series."""
     detectors: list[Detector] = []
     """Detectors by label selectors, first match wins; a default one follows the last."""
+    maintenance: list[Maintenance] = []
+    """Times in which no alarm opens."""
     logs: Logs = Logs()
     """How log records become series."""
     models: list[ModelMonitor] = []

@@ -1,12 +1,15 @@
-"""Quantities as people write them: durations ("90s", "5m", "2h", "1d"), budgets ("1/week"), sizes ("1MB").
+"""Quantities as people write them: durations ("90s", "5m", "2h", "1d"), budgets ("1/week"), sizes ("1MB"), times.
 
-Each is a pydantic type that parses to a plain number, so that the stages never see a string.
+Each is a pydantic type that parses to a plain number, so that the stages never see a string; but for the names of
+timezones, which are proved and stay names.
 """
 
 from __future__ import annotations
 
 import re
+from datetime import datetime
 from typing import Annotated
+from zoneinfo import ZoneInfo
 
 from pydantic import BeforeValidator, WithJsonSchema
 
@@ -53,6 +56,40 @@ def size(value: object) -> int:
     raise ValueError(f"{value!r} is not a size; write it like 1MB or 512KiB")
 
 
+def clock(value: object) -> float:
+    """Seconds since midnight from "06:00" or "22:30"; "24:00" is the end of the day.
+
+    Raises ValueError for anything else.
+    """
+    if isinstance(value, str):
+        match = re.fullmatch(r"\s*([01]?\d|2[0-4]):([0-5]\d)\s*", value)
+        if match and (seconds := int(match[1]) * 3600.0 + int(match[2]) * 60.0) <= 86400.0:
+            return seconds
+    raise ValueError(f"{value!r} is not a time of day; write it like 06:00 or 22:30")
+
+
+def moment(value: object) -> float:
+    """Seconds since the epoch from an ISO 8601 time with its offset. Raises ValueError for anything else."""
+    if isinstance(value, str):
+        try:
+            time = datetime.fromisoformat(value.strip())
+            if time.tzinfo is not None:
+                return time.timestamp()
+        except (ValueError, OverflowError):
+            pass
+    raise ValueError(f"{value!r} is not a time; write it like 2026-01-31T22:00:00Z or 2026-01-31T22:00:00+01:00")
+
+
+def timezone(value: object) -> str:
+    """The name, if the timezone database of this machine has it. Raises ValueError if not."""
+    if isinstance(value, str):
+        try:
+            return ZoneInfo(value).key
+        except (LookupError, ValueError, OSError):  # unknown; a path that leads out of the database; a folder of it
+            pass
+    raise ValueError(f"{value!r} is not a timezone; write it like Europe/Berlin or UTC")
+
+
 Duration = Annotated[
     float,
     BeforeValidator(duration),
@@ -82,3 +119,10 @@ Size = Annotated[
         }
     ),
 ]
+Clock = Annotated[
+    float,
+    BeforeValidator(clock),
+    WithJsonSchema({"type": "string", "pattern": r"^\s*([01]?\d|2[0-4]):[0-5]\d\s*$"}),
+]
+Moment = Annotated[float, BeforeValidator(moment), WithJsonSchema({"type": "string", "format": "date-time"})]
+Timezone = Annotated[str, BeforeValidator(timezone)]

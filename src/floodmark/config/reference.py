@@ -5,6 +5,7 @@ Nothing is said here that the models do not say: descriptions are the docstrings
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import Any, get_args, get_origin
 
 from pydantic import BaseModel
@@ -12,7 +13,7 @@ from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined, to_jsonable_python
 
 from floodmark.config.models import Config
-from floodmark.config.shape import Shape, sections, shape_of
+from floodmark.config.shape import Shape, fields_of, sections, shape_of
 
 _SUBSTITUTION = {"type": "string", "pattern": r"\$\{[A-Za-z_][A-Za-z0-9_]*(:-[^}]*)?\}"}
 _UNITS = ((86400.0, "d"), (3600.0, "h"), (60.0, "m"), (1.0, "s"), (0.001, "ms"))
@@ -28,7 +29,7 @@ def json_schema() -> dict[str, Any]:
     schema = Config.model_json_schema()
     for _, model in sections():
         properties = schema["properties"] if model is Config else schema["$defs"][model.__name__]["properties"]
-        for name, info in model.model_fields.items():
+        for name, info in fields_of(model).items():
             shape = shape_of(info.annotation, tuple(info.metadata))
             if shape.quantity() and "default" in properties[name]:
                 properties[name]["default"] = human(info.default, shape)
@@ -63,7 +64,7 @@ def markdown_reference() -> str:
     for path, model in sections():
         lines += [f"## {f'`{path}`' if path else 'Sections'}", "", _about(model), ""]
         lines += ["| key | type | default | meaning |", "|---|---|---|---|"]
-        for name, info in model.model_fields.items():
+        for name, info in fields_of(model).items():
             shape = shape_of(info.annotation, tuple(info.metadata))
             below = f"{path}.{name}" if path else name
             cells = (
@@ -88,7 +89,8 @@ Every key has a default except those marked *required*; an empty file is valid. 
 
 **Durations** are written like `30s`, `5m`, `1h30m`, `1d`, or as a number of seconds. **Budgets** are written like
 `1/week`, `3/day`, `0.5/month` (per `hour`, `day`, `week` or `month`). **Sizes** are written like `1MB`, `512KiB`, or as
-a number of bytes.
+a number of bytes. **Times** are written like `2026-01-31T22:00:00+01:00`, always with an offset or `Z`; **times of
+day** like `22:30`, and `24:00` is the end of the day.
 
 **Environment.** `${NAME}` anywhere in a value is replaced by the environment variable, `${NAME:-default}` by the
 default if the variable is not set or empty, and `$${` stands for `${` itself. Put quotes around it inside of `[ ]` and
@@ -147,6 +149,10 @@ def human(value: Any, shape: Shape) -> str:
         return _budget(value)
     if quantity == "size":
         return _size(value)
+    if quantity == "clock":
+        return f"{value // 3600:02.0f}:{value % 3600 // 60:02.0f}"
+    if quantity == "moment":
+        return datetime.fromtimestamp(value, UTC).isoformat().replace("+00:00", "Z")
     plain = to_jsonable_python(value)
     if isinstance(plain, list):
         return f"[{', '.join(map(str, plain))}]"

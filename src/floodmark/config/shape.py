@@ -9,16 +9,27 @@ from typing import Annotated, Any, Literal, NamedTuple, Union, get_args, get_ori
 
 import annotated_types
 from pydantic import BaseModel, BeforeValidator, SecretStr
+from pydantic.fields import FieldInfo
 
 from floodmark.config import quantities
 from floodmark.config.models import Config
 from floodmark.config.problems import Path
 
-_QUANTITIES = {quantities.duration: "duration", quantities.budget: "budget", quantities.size: "size"}
+_QUANTITIES = {
+    quantities.duration: "duration",
+    quantities.budget: "budget",
+    quantities.size: "size",
+    quantities.clock: "clock",
+    quantities.moment: "moment",
+    quantities.timezone: "timezone",
+}
 _FORMS = {
     "duration": "a duration such as 30s, 5m, 2h or 1d",
     "budget": "an alert budget such as 1/week, 3/day or 0.5/month",
     "size": "a size such as 1MB or 512KiB",
+    "clock": "a time of day such as 06:00 or 22:30",
+    "moment": "a time with its offset such as 2026-01-31T22:00:00Z or 2026-01-31T22:00:00+01:00",
+    "timezone": "the name of a timezone such as Europe/Berlin or UTC",
 }
 
 
@@ -45,8 +56,8 @@ class Shape(NamedTuple):
     def child(self, part: str | int) -> Shape | None:
         """What is expected below, at a key or an index; None if nothing is."""
         for shape in self.alternatives():
-            if (model := shape.section()) is not None and part in model.model_fields:
-                info = model.model_fields[str(part)]
+            if (model := shape.section()) is not None and part in (fields := fields_of(model)):
+                info = fields[str(part)]
                 return shape_of(info.annotation, tuple(info.metadata))
             arguments = get_args(shape.type)
             if get_origin(shape.type) is list and isinstance(part, int):
@@ -65,7 +76,7 @@ class Shape(NamedTuple):
         return found
 
     def quantity(self) -> str | None:
-        """duration, budget or size, if it is one."""
+        """duration, budget, size, clock, moment or timezone, if it is one."""
         for item in self.metadata:
             if isinstance(item, BeforeValidator) and item.func in _QUANTITIES:
                 return _QUANTITIES[item.func]
@@ -131,6 +142,11 @@ def shape_of(annotation: Any, metadata: tuple[Any, ...] = ()) -> Shape:
     return Shape(annotation, metadata)
 
 
+def fields_of(model: type[BaseModel]) -> dict[str, FieldInfo]:
+    """The fields of a section by the keys that a file has for them, where the field's own name is no Python word."""
+    return {info.alias or name: info for name, info in model.model_fields.items()}
+
+
 ROOT = Shape(Config)
 
 
@@ -145,7 +161,7 @@ def shape_at(path: Path) -> Shape | None:
 def sections(model: type[BaseModel] = Config, path: str = "") -> Iterator[tuple[str, type[BaseModel]]]:
     """Every section with its path, as in `kafka.security`, `inputs[]`, `services.NAME`; the whole first, as ""."""
     yield path, model
-    for name, info in model.model_fields.items():
+    for name, info in fields_of(model).items():
         below = f"{path}.{name}" if path else name
         shape = shape_of(info.annotation, tuple(info.metadata))
         if (section := shape.section()) is not None:

@@ -7,13 +7,15 @@ well. It must never tell of a moment before the watermark that is out already.
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Mapping
 from typing import Final
 
 from floodmark.alerts import Anomaly, Evidence, Point
 from floodmark.detect import anomalies
-from floodmark.detect.model import Judgement
+from floodmark.detect.model import Judgement, SeriesModel
+from floodmark.detect.schedules import Schedules, Why
 from floodmark.detect.series import Finding, Sample
 from floodmark.detect.watched import Alarm, Watched
 
@@ -28,9 +30,10 @@ AlarmsState = tuple[float, list[Alarm]]
 class Alarms:
     """What all alarms of a task share: the watermark, and those that are open on no series any more."""
 
-    def __init__(self, evidence: int) -> None:
-        """`evidence`: points that an anomaly shows."""
+    def __init__(self, evidence: int, schedules: Schedules) -> None:
+        """`evidence`: points that an anomaly shows. `schedules`: when none opens."""
         self._evidence = evidence
+        self._schedules = schedules
         self._now = float("-inf")
         self._orphans: list[Alarm] = []
         self._counts: Counter[str] = Counter()
@@ -57,19 +60,30 @@ class Alarms:
         model, found = watched.model, []
         if watched.alarm is not None and watched.alarm.stale:
             found.append(self.close(watched, sample.time, sample.time))
+        why = self._schedules.why(watched.series, watched.detector, sample.time)
+        if watched.hushed is not None and (why is None or sample.time - watched.hushed >= watched.quiet):
+            watched.hushed = None
+            model.restart()
         judgement = model.judge(sample.time, sample.value)
         if watched.alarm is not None:
             return self._hold(watched, watched.alarm, sample, judgement)
         odd = model.seen >= watched.detector.warmup and judgement.p_value < watched.alpha
         if not odd or not _allowed(watched, judgement):
-            model.learn(judgement)
+            if watched.hushed is None:
+                model.learn(judgement)
+            else:
+                _move(model, judgement)
+            return found
+        if why is not None:
+            self._hush(watched, judgement, why)
             return found
         anomaly = self._anomaly(watched, sample, judgement)
         # What has lasted as long as all that was known before is no exception any more.
         patience = min(watched.detector.adopt, max(sample.time - watched.born, 4 * watched.quiet))
         self._open(watched, anomaly, sample.time, patience)
-        model.exceeded(judgement)
-        model.follow(judgement)
+        if model.usual_p_value(judgement) < _NORMAL:
+            model.exceeded(judgement)
+        _move(model, judgement)
         return [*found, anomaly]
 
     def find(self, watched: Watched, finding: Finding) -> list[Anomaly]:
@@ -79,6 +93,9 @@ class Alarms:
         if watched.alarm is not None:
             watched.alarm.last_odd = max(watched.alarm.last_odd, finding.time)
             self._counts["held:findings"] += 1
+            return []
+        if (why := self._schedules.why(watched.series, watched.detector, finding.time)) is not None:
+            self._counts[f"held:{why}"] += 1
             return []
         anomaly = anomalies.of_finding(finding, watched.detector.name, watched.alpha, max(finding.time, self._now))
         self._open(watched, anomaly, finding.time, watched.detector.adopt)
@@ -120,8 +137,15 @@ class Alarms:
 
     def _open(self, watched: Watched, anomaly: Anomaly, time: float, patience: float) -> None:
         """`patience`: seconds after which what is odd becomes normal."""
-        watched.alarm = Alarm(anomaly, time, time + patience)
+        watched.alarm, watched.hushed = Alarm(anomaly, time, time + patience), None
         self._counts[f"anomalies:{anomaly.head}"] += 1
+
+    def _hush(self, watched: Watched, judgement: Judgement, why: Why) -> None:
+        """The point is odd, and no alarm opens. The tails do not learn it either: when one may, it must be as odd."""
+        if watched.hushed is None:
+            self._counts[f"held:{why}"] += 1
+        watched.hushed = judgement.context.time
+        _move(watched.model, judgement)
 
     def _hold(self, watched: Watched, alarm: Alarm, sample: Sample, judgement: Judgement) -> list[Anomaly]:
         """The next point of an open alarm: it stays open, is over, or has become normal."""
@@ -130,11 +154,11 @@ class Alarms:
         if judgement.point_p_value < _HOLD or (judgement.p_value < _HOLD and alarm.away(judgement)):
             alarm.last_odd = sample.time
             alarm.odd += 1
-            before = alarm.peak.severity
-            if judgement.p_value < alarm.peak.p_value and _allowed(watched, judgement):
+            before = alarm.peak.severity, alarm.peak.head == "limit"
+            if _tops(watched, alarm, judgement) and _allowed(watched, judgement):
                 alarm.peak = self._anomaly(watched, sample, judgement, alarm.first)
             persists = sample.time >= alarm.tell_at and alarm.odd > alarm.normal
-            if persists or alarm.peak.severity != before:
+            if persists or (alarm.peak.severity, alarm.peak.head == "limit") != before:
                 told.append(anomalies.persisting(alarm.peak, max(sample.time, self._now)))
                 alarm.told(sample.time)
         else:
@@ -143,10 +167,7 @@ class Alarms:
             self._counts["adopted"] += 1
             model.adopt(sample.time, sample.value)
             return [*told, self.close(watched, alarm.last_odd, sample.time)]
-        if judgement.p_value >= _NORMAL:
-            model.learn(judgement)
-        else:
-            model.follow(judgement)
+        _move(model, judgement)
         if sample.time - alarm.last_odd >= watched.quiet:
             told.append(self.close(watched, alarm.last_odd, sample.time))
         return told
@@ -159,7 +180,8 @@ class Alarms:
         evidence = sample.evidence() if sample.evidence is not None else Evidence()
         expected, low, high = band
         points = model.points(watched.alpha)[1 - self._evidence :]
-        points.append(Point(sample.time, sample.value, expected, low, high))
+        ends = (end if math.isfinite(end) else None for end in (low, high))
+        points.append(Point(sample.time, sample.value, expected, *ends))
         return anomalies.opened(
             series,
             detector=watched.detector.name,
@@ -171,15 +193,33 @@ class Alarms:
             band=band,
             p_value=judgement.p_value,
             alpha=watched.alpha,
-            summary=anomalies.say(series, head, judgement, observed, band, evidence),
+            summary=anomalies.say(series, head, judgement, observed, band, evidence, model.outlook(judgement)),
             evidence=Evidence(points=points, lines=evidence.lines, facts=evidence.facts),
             id=None if first is None else first.id,
         )
 
 
+def _move(model: SeriesModel, judgement: Judgement) -> None:
+    """Past a point of a series that is odd: learn it only if it is normal itself."""
+    if model.usual_p_value(judgement) >= _NORMAL:
+        model.learn(judgement)
+    else:
+        model.follow(judgement)
+
+
+def _tops(watched: Watched, alarm: Alarm, judgement: Judgement) -> bool:
+    """Whether this is what the alarm should tell from now on: the oddest moment, or that a limit is near."""
+    now, before = watched.model.head(judgement) == "limit", alarm.peak.head == "limit"
+    if now == before:
+        return judgement.p_value < alarm.peak.p_value
+    return now and judgement.p_value < watched.alpha
+
+
 def _allowed(watched: Watched, judgement: Judgement) -> bool:
     """Whether the operator's guards let this deviation alarm."""
     detector = watched.detector
+    if watched.model.head(judgement) == "limit":
+        return True
     for wanted in (detector.direction, watched.series.worse):
         if wanted != "both" and judgement.direction not in (wanted, "none"):
             return False

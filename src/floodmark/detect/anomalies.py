@@ -14,6 +14,7 @@ from floodmark.alerts import Anomaly, Direction, Evidence, Severity, content_id,
 from floodmark.detect.series import Finding, Series
 
 if TYPE_CHECKING:
+    from floodmark.detect.exhaustion import Outlook
     from floodmark.detect.model import Judgement
 
 Band = tuple[float | None, float | None, float | None]
@@ -107,8 +108,18 @@ def closed(first: Anomaly, peak: Anomaly, end: float, now: float) -> Anomaly:
     )
 
 
-def say(series: Series, head: str, judgement: Judgement, observed: float, band: Band, evidence: Evidence) -> str:
+def say(
+    series: Series,
+    head: str,
+    judgement: Judgement,
+    observed: float,
+    band: Band,
+    evidence: Evidence,
+    outlook: Outlook | None = None,
+) -> str:
     """A sentence for a point that a head found odd; `observed` is what the head held against its band."""
+    if outlook is not None:
+        return say_limit(series, observed, outlook)
     expected, low, high = band
     unit = series.unit
     what = subject(series, evidence)
@@ -126,6 +137,18 @@ def say(series: Series, head: str, judgement: Judgement, observed: float, band: 
     if head in ("forecast", "count"):
         return f"{what} is {value}, expected {reach(low, high, unit)}{season} ({chance})"
     return f"{what} is {value}: {head} scores it as unlike its past ({chance})"
+
+
+def say_limit(series: Series, observed: float, outlook: Outlook) -> str:
+    """A sentence for a series that heads for its limit, or has reached it."""
+    what, limit = subject(series, Evidence()), number(outlook.limit, series.unit)
+    if not outlook.left:
+        side = "above" if outlook.above else "below"
+        return f"{what} is {number(observed, series.unit)}, at or {side} its limit of {limit}"
+    early = span(outlook.early)
+    when = f"not before {early}" if outlook.late is None else f"between {early} and {span(outlook.late)}"
+    pace = number(outlook.slope * 3600, series.unit)
+    return f"{what} will reach {limit} in {span(outlook.left)} ({when}) at {pace} an hour"
 
 
 def say_stale(series: Series, silence: float, interval: float, recent: float | None) -> str:

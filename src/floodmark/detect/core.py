@@ -14,6 +14,7 @@ from floodmark.alerts import Anomaly
 from floodmark.config.models import Config, Detector
 from floodmark.detect.alarms import Alarms, AlarmsState
 from floodmark.detect.bank import layout
+from floodmark.detect.schedules import Schedules
 from floodmark.detect.series import Finding, Sample, Series
 from floodmark.detect.silence import Deadlines, DeadlinesState
 from floodmark.detect.watched import Watched
@@ -29,9 +30,10 @@ class SeriesCore:
     """All series of one task, least recently used evicted beyond `limits.series`. Deterministic (law 1)."""
 
     def __init__(self, config: Config) -> None:
-        self._alarms = Alarms(config.detect.evidence)
+        schedules = Schedules(config)
+        self._alarms = Alarms(config.detect.evidence, schedules)
         self._watchlist = Watchlist(config, self._alarms.orphan)
-        self._deadlines = Deadlines(self._watchlist)
+        self._deadlines = Deadlines(self._watchlist, schedules)
         self._counts: Counter[str] = Counter()
 
     def observe(self, event: Sample | Finding) -> list[Anomaly]:
@@ -89,7 +91,8 @@ class SeriesCore:
         self._deadlines.resumed = time
 
     def counts(self) -> Mapping[str, int]:
-        return self._counts + Counter(self._alarms.counts()) + Counter(self._watchlist.counts())
+        parts = (self._alarms, self._watchlist, self._deadlines)
+        return sum((Counter(part.counts()) for part in parts), self._counts)
 
     def sizes(self) -> Mapping[str, int]:
         series = self._watchlist.series

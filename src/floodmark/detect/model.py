@@ -15,8 +15,9 @@ from river.base import AnomalyDetector
 from river.compose import Pipeline
 
 from floodmark.alerts import Direction, Point
-from floodmark.config.models import Detector
+from floodmark.config.models import Detector, Limit
 from floodmark.detect.counts import CountLevel, CountTail
+from floodmark.detect.exhaustion import Outlook, Surety, TimeToLimit
 from floodmark.detect.forecast import Forecaster
 from floodmark.detect.heads import Context, Flatline, ForecastResidual, Head, LevelShift, Range, RiverScore
 from floodmark.detect.mean import FadingMean
@@ -78,7 +79,9 @@ class SeriesModel:
         self._heads: list[Head] = [head() for fits, head in candidates if fits and head.name in detector.heads]
         if river is not None:
             self._heads.append(RiverScore((detector.model or "").rpartition(".")[2], river))
-        self._tails = [Tail() for _ in self._heads]
+        if detector.limit is not None:
+            self._heads.append(TimeToLimit(detector.limit))
+        self._tails = [Surety() if isinstance(head, TimeToLimit) else Tail() for head in self._heads]
         self._cells = array("d")
         self._next = 0
         self._evidence = evidence
@@ -105,6 +108,12 @@ class SeriesModel:
         ordered = self._cells[start:] + self._cells[:start]
         self._cells = ordered[max(0, len(ordered) - evidence * _CELLS) :]
         self._evidence, self._next = evidence, 0
+
+    def aim(self, limit: Limit | None) -> None:
+        """From now on this is the limit, of a series that had one before."""
+        for head in self._heads:
+            if isinstance(head, TimeToLimit) and limit is not None:
+                head.aim(limit)
 
     def judge(self, time: float, value: float) -> Judgement:
         """Score a finite value at an event time later than the last. Changes nothing."""
@@ -138,6 +147,19 @@ class SeriesModel:
     def head(self, judgement: Judgement) -> str:
         """The name of the head that found the point oddest."""
         return self._heads[judgement.head].name
+
+    def usual_p_value(self, judgement: Judgement) -> float:
+        """The p-value without the limit: what heads for it may be normal as far as the others go."""
+        if not self._heads or self.head(judgement) != TimeToLimit.name:
+            return judgement.p_value
+        found = zip(self._heads, self._tails, judgement.deviations, strict=True)
+        others = [tail.score_one(z) for head, tail, z in found if not isinstance(head, TimeToLimit)]
+        return min(1.0, min(others, default=1.0) * len(self._heads))
+
+    def outlook(self, judgement: Judgement) -> Outlook | None:
+        """When the limit will be reached, if that is what is odd about the point."""
+        head = self._heads[judgement.head]
+        return head.outlook(judgement.context) if isinstance(head, TimeToLimit) else None
 
     def observed(self, judgement: Judgement) -> float:
         """What that head holds against its band: the value, or its mean over a window."""
@@ -216,7 +238,8 @@ class SeriesModel:
         return [(self._cells[start], self._cells[start + 1]) for start in starts]
 
     def _remember(self, x: Context) -> None:
-        scale = self._heads[0].band(x, 1.0, 1.0)[2] - x.expected if self._heads and self.seen else math.inf
+        banded = self.seen and self._heads and not isinstance(self._heads[0], TimeToLimit)
+        scale = self._heads[0].band(x, 1.0, 1.0)[2] - x.expected if banded else math.inf
         cell = array("d", (x.time, x.value, x.expected, scale))
         if len(self._cells) < self._evidence * _CELLS:
             self._cells.extend(cell)

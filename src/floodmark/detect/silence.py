@@ -7,11 +7,13 @@ forgotten. It must never open or close an alarm itself: it says which deadlines 
 from __future__ import annotations
 
 import heapq
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
 import numpy as np
 
+from floodmark.detect.schedules import Schedules
 from floodmark.detect.watched import Watched
 from floodmark.detect.watchlist import Watchlist
 
@@ -32,8 +34,11 @@ class Deadlines:
     `resumed`: the whole stream stood still until then.
     """
 
-    def __init__(self, watchlist: Watchlist) -> None:
+    def __init__(self, watchlist: Watchlist, schedules: Schedules) -> None:
+        """`schedules`: when silence is not told; it is later, if it lasts."""
         self._watchlist = watchlist
+        self._schedules = schedules
+        self._counts: Counter[str] = Counter()
         self._heap: list[_Entry] = []
         self.resumed = float("-inf")
 
@@ -45,7 +50,7 @@ class Deadlines:
 
     def set(self, watched: Watched) -> None:
         """Set the deadline that the series now has."""
-        watched.due = self._of(watched)
+        watched.due = self._free(watched, self._of(watched))
         if watched.due is not None:
             heapq.heappush(self._heap, (watched.due, watched.series.key))
         if watched.slot >= 0:
@@ -53,7 +58,7 @@ class Deadlines:
 
     def set_earlier(self, watched: Watched) -> None:
         """Other settings hold: set the deadline if it is earlier now. A later one is seen when the old one passes."""
-        due = self._of(watched)
+        due = self._free(watched, self._of(watched))
         if due is not None and (watched.due is None or due < watched.due):
             self.set(watched)
 
@@ -68,11 +73,17 @@ class Deadlines:
             watched = self._current(entry)
             if watched is None:
                 continue
-            due = self._of(watched)
+            meant = self._of(watched)
+            due = self._free(watched, meant)
             if due is not None and due <= watermark:
                 yield watched, due
-            else:
-                self.set(watched)
+                continue
+            if meant is not None and meant <= watermark:
+                self._counts[f"held:{self._schedules.why(watched.series, watched.detector, meant)}"] += 1
+            self.set(watched)
+
+    def counts(self) -> Mapping[str, int]:
+        return self._counts
 
     def _current(self, entry: _Entry) -> Watched | None:
         """The series, unless it has gone or its deadline is another one now."""
@@ -109,6 +120,12 @@ class Deadlines:
                     due.append((watched.due or 0.0, watched.series.key))
         for entry in due:
             heapq.heappush(heap, entry)
+
+    def _free(self, watched: Watched, due: float | None) -> float | None:
+        """The deadline, or when it may be told of if that is later. An open alarm ends at any time."""
+        if due is None or watched.alarm is not None:
+            return due
+        return self._schedules.free(watched.series, watched.detector, due)
 
     def _of(self, watched: Watched) -> float | None:
         """When further silence means something; None: never."""

@@ -65,13 +65,14 @@ def shapes(config: Config) -> dict[str, str]:
     return {
         "identity": digest([detect.entity, detect.scope]),
         "logs": digest([logs.source, logs.window, logs.similarity]),
-        "detectors": digest([detector.model_dump(mode="json") for detector in config.detectors]),
+        "detectors": digest([each.model_dump(mode="json") for each in (*config.detectors, *config.maintenance)]),
     }
 
 
 def shape_of(detector: Detector) -> str:
     """What of a detector shapes the models of its series; all else of it may change at any time."""
-    return digest([sorted(detector.heads), detector.model, detector.parameters, detector.scale])
+    shape = [sorted(detector.heads), detector.model, detector.parameters, detector.scale]
+    return digest([*shape, "limit"] if detector.limit is not None else shape)
 
 
 def shape_of_monitor(monitor: ModelMonitor) -> str:

@@ -52,9 +52,25 @@ class Watched:
 
     A metric has a row in the bank, `slot`. Unless an alarm is open all that it has learned is there, but for `held`
     series, whose model no row can take. Others have no row, and are always a model.
+
+    `hushed`: when it was last odd while no alarm may open, until it is normal again or one may.
     """
 
-    __slots__ = ("alarm", "born", "detector", "due", "gap", "held", "last", "out", "series", "slot", "sporadic", "used")
+    __slots__ = (
+        "alarm",
+        "born",
+        "detector",
+        "due",
+        "gap",
+        "held",
+        "hushed",
+        "last",
+        "out",
+        "series",
+        "slot",
+        "sporadic",
+        "used",
+    )
 
     def __init__(self, series: Series, detector: Detector, time: float) -> None:
         self.series = series
@@ -63,6 +79,7 @@ class Watched:
         self.held = True
         self.out: SeriesModel | None = None
         self.alarm: Alarm | None = None
+        self.hushed: float | None = None
         self.born = time
         self.last = time
         self.gap = 0.0

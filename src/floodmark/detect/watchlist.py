@@ -52,8 +52,8 @@ class Watchlist:
         return watched.out or self.bank.take_out(watched)
 
     def put_back(self, watched: Watched) -> None:
-        """Into the bank again, unless an alarm is open."""
-        if watched.out is not None and watched.alarm is None and not watched.held:
+        """Into the bank again, unless an alarm is open, or would be if it might."""
+        if watched.out is not None and watched.alarm is None and watched.hushed is None and not watched.held:
             self.bank.put_back(watched)
 
     def counts(self) -> Mapping[str, int]:
@@ -117,6 +117,7 @@ class Watchlist:
                 item.detector = detector
                 if item.out is not None:
                     item.out.keep(self._evidence)
+                    item.out.aim(detector.limit)
                 if item.slot >= 0:
                     self.bank.rule(item.slot, detector)
                 continue
