@@ -14,15 +14,13 @@ from typing import Final
 
 from floodmark.alerts import Anomaly, Evidence, Point
 from floodmark.detect import anomalies
-from floodmark.detect.model import Judgement, SeriesModel
+from floodmark.detect.model import Judgement
 from floodmark.detect.schedules import Schedules, Why
 from floodmark.detect.series import Finding, Sample
 from floodmark.detect.watched import Alarm, Watched
 
 _HOLD: Final = 0.01
 """While an alarm is open, points with a smaller p-value keep it open."""
-_NORMAL: Final = 0.1
-"""While an alarm is open, only points with at least this p-value are learned."""
 
 AlarmsState = tuple[float, list[Alarm]]
 
@@ -67,12 +65,11 @@ class Alarms:
         judgement = model.judge(sample.time, sample.value)
         if watched.alarm is not None:
             return self._hold(watched, watched.alarm, sample, judgement)
-        odd = model.seen >= watched.detector.warmup and judgement.p_value < watched.alpha
-        if not odd or not _allowed(watched, judgement):
+        if not watched.opens(judgement):
             if watched.hushed is None:
                 model.learn(judgement)
             else:
-                _move(model, judgement)
+                watched.move(judgement)
             return found
         if why is not None:
             self._hush(watched, judgement, why)
@@ -81,9 +78,7 @@ class Alarms:
         # What has lasted as long as all that was known before is no exception any more.
         patience = min(watched.detector.adopt, max(sample.time - watched.born, 4 * watched.quiet))
         self._open(watched, anomaly, sample.time, patience)
-        if model.usual_p_value(judgement) < _NORMAL:
-            model.exceeded(judgement)
-        _move(model, judgement)
+        watched.learn_opening(judgement)
         return [*found, anomaly]
 
     def find(self, watched: Watched, finding: Finding) -> list[Anomaly]:
@@ -145,7 +140,7 @@ class Alarms:
         if watched.hushed is None:
             self._counts[f"held:{why}"] += 1
         watched.hushed = judgement.context.time
-        _move(watched.model, judgement)
+        watched.move(judgement)
 
     def _hold(self, watched: Watched, alarm: Alarm, sample: Sample, judgement: Judgement) -> list[Anomaly]:
         """The next point of an open alarm: it stays open, is over, or has become normal."""
@@ -155,7 +150,7 @@ class Alarms:
             alarm.last_odd = sample.time
             alarm.odd += 1
             before = alarm.peak.severity, alarm.peak.head == "limit"
-            if _tops(watched, alarm, judgement) and _allowed(watched, judgement):
+            if _tops(watched, alarm, judgement) and watched.allows(judgement):
                 alarm.peak = self._anomaly(watched, sample, judgement, alarm.first)
             persists = sample.time >= alarm.tell_at and alarm.odd > alarm.normal
             if persists or (alarm.peak.severity, alarm.peak.head == "limit") != before:
@@ -167,7 +162,7 @@ class Alarms:
             self._counts["adopted"] += 1
             model.adopt(sample.time, sample.value)
             return [*told, self.close(watched, alarm.last_odd, sample.time)]
-        _move(model, judgement)
+        watched.move(judgement)
         if sample.time - alarm.last_odd >= watched.quiet:
             told.append(self.close(watched, alarm.last_odd, sample.time))
         return told
@@ -199,33 +194,9 @@ class Alarms:
         )
 
 
-def _move(model: SeriesModel, judgement: Judgement) -> None:
-    """Past a point of a series that is odd: learn it only if it is normal itself."""
-    if model.usual_p_value(judgement) >= _NORMAL:
-        model.learn(judgement)
-    else:
-        model.follow(judgement)
-
-
 def _tops(watched: Watched, alarm: Alarm, judgement: Judgement) -> bool:
     """Whether this is what the alarm should tell from now on: the oddest moment, or that a limit is near."""
     now, before = watched.model.head(judgement) == "limit", alarm.peak.head == "limit"
     if now == before:
         return judgement.p_value < alarm.peak.p_value
     return now and judgement.p_value < watched.alpha
-
-
-def _allowed(watched: Watched, judgement: Judgement) -> bool:
-    """Whether the operator's guards let this deviation alarm."""
-    detector = watched.detector
-    if watched.model.head(judgement) == "limit":
-        return True
-    for wanted in (detector.direction, watched.series.worse):
-        if wanted != "both" and judgement.direction not in (wanted, "none"):
-            return False
-    guard = detector.min_deviation
-    if not guard.absolute and not guard.relative:
-        return True
-    expected, _, _ = watched.model.band(judgement, watched.alpha)
-    deviation = abs(judgement.context.value - expected)
-    return deviation >= guard.absolute and deviation >= guard.relative * abs(expected)

@@ -8,20 +8,16 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
-from typing import Final
 
 from floodmark.alerts import Anomaly
 from floodmark.config.models import Config, Detector
 from floodmark.detect.alarms import Alarms, AlarmsState
 from floodmark.detect.bank import layout
 from floodmark.detect.schedules import Schedules
-from floodmark.detect.series import Finding, Sample, Series
+from floodmark.detect.series import LARGEST, Finding, Sample, Series
 from floodmark.detect.silence import Deadlines, DeadlinesState
 from floodmark.detect.watched import Watched
 from floodmark.detect.watchlist import Fits, Watchlist, WatchlistState
-
-_LARGEST: Final = 1e150
-"""Largest magnitude of a value; squares of larger ones are not numbers."""
 
 CoreState = tuple[WatchlistState, DeadlinesState, AlarmsState]
 
@@ -56,7 +52,7 @@ class SeriesCore:
         elif watchlist.take_out(watched).seen and event.time <= watched.last:
             self._counts["skipped:out_of_order"] += 1
             return []
-        elif not abs(event.value) <= _LARGEST:  # NaN is not, either: one would poison every running mean
+        elif not abs(event.value) <= LARGEST:  # NaN is not, either: one would poison every running mean
             self._counts["skipped:not_finite"] += 1
             return []
         else:

@@ -12,6 +12,8 @@ from floodmark.detect.series import Series
 
 _PERSISTS: Final = 120.0
 """An alarm that is still odd is told again this many seconds after it was last told."""
+_NORMAL: Final = 0.1
+"""Of points that are odd, or come while an alarm is open, only those with at least this p-value are learned."""
 _FINDING_PERIOD: Final = 60.0
 """Seconds that a finding stands for, where the budget of a series is turned into a level per verdict."""
 
@@ -121,6 +123,38 @@ class Watched:
     def quiet(self) -> float:
         """Seconds without an odd point after which an alarm is over."""
         return max(self.detector.refractory, 6 * self.model.interval)
+
+    def opens(self, judgement: Judgement) -> bool:
+        """Whether an alarm opens with the point, if one may: it is odd, and the guards let it alarm."""
+        odd = self.model.seen >= self.detector.warmup and judgement.p_value < self.alpha
+        return odd and self.allows(judgement)
+
+    def allows(self, judgement: Judgement) -> bool:
+        """Whether the operator's guards let this deviation alarm."""
+        if self.model.head(judgement) == "limit":
+            return True
+        for wanted in (self.detector.direction, self.series.worse):
+            if wanted != "both" and judgement.direction not in (wanted, "none"):
+                return False
+        guard = self.detector.min_deviation
+        if not guard.absolute and not guard.relative:
+            return True
+        expected, _, _ = self.model.band(judgement, self.alpha)
+        deviation = abs(judgement.context.value - expected)
+        return deviation >= guard.absolute and deviation >= guard.relative * abs(expected)
+
+    def learn_opening(self, judgement: Judgement) -> None:
+        """The point that opens an alarm: its deviations go to the tails, so that what recurs becomes less odd."""
+        if self.model.usual_p_value(judgement) < _NORMAL:
+            self.model.exceeded(judgement)
+        self.move(judgement)
+
+    def move(self, judgement: Judgement) -> None:
+        """Past a point of a series that is odd: learn it only if it is normal itself."""
+        if self.model.usual_p_value(judgement) >= _NORMAL:
+            self.model.learn(judgement)
+        else:
+            self.model.follow(judgement)
 
 
 def lateness() -> FadingMean:
