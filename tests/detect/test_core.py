@@ -4,7 +4,7 @@ import math
 import random
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from floodmark.alerts import Anomaly
@@ -242,6 +242,7 @@ def test_findings_share_the_alarm() -> None:
     )
 )
 @settings(max_examples=60, deadline=None)
+@example([0.0, 0.0, 0.0, 0.0])
 def test_hostile_values_never_raise_nor_poison(values: list[float]) -> None:
     core = SeriesCore(Config())
     run(core, series(), values)

@@ -21,9 +21,9 @@ _PRIOR_WEIGHT = 30.0
 """The prior counts as this many points for a rate, and a tenth of it, as exceedances, for a mean excess."""
 _ENOUGH = 5.0
 """Exceedances of a rung before it is extrapolated from."""
-_HEAVIEST = 30.0
-"""Largest mean excess (a Pareto index of 0.17 in z). It has to be large: a series of rare spikes has them
-hundreds of scales up, and they are its normal."""
+_FARTHEST = 20.0
+"""An exceedance counts as at most so far beyond its rung (z of 150 to 300). A series of rare, high spikes, which are
+its normal, shows that by many; one monster, or a scale that was not known yet, must not blind it for weeks."""
 _WIDEST = 25.0
 """Most scales that a band is drawn wide: a heavier tail would flatten the plot of it."""
 _MEMORY = 20_000.0
@@ -83,7 +83,7 @@ class Tail:
             if s < start:
                 break
             self._above[side + rung] += 1.0
-            self._excess[side + rung] += s - start
+            self._excess[side + rung] += min(s - start, _FARTHEST)
 
     def _quantile(self, side: int, p: float) -> float:
         for rung in (2, 1, 0):
@@ -98,7 +98,7 @@ class Tail:
         rate = (above + _PRIOR_WEIGHT * _PRIOR_RATE[rung]) / (self._n + _PRIOR_WEIGHT)
         prior = _PRIOR_WEIGHT / 10
         excess = (self._excess[side + rung] + prior * _PRIOR_EXCESS[rung]) / (above + prior)
-        return rate, min(excess, _HEAVIEST)
+        return rate, excess
 
 
 def gaussian(nats: float) -> float:

@@ -26,7 +26,7 @@ _PRIOR_RATE: Final = (0.05, 0.006, 0.0004)
 _PRIOR_EXCESS: Final = (0.55, 0.55, 0.55)
 _PRIOR_WEIGHT: Final = 30.0
 _ENOUGH: Final = 5.0
-_HEAVIEST: Final = 30.0
+_FARTHEST: Final = 20.0
 _MEMORY: Final = 20_000.0
 
 part = nb.njit(error_model="numpy")
@@ -175,7 +175,6 @@ def tail_p(r: Any, head: int, z: float) -> Any:
     rate = (above + _PRIOR_WEIGHT * _PRIOR_RATE[rung]) / (r.points + _PRIOR_WEIGHT)
     prior = _PRIOR_WEIGHT / 10
     excess = (r.excess[head, side + rung] + prior * _PRIOR_EXCESS[rung]) / (above + prior)
-    excess = _HEAVIEST if excess > _HEAVIEST else excess
     p = rate * math.exp(-(s - _RUNGS[rung]) / excess)
     p = 1.0 if p > 1.0 else p
     return 1e-300 if p < 1e-300 else p
@@ -191,7 +190,8 @@ def exceed(r: Any, head: int, z: float) -> None:
         if s < _RUNGS[rung]:
             break
         r.above[head, side + rung] += 1.0
-        r.excess[head, side + rung] += s - _RUNGS[rung]
+        over = s - _RUNGS[rung]
+        r.excess[head, side + rung] += _FARTHEST if over > _FARTHEST else over
 
 
 @part
