@@ -175,7 +175,7 @@ class Detect(Section):
     """Points kept with each series to plot an anomaly."""
 
 
-Head = Literal["forecast", "range", "level", "flatline", "stale", "count"]
+Head = Literal["forecast", "range", "level", "drift", "variance", "flatline", "stale", "count"]
 
 
 class Guard(Section):
@@ -224,7 +224,7 @@ class Detector(Section):
     """Label selectors: label → value, list of values, or glob (`http_*`). `name` is the series' name."""
     enabled: bool = True
     """False: series that match are not watched."""
-    heads: list[Head] = ["forecast", "range", "level", "flatline", "stale", "count"]
+    heads: list[Head] = ["forecast", "range", "level", "drift", "variance", "flatline", "stale", "count"]
     """Which built-in heads judge the series."""
     false_alarms: Budget = 1 / 604800
     """The alert budget of each series."""

@@ -165,7 +165,7 @@ class Alarms:
             alarm.normal += 1
         if sample.time >= alarm.adopt_at:
             self._counts["adopted"] += 1
-            model.adopt(sample.time, sample.value)
+            model.adopt(sample.time, sample.value, alarm.first.head)
             return [*told, self.close(watched, alarm.last_odd, sample.time)]
         _move(model, judgement)
         if sample.time - alarm.last_odd >= watched.quiet:
@@ -227,5 +227,5 @@ def _allowed(watched: Watched, judgement: Judgement) -> bool:
     if not guard.absolute and not guard.relative:
         return True
     expected, _, _ = watched.model.band(judgement, watched.alpha)
-    deviation = abs(judgement.context.value - expected)
+    deviation = abs(watched.model.observed(judgement) - expected)
     return deviation >= guard.absolute and deviation >= guard.relative * abs(expected)

@@ -134,6 +134,11 @@ def say(
     if head == "level":
         word = "risen" if judgement.direction == "up" else "fallen"
         return f"the level of {what} has {word} to {value} from {number(expected, unit)} ({chance})"
+    if head == "drift":
+        word = "up" if judgement.direction == "up" else "down"
+        return f"{what} has drifted {word} to {value} from {number(expected, unit)} ({chance})"
+    if head == "variance":
+        return f"{what} varies by ±{value}, usually by ±{number(expected, unit)} ({chance})"
     if head in ("forecast", "count"):
         return f"{what} is {value}, expected {reach(low, high, unit)}{season} ({chance})"
     return f"{what} is {value}: {head} scores it as unlike its past ({chance})"

@@ -75,6 +75,12 @@ class Tail:
             self._above = [a * keep for a in self._above]
             self._excess = [e * keep for e in self._excess]
         self._n += 1.0
+        self._exceed(z)
+
+    def restart(self) -> None:
+        """What comes next has nothing to do with what was before."""
+
+    def _exceed(self, z: float) -> None:
         if -2.0 < z < 2.0:
             return
         side = len(RUNGS) if z < 0 else 0
@@ -99,6 +105,32 @@ class Tail:
         prior = _PRIOR_WEIGHT / 10
         excess = (self._excess[side + rung] + prior * _PRIOR_EXCESS[rung]) / (above + prior)
         return rate, excess
+
+
+class PeakTail(Tail):
+    """The tail of a window's z, whose exceedances come in clusters: it learns the peak of each when it is over.
+
+    Runs declustering (Coles 2001, An Introduction to Statistical Modeling of Extreme Values, 5.3.2). A shift that is
+    still growing is not learned point by point, and the rate is that of clusters, as alarms are.
+    """
+
+    __slots__ = ("_peak",)
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._peak = 0.0
+
+    def restart(self) -> None:
+        super()._exceed(self._peak)
+        self._peak = 0.0
+
+    def _exceed(self, z: float) -> None:
+        beyond = not -2.0 < z < 2.0
+        if not beyond or z * self._peak < 0:
+            super()._exceed(self._peak)
+            self._peak = z if beyond else 0.0
+        elif abs(z) > abs(self._peak):
+            self._peak = z
 
 
 def gaussian(nats: float) -> float:

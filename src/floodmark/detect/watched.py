@@ -34,9 +34,12 @@ class Alarm:
         self.tell_at = now + _PERSISTS
 
     def away(self, judgement: Judgement) -> bool:
-        """Of a shifted level: whether the point is still half as far from the old one as when the alarm opened."""
+        """Of a shifted level: whether the point is still half as far from the old one as when the alarm opened. Of a
+        changed variance no point says that, only the window."""
         first, x = self.first, judgement.context
-        if first.head != "level" or first.observed is None or first.expected is None:
+        if first.head == "variance":
+            return True
+        if first.head not in ("level", "drift") or first.observed is None or first.expected is None:
             return False
         shift = first.observed - first.expected
         return (x.value - x.slow) * shift >= 0.5 * shift * shift

@@ -21,7 +21,12 @@ RANGE: Final = 2
 FLATLINE: Final = 4
 LEVEL: Final = 8
 STALE: Final = 16
+DRIFT: Final = 32
+VARIANCE: Final = 64
 """Bits of `heads`."""
+
+TAILS: Final = (FORECAST, RANGE, FLATLINE, LEVEL, DRIFT, VARIANCE)
+"""Whose tails a row has, in their order."""
 
 SLOT_BITS: Final = 25
 """A token is a row's number in these low bits and, above, a serial number that no two tenants of a row share."""
@@ -58,6 +63,9 @@ SERIES: Final = np.dtype(
         ("day_since", "f8"),  # NaN before the first
         ("day_level", "f8"),
         ("day_error", "f8"),
+        # Errors of the long-run level, without a season and with the daily one.
+        ("slow_error", "f8"),
+        ("day_slow", "f8"),
         ("size", "f8"),
         # Heads.
         ("spread", "f8"),
@@ -73,10 +81,20 @@ SERIES: Final = np.dtype(
         ("short", "f8"),
         ("long", "f8"),
         ("recent", "f8", (WINDOW,)),  # a ring; `recent_at` is written next
-        # Tails, by head in the order of the bits above: up's three rungs, then down's.
+        ("drift", "f8"),
+        ("drift_usual", "f8"),
+        ("drift_scale", "f8"),
+        ("size_short", "f8"),  # of residuals
+        ("size_usual", "f8"),
+        ("size_hop", "f8"),
+        ("size_last", "f8"),
+        ("size_centre", "f8"),
+        ("size_scale", "f8"),
+        # Tails, by head (see `TAILS`): up's three rungs, then down's. The peaks of the last two's clusters.
         ("points", "f8"),
-        ("above", "f8", (4, 6)),
-        ("excess", "f8", (4, 6)),
+        ("above", "f8", (6, 6)),
+        ("excess", "f8", (6, 6)),
+        ("peak", "f8", (2,)),
         ("week", "i4"),  # row among the weekly profiles; -1 while it has none
         ("rule", "i4"),  # row among the rules
         # Numbers of points of the means that do not learn every point.
@@ -104,6 +122,7 @@ WEEK: Final = np.dtype(
         ("since", "f8"),
         ("level", "f8"),
         ("error", "f8"),
+        ("slow", "f8"),
         ("mean", "f8", (WEEK_SLOTS,)),
         ("count", "f4", (WEEK_SLOTS,)),
     ],

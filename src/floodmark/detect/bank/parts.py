@@ -28,6 +28,15 @@ _PRIOR_WEIGHT: Final = 30.0
 _ENOUGH: Final = 5.0
 _FARTHEST: Final = 20.0
 _MEMORY: Final = 20_000.0
+# Windows.
+_REACH: Final = 4.0
+_FADE_SIZE: Final = 0.0005
+_WARM: Final = 2000
+_DRIFT: Final = 1 / 48
+_SPREAD: Final = 1 / 32
+FULL_DRIFT: Final = 96
+FULL_SPREAD: Final = 64
+FINEST: Final = 0.05
 
 part = nb.njit(error_model="numpy")
 
@@ -195,11 +204,24 @@ def exceed(r: Any, head: int, z: float) -> None:
 
 
 @part
-def learn_tails(r: Any, z0: float, z1: float, z2: float, z3: float) -> None:
+def peak(r: Any, which: int, z: float) -> None:
+    """A point of a head whose exceedances come in clusters."""
+    beyond = not -2.0 < z < 2.0
+    before = r.peak[which]
+    if not beyond or z * before < 0:
+        if before != 0.0:
+            exceed(r, 4 + which, before)
+        r.peak[which] = z if beyond else 0.0
+    elif abs(z) > abs(before):
+        r.peak[which] = z
+
+
+@part
+def learn_tails(r: Any, z0: float, z1: float, z2: float, z3: float, z4: float, z5: float) -> None:
     if r.points > _MEMORY:
         keep = 1.0 - 1.0 / _MEMORY
         r.points *= keep
-        for head in range(4):
+        for head in range(6):
             for i in range(6):
                 r.above[head, i] *= keep
                 r.excess[head, i] *= keep
@@ -208,6 +230,8 @@ def learn_tails(r: Any, z0: float, z1: float, z2: float, z3: float) -> None:
     exceed(r, 1, z1)
     exceed(r, 2, z2)
     exceed(r, 3, z3)
+    peak(r, 0, z4)
+    peak(r, 1, z5)
 
 
 # -- heads: z of a point
@@ -242,7 +266,74 @@ def flatline_z(r: Any, value: float) -> Any:
     return gaussian(run * -math.log1p(-q))
 
 
+@part
+def next_drift(r: Any, deviation: float, floor: float) -> Any:
+    """The window's mean with this point in it."""
+    seen = r.seen
+    if seen >= 10:
+        reach = _REACH * scale_of(r.drift_usual, seen, floor)
+        deviation = -reach if deviation < -reach else deviation
+        deviation = reach if reach < deviation else deviation
+    return r.drift + _DRIFT * (deviation - r.drift)
+
+
+@part
+def next_size(r: Any, residual: float, floor: float) -> Any:
+    """The window's mean size with this point in it."""
+    seen = r.seen
+    size = abs(residual)
+    if seen >= 10:
+        reach = _REACH * scale_of(r.size_usual, seen, floor)
+        size = reach if reach < size else size
+    share = 1 / (seen + 1)
+    share = share if share > _SPREAD else _SPREAD
+    return r.size_short + share * (size - r.size_short)
+
+
+@part
+def size_deviation(r: Any, short: float, floor: float) -> Any:
+    return math.log(floor if floor > short else short) - r.size_centre
+
+
+@part
+def band_of_window(r: Any, heads: int, expected: float, slow: float, floor: float) -> Any:
+    """From the forecast to where `Drift`'s or `Variance`'s band of one scale ends."""
+    if heads & layout.DRIFT:
+        n = r.seen - FULL_DRIFT
+        return (slow + scale_of(r.drift_scale, n if n > 0 else 0, floor / 8)) - expected
+    n = r.seen - FULL_SPREAD - 1
+    scale = scale_of(r.size_scale, n if n > 0 else 0, FINEST)
+    usual = _TO_SIGMA * math.exp(r.size_centre if r.size_centre < 300.0 else 300.0)
+    return usual * math.exp(scale if scale < 50.0 else 50.0) - expected
+
+
 # -- learning
+
+
+@part
+def learn_drift(r: Any, mean: float, deviation: float, floor: float) -> None:
+    seen = r.seen
+    r.drift = mean
+    r.drift_usual = fade(r.drift_usual, seen, clipped(r.drift_usual, seen, deviation, floor), 0.01, 100)
+    if seen >= FULL_DRIFT:
+        n = seen - FULL_DRIFT
+        r.drift_scale = fade(r.drift_scale, n, clipped(r.drift_scale, n, mean, floor / 8), _FADE_SIZE, _WARM)
+
+
+@part
+def learn_size(r: Any, short: float, value: float, residual: float, floor: float) -> None:
+    seen = r.seen
+    r.size_short = short
+    if seen:
+        r.size_hop = fade(r.size_hop, seen - 1, abs(value - r.size_last), _FADE_SIZE, _WARM)
+    r.size_last = value
+    r.size_usual = fade(r.size_usual, seen, clipped(r.size_usual, seen, residual, floor), _FADE_SIZE, _WARM)
+    if seen >= FULL_SPREAD:
+        n = seen - FULL_SPREAD
+        deviation = size_deviation(r, short, floor)
+        if n > 0:
+            r.size_scale = fade(r.size_scale, n - 1, clipped(r.size_scale, n - 1, deviation, FINEST), _FADE_SIZE, _WARM)
+        r.size_centre = fade(r.size_centre, n, r.size_centre + deviation, _FADE_SIZE, _WARM)
 
 
 @part
@@ -312,11 +403,14 @@ def next_interval(r: Any, time: float) -> Any:
 
 
 @part
-def learn_season(r: Any, value: float, offset: float, forecast: float, time: float) -> None:
-    """The daily expert, but for its profile; the weekly one likewise (its row has the same names)."""
+def learn_season(
+    r: Any, value: float, offset: float, forecast: float, time: float, base: float, before: float, share: float
+) -> None:
+    """The daily expert, but for its profile. `base`: the long-run level before; `before`: how far off it was."""
     error = abs(value - forecast) if not math.isnan(forecast) else 1.5 * abs(value - r.level)
     first = math.isnan(r.day_since)
     r.day_error = fade(r.day_error, 0 if first else 1, error, _FADE_ERROR, 1)
+    r.day_slow += ((abs(value - (base + offset)) if not math.isnan(forecast) else 1.5 * before) - r.day_slow) * share
     level = value - offset if not math.isnan(offset) else r.base
     r.day_level = fade(r.day_level, 0 if first else 1, level, _FADE_LEVEL, 1)
     if first:
@@ -324,13 +418,16 @@ def learn_season(r: Any, value: float, offset: float, forecast: float, time: flo
 
 
 @part
-def learn_week(w: Any, r: Any, value: float, time: float, position: float) -> None:
+def learn_week(
+    w: Any, r: Any, value: float, time: float, position: float, base: float, before: float, share: float
+) -> None:
     offset = season_offset(w.mean, w.count, position, 168)
     forecast = after_period(w.since, time, _WEEK, w.level, offset)
     error = abs(value - forecast) if not math.isnan(forecast) else 1.5 * abs(value - r.level)
     level = value - offset if not math.isnan(offset) else r.base
     first = math.isnan(w.since)
     w.error = fade(w.error, 0 if first else 1, error, _FADE_ERROR, 1)
+    w.slow += ((abs(value - (base + offset)) if not math.isnan(forecast) else 1.5 * before) - w.slow) * share
     w.level = fade(w.level, 0 if first else 1, level, _FADE_LEVEL, 1)
     if first:
         w.since = time
