@@ -46,6 +46,17 @@ class Judgement(NamedTuple):
     deviations: tuple[float, ...]
 
 
+class Reason(NamedTuple):
+    """What one head made of a point. `p_value` is the head's own, not corrected for the others; `observed` is what it
+    holds against its `band` (expected, low, high), both in the series' unit."""
+
+    head: str
+    z: float
+    p_value: float
+    observed: float
+    band: tuple[float, float, float]
+
+
 class SeriesModel:
     """All that is known of one series. Bounded: the same size after a day and after ten years."""
 
@@ -170,6 +181,19 @@ class SeriesModel:
         down, up = self._tails[judgement.head].quantiles(alpha / len(self._heads))
         expected, low, high = self._heads[judgement.head].band(judgement.context, down, up)
         return expected, max(low, 0.0) if self._nonnegative else low, high
+
+    def reasons(self, judgement: Judgement, alpha: float) -> list[Reason]:
+        """What each head made of the point, with the band where its p-value, corrected for all, is `alpha`."""
+        return [
+            Reason(
+                head.name,
+                z,
+                tail.score_one(z),
+                head.observed(judgement.context),
+                self.band(judgement._replace(head=i), alpha),
+            )
+            for i, (head, tail, z) in enumerate(zip(self._heads, self._tails, judgement.deviations, strict=True))
+        ]
 
     def learn(self, judgement: Judgement) -> None:
         """Take the point as normal."""
