@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Mapping
-from typing import Final
+from collections.abc import Callable, Mapping
+from typing import Final, Literal
 
 from floodmark.alerts import Anomaly, Evidence, Point
 from floodmark.detect import anomalies
@@ -24,6 +24,10 @@ _HOLD: Final = 0.01
 _NORMAL: Final = 0.1
 """While an alarm is open, only points with at least this p-value are learned."""
 
+Bar = Literal["direction", "min_deviation"]
+"""The guard that lets a deviation not alarm."""
+Witness = Callable[[Watched, Judgement, Why | None], None]
+"""Shown a point's judgement before anything follows from it, and why no alarm may open. It must change nothing."""
 AlarmsState = tuple[float, list[Alarm]]
 
 
@@ -37,6 +41,7 @@ class Alarms:
         self._now = float("-inf")
         self._orphans: list[Alarm] = []
         self._counts: Counter[str] = Counter()
+        self.witness: Witness | None = None
 
     def state(self) -> AlarmsState:
         return self._now, self._orphans
@@ -65,10 +70,12 @@ class Alarms:
             watched.hushed = None
             model.restart()
         judgement = model.judge(sample.time, sample.value)
+        if self.witness is not None:
+            self.witness(watched, judgement, why)
         if watched.alarm is not None:
             return self._hold(watched, watched.alarm, sample, judgement)
         odd = model.seen >= watched.detector.warmup and judgement.p_value < watched.alpha
-        if not odd or not _allowed(watched, judgement):
+        if not odd or barred(watched, judgement) is not None:
             if watched.hushed is None:
                 model.learn(judgement)
             else:
@@ -155,7 +162,7 @@ class Alarms:
             alarm.last_odd = sample.time
             alarm.odd += 1
             before = alarm.peak.severity, alarm.peak.head == "limit"
-            if _tops(watched, alarm, judgement) and _allowed(watched, judgement):
+            if _tops(watched, alarm, judgement) and barred(watched, judgement) is None:
                 alarm.peak = self._anomaly(watched, sample, judgement, alarm.first)
             persists = sample.time >= alarm.tell_at and alarm.odd > alarm.normal
             if persists or (alarm.peak.severity, alarm.peak.head == "limit") != before:
@@ -215,17 +222,17 @@ def _tops(watched: Watched, alarm: Alarm, judgement: Judgement) -> bool:
     return now and judgement.p_value < watched.alpha
 
 
-def _allowed(watched: Watched, judgement: Judgement) -> bool:
-    """Whether the operator's guards let this deviation alarm."""
+def barred(watched: Watched, judgement: Judgement) -> Bar | None:
+    """Which of the operator's guards keeps this deviation from an alarm, None if it may be one."""
     detector = watched.detector
     if watched.model.head(judgement) == "limit":
-        return True
+        return None
     for wanted in (detector.direction, watched.series.worse):
         if wanted != "both" and judgement.direction not in (wanted, "none"):
-            return False
+            return "direction"
     guard = detector.min_deviation
     if not guard.absolute and not guard.relative:
-        return True
+        return None
     expected, _, _ = watched.model.band(judgement, watched.alpha)
     deviation = abs(watched.model.observed(judgement) - expected)
-    return deviation >= guard.absolute and deviation >= guard.relative * abs(expected)
+    return None if deviation >= max(guard.absolute, guard.relative * abs(expected)) else "min_deviation"

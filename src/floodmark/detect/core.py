@@ -12,7 +12,7 @@ from typing import Final
 
 from floodmark.alerts import Anomaly
 from floodmark.config.models import Config, Detector
-from floodmark.detect.alarms import Alarms, AlarmsState
+from floodmark.detect.alarms import Alarms, AlarmsState, Witness
 from floodmark.detect.bank import layout
 from floodmark.detect.schedules import Schedules
 from floodmark.detect.series import Finding, Sample, Series
@@ -97,6 +97,11 @@ class SeriesCore:
     def sizes(self) -> Mapping[str, int]:
         series = self._watchlist.series
         return {"series": len(series), "open_alarms": sum(each.alarm is not None for each in series.values())}
+
+    def watch(self, wanted: Callable[[Series], bool], witness: Witness) -> None:
+        """Show `witness` each point of the series that are wanted, and perhaps of others. To be called before any
+        sample; no answer changes, but these series are not judged by the compiled kernel."""
+        self._watchlist.hold, self._alarms.witness = wanted, witness
 
     # -- many points at once
 

@@ -59,6 +59,17 @@ class Judgement(NamedTuple):
     deviations: tuple[float, ...]
 
 
+class Reason(NamedTuple):
+    """What one head made of a point. `p_value` is corrected for the other heads; `observed` is what it
+    holds against its `band` (expected, low, high), both in the series' unit."""
+
+    head: str
+    z: float
+    p_value: float
+    observed: float
+    band: tuple[float, float, float]
+
+
 class SeriesModel:
     """All that is known of one series. Bounded: the same size after a day and after ten years."""
 
@@ -187,6 +198,21 @@ class SeriesModel:
         down, up = self._tails[judgement.head].quantiles(alpha / self._cost[judgement.head])
         expected, low, high = self._heads[judgement.head].band(judgement.context, down, up)
         return expected, max(low, 0.0) if self._nonnegative else low, high
+
+    def reasons(self, judgement: Judgement, alpha: float) -> list[Reason]:
+        """What each head made of the point, with the band where its p-value is `alpha`."""
+        return [
+            Reason(
+                head.name,
+                z,
+                min(1.0, tail.score_one(z) * cost),
+                head.observed(judgement.context),
+                self.band(judgement._replace(head=i), alpha),
+            )
+            for i, (head, tail, cost, z) in enumerate(
+                zip(self._heads, self._tails, self._cost, judgement.deviations, strict=True)
+            )
+        ]
 
     def learn(self, judgement: Judgement) -> None:
         """Take the point as normal."""

@@ -25,7 +25,7 @@ WatchlistState = tuple[dict[str, Watched], Any]
 
 
 class Watchlist:
-    """`series`, by their key, and the `bank` that holds most of them."""
+    """`series`, by their key, and the `bank` that holds most of them. Those that `hold` names are kept out of it."""
 
     def __init__(self, config: Config, gone: Callable[[Watched], None]) -> None:
         """`gone`: told of each series that is evicted, for an alarm may be open on it."""
@@ -36,6 +36,7 @@ class Watchlist:
         self._limit = config.limits.series
         self.series: dict[str, Watched] = {}
         self._recency = Recency()
+        self.hold: Callable[[Series], bool] = lambda _: False
         self._counts: Counter[str] = Counter()
 
     def enter(self, series: Series, time: float) -> Watched | None:
@@ -69,7 +70,7 @@ class Watchlist:
         if len(self.series) >= self._limit:
             self._gone(self._evict())
         if series.signal == "metric" and series.kind != "count":
-            watched.held = not bits(watched.out)
+            watched.held = not bits(watched.out) or self.hold(series)
             watched.slot = self.bank.take(watched)
         self.series[series.key] = watched
         self.bank.use(watched)
