@@ -70,13 +70,14 @@ def opened(
     )
 
 
-def of_finding(finding: Finding, detector: str, alpha: float, now: float) -> Anomaly:
-    """An anomaly for a verdict that a maker has reached itself, told at event time `now`."""
+def of_finding(finding: Finding, detector: str, alpha: float, now: float, first: Anomaly | None = None) -> Anomaly:
+    """An anomaly for a verdict that has been reached elsewhere, told at event time `now`. `first`: the opening
+    anomaly, if it is open."""
     return opened(
         finding.series,
         detector=detector,
         head=finding.head,
-        start=finding.time,
+        start=finding.time if first is None else first.started_at.timestamp(),
         now=now,
         direction=finding.direction,
         observed=finding.observed,
@@ -85,6 +86,7 @@ def of_finding(finding: Finding, detector: str, alpha: float, now: float) -> Ano
         alpha=alpha,
         summary=finding.summary,
         evidence=finding.evidence,
+        id=None if first is None else first.id,
     )
 
 

@@ -10,6 +10,10 @@ from floodmark.detect.mean import FadingMean
 from floodmark.detect.model import Judgement, SeriesModel
 from floodmark.detect.series import Series
 
+HOLD: Final = 0.01
+"""While an alarm is open, points with a smaller p-value keep it open."""
+NORMAL: Final = 0.1
+"""While an alarm is open, only points with at least this p-value are learned."""
 _PERSISTS: Final = 120.0
 """An alarm that is still odd is told again this many seconds after it was last told."""
 _FINDING_PERIOD: Final = 60.0

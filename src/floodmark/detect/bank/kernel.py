@@ -95,25 +95,27 @@ def _point(  # noqa: PLR0915 - cut up, it would pass twenty numbers from piece t
     heads = r.heads
     z0 = z1 = z2 = z3 = 0.0
     short = long = 0.0
-    smallest, count = 2.0, 0
+    smallest, oddest, count = 2.0, 0.0, 0
     spread_n = seen if seen < 100 else 100
     if heads & layout.FORECAST:
         count += 1
         if seen:
             z0 = (value - expected) / scale_of(r.spread, spread_n, floor)
-        smallest = tail_p(r, 0, z0)
+        smallest, oddest = tail_p(r, 0, z0), z0
     if heads & layout.RANGE:
         count += 1
         if seen:
             z1 = range_z(r, value, floor)
         p = tail_p(r, 1, z1)
-        smallest = p if p < smallest else smallest
+        if p < smallest:
+            smallest, oddest = p, z1
     if heads & layout.FLATLINE:
         count += 1
         if seen:
             z2 = flatline_z(r, value)
         p = tail_p(r, 2, z2)
-        smallest = p if p < smallest else smallest
+        if p < smallest:
+            smallest, oddest = p, 0.0
     short_z = long_z = 0.0
     if heads & layout.LEVEL:
         count += 1
@@ -126,13 +128,18 @@ def _point(  # noqa: PLR0915 - cut up, it would pass twenty numbers from piece t
         if seen:
             z3 = long_z if abs(long_z) > abs(short_z) else short_z
         p = tail_p(r, 3, z3)
-        smallest = p if p < smallest and smallest > _FEW else smallest
+        if p < smallest and smallest > _FEW:
+            smallest, oddest = p, z3
     p_value = smallest * count
+    p_value = 1.0 if p_value > 1.0 else p_value
     if p_value < 0.05 and seen >= rules[r.rule].warmup:
         usual = r.interval if r.interval > 1.0 else 1.0
         alpha = rules[r.rule].false_alarms * (usual if seen else 60.0)
         if p_value < (alpha if alpha < 0.05 else 0.05):
             return layout.PYTHON
+    if not p_value >= r.p and seen >= rules[r.rule].warmup:
+        r.p = p_value
+        r.way = 1 if oddest > 0 else -1 if oddest < 0 else 0
     # Plain: learn it. First what the core keeps.
     if seen and r.last >= resumed:
         gap = time - r.last

@@ -45,6 +45,10 @@ SERIES: Final = np.dtype(
         ("token", "i8"),
         ("used", "i8"),
         ("seen", "i8"),
+        # The smallest p-value since the entities were last judged, and which way it was: 1, -1, or 0 for neither.
+        ("p", "f8"),  # NaN before the first after the warm-up
+        ("way", "i1"),
+        ("entity", "i4"),  # the number of the series' entity; 0: none
         # The core's: newest point, longest silence of late, share of points that came late.
         ("last", "f8"),
         ("gap", "f8"),
@@ -98,6 +102,9 @@ SERIES: Final = np.dtype(
     ],
     align=True,
 )
+
+UNJUDGED: Final = 2.0
+"""`p` of a series without a point since the entities were judged."""
 
 WEEK: Final = np.dtype(
     [
