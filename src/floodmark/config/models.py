@@ -173,6 +173,9 @@ class Detect(Section):
     """Event time between two watermarks; windows, silences and incidents are settled this often."""
     evidence: int = Field(default=60, ge=5, le=1000)
     """Points kept with each series to plot an anomaly."""
+    entities: bool = True
+    """Judge the metric series of one entity together, too: many small surprises at once. They are judged by the
+    detector that matches the name `entity` and the labels that all series of the entity share."""
 
 
 Head = Literal["forecast", "range", "level", "drift", "variance", "flatline", "stale", "count"]

@@ -10,19 +10,14 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Callable, Mapping
-from typing import Final, Literal
+from typing import Literal
 
 from floodmark.alerts import Anomaly, Evidence, Point
 from floodmark.detect import anomalies
 from floodmark.detect.model import Judgement, SeriesModel
 from floodmark.detect.schedules import Schedules, Why
 from floodmark.detect.series import Finding, Sample
-from floodmark.detect.watched import Alarm, Watched
-
-_HOLD: Final = 0.01
-"""While an alarm is open, points with a smaller p-value keep it open."""
-_NORMAL: Final = 0.1
-"""While an alarm is open, only points with at least this p-value are learned."""
+from floodmark.detect.watched import HOLD, NORMAL, Alarm, Watched
 
 Bar = Literal["direction", "min_deviation"]
 """The guard that lets a deviation not alarm."""
@@ -34,10 +29,11 @@ AlarmsState = tuple[float, list[Alarm]]
 class Alarms:
     """What all alarms of a task share: the watermark, and those that are open on no series any more."""
 
-    def __init__(self, evidence: int, schedules: Schedules) -> None:
-        """`evidence`: points that an anomaly shows. `schedules`: when none opens."""
+    def __init__(self, evidence: int, schedules: Schedules, judged: Callable[[Watched, Judgement], None]) -> None:
+        """`evidence`: points that an anomaly shows. `schedules`: when none opens. `judged`: told of each point."""
         self._evidence = evidence
         self._schedules = schedules
+        self._judged = judged
         self._now = float("-inf")
         self._orphans: list[Alarm] = []
         self._counts: Counter[str] = Counter()
@@ -72,6 +68,7 @@ class Alarms:
         judgement = model.judge(sample.time, sample.value)
         if self.witness is not None:
             self.witness(watched, judgement, why)
+        self._judged(watched, judgement)
         if watched.alarm is not None:
             return self._hold(watched, watched.alarm, sample, judgement)
         odd = model.seen >= watched.detector.warmup and judgement.p_value < watched.alpha
@@ -88,25 +85,36 @@ class Alarms:
         # What has lasted as long as all that was known before is no exception any more.
         patience = min(watched.detector.adopt, max(sample.time - watched.born, 4 * watched.quiet))
         self._open(watched, anomaly, sample.time, patience)
-        if model.usual_p_value(judgement) < _NORMAL:
+        if model.usual_p_value(judgement) < NORMAL:
             model.exceeded(judgement)
         _move(model, judgement)
         return [*found, anomaly]
 
     def find(self, watched: Watched, finding: Finding) -> list[Anomaly]:
-        """A verdict on a series: an anomaly, unless an alarm is open, which then goes on."""
+        """A verdict on a series: an anomaly, unless an alarm is open, which then goes on, and may be told to."""
         if not watched.model.seen:
             watched.last = max(watched.last, finding.time)
         if watched.alarm is not None:
-            watched.alarm.last_odd = max(watched.alarm.last_odd, finding.time)
-            self._counts["held:findings"] += 1
-            return []
+            return self._find_again(watched, watched.alarm, finding)
         if (why := self._schedules.why(watched.series, watched.detector, finding.time)) is not None:
             self._counts[f"held:{why}"] += 1
             return []
         anomaly = anomalies.of_finding(finding, watched.detector.name, watched.alpha, max(finding.time, self._now))
         self._open(watched, anomaly, finding.time, watched.detector.adopt)
         return [anomaly]
+
+    def _find_again(self, watched: Watched, alarm: Alarm, finding: Finding) -> list[Anomaly]:
+        """A further verdict of an open alarm is told if it is an error by now, or after a while, as a point is."""
+        self._counts["held:findings"] += 1
+        alarm.last_odd = max(alarm.last_odd, finding.time)
+        before = alarm.peak.severity
+        if finding.head == alarm.first.head and finding.p_value < alarm.peak.p_value:
+            now = max(finding.time, self._now)
+            alarm.peak = anomalies.of_finding(finding, watched.detector.name, watched.alpha, now, alarm.first)
+        if finding.time < alarm.tell_at and alarm.peak.severity == before:
+            return []
+        alarm.told(finding.time)
+        return [anomalies.persisting(alarm.peak, max(finding.time, self._now))]
 
     def stale(self, watched: Watched, due: float) -> Anomaly:
         """A series without an alarm has been silent for too long at `due`."""
@@ -158,7 +166,7 @@ class Alarms:
         """The next point of an open alarm: it stays open, is over, or has become normal."""
         model = watched.model
         told: list[Anomaly] = []
-        if judgement.point_p_value < _HOLD or (judgement.p_value < _HOLD and alarm.away(judgement)):
+        if judgement.point_p_value < HOLD or (judgement.p_value < HOLD and alarm.away(judgement)):
             alarm.last_odd = sample.time
             alarm.odd += 1
             before = alarm.peak.severity, alarm.peak.head == "limit"
@@ -208,7 +216,7 @@ class Alarms:
 
 def _move(model: SeriesModel, judgement: Judgement) -> None:
     """Past a point of a series that is odd: learn it only if it is normal itself."""
-    if model.usual_p_value(judgement) >= _NORMAL:
+    if model.usual_p_value(judgement) >= NORMAL:
         model.learn(judgement)
     else:
         model.follow(judgement)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 from array import array
+from collections.abc import Sequence
 from typing import Final, NamedTuple
 
 from river.base import AnomalyDetector
@@ -46,13 +47,16 @@ _ADOPTED: Final = 16
 class Judgement(NamedTuple):
     """What the model made of a point. `p_value` is corrected for the number of heads; `head` found it oddest.
 
-    `point_p_value` leaves out the heads that look over a window, which stay odd long after the points are normal again.
+    `point_p_value` leaves out the heads that look over a window, which stay odd long after the points are normal again;
+    `quick_p_value` those over a long one (`SLOW`), and `quick` is the head that is oddest then.
     `season` is what the forecast was read from: "" (the level), "daily" or "weekly".
     """
 
     head: int
     p_value: float
     point_p_value: float
+    quick: int
+    quick_p_value: float
     direction: Direction
     season: str
     context: Context
@@ -157,6 +161,7 @@ class SeriesModel:
             floor = max(floor, math.sqrt((max(slow, 0.0) + one) * one))
         x = Context(time, value, expected, slow, floor)
         best, smallest, of_point, deviations = 0, math.inf, 1.0, []
+        quick, quickest = 0, math.inf
         for i, head in enumerate(self._heads):
             z = head.score_one(x) if self.seen else 0.0
             deviations.append(z)
@@ -166,11 +171,21 @@ class SeriesModel:
                 best, smallest = i, p
             if p < of_point and head.name not in WINDOWED:
                 of_point = p
-        z = deviations[best] if deviations else 0.0
-        direction: Direction = "none" if not z or isinstance(self._heads[best], Flatline) else "up" if z > 0 else "down"
+            if p < quickest and head.name not in SLOW and (head.name not in WINDOWED or quickest > _PLAIN):
+                quick, quickest = i, p
         if not deviations:  # only staleness is watched for, which is not a matter of points
-            return Judgement(0, 1.0, 1.0, "none", season, x, ())
-        return Judgement(best, min(1.0, smallest), of_point, direction, season, x, tuple(deviations))
+            return Judgement(0, 1.0, 1.0, 0, 1.0, "none", season, x, ())
+        direction = self._direction(best, deviations)
+        overall, quickly = min(1.0, smallest), min(1.0, quickest)
+        return Judgement(best, overall, of_point, quick, quickly, direction, season, x, tuple(deviations))
+
+    def quick_direction(self, judgement: Judgement) -> Direction:
+        """Where the head that is oddest without the slow ones saw the point go."""
+        return self._direction(judgement.quick, judgement.deviations) if judgement.deviations else "none"
+
+    def _direction(self, head: int, deviations: Sequence[float]) -> Direction:
+        z = deviations[head]
+        return "none" if not z or isinstance(self._heads[head], Flatline) else "up" if z > 0 else "down"
 
     def head(self, judgement: Judgement) -> str:
         """The name of the head that found the point oddest."""

@@ -25,7 +25,6 @@ FULL_SPREAD: Final = 64
 """Points after which a window has forgotten how it began."""
 _FINEST: Final = 0.05
 """Smallest scale of a logarithm: no spread is known better than to 5 %."""
-_TO_SIGMA: Final = 1.2533
 _ADOPTS: Final = 0.6
 """Logarithm of the least factor that a few points can tell from one."""
 
@@ -75,27 +74,31 @@ class Drift:
 
 
 class Variance:
-    """How far the size of the last 32 residuals or so is from what it usually is, as a logarithm."""
+    """How far the steps from point to point, of the last 32 or so, are from what they usually are, as a logarithm.
 
-    __slots__ = ("_centre", "_hop", "_last", "_n", "_scale", "_short", "_usual")
+    A step is not a residual: while an alarm is open the forecast stands still, and residuals would grow of themselves.
+    """
+
+    __slots__ = ("_centre", "_last", "_n", "_scale", "_short", "_usual")
     name = "variance"
 
     def __init__(self) -> None:
         self._usual = Scale(_MEMORY, _WARM)
         self._centre = FadingMean(_MEMORY, _WARM)
         self._scale = Scale(_MEMORY, _WARM)
-        self._hop = FadingMean(_MEMORY, _WARM)
         self._last = 0.0
         self._short = 0.0
         self._n = 0
 
     def _next(self, x: Context) -> float:
-        """The window's mean size with this point in it."""
-        size = abs(x.value - x.expected)
-        if self._n >= 10:
-            size = min(size, _CLIP * self._usual.get(x.floor))
-        share = max(_SPREAD, 1 / (self._n + 1))
-        return self._short + share * (size - self._short)
+        """The window's mean step with this point in it."""
+        if not self._n:
+            return 0.0
+        step = abs(x.value - self._last)
+        if self._n > 10:
+            step = min(step, _CLIP * self._usual.get(x.floor))
+        share = max(_SPREAD, 1 / self._n)
+        return self._short + share * (step - self._short)
 
     def _deviation(self, short: float, x: Context) -> float:
         return math.log(max(short, x.floor)) - self._centre.value
@@ -108,9 +111,8 @@ class Variance:
     def learn_one(self, x: Context) -> None:
         self._short = self._next(x)
         if self._n:
-            self._hop.update(abs(x.value - self._last))
+            self._usual.learn_one(x.value - self._last, x.floor)
         self._last = x.value
-        self._usual.learn_one(x.value - x.expected, x.floor)
         if self._n >= FULL_SPREAD:
             deviation = self._deviation(self._short, x)
             if self._n > FULL_SPREAD:
@@ -119,20 +121,17 @@ class Variance:
         self._n += 1
 
     def adopt(self, values: Sequence[float]) -> float:
-        """The series varies for good as these values do. By what factor more than before; 1 if that is not clear.
-
-        Told from the steps between neighbours, which no change of level is in.
-        """
-        hop = fmean(abs(after - before) for before, after in pairwise(values)) if len(values) > 1 else 0.0
-        if not hop or not self._hop.value:
+        """The series varies for good as these values do. By what factor more than before; 1 if that is not clear."""
+        step = fmean(abs(after - before) for before, after in pairwise(values)) if len(values) > 1 else 0.0
+        usual = self._usual._mean
+        if not step or not usual.value:
             return 1.0
-        change = math.log(hop / self._hop.value)
+        change = math.log(step / usual.value)
         if abs(change) < _ADOPTS:
             return 1.0
         factor = math.exp(change)
         self._centre.restart(self._centre.value + change, self._centre.n)
-        for mean in (self._hop, self._usual._mean):
-            mean.restart(mean.value * factor, mean.n)
+        usual.restart(usual.value * factor, usual.n)
         return factor
 
     def follow(self, x: Context) -> None:
@@ -144,8 +143,8 @@ class Variance:
             self._short = math.exp(self._centre.value)
 
     def band(self, x: Context, down: float, up: float) -> tuple[float, float, float]:
-        usual, scale = _TO_SIGMA * math.exp(min(self._centre.value, 300.0)), self._scale.get(_FINEST)
+        usual, scale = math.exp(min(self._centre.value, 300.0)), self._scale.get(_FINEST)
         return usual, usual * math.exp(-down * scale), usual * math.exp(min(up * scale, 50.0))
 
     def observed(self, x: Context) -> float:
-        return _TO_SIGMA * self._next(x)
+        return self._next(x)

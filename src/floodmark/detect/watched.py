@@ -10,6 +10,10 @@ from floodmark.detect.mean import FadingMean
 from floodmark.detect.model import Judgement, SeriesModel
 from floodmark.detect.series import Series
 
+HOLD: Final = 0.01
+"""While an alarm is open, points with a smaller p-value keep it open."""
+NORMAL: Final = 0.1
+"""While an alarm is open, only points with at least this p-value are learned."""
 _PERSISTS: Final = 120.0
 """An alarm that is still odd is told again this many seconds after it was last told."""
 _FINDING_PERIOD: Final = 60.0
@@ -35,11 +39,11 @@ class Alarm:
 
     def away(self, judgement: Judgement) -> bool:
         """Of a shifted level: whether the point is still half as far from the old one as when the alarm opened. Of a
-        changed variance no point says that, only the window."""
+        drift and a changed variance no point says that, only the window."""
         first, x = self.first, judgement.context
-        if first.head == "variance":
+        if first.head in ("drift", "variance"):
             return True
-        if first.head not in ("level", "drift") or first.observed is None or first.expected is None:
+        if first.head != "level" or first.observed is None or first.expected is None:
             return False
         shift = first.observed - first.expected
         return (x.value - x.slow) * shift >= 0.5 * shift * shift

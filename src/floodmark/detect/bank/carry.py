@@ -157,11 +157,10 @@ def _set_head(head: Head, row: Any) -> None:
         set_mean(head._usual._mean, row["drift_usual"], seen)
         set_mean(head._scale._mean, row["drift_scale"], seen - FULL_DRIFT)
     elif isinstance(head, Variance):
-        head._n, head._short, head._last = seen, float(row["size_short"]), float(row["size_last"])
-        set_mean(head._hop, row["size_hop"], seen - 1)
-        set_mean(head._usual._mean, row["size_usual"], seen)
-        set_mean(head._centre, row["size_centre"], seen - FULL_SPREAD)
-        set_mean(head._scale._mean, row["size_scale"], seen - FULL_SPREAD - 1)
+        head._n, head._short, head._last = seen, float(row["step_short"]), float(row["step_last"])
+        set_mean(head._usual._mean, row["step_usual"], seen - 1)
+        set_mean(head._centre, row["step_centre"], seen - FULL_SPREAD)
+        set_mean(head._scale._mean, row["step_scale"], seen - FULL_SPREAD - 1)
 
 
 def _get_head(head: Head, row: Any) -> None:
@@ -186,6 +185,6 @@ def _get_head(head: Head, row: Any) -> None:
         row["drift"], row["drift_usual"] = head._mean, head._usual._mean.value
         row["drift_scale"] = head._scale._mean.value
     elif isinstance(head, Variance):
-        row["size_short"], row["size_usual"] = head._short, head._usual._mean.value
-        row["size_hop"], row["size_last"] = head._hop.value, head._last
-        row["size_centre"], row["size_scale"] = head._centre.value, head._scale._mean.value
+        row["step_short"], row["step_usual"] = head._short, head._usual._mean.value
+        row["step_last"] = head._last
+        row["step_centre"], row["step_scale"] = head._centre.value, head._scale._mean.value

@@ -32,18 +32,18 @@ from floodmark.detect.bank.parts import (
     learn_phase,
     learn_range,
     learn_season,
-    learn_size,
+    learn_step,
     learn_tails,
     learn_week,
     next_drift,
     next_interval,
-    next_size,
+    next_step,
     part,
     range_z,
     remember,
     scale_of,
     season_offset,
-    size_deviation,
+    step_deviation,
     tail_p,
 )
 
@@ -113,7 +113,7 @@ def _point(  # noqa: PLR0915 - cut up, it would pass twenty numbers from piece t
     z0 = z1 = z2 = z3 = z4 = z5 = 0.0
     short = long = 0.0
     fast = heads & (layout.FORECAST | layout.RANGE | layout.FLATLINE | layout.LEVEL)
-    smallest = math.inf
+    smallest, oddest = math.inf, 0.0
     cost = float((fast & 1) + (fast >> 1 & 1) + (fast >> 2 & 1) + (fast >> 3 & 1))
     slow_cost = cost * _WEIGHT
     if fast == 0:
@@ -122,17 +122,19 @@ def _point(  # noqa: PLR0915 - cut up, it would pass twenty numbers from piece t
     if heads & layout.FORECAST:
         if seen:
             z0 = (value - expected) / scale_of(r.spread, spread_n, floor)
-        smallest = tail_p(r, 0, z0) * cost
+        smallest, oddest = tail_p(r, 0, z0) * cost, z0
     if heads & layout.RANGE:
         if seen:
             z1 = range_z(r, value, floor)
         p = tail_p(r, 1, z1) * cost
-        smallest = p if p < smallest else smallest
+        if p < smallest:
+            smallest, oddest = p, z1
     if heads & layout.FLATLINE:
         if seen:
             z2 = flatline_z(r, value)
         p = tail_p(r, 2, z2) * cost
-        smallest = p if p < smallest else smallest
+        if p < smallest:
+            smallest, oddest = p, 0.0
     short_z = long_z = 0.0
     if heads & layout.LEVEL:
         if r.recent_n >= 3:
@@ -144,8 +146,10 @@ def _point(  # noqa: PLR0915 - cut up, it would pass twenty numbers from piece t
         if seen:
             z3 = long_z if abs(long_z) > abs(short_z) else short_z
         p = tail_p(r, 3, z3) * cost
-        smallest = p if p < smallest and smallest > _PLAIN else smallest
-    drift = size = 0.0
+        if p < smallest and smallest > _PLAIN:
+            smallest, oddest = p, z3
+    quick = 1.0 if smallest > 1.0 else smallest
+    drift = step = 0.0
     if heads & layout.DRIFT:
         drift = next_drift(r, value - slow, floor)
         if seen > FULL_DRIFT:
@@ -153,17 +157,20 @@ def _point(  # noqa: PLR0915 - cut up, it would pass twenty numbers from piece t
         p = tail_p(r, 4, z4) * slow_cost
         smallest = p if p < smallest and smallest > _PLAIN else smallest
     if heads & layout.VARIANCE:
-        size = next_size(r, value - expected, floor)
+        step = next_step(r, value, floor)
         if seen > FULL_SPREAD + 1:
-            z5 = size_deviation(r, size, floor) / scale_of(r.size_scale, seen - FULL_SPREAD - 1, FINEST)
+            z5 = step_deviation(r, step, floor) / scale_of(r.step_scale, seen - FULL_SPREAD - 1, FINEST)
         p = tail_p(r, 5, z5) * slow_cost
         smallest = p if p < smallest and smallest > _PLAIN else smallest
-    p_value = smallest
+    p_value = 1.0 if smallest > 1.0 else smallest
     if p_value < 0.05 and seen >= rules[r.rule].warmup:
         usual = r.interval if r.interval > 1.0 else 1.0
         alpha = rules[r.rule].false_alarms * (usual if seen else 60.0)
         if p_value < (alpha if alpha < 0.05 else 0.05):
             return layout.PYTHON
+    if not quick >= r.p and seen >= rules[r.rule].warmup:
+        r.p = quick
+        r.way = 1 if oddest > 0 else -1 if oddest < 0 else 0
     # Plain: learn it. First what the core keeps.
     if seen and r.last >= resumed:
         gap = time - r.last
@@ -203,7 +210,7 @@ def _point(  # noqa: PLR0915 - cut up, it would pass twenty numbers from piece t
     if heads & layout.DRIFT:
         learn_drift(r, drift, value - slow, floor)
     if heads & layout.VARIANCE:
-        learn_size(r, size, value, value - expected, floor)
+        learn_step(r, step, value, floor)
     r.size = fade(r.size, seen, abs(value), 0.01, 1)
     if not value >= 0:
         r.nonnegative = 0

@@ -50,6 +50,10 @@ SERIES: Final = np.dtype(
         ("token", "i8"),
         ("used", "i8"),
         ("seen", "i8"),
+        # The smallest p-value since the entities were last judged, and which way it was: 1, -1, or 0 for neither.
+        ("p", "f8"),  # NaN before the first after the warm-up
+        ("way", "i1"),
+        ("entity", "i4"),  # the number of the series' entity; 0: none
         # The core's: newest point, longest silence of late, share of points that came late.
         ("last", "f8"),
         ("gap", "f8"),
@@ -84,12 +88,11 @@ SERIES: Final = np.dtype(
         ("drift", "f8"),
         ("drift_usual", "f8"),
         ("drift_scale", "f8"),
-        ("size_short", "f8"),  # of residuals
-        ("size_usual", "f8"),
-        ("size_hop", "f8"),
-        ("size_last", "f8"),
-        ("size_centre", "f8"),
-        ("size_scale", "f8"),
+        ("step_short", "f8"),  # between neighbours
+        ("step_usual", "f8"),
+        ("step_last", "f8"),
+        ("step_centre", "f8"),
+        ("step_scale", "f8"),
         # Tails, by head (see `TAILS`): up's three rungs, then down's. The peaks of the last two's clusters.
         ("points", "f8"),
         ("above", "f8", (6, 6)),
@@ -116,6 +119,9 @@ SERIES: Final = np.dtype(
     ],
     align=True,
 )
+
+UNJUDGED: Final = 2.0
+"""`p` of a series without a point since the entities were judged."""
 
 WEEK: Final = np.dtype(
     [

@@ -30,7 +30,7 @@ _FARTHEST: Final = 20.0
 _MEMORY: Final = 20_000.0
 # Windows.
 _REACH: Final = 4.0
-_FADE_SIZE: Final = 0.0005
+_FADE_SLOW: Final = 0.0005
 _WARM: Final = 2000
 _DRIFT: Final = 1 / 48
 _SPREAD: Final = 1 / 32
@@ -278,21 +278,23 @@ def next_drift(r: Any, deviation: float, floor: float) -> Any:
 
 
 @part
-def next_size(r: Any, residual: float, floor: float) -> Any:
-    """The window's mean size with this point in it."""
+def next_step(r: Any, value: float, floor: float) -> Any:
+    """The window's mean step with this point in it."""
     seen = r.seen
-    size = abs(residual)
-    if seen >= 10:
-        reach = _REACH * scale_of(r.size_usual, seen, floor)
-        size = reach if reach < size else size
-    share = 1 / (seen + 1)
+    if seen == 0:
+        return 0.0
+    step = abs(value - r.step_last)
+    if seen > 10:
+        reach = _REACH * scale_of(r.step_usual, seen - 1, floor)
+        step = reach if reach < step else step
+    share = 1 / seen
     share = share if share > _SPREAD else _SPREAD
-    return r.size_short + share * (size - r.size_short)
+    return r.step_short + share * (step - r.step_short)
 
 
 @part
-def size_deviation(r: Any, short: float, floor: float) -> Any:
-    return math.log(floor if floor > short else short) - r.size_centre
+def step_deviation(r: Any, short: float, floor: float) -> Any:
+    return math.log(floor if floor > short else short) - r.step_centre
 
 
 @part
@@ -302,8 +304,8 @@ def band_of_window(r: Any, heads: int, expected: float, slow: float, floor: floa
         n = r.seen - FULL_DRIFT
         return (slow + scale_of(r.drift_scale, n if n > 0 else 0, floor / 8)) - expected
     n = r.seen - FULL_SPREAD - 1
-    scale = scale_of(r.size_scale, n if n > 0 else 0, FINEST)
-    usual = _TO_SIGMA * math.exp(r.size_centre if r.size_centre < 300.0 else 300.0)
+    scale = scale_of(r.step_scale, n if n > 0 else 0, FINEST)
+    usual = math.exp(r.step_centre if r.step_centre < 300.0 else 300.0)
     return usual * math.exp(scale if scale < 50.0 else 50.0) - expected
 
 
@@ -317,23 +319,23 @@ def learn_drift(r: Any, mean: float, deviation: float, floor: float) -> None:
     r.drift_usual = fade(r.drift_usual, seen, clipped(r.drift_usual, seen, deviation, floor), 0.01, 100)
     if seen >= FULL_DRIFT:
         n = seen - FULL_DRIFT
-        r.drift_scale = fade(r.drift_scale, n, clipped(r.drift_scale, n, mean, floor / 8), _FADE_SIZE, _WARM)
+        r.drift_scale = fade(r.drift_scale, n, clipped(r.drift_scale, n, mean, floor / 8), _FADE_SLOW, _WARM)
 
 
 @part
-def learn_size(r: Any, short: float, value: float, residual: float, floor: float) -> None:
+def learn_step(r: Any, short: float, value: float, floor: float) -> None:
     seen = r.seen
-    r.size_short = short
+    r.step_short = short
     if seen:
-        r.size_hop = fade(r.size_hop, seen - 1, abs(value - r.size_last), _FADE_SIZE, _WARM)
-    r.size_last = value
-    r.size_usual = fade(r.size_usual, seen, clipped(r.size_usual, seen, residual, floor), _FADE_SIZE, _WARM)
+        step = clipped(r.step_usual, seen - 1, value - r.step_last, floor)
+        r.step_usual = fade(r.step_usual, seen - 1, step, _FADE_SLOW, _WARM)
+    r.step_last = value
     if seen >= FULL_SPREAD:
         n = seen - FULL_SPREAD
-        deviation = size_deviation(r, short, floor)
+        deviation = step_deviation(r, short, floor)
         if n > 0:
-            r.size_scale = fade(r.size_scale, n - 1, clipped(r.size_scale, n - 1, deviation, FINEST), _FADE_SIZE, _WARM)
-        r.size_centre = fade(r.size_centre, n, r.size_centre + deviation, _FADE_SIZE, _WARM)
+            r.step_scale = fade(r.step_scale, n - 1, clipped(r.step_scale, n - 1, deviation, FINEST), _FADE_SLOW, _WARM)
+        r.step_centre = fade(r.step_centre, n, r.step_centre + deviation, _FADE_SLOW, _WARM)
 
 
 @part
