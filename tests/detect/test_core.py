@@ -282,3 +282,13 @@ def test_a_series_that_is_only_watched_for_staleness():
     found = run(core, series(), [float(i % 7) for i in range(60)])
     assert found == []
     assert [a.head for a in core.advance(START + 60 * 60.0 + 3600)] == ["stale"]
+
+
+def test_an_alarm_that_becomes_far_worse_is_told_again_at_once() -> None:
+    core = SeriesCore(Config())
+    run(core, series(), noise(2000, 30))
+    found = run(core, series(), [145.0, 146.0, 900.0], start=START + 2000 * 60.0, every=10.0)
+    opened, *later = [a for a in found if a.event in ("opened", "updated")]
+    assert opened.severity == "error"
+    assert [a.observed for a in later] == [900.0]
+    assert later[0].p_value < opened.p_value / 1000

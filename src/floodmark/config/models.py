@@ -160,6 +160,15 @@ class Limits(Section):
     """Predictions of one model that wait for their outcome, and outcomes that wait for their prediction."""
 
 
+class FalseDiscoveries(Section):
+    """Of the alarms of many series together, how many may be false."""
+
+    rate: float = Field(gt=0, le=0.5)
+    """The share of false alarms among the alarms of points that a group has in a day (0.1 = one in ten)."""
+    over: Literal["scope", "entity"] = "scope"
+    """What is a group: all series of a scope, or those of one entity; each in one partition."""
+
+
 class Detect(Section):
     """What holds for every series."""
 
@@ -176,6 +185,8 @@ class Detect(Section):
     entities: bool = True
     """Judge the metric series of one entity together, too: many small surprises at once. They are judged by the
     detector that matches the name `entity` and the labels that all series of the entity share."""
+    false_discoveries: FalseDiscoveries | None = None
+    """Beyond the budget of each series: of what it lets through, alarm only so that this rate is kept."""
 
 
 Head = Literal["forecast", "range", "level", "drift", "variance", "flatline", "stale", "count"]

@@ -13,7 +13,9 @@ from collections.abc import Callable, Mapping
 from typing import Literal
 
 from floodmark.alerts import Anomaly, Evidence, Point
+from floodmark.config.models import Detect
 from floodmark.detect import anomalies
+from floodmark.detect.discoveries import Discoveries
 from floodmark.detect.model import Judgement, SeriesModel
 from floodmark.detect.schedules import Schedules, Why
 from floodmark.detect.series import Finding, Sample
@@ -23,27 +25,29 @@ Bar = Literal["direction", "min_deviation"]
 """The guard that lets a deviation not alarm."""
 Witness = Callable[[Watched, Judgement, Why | None], None]
 """Shown a point's judgement before anything follows from it, and why no alarm may open. It must change nothing."""
-AlarmsState = tuple[float, list[Alarm]]
+AlarmsState = tuple[float, list[Alarm], Discoveries]
 
 
 class Alarms:
     """What all alarms of a task share: the watermark, and those that are open on no series any more."""
 
-    def __init__(self, evidence: int, schedules: Schedules, judged: Callable[[Watched, Judgement], None]) -> None:
-        """`evidence`: points that an anomaly shows. `schedules`: when none opens. `judged`: told of each point."""
-        self._evidence = evidence
+    def __init__(self, config: Detect, schedules: Schedules, judged: Callable[[Watched, Judgement], None]) -> None:
+        """`schedules`: when none opens. `judged`: told of each point."""
+        self._evidence = config.evidence
+        self._rate = config.false_discoveries
         self._schedules = schedules
         self._judged = judged
         self._now = float("-inf")
         self._orphans: list[Alarm] = []
+        self._discoveries = Discoveries()
         self._counts: Counter[str] = Counter()
         self.witness: Witness | None = None
 
     def state(self) -> AlarmsState:
-        return self._now, self._orphans
+        return self._now, self._orphans, self._discoveries
 
     def restore(self, state: AlarmsState) -> None:
-        self._now, self._orphans = state
+        self._now, self._orphans, self._discoveries = state
 
     def advance(self, watermark: float) -> list[Anomaly]:
         """Event time has reached `watermark`: the alarms without a series are over."""
@@ -81,6 +85,12 @@ class Alarms:
         if why is not None:
             self._hush(watched, judgement, why)
             return found
+        if self._rate is not None:
+            share = judgement.p_value / watched.alpha
+            if not self._discoveries.test(self._rate, watched.series, sample.time, share):
+                self._counts["held:false_discoveries"] += 1
+                model.learn(judgement)
+                return found
         anomaly = self._anomaly(watched, sample, judgement)
         # What has lasted as long as all that was known before is no exception any more.
         patience = min(watched.detector.adopt, max(sample.time - watched.born, 4 * watched.quiet))
@@ -111,7 +121,7 @@ class Alarms:
         if finding.head == alarm.first.head and finding.p_value < alarm.peak.p_value:
             now = max(finding.time, self._now)
             alarm.peak = anomalies.of_finding(finding, watched.detector.name, watched.alpha, now, alarm.first)
-        if finding.time < alarm.tell_at and alarm.peak.severity == before:
+        if finding.time < alarm.tell_at and not alarm.louder and alarm.peak.severity == before:
             return []
         alarm.told(finding.time)
         return [anomalies.persisting(alarm.peak, max(finding.time, self._now))]
@@ -173,7 +183,7 @@ class Alarms:
             if _tops(watched, alarm, judgement) and barred(watched, judgement) is None:
                 alarm.peak = self._anomaly(watched, sample, judgement, alarm.first)
             persists = sample.time >= alarm.tell_at and alarm.odd > alarm.normal
-            if persists or (alarm.peak.severity, alarm.peak.head == "limit") != before:
+            if persists or alarm.louder or (alarm.peak.severity, alarm.peak.head == "limit") != before:
                 told.append(anomalies.persisting(alarm.peak, max(sample.time, self._now)))
                 alarm.told(sample.time)
         else:

@@ -32,7 +32,7 @@ class SeriesCore:
 
     def __init__(self, config: Config) -> None:
         schedules = Schedules(config)
-        self._alarms = Alarms(config.detect.evidence, schedules, self._judged)
+        self._alarms = Alarms(config.detect, schedules, self._judged)
         self._watchlist = Watchlist(config, self._alarms.orphan)
         self._deadlines = Deadlines(self._watchlist, schedules)
         self._counts: Counter[str] = Counter()
