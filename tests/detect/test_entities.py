@@ -161,8 +161,8 @@ def test_in_maintenance_nothing_opens_and_what_is_still_odd_opens_after_it():
 def test_what_stays_is_adopted():
     config = Config(detectors=[Detector(false_alarms="1/month", adopt=1800, refractory=120)])
     restless = noise(7, 600)
-    restless[::2] += 4.5  # all are restless from now on, together
-    restless[1::2] -= 4.5
+    restless[::2] += 9  # all are restless from now on, together
+    restless[1::2] -= 9
     out = goes_on(config).take(samples(restless, first=2500))
     ends = [each.ended_at.timestamp() for each in anomalies(out) if each.event == "closed"]
     assert ends

@@ -33,7 +33,7 @@ from floodmark.detect.heads import (
 from floodmark.detect.mean import FadingMean
 from floodmark.detect.series import SeriesKind
 from floodmark.detect.shifts import Drift, Variance
-from floodmark.detect.tail import PeakTail, Tail
+from floodmark.detect.tail import Frequency, PeakTail, Tail
 
 _CELLS: Final = 4
 _PLAIN: Final = 4e-6
@@ -83,6 +83,7 @@ class SeriesModel:
         "_counting",
         "_evidence",
         "_forecaster",
+        "_frequency",
         "_heads",
         "_next",
         "_nonnegative",
@@ -117,6 +118,7 @@ class SeriesModel:
         heads = len(slow) - sum(slow) or len(slow)
         # Bonferroni by weights, that of slow heads so small that the others need not share with them.
         self._cost = [heads * WEIGHT if each and not all(slow) else float(heads) for each in slow]
+        self._frequency = Frequency()
         self._cells = array("d")
         self._next = 0
         self._evidence = evidence
@@ -162,10 +164,11 @@ class SeriesModel:
         x = Context(time, value, expected, slow, floor)
         best, smallest, of_point, deviations = 0, math.inf, 1.0, []
         quick, quickest = 0, math.inf
+        weights = self._weights()
         for i, head in enumerate(self._heads):
             z = head.score_one(x) if self.seen else 0.0
             deviations.append(z)
-            p = self._tails[i].score_one(z) * self._cost[i]
+            p = self._tails[i].score_one(z) * weights[i]
             # Where the point itself is plainly odd a window does not speak for it: a spike is a spike, not a level.
             if p < smallest and (head.name not in WINDOWED or smallest > _PLAIN):
                 best, smallest = i, p
@@ -195,8 +198,8 @@ class SeriesModel:
         """The p-value without the limit: what heads for it may be normal as far as the others go."""
         if not self._heads or self.head(judgement) != TimeToLimit.name:
             return judgement.p_value
-        found = zip(self._heads, self._tails, self._cost, judgement.deviations, strict=True)
-        others = [tail.score_one(z) * cost for head, tail, cost, z in found if not isinstance(head, TimeToLimit)]
+        found = zip(self._heads, self._tails, self._weights(), judgement.deviations, strict=True)
+        others = [tail.score_one(z) * weight for head, tail, weight, z in found if not isinstance(head, TimeToLimit)]
         return min([1.0, *others])
 
     def outlook(self, judgement: Judgement) -> Outlook | None:
@@ -210,7 +213,7 @@ class SeriesModel:
 
     def band(self, judgement: Judgement, alpha: float) -> tuple[float, float, float]:
         """Expected, low and high of that head, where a p-value of `alpha` begins."""
-        down, up = self._tails[judgement.head].quantiles(alpha / self._cost[judgement.head])
+        down, up = self._tails[judgement.head].quantiles(alpha / self._weights()[judgement.head])
         expected, low, high = self._heads[judgement.head].band(judgement.context, down, up)
         return expected, max(low, 0.0) if self._nonnegative else low, high
 
@@ -220,12 +223,12 @@ class SeriesModel:
             Reason(
                 head.name,
                 z,
-                min(1.0, tail.score_one(z) * cost),
+                min(1.0, tail.score_one(z) * weight),
                 head.observed(judgement.context),
                 self.band(judgement._replace(head=i), alpha),
             )
-            for i, (head, tail, cost, z) in enumerate(
-                zip(self._heads, self._tails, self._cost, judgement.deviations, strict=True)
+            for i, (head, tail, weight, z) in enumerate(
+                zip(self._heads, self._tails, self._weights(), judgement.deviations, strict=True)
             )
         ]
 
@@ -261,6 +264,7 @@ class SeriesModel:
         """Show the point's deviations to the tails only (an alarm's first: what recurs becomes less odd)."""
         for tail, z in zip(self._tails, judgement.deviations, strict=True):
             tail.learn_one(z)
+        self._frequency.learn_one(self.usual_p_value(judgement))
 
     def adopt(self, time: float, value: float, first: str) -> None:
         """What the series has been of late, this point included, is normal from now on. `first`: what was odd first."""
@@ -281,7 +285,7 @@ class SeriesModel:
 
     def points(self, alpha: float) -> list[Point]:
         """The evidence window, oldest first, its band where a p-value of `alpha` begins."""
-        down, up = self._tails[0].quantiles(alpha / self._cost[0]) if self._heads else (0.0, 0.0)
+        down, up = self._tails[0].quantiles(alpha / self._weights()[0]) if self._heads else (0.0, 0.0)
         found = []
         size = len(self._cells) // _CELLS
         for i in range(size):
@@ -293,6 +297,14 @@ class SeriesModel:
                 found.append(Point(time, value, *(round(b, 6) for b in band)))
             else:
                 found.append(Point(time, value, None, None, None))
+        return found
+
+    def _weights(self) -> list[float]:
+        """By head, what its tail's p-value is multiplied by. Of a limit nothing but the number of heads is held."""
+        factor = self._frequency.factor
+        found = [cost * factor for cost in self._cost]
+        if self._heads and isinstance(self._heads[-1], TimeToLimit):
+            found[-1] = self._cost[-1]
         return found
 
     def _recent(self, most: int) -> list[tuple[float, float]]:

@@ -19,6 +19,12 @@ _PRIOR_RATE = (0.05, 0.006, 0.0004)
 _PRIOR_EXCESS = (0.55, 0.55, 0.55)
 _PRIOR_WEIGHT = 30.0
 """The prior counts as this many points for a rate, and a tenth of it, as exceedances, for a mean excess."""
+_COUNTED = 0.001
+"""Odd is what has a smaller p-value: often enough to be counted, and not far from where alarms begin."""
+_EVIDENCE = 5.0
+"""Times that it must have been odd to be believed as much as the p-values are."""
+_APART = 6.0
+"""Points after which it is odd anew: as many intervals as an alarm stays open."""
 _ENOUGH = 5.0
 """Exceedances of a rung before it is extrapolated from."""
 _FARTHEST = 20.0
@@ -105,6 +111,38 @@ class Tail:
         prior = _PRIOR_WEIGHT / 10
         excess = (self._excess[side + rung] + prior * _PRIOR_EXCESS[rung]) / (above + prior)
         return rate, excess
+
+
+class Frequency:
+    """How often the heads together found a series odd, over how often they should have: by this their p-value is wrong.
+
+    What no head can know of itself is in it: values that are few and discrete, heads that see the same thing, points
+    that are odd one after another, which are one alarm. All of these make p-values too large. What makes the series odd
+    more often than it should be may be incidents, and is no reason to look away.
+    """
+
+    __slots__ = ("_n", "_odd", "_since")
+
+    def __init__(self) -> None:
+        self._n = 0.0
+        self._odd = 0.0
+        self._since = 0.0
+
+    @property
+    def factor(self) -> float:
+        """By which a p-value is to be multiplied, at most 1."""
+        return min(1.0, (self._odd + _EVIDENCE) / (self._n * _COUNTED + _EVIDENCE))
+
+    def learn_one(self, p_value: float) -> None:
+        """`p_value`: as multiplied by `factor`."""
+        odd = p_value < _COUNTED * self.factor
+        if self._n < _MEMORY:
+            self._n += 1.0
+        else:
+            self._odd *= 1.0 - 1.0 / _MEMORY
+        if odd and self._since >= _APART:
+            self._odd += 1.0
+        self._since = 0.0 if odd else self._since + 1.0
 
 
 class PeakTail(Tail):

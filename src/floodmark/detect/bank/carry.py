@@ -76,6 +76,9 @@ def thaw(bank: Bank, slot: int, model: SeriesModel) -> None:
         tail._excess = row["excess"][place].tolist()
         if isinstance(tail, PeakTail):
             tail._peak = float(row["peak"][place - 4])
+    frequency = model._frequency
+    frequency._n, frequency._odd = float(row["tried"]), float(row["odd"])
+    frequency._since = float(row["odd_since"])
 
 
 def freeze(model: SeriesModel, bank: Bank, slot: int) -> None:
@@ -111,6 +114,8 @@ def freeze(model: SeriesModel, bank: Bank, slot: int) -> None:
         row["above"][place], row["excess"][place] = tail._above, tail._excess
         if isinstance(tail, PeakTail):
             row["peak"][place - 4] = tail._peak
+    frequency = model._frequency
+    row["tried"], row["odd"], row["odd_since"] = frequency._n, frequency._odd, frequency._since
 
 
 def set_mean(mean: FadingMean, value: Any, n: Any) -> None:

@@ -24,10 +24,12 @@ from floodmark.detect.bank.parts import (
     band_of_window,
     clipped,
     exact_sum,
+    factor_of,
     fade,
     flatline_z,
     learn_drift,
     learn_flatline,
+    learn_frequency,
     learn_level,
     learn_phase,
     learn_range,
@@ -114,10 +116,10 @@ def _point(  # noqa: PLR0915 - cut up, it would pass twenty numbers from piece t
     short = long = 0.0
     fast = heads & (layout.FORECAST | layout.RANGE | layout.FLATLINE | layout.LEVEL)
     smallest, oddest = math.inf, 0.0
+    factor = factor_of(r)
     cost = float((fast & 1) + (fast >> 1 & 1) + (fast >> 2 & 1) + (fast >> 3 & 1))
-    slow_cost = cost * _WEIGHT
-    if fast == 0:
-        slow_cost = float((heads >> 5 & 1) + (heads >> 6 & 1))
+    slow_cost = (cost * _WEIGHT if fast else float((heads >> 5 & 1) + (heads >> 6 & 1))) * factor
+    cost *= factor
     spread_n = seen if seen < 100 else 100
     if heads & layout.FORECAST:
         if seen:
@@ -199,6 +201,7 @@ def _point(  # noqa: PLR0915 - cut up, it would pass twenty numbers from piece t
     remember(r, cells[s], time, value, expected, scale)
     if seen > 3:
         learn_tails(r, z0, z1, z2, z3, z4, z5)
+        learn_frequency(r, p_value, factor)
     if heads & layout.FORECAST:
         r.spread = fade(r.spread, spread_n, clipped(r.spread, spread_n, value - expected, floor), 0.01, 100)
     if heads & layout.RANGE:

@@ -94,6 +94,9 @@ SERIES: Final = np.dtype(
         ("step_centre", "f8"),
         ("step_scale", "f8"),
         # Tails, by head (see `TAILS`): up's three rungs, then down's. The peaks of the last two's clusters.
+        ("tried", "f8"),  # of `Frequency`
+        ("odd", "f8"),
+        ("odd_since", "f8"),
         ("points", "f8"),
         ("above", "f8", (6, 6)),
         ("excess", "f8", (6, 6)),

@@ -25,6 +25,9 @@ _RUNGS: Final = tuple(2.5 * math.log1p(z * z / 4) for z in (2.0, 3.0, 5.0))
 _PRIOR_RATE: Final = (0.05, 0.006, 0.0004)
 _PRIOR_EXCESS: Final = (0.55, 0.55, 0.55)
 _PRIOR_WEIGHT: Final = 30.0
+_COUNTED: Final = 0.001
+_EVIDENCE: Final = 5.0
+_APART: Final = 6.0
 _ENOUGH: Final = 5.0
 _FARTHEST: Final = 20.0
 _MEMORY: Final = 20_000.0
@@ -232,6 +235,27 @@ def learn_tails(r: Any, z0: float, z1: float, z2: float, z3: float, z4: float, z
     exceed(r, 3, z3)
     peak(r, 0, z4)
     peak(r, 1, z5)
+
+
+@part
+def factor_of(r: Any) -> Any:
+    factor = (r.odd + _EVIDENCE) / (r.tried * _COUNTED + _EVIDENCE)
+    return 1.0 if factor > 1.0 else factor
+
+
+@part
+def learn_frequency(r: Any, p_value: float, factor: float) -> None:
+    odd = p_value < _COUNTED * factor
+    if r.tried < _MEMORY:
+        r.tried += 1.0
+    else:
+        r.odd *= 1.0 - 1.0 / _MEMORY
+    if odd:
+        if r.odd_since >= _APART:
+            r.odd += 1.0
+        r.odd_since = 0.0
+    else:
+        r.odd_since += 1.0
 
 
 # -- heads: z of a point
