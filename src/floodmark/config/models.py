@@ -10,6 +10,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr
 
+from floodmark.config.formats import FormatName
 from floodmark.config.quantities import Budget, Clock, Duration, Moment, Size, Timezone
 from floodmark.signals import SignalName
 
@@ -93,8 +94,8 @@ class Input(Section):
     """Name of the topic."""
     signal: SignalName
     """What the events are: metric, log, prediction, outcome or change."""
-    format: Literal["native"] = "native"
-    """Wire format of the messages."""
+    format: FormatName = "native"
+    """Wire format of the messages; docs/formats.md tells what each becomes."""
     rekey: bool = False
     """The producers do not key by series, so that one series comes on several partitions: bring each event through
     `topics.rekeyed` first, keyed by its series (metrics) or source (logs). Predictions and outcomes always are."""
