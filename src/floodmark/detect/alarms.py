@@ -9,38 +9,42 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Mapping
-from typing import Final
+from collections.abc import Callable, Mapping
 
 from floodmark.alerts import Anomaly, Evidence, Point
+from floodmark.config.models import Detect
 from floodmark.detect import anomalies
+from floodmark.detect.discoveries import Discoveries
 from floodmark.detect.model import Judgement
 from floodmark.detect.schedules import Schedules, Why
 from floodmark.detect.series import Finding, Sample
-from floodmark.detect.watched import Alarm, Watched
+from floodmark.detect.watched import HOLD, Alarm, Watched
 
-_HOLD: Final = 0.01
-"""While an alarm is open, points with a smaller p-value keep it open."""
-
-AlarmsState = tuple[float, list[Alarm]]
+Witness = Callable[[Watched, Judgement, Why | None], None]
+"""Shown a point's judgement before anything follows from it, and why no alarm may open. It must change nothing."""
+AlarmsState = tuple[float, list[Alarm], Discoveries]
 
 
 class Alarms:
     """What all alarms of a task share: the watermark, and those that are open on no series any more."""
 
-    def __init__(self, evidence: int, schedules: Schedules) -> None:
-        """`evidence`: points that an anomaly shows. `schedules`: when none opens."""
-        self._evidence = evidence
+    def __init__(self, config: Detect, schedules: Schedules, judged: Callable[[Watched, Judgement], None]) -> None:
+        """`schedules`: when none opens. `judged`: told of each point."""
+        self._evidence = config.evidence
+        self._rate = config.false_discoveries
         self._schedules = schedules
+        self._judged = judged
         self._now = float("-inf")
         self._orphans: list[Alarm] = []
+        self._discoveries = Discoveries()
         self._counts: Counter[str] = Counter()
+        self.witness: Witness | None = None
 
     def state(self) -> AlarmsState:
-        return self._now, self._orphans
+        return self._now, self._orphans, self._discoveries
 
     def restore(self, state: AlarmsState) -> None:
-        self._now, self._orphans = state
+        self._now, self._orphans, self._discoveries = state
 
     def advance(self, watermark: float) -> list[Anomaly]:
         """Event time has reached `watermark`: the alarms without a series are over."""
@@ -63,6 +67,9 @@ class Alarms:
             watched.hushed = None
             model.restart()
         judgement = model.judge(sample.time, sample.value)
+        if self.witness is not None:
+            self.witness(watched, judgement, why)
+        self._judged(watched, judgement)
         if watched.alarm is not None:
             return self._hold(watched, watched.alarm, sample, judgement)
         if not watched.opens(judgement):
@@ -74,6 +81,12 @@ class Alarms:
         if why is not None:
             self._hush(watched, judgement, why)
             return found
+        if self._rate is not None:
+            share = judgement.p_value / watched.alpha
+            if not self._discoveries.test(self._rate, watched.series, sample.time, share):
+                self._counts["held:false_discoveries"] += 1
+                model.learn(judgement)
+                return found
         anomaly = self._anomaly(watched, sample, judgement)
         # What has lasted as long as all that was known before is no exception any more.
         patience = min(watched.detector.adopt, max(sample.time - watched.born, 4 * watched.quiet))
@@ -82,19 +95,30 @@ class Alarms:
         return [*found, anomaly]
 
     def find(self, watched: Watched, finding: Finding) -> list[Anomaly]:
-        """A verdict on a series: an anomaly, unless an alarm is open, which then goes on."""
+        """A verdict on a series: an anomaly, unless an alarm is open, which then goes on, and may be told to."""
         if not watched.model.seen:
             watched.last = max(watched.last, finding.time)
         if watched.alarm is not None:
-            watched.alarm.last_odd = max(watched.alarm.last_odd, finding.time)
-            self._counts["held:findings"] += 1
-            return []
+            return self._find_again(watched, watched.alarm, finding)
         if (why := self._schedules.why(watched.series, watched.detector, finding.time)) is not None:
             self._counts[f"held:{why}"] += 1
             return []
         anomaly = anomalies.of_finding(finding, watched.detector.name, watched.alpha, max(finding.time, self._now))
         self._open(watched, anomaly, finding.time, watched.detector.adopt)
         return [anomaly]
+
+    def _find_again(self, watched: Watched, alarm: Alarm, finding: Finding) -> list[Anomaly]:
+        """A further verdict of an open alarm is told if it is an error by now, or after a while, as a point is."""
+        self._counts["held:findings"] += 1
+        alarm.last_odd = max(alarm.last_odd, finding.time)
+        before = alarm.peak.severity
+        if finding.head == alarm.first.head and finding.p_value < alarm.peak.p_value:
+            now = max(finding.time, self._now)
+            alarm.peak = anomalies.of_finding(finding, watched.detector.name, watched.alpha, now, alarm.first)
+        if finding.time < alarm.tell_at and not alarm.louder and alarm.peak.severity == before:
+            return []
+        alarm.told(finding.time)
+        return [anomalies.persisting(alarm.peak, max(finding.time, self._now))]
 
     def stale(self, watched: Watched, due: float) -> Anomaly:
         """A series without an alarm has been silent for too long at `due`."""
@@ -146,21 +170,21 @@ class Alarms:
         """The next point of an open alarm: it stays open, is over, or has become normal."""
         model = watched.model
         told: list[Anomaly] = []
-        if judgement.point_p_value < _HOLD or (judgement.p_value < _HOLD and alarm.away(judgement)):
+        if judgement.point_p_value < HOLD or (judgement.p_value < HOLD and alarm.away(judgement)):
             alarm.last_odd = sample.time
             alarm.odd += 1
             before = alarm.peak.severity, alarm.peak.head == "limit"
-            if _tops(watched, alarm, judgement) and watched.allows(judgement):
+            if _tops(watched, alarm, judgement) and watched.barred(judgement) is None:
                 alarm.peak = self._anomaly(watched, sample, judgement, alarm.first)
             persists = sample.time >= alarm.tell_at and alarm.odd > alarm.normal
-            if persists or (alarm.peak.severity, alarm.peak.head == "limit") != before:
+            if persists or alarm.louder or (alarm.peak.severity, alarm.peak.head == "limit") != before:
                 told.append(anomalies.persisting(alarm.peak, max(sample.time, self._now)))
                 alarm.told(sample.time)
         else:
             alarm.normal += 1
         if sample.time >= alarm.adopt_at:
             self._counts["adopted"] += 1
-            model.adopt(sample.time, sample.value)
+            model.adopt(sample.time, sample.value, alarm.first.head)
             return [*told, self.close(watched, alarm.last_odd, sample.time)]
         watched.move(judgement)
         if sample.time - alarm.last_odd >= watched.quiet:

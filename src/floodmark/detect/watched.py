@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 from floodmark.alerts import Anomaly
 from floodmark.config.models import Detector
@@ -10,10 +10,16 @@ from floodmark.detect.mean import FadingMean
 from floodmark.detect.model import Judgement, SeriesModel
 from floodmark.detect.series import Series
 
+Bar = Literal["direction", "min_deviation"]
+"""The guard that lets a deviation not alarm."""
+HOLD: Final = 0.01
+"""While an alarm is open, points with a smaller p-value keep it open."""
+NORMAL: Final = 0.1
+"""Of points that are odd, or come while an alarm is open, only those with at least this p-value are learned."""
 _PERSISTS: Final = 120.0
 """An alarm that is still odd is told again this many seconds after it was last told."""
-_NORMAL: Final = 0.1
-"""Of points that are odd, or come while an alarm is open, only those with at least this p-value are learned."""
+_LOUDER: Final = 1e-3
+"""Or at once when its p-value has fallen by so much."""
 _FINDING_PERIOD: Final = 60.0
 """Seconds that a finding stands for, where the budget of a series is turned into a level per verdict."""
 
@@ -21,7 +27,7 @@ _FINDING_PERIOD: Final = 60.0
 class Alarm:
     """An open alarm: its opening anomaly, its oddest moment, and when it was last odd."""
 
-    __slots__ = ("adopt_at", "first", "last_odd", "normal", "odd", "peak", "tell_at")
+    __slots__ = ("adopt_at", "first", "last_odd", "normal", "odd", "peak", "tell_at", "told_p_value")
 
     def __init__(self, first: Anomaly, now: float, adopt_at: float) -> None:
         self.first = first
@@ -34,10 +40,19 @@ class Alarm:
 
     def told(self, now: float) -> None:
         self.tell_at = now + _PERSISTS
+        self.told_p_value = self.peak.p_value
+
+    @property
+    def louder(self) -> bool:
+        """Whether it has become far more surprising than it was when last told."""
+        return self.peak.p_value < self.told_p_value * _LOUDER
 
     def away(self, judgement: Judgement) -> bool:
-        """Of a shifted level: whether the point is still half as far from the old one as when the alarm opened."""
+        """Of a shifted level: whether the point is still half as far from the old one as when the alarm opened. Of a
+        drift and a changed variance no point says that, only the window."""
         first, x = self.first, judgement.context
+        if first.head in ("drift", "variance"):
+            return True
         if first.head != "level" or first.observed is None or first.expected is None:
             return False
         shift = first.observed - first.expected
@@ -127,31 +142,31 @@ class Watched:
     def opens(self, judgement: Judgement) -> bool:
         """Whether an alarm opens with the point, if one may: it is odd, and the guards let it alarm."""
         odd = self.model.seen >= self.detector.warmup and judgement.p_value < self.alpha
-        return odd and self.allows(judgement)
+        return odd and self.barred(judgement) is None
 
-    def allows(self, judgement: Judgement) -> bool:
-        """Whether the operator's guards let this deviation alarm."""
+    def barred(self, judgement: Judgement) -> Bar | None:
+        """Which of the operator's guards keeps this deviation from an alarm, None if it may be one."""
         if self.model.head(judgement) == "limit":
-            return True
+            return None
         for wanted in (self.detector.direction, self.series.worse):
             if wanted != "both" and judgement.direction not in (wanted, "none"):
-                return False
+                return "direction"
         guard = self.detector.min_deviation
         if not guard.absolute and not guard.relative:
-            return True
+            return None
         expected, _, _ = self.model.band(judgement, self.alpha)
-        deviation = abs(judgement.context.value - expected)
-        return deviation >= guard.absolute and deviation >= guard.relative * abs(expected)
+        deviation = abs(self.model.observed(judgement) - expected)
+        return None if deviation >= max(guard.absolute, guard.relative * abs(expected)) else "min_deviation"
 
     def learn_opening(self, judgement: Judgement) -> None:
         """The point that opens an alarm: its deviations go to the tails, so that what recurs becomes less odd."""
-        if self.model.usual_p_value(judgement) < _NORMAL:
+        if self.model.usual_p_value(judgement) < NORMAL:
             self.model.exceeded(judgement)
         self.move(judgement)
 
     def move(self, judgement: Judgement) -> None:
         """Past a point of a series that is odd: learn it only if it is normal itself."""
-        if self.model.usual_p_value(judgement) >= _NORMAL:
+        if self.model.usual_p_value(judgement) >= NORMAL:
             self.model.learn(judgement)
         else:
             self.model.follow(judgement)
