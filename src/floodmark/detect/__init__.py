@@ -2,6 +2,6 @@
 same as objects of River."""
 
 from floodmark.detect.stage import DetectStage
-from floodmark.detect.twin import HeadDetector, LevelDrift, SeriesDetector
+from floodmark.detect.twin import HeadDetector, SeriesDetector, SeriesDrift
 
-__all__ = ["DetectStage", "HeadDetector", "LevelDrift", "SeriesDetector"]
+__all__ = ["DetectStage", "HeadDetector", "SeriesDetector", "SeriesDrift"]

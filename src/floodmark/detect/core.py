@@ -13,6 +13,7 @@ from floodmark.alerts import Anomaly
 from floodmark.config.models import Config, Detector
 from floodmark.detect.alarms import Alarms, AlarmsState, Witness
 from floodmark.detect.bank import layout
+from floodmark.detect.bank.rows import BankedSeries
 from floodmark.detect.model import Judgement
 from floodmark.detect.schedules import Schedules
 from floodmark.detect.series import LARGEST, Finding, Sample, Series
@@ -126,6 +127,15 @@ class SeriesCore:
         """Watch a metric: the token of its row, or DISABLED."""
         watched = self._watchlist.enter(series, time)
         return layout.DISABLED if watched is None else self._watchlist.bank.token(watched.slot)
+
+    @property
+    def bank(self) -> BankedSeries:
+        """The rows of the metrics, which go to River and come back."""
+        return self._watchlist.bank
+
+    def slot(self, key: str) -> int:
+        """The row of a series; -1 if it is none of a metric. Raises KeyError if it is not watched."""
+        return self._watchlist.series[key].slot
 
     def schedule(self, series: Series) -> None:
         """After SCHEDULE: set the deadline that the series now has."""

@@ -17,7 +17,6 @@ from floodmark.detect.bank import layout
 from floodmark.detect.bank.carry import BITS, bits, freeze, set_mean, thaw
 from floodmark.detect.bank.table import Bank
 from floodmark.detect.model import Judgement, SeriesModel
-from floodmark.detect.series import SeriesKind
 from floodmark.detect.twin import SeriesDetector
 from floodmark.detect.watched import NONE_LATE, Watched, lateness
 
@@ -103,37 +102,37 @@ class BankedSeries:
         """A copy of a series as an object of River; the row stays as it is, and they go separate ways.
 
         Its detector is the row's. A rate of what is no count of whole events comes as a gauge, which is judged alike.
-        Raises ValueError if the series is not in this row: nobody's, or out for an open alarm.
+        Raises ValueError if the row holds no series: it is nobody's, or its series is out of it.
         """
         row = self._row(slot)
         detector = self._detectors[row["rule"]]
         moves = "flatline" not in detector.heads or row["heads"] & layout.FLATLINE
-        kind: SeriesKind = "rate" if row["counting"] else "gauge" if moves else "ratio"
-        found = SeriesDetector(detector, kind, self._evidence)
+        found = SeriesDetector(detector, "rate" if row["counting"] else "gauge" if moves else "ratio", self._evidence)
         self._read(slot, found.watched)
         return found
 
     def from_river(self, slot: int, detector: SeriesDetector) -> None:
         """From now on the series in this row is what such a detector, which stays as it is, has learned.
 
-        The row's own detector goes on to set the level. Raises ValueError as `to_river`, or if the heads are not those
+        The row's own detector goes on to set the level. Raises ValueError as `to_river`, and if the heads are not those
         of the row.
         """
         row = self._row(slot)
         watched = deepcopy(detector.watched)
-        heads = bits(watched.model)
-        if not heads or heads != row["heads"] & ~layout.STALE:
-            wanted = ", ".join(name for name, bit in BITS.items() if row["heads"] & bit)
-            raise ValueError(f"row {slot} is judged by {wanted}; this detector by {', '.join(watched.model.heads)}")
+        wanted = [name for name, bit in BITS.items() if row["heads"] & bit]
+        if watched.model.heads != wanted:
+            heads = ", ".join(watched.model.heads)
+            raise ValueError(f"row {slot} is judged by {', '.join(wanted)}; this detector by {heads}")
         watched.model.keep(self._evidence)
         self._bank.drop_week(slot)
-        self._bank.make_room()
         self._write(watched, slot)
 
     def _row(self, slot: int) -> layout.Rows:
         rows = self._bank.rows
-        if not 0 <= slot < len(rows) or not rows["token"][slot] or rows["out"][slot]:
-            raise ValueError(f"no series is in row {slot}: nobody has the row, or an alarm is open on the series")
+        if not 0 <= slot < len(rows) or not rows["token"][slot]:
+            raise ValueError(f"row {slot} is nobody's")
+        if rows["out"][slot]:
+            raise ValueError(f"the series of row {slot} is out: for an open alarm, or for heads that no row can hold")
         row: layout.Rows = rows[slot]
         return row
 
