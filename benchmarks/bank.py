@@ -5,20 +5,29 @@ python benchmarks/bank.py [--series 1000 10000 100000] [--rounds 5] [--objects]
 Native JSON of about 120 bytes, one event a message, in slices of 500; every series has a point each ten seconds of
 event time, drawn from a normal distribution. Microseconds of CPU an event, medians of the rounds. Bytes a series are
 those of the arrays alone. `--objects` adds the Python twin, `SeriesModel`, judging and learning as many points.
+
+The second table has River's own objects, one a series, on the same values: to score a point and then learn it (to
+forecast and learn it, to update), and that time over the kernel's with the fewest series. None does all that the kernel
+does.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import math
 import random
 import statistics
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any, Final
+
+from river import anomaly, drift, time_series
+from river.preprocessing import MinMaxScaler
 
 from floodmark.config.models import Config, Detector, Input, Limits
 from floodmark.detect.model import SeriesModel
@@ -101,6 +110,50 @@ def objects(series: int, rounds: int) -> float:
     return statistics.median(times[30:])
 
 
+def _score(detector: Any, value: float) -> None:
+    detector.score_one({"value": value})
+    detector.learn_one({"value": value})
+
+
+def _score_target(detector: Any, value: float) -> None:
+    detector.score_one({}, value)
+    detector.learn_one({}, value)
+
+
+def _forecast(model: Any, value: float) -> None:
+    if model.level:  # empty before the second point
+        model.forecast(1)
+    model.learn_one(value)
+
+
+def _update(detector: Any, value: float) -> None:
+    detector.update(value)
+
+
+RIVER: Final[dict[str, tuple[Callable[[], Any], Callable[[Any, float], None]]]] = {
+    "MinMaxScaler, HalfSpaceTrees": (lambda: MinMaxScaler() | anomaly.HalfSpaceTrees(seed=1), _score),
+    "StandardAbsoluteDeviation": (anomaly.StandardAbsoluteDeviation, _score_target),
+    "GaussianScorer": (anomaly.GaussianScorer, _score_target),
+    "HoltWinters": (lambda: time_series.HoltWinters(alpha=0.3, beta=0.1), _forecast),
+    "ADWIN": (drift.ADWIN, _update),
+    "PageHinkley": (drift.PageHinkley, _update),
+}
+
+
+def of_river(fresh: Callable[[], Any], use: Callable[[Any, float], None], rounds: int) -> float:
+    """Microseconds an event of one kind of object, 300 of them."""
+    draw = random.Random(1)
+    models = [fresh() for _ in range(300)]
+    times = []
+    for _ in range(30 + rounds):
+        values = [draw.gauss(100, 3) for _ in models]
+        began = time.process_time()
+        for model, value in zip(models, values, strict=True):
+            use(model, value)
+        times.append((time.process_time() - began) / len(models) * 1e6)
+    return statistics.median(times[30:])
+
+
 def starts() -> tuple[float, float]:
     """Seconds to import the kernel without a cache, and with one; importing Numba itself is not in it."""
     program = (
@@ -127,11 +180,17 @@ def main() -> None:
     print(f"kernel: {first:.1f} s to compile, {cached:.2f} s from the cache\n")
     print("| series | decode | kernel | rest | task µs/event | bytes/series | SeriesModel µs |")
     print("|---|---|---|---|---|---|---|")
-    for series in chosen.series:
+    kernel = math.nan
+    for series in sorted(chosen.series):
         parts, size = measured(series, chosen.rounds)
         model = f"{objects(series, chosen.rounds):.1f}" if chosen.objects else "-"
         row = " | ".join(f"{parts[name]:.2f}" for name in ("decode", "kernel", "rest", "task"))
         print(f"| {series:,} | {row} | {size:,.0f} | {model} |", flush=True)
+        kernel = parts["kernel"] if math.isnan(kernel) else kernel
+    print("\n| River's object | µs/event | ÷ kernel |\n|---|---|---|")
+    for name, kind in RIVER.items():
+        spent = of_river(*kind, chosen.rounds)
+        print(f"| {name} | {spent:.1f} | {spent / kernel:.1f} |", flush=True)
 
 
 if __name__ == "__main__":

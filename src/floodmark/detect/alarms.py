@@ -10,19 +10,16 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Callable, Mapping
-from typing import Literal
 
 from floodmark.alerts import Anomaly, Evidence, Point
 from floodmark.config.models import Detect
 from floodmark.detect import anomalies
 from floodmark.detect.discoveries import Discoveries
-from floodmark.detect.model import Judgement, SeriesModel
+from floodmark.detect.model import Judgement
 from floodmark.detect.schedules import Schedules, Why
 from floodmark.detect.series import Finding, Sample
-from floodmark.detect.watched import HOLD, NORMAL, Alarm, Watched
+from floodmark.detect.watched import HOLD, Alarm, Watched
 
-Bar = Literal["direction", "min_deviation"]
-"""The guard that lets a deviation not alarm."""
 Witness = Callable[[Watched, Judgement, Why | None], None]
 """Shown a point's judgement before anything follows from it, and why no alarm may open. It must change nothing."""
 AlarmsState = tuple[float, list[Alarm], Discoveries]
@@ -75,12 +72,11 @@ class Alarms:
         self._judged(watched, judgement)
         if watched.alarm is not None:
             return self._hold(watched, watched.alarm, sample, judgement)
-        odd = model.seen >= watched.detector.warmup and judgement.p_value < watched.alpha
-        if not odd or barred(watched, judgement) is not None:
+        if not watched.opens(judgement):
             if watched.hushed is None:
                 model.learn(judgement)
             else:
-                _move(model, judgement)
+                watched.move(judgement)
             return found
         if why is not None:
             self._hush(watched, judgement, why)
@@ -95,9 +91,7 @@ class Alarms:
         # What has lasted as long as all that was known before is no exception any more.
         patience = min(watched.detector.adopt, max(sample.time - watched.born, 4 * watched.quiet))
         self._open(watched, anomaly, sample.time, patience)
-        if model.usual_p_value(judgement) < NORMAL:
-            model.exceeded(judgement)
-        _move(model, judgement)
+        watched.learn_opening(judgement)
         return [*found, anomaly]
 
     def find(self, watched: Watched, finding: Finding) -> list[Anomaly]:
@@ -170,7 +164,7 @@ class Alarms:
         if watched.hushed is None:
             self._counts[f"held:{why}"] += 1
         watched.hushed = judgement.context.time
-        _move(watched.model, judgement)
+        watched.move(judgement)
 
     def _hold(self, watched: Watched, alarm: Alarm, sample: Sample, judgement: Judgement) -> list[Anomaly]:
         """The next point of an open alarm: it stays open, is over, or has become normal."""
@@ -180,7 +174,7 @@ class Alarms:
             alarm.last_odd = sample.time
             alarm.odd += 1
             before = alarm.peak.severity, alarm.peak.head == "limit"
-            if _tops(watched, alarm, judgement) and barred(watched, judgement) is None:
+            if _tops(watched, alarm, judgement) and watched.barred(judgement) is None:
                 alarm.peak = self._anomaly(watched, sample, judgement, alarm.first)
             persists = sample.time >= alarm.tell_at and alarm.odd > alarm.normal
             if persists or alarm.louder or (alarm.peak.severity, alarm.peak.head == "limit") != before:
@@ -192,7 +186,7 @@ class Alarms:
             self._counts["adopted"] += 1
             model.adopt(sample.time, sample.value, alarm.first.head)
             return [*told, self.close(watched, alarm.last_odd, sample.time)]
-        _move(model, judgement)
+        watched.move(judgement)
         if sample.time - alarm.last_odd >= watched.quiet:
             told.append(self.close(watched, alarm.last_odd, sample.time))
         return told
@@ -224,33 +218,9 @@ class Alarms:
         )
 
 
-def _move(model: SeriesModel, judgement: Judgement) -> None:
-    """Past a point of a series that is odd: learn it only if it is normal itself."""
-    if model.usual_p_value(judgement) >= NORMAL:
-        model.learn(judgement)
-    else:
-        model.follow(judgement)
-
-
 def _tops(watched: Watched, alarm: Alarm, judgement: Judgement) -> bool:
     """Whether this is what the alarm should tell from now on: the oddest moment, or that a limit is near."""
     now, before = watched.model.head(judgement) == "limit", alarm.peak.head == "limit"
     if now == before:
         return judgement.p_value < alarm.peak.p_value
     return now and judgement.p_value < watched.alpha
-
-
-def barred(watched: Watched, judgement: Judgement) -> Bar | None:
-    """Which of the operator's guards keeps this deviation from an alarm, None if it may be one."""
-    detector = watched.detector
-    if watched.model.head(judgement) == "limit":
-        return None
-    for wanted in (detector.direction, watched.series.worse):
-        if wanted != "both" and judgement.direction not in (wanted, "none"):
-            return "direction"
-    guard = detector.min_deviation
-    if not guard.absolute and not guard.relative:
-        return None
-    expected, _, _ = watched.model.band(judgement, watched.alpha)
-    deviation = abs(watched.model.observed(judgement) - expected)
-    return None if deviation >= max(guard.absolute, guard.relative * abs(expected)) else "min_deviation"

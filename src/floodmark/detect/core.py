@@ -8,21 +8,18 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
-from typing import Final
 
 from floodmark.alerts import Anomaly
 from floodmark.config.models import Config, Detector
 from floodmark.detect.alarms import Alarms, AlarmsState, Witness
 from floodmark.detect.bank import layout
+from floodmark.detect.bank.rows import BankedSeries
 from floodmark.detect.model import Judgement
 from floodmark.detect.schedules import Schedules
-from floodmark.detect.series import Finding, Sample, Series
+from floodmark.detect.series import LARGEST, Finding, Sample, Series
 from floodmark.detect.silence import Deadlines, DeadlinesState
 from floodmark.detect.watched import Watched
 from floodmark.detect.watchlist import Fits, Watchlist, WatchlistState
-
-_LARGEST: Final = 1e150
-"""Largest magnitude of a value; squares of larger ones are not numbers."""
 
 CoreState = tuple[WatchlistState, DeadlinesState, AlarmsState]
 
@@ -57,7 +54,7 @@ class SeriesCore:
         elif watchlist.take_out(watched).seen and event.time <= watched.last:
             self._counts["skipped:out_of_order"] += 1
             return []
-        elif not abs(event.value) <= _LARGEST:  # NaN is not, either: one would poison every running mean
+        elif not abs(event.value) <= LARGEST:  # NaN is not, either: one would poison every running mean
             self._counts["skipped:not_finite"] += 1
             return []
         else:
@@ -130,6 +127,15 @@ class SeriesCore:
         """Watch a metric: the token of its row, or DISABLED."""
         watched = self._watchlist.enter(series, time)
         return layout.DISABLED if watched is None else self._watchlist.bank.token(watched.slot)
+
+    @property
+    def bank(self) -> BankedSeries:
+        """The rows of the metrics, which go to River and come back."""
+        return self._watchlist.bank
+
+    def slot(self, key: str) -> int:
+        """The row of a series; -1 if it is none of a metric. Raises KeyError if it is not watched."""
+        return self._watchlist.series[key].slot
 
     def schedule(self, series: Series) -> None:
         """After SCHEDULE: set the deadline that the series now has."""

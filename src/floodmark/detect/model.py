@@ -133,6 +133,11 @@ class SeriesModel:
         return self._forecaster.interval
 
     @property
+    def heads(self) -> list[str]:
+        """The names of the heads that judge it."""
+        return [head.name for head in self._heads]
+
+    @property
     def rivers(self) -> list[AnomalyDetector | Pipeline | None]:
         """The config's own model of this series, if it has one; in its place None if it was lost."""
         return [head.model for head in self._heads if isinstance(head, RiverScore)]

@@ -7,13 +7,16 @@ like has already reached). The core judges samples and gives both the same alarm
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Literal, NamedTuple, Protocol, TypeVar
+from typing import Final, Literal, NamedTuple, Protocol, TypeVar
 
 from msgspec import Struct
 
 from floodmark.alerts import Direction, Evidence
 
 S_contra = TypeVar("S_contra", contravariant=True)
+
+LARGEST: Final = 1e150
+"""Largest magnitude of a value; squares of larger ones are not numbers."""
 
 SeriesKind = Literal["gauge", "rate", "count", "ratio"]
 """gauge: any real value. rate: events a second, from a counter. count: events in a window, judged by a counting

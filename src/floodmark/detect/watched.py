@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 from floodmark.alerts import Anomaly
 from floodmark.config.models import Detector
@@ -10,10 +10,12 @@ from floodmark.detect.mean import FadingMean
 from floodmark.detect.model import Judgement, SeriesModel
 from floodmark.detect.series import Series
 
+Bar = Literal["direction", "min_deviation"]
+"""The guard that lets a deviation not alarm."""
 HOLD: Final = 0.01
 """While an alarm is open, points with a smaller p-value keep it open."""
 NORMAL: Final = 0.1
-"""While an alarm is open, only points with at least this p-value are learned."""
+"""Of points that are odd, or come while an alarm is open, only those with at least this p-value are learned."""
 _PERSISTS: Final = 120.0
 """An alarm that is still odd is told again this many seconds after it was last told."""
 _LOUDER: Final = 1e-3
@@ -136,6 +138,38 @@ class Watched:
     def quiet(self) -> float:
         """Seconds without an odd point after which an alarm is over."""
         return max(self.detector.refractory, 6 * self.model.interval)
+
+    def opens(self, judgement: Judgement) -> bool:
+        """Whether an alarm opens with the point, if one may: it is odd, and the guards let it alarm."""
+        odd = self.model.seen >= self.detector.warmup and judgement.p_value < self.alpha
+        return odd and self.barred(judgement) is None
+
+    def barred(self, judgement: Judgement) -> Bar | None:
+        """Which of the operator's guards keeps this deviation from an alarm, None if it may be one."""
+        if self.model.head(judgement) == "limit":
+            return None
+        for wanted in (self.detector.direction, self.series.worse):
+            if wanted != "both" and judgement.direction not in (wanted, "none"):
+                return "direction"
+        guard = self.detector.min_deviation
+        if not guard.absolute and not guard.relative:
+            return None
+        expected, _, _ = self.model.band(judgement, self.alpha)
+        deviation = abs(self.model.observed(judgement) - expected)
+        return None if deviation >= max(guard.absolute, guard.relative * abs(expected)) else "min_deviation"
+
+    def learn_opening(self, judgement: Judgement) -> None:
+        """The point that opens an alarm: its deviations go to the tails, so that what recurs becomes less odd."""
+        if self.model.usual_p_value(judgement) < NORMAL:
+            self.model.exceeded(judgement)
+        self.move(judgement)
+
+    def move(self, judgement: Judgement) -> None:
+        """Past a point of a series that is odd: learn it only if it is normal itself."""
+        if self.model.usual_p_value(judgement) >= NORMAL:
+            self.model.learn(judgement)
+        else:
+            self.model.follow(judgement)
 
 
 def lateness() -> FadingMean:

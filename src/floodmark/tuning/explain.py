@@ -10,12 +10,11 @@ from typing import Final, NamedTuple
 
 from floodmark.alerts import Anomaly, Evidence
 from floodmark.config.models import Config, Detector
-from floodmark.detect.alarms import Bar, barred
 from floodmark.detect.anomalies import number, odds, say, span
 from floodmark.detect.model import Judgement, Reason
 from floodmark.detect.schedules import Why
 from floodmark.detect.series import Series
-from floodmark.detect.watched import Watched
+from floodmark.detect.watched import Bar, Watched
 from floodmark.tuning.recording import Recording, fits, shown
 from floodmark.tuning.trace import follow, main_band
 
@@ -133,7 +132,7 @@ def _moment(watched: Watched, judgement: Judgement, why: Why | None) -> Moment:
         seen=model.seen,
         alarm=watched.alarm.first if watched.alarm is not None else None,
         quiet=watched.quiet,
-        bar=barred(watched, judgement) if head else None,
+        bar=watched.barred(judgement) if head else None,
         why=why,
     )
 

@@ -7,15 +7,17 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
+from copy import deepcopy
 from typing import Any, Final
 
 import numpy as np
 
 from floodmark.config.models import Detector
 from floodmark.detect.bank import layout
-from floodmark.detect.bank.carry import bits, freeze, set_mean, thaw
+from floodmark.detect.bank.carry import BITS, bits, freeze, set_mean, thaw
 from floodmark.detect.bank.table import Bank
 from floodmark.detect.model import Judgement, SeriesModel
+from floodmark.detect.twin import SeriesDetector
 from floodmark.detect.watched import NONE_LATE, Watched, lateness
 
 _WAYS: Final = {"up": 1, "down": -1, "none": 0}
@@ -27,6 +29,7 @@ class BankedSeries:
 
     def __init__(self, detectors: Sequence[Detector], evidence: int) -> None:
         self._evidence = evidence
+        self._detectors = tuple(detectors)
         self._bank = Bank(evidence)
         self._rules = np.array([(each.false_alarms, each.warmup) for each in detectors], layout.RULE)
         self._rule_of = {id(each): i for i, each in enumerate(detectors)}
@@ -81,27 +84,72 @@ class BankedSeries:
 
     def take_out(self, watched: Watched) -> SeriesModel:
         """The series as a model; until it is put back the row is stale."""
-        slot = watched.slot
-        row = self._bank.rows[slot]
         watched.out = SeriesModel(watched.series.kind, watched.detector, self._evidence, None)
-        thaw(self._bank, slot, watched.out)
-        watched.last, watched.gap = float(row["last"]), float(row["gap"])
-        watched.sporadic = lateness()
-        set_mean(watched.sporadic, row["sporadic"], row["sporadic_n"])
-        row["out"] = 1
+        self._read(watched.slot, watched)
+        self._bank.rows["out"][watched.slot] = 1
         return watched.out
 
     def put_back(self, watched: Watched) -> None:
         if watched.out is None:
             return
-        slot = watched.slot
-        freeze(watched.out, self._bank, slot)
-        row = self._bank.rows[slot]
-        row["last"], row["gap"] = watched.last, watched.gap
-        row["sporadic"], row["sporadic_n"] = watched.sporadic.value, watched.sporadic.n
+        self._write(watched, watched.slot)
+        row = self._bank.rows[watched.slot]
         row["scheduled"] = watched.due is not None
         row["out"] = 0
         watched.out, watched.sporadic = None, NONE_LATE
+
+    def to_river(self, slot: int) -> SeriesDetector:
+        """A copy of a series as an object of River; the row stays as it is, and they go separate ways.
+
+        Its detector is the row's. A rate of what is no count of whole events comes as a gauge, which is judged alike.
+        Raises ValueError if the row holds no series: it is nobody's, or its series is out of it.
+        """
+        row = self._row(slot)
+        detector = self._detectors[row["rule"]]
+        moves = "flatline" not in detector.heads or row["heads"] & layout.FLATLINE
+        found = SeriesDetector(detector, "rate" if row["counting"] else "gauge" if moves else "ratio", self._evidence)
+        self._read(slot, found.watched)
+        return found
+
+    def from_river(self, slot: int, detector: SeriesDetector) -> None:
+        """From now on the series in this row is what such a detector, which stays as it is, has learned.
+
+        The row's own detector goes on to set the level. Raises ValueError as `to_river`, and if the heads are not those
+        of the row.
+        """
+        row = self._row(slot)
+        watched = deepcopy(detector.watched)
+        wanted = [name for name, bit in BITS.items() if row["heads"] & bit]
+        if watched.model.heads != wanted:
+            heads = ", ".join(watched.model.heads)
+            raise ValueError(f"row {slot} is judged by {', '.join(wanted)}; this detector by {heads}")
+        watched.model.keep(self._evidence)
+        self._bank.drop_week(slot)
+        self._write(watched, slot)
+
+    def _row(self, slot: int) -> layout.Rows:
+        rows = self._bank.rows
+        if not 0 <= slot < len(rows) or not rows["token"][slot]:
+            raise ValueError(f"row {slot} is nobody's")
+        if rows["out"][slot]:
+            raise ValueError(f"the series of row {slot} is out: for an open alarm, or for heads that no row can hold")
+        row: layout.Rows = rows[slot]
+        return row
+
+    def _read(self, slot: int, watched: Watched) -> None:
+        """Set a fresh series to what the row says."""
+        row = self._bank.rows[slot]
+        thaw(self._bank, slot, watched.model)
+        watched.last, watched.gap = float(row["last"]), float(row["gap"])
+        watched.sporadic = lateness()
+        set_mean(watched.sporadic, row["sporadic"], row["sporadic_n"])
+
+    def _write(self, watched: Watched, slot: int) -> None:
+        """Set the row to what the series is."""
+        freeze(watched.model, self._bank, slot)
+        row = self._bank.rows[slot]
+        row["last"], row["gap"] = watched.last, watched.gap
+        row["sporadic"], row["sporadic_n"] = watched.sporadic.value, watched.sporadic.n
 
     def judged(self, watched: Watched, judgement: Judgement) -> None:
         """How odd a point of a series is that is out: its row says so to its entity, as the kernel does it."""

@@ -133,12 +133,7 @@ class Bank:
 
     def give_back(self, slot: int) -> None:
         """The series has gone."""
-        week = int(self.rows["week"][slot])
-        if week >= 0:
-            self.weeks[week] = np.zeros((), layout.WEEK)
-            self.weeks["since"][week] = np.nan
-            self.free_weeks[self.clock[1]] = week
-            self.clock[1] += 1
+        self.drop_week(slot)
         self.day_mean[slot] = 0
         self.day_count[slot] = 0
         self.cells[slot] = 0
@@ -159,6 +154,16 @@ class Bank:
         self.make_room()
         self.clock[1] -= 1
         return int(self.free_weeks[self.clock[1]])
+
+    def drop_week(self, slot: int) -> None:
+        """The series has no weekly profile any more, if it had one."""
+        week = int(self.rows["week"][slot])
+        if week >= 0:
+            self.weeks[week] = np.zeros((), layout.WEEK)
+            self.weeks["since"][week] = np.nan
+            self.free_weeks[self.clock[1]] = week
+            self.clock[1] += 1
+            self.rows["week"][slot] = -1
 
     def copy(self, slot: int, other: Bank, theirs: int) -> None:
         """Become in `slot`, just taken, what another bank has in a row; token and rule stay."""
