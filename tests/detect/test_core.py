@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from floodmark.alerts import Anomaly
 from floodmark.config.models import Config, Detector, Guard, Limits
+from floodmark.detect import watched
 from floodmark.detect.core import SeriesCore
 from floodmark.detect.series import Finding, Sample, Series, SeriesKind, series_key
 from floodmark.detect.watchlist import matches
@@ -292,3 +293,16 @@ def test_an_alarm_that_becomes_far_worse_is_told_again_at_once() -> None:
     assert opened.severity == "error"
     assert [a.observed for a in later] == [900.0]
     assert later[0].p_value < opened.p_value / 1000
+
+
+def test_a_series_that_cries_must_be_ever_odder(monkeypatch: pytest.MonkeyPatch) -> None:
+    values = noise(14 * DAY, 8)
+    for number, at in enumerate(range(DAY, 14 * DAY, 180)):  # eight a day, each larger than the one before
+        values[at] += 20 * 1.1**number
+    core = SeriesCore(Config())
+    found = opened(run(core, series(), values))
+    assert core.counts()["held:too_many"] > 0
+    values[-1] = 1e12
+    assert len(opened(run(SeriesCore(Config()), series(), values))) > len(found), "what is far odder is still told"
+    monkeypatch.setattr(watched, "_FEW", 1e9)
+    assert len(opened(run(SeriesCore(Config()), series(), values))) > len(found) + 3

@@ -73,6 +73,8 @@ class Alarms:
         if watched.alarm is not None:
             return self._hold(watched, watched.alarm, sample, judgement)
         if not watched.opens(judgement):
+            if watched.alpha <= judgement.p_value < watched.budgeted and model.seen >= watched.detector.warmup:
+                self._counts["held:too_many"] += 1
             if watched.hushed is None:
                 model.learn(judgement)
             else:
@@ -156,7 +158,7 @@ class Alarms:
 
     def _open(self, watched: Watched, anomaly: Anomaly, time: float, patience: float) -> None:
         """`patience`: seconds after which what is odd becomes normal."""
-        watched.alarm, watched.hushed = Alarm(anomaly, time, time + patience), None
+        watched.opened(Alarm(anomaly, time, time + patience), time)
         self._counts[f"anomalies:{anomaly.head}"] += 1
 
     def _hush(self, watched: Watched, judgement: Judgement, why: Why) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any, Final, Literal
 
 from floodmark.alerts import Anomaly
@@ -16,6 +17,14 @@ HOLD: Final = 0.01
 """While an alarm is open, points with a smaller p-value keep it open."""
 NORMAL: Final = 0.1
 """Of points that are odd, or come while an alarm is open, only those with at least this p-value are learned."""
+_LATE: Final = 14 * 86400.0
+"""Seconds over which the alarms of a series are counted against its budget."""
+_TIMES: Final = 4.0
+"""How many times its budget a series may alarm before it has to be ever odder: incidents are no false alarms."""
+_FEW: Final = 4.0
+"""So many alarms are never too many."""
+_LEAST: Final = 100.0
+"""Decimal places by which a level can be lowered."""
 _PERSISTS: Final = 120.0
 """An alarm that is still odd is told again this many seconds after it was last told."""
 _LOUDER: Final = 1e-3
@@ -82,6 +91,7 @@ class Watched:
         "held",
         "hushed",
         "last",
+        "openings",
         "out",
         "series",
         "slot",
@@ -103,6 +113,7 @@ class Watched:
         self.sporadic = lateness()
         self.due: float | None = None
         self.used = 0
+        self.openings = (0.0, time)
 
     def heard(self, time: float, resumed: float) -> None:
         """A point has come, at `time`. Silence before `resumed` says nothing about the series."""
@@ -131,8 +142,25 @@ class Watched:
 
     @property
     def alpha(self) -> float:
-        """The level of one point: the budget, a rate, times the interval between points."""
+        """The level of one point: what the budget allows, and a tenth of it for each alarm too many of late."""
+        excess = self.alarms_of_late - max(_FEW, _TIMES * self.detector.false_alarms * _LATE)
+        return self.budgeted if excess <= 0 else self.budgeted / 10.0 ** min(excess, _LEAST)
+
+    @property
+    def budgeted(self) -> float:
+        """The budget, a rate, times the interval between points."""
         return min(0.05, self.detector.false_alarms * (self.interval if self.model.seen else _FINDING_PERIOD))
+
+    @property
+    def alarms_of_late(self) -> float:
+        """How many alarms have opened, one of `_LATE` ago counting 1/e."""
+        count, time = self.openings
+        return count * math.exp((time - max(time, self.last)) / _LATE) if count else 0.0
+
+    def opened(self, alarm: Alarm, time: float) -> None:
+        """An alarm has opened."""
+        self.alarm, self.hushed = alarm, None
+        self.openings = (self.alarms_of_late + 1.0, time)
 
     @property
     def quiet(self) -> float:

@@ -45,6 +45,7 @@ class Moment(NamedTuple):
     head: str
     sentence: str
     alpha: float
+    budgeted: float
     seen: int
     alarm: Anomaly | None
     quiet: float
@@ -129,6 +130,7 @@ def _moment(watched: Watched, judgement: Judgement, why: Why | None) -> Moment:
         head=head,
         sentence=sentence,
         alpha=alpha,
+        budgeted=watched.budgeted,
         seen=model.seen,
         alarm=watched.alarm.first if watched.alarm is not None else None,
         quiet=watched.quiet,
@@ -147,6 +149,11 @@ def _why_not(explanation: Explanation, moment: Moment) -> list[str]:
             f"Level: p = {judgement.p_value:.2g} ({odds(judgement.p_value)}) is not below {moment.alpha:.2g} "
             f"({odds(moment.alpha)}), which the budget allows."
         )
+        if judgement.p_value < moment.budgeted:
+            said.append(
+                f"Too many: it is below the budget's own {moment.budgeted:.2g}, but the series has alarmed so often in "
+                "the last two weeks that it must be odder now."
+            )
         return said
     if moment.bar == "direction":
         wanted = detector.direction if detector.direction != "both" else explanation.series.worse
