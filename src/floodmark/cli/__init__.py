@@ -23,6 +23,7 @@ COMMANDS: Final = {
     "replay": "Run files through the engine and show the incidents: the same answer as under Kafka, byte for byte.",
     "schemas": "Write, check or list the JSON Schemas (draft 2020-12) of everything that goes in and comes out.",
     "topics": "The topics that a config needs.",
+    "feedback": "Say that something is no anomaly, take it back, and see who has said what.",
     "dead-letters": "What could not be used: show it, or send it again.",
 }
 """What each command says of itself first. `dead-letters` is `dead_letters` in this package's `dead_letters`."""

@@ -17,10 +17,13 @@ from rich.text import Text
 from floodmark.alerts import Anomaly, Incident
 from floodmark.cli.console import err, fail, out, read_config
 from floodmark.cli.files import Columns, FileError, read, with_files
+from floodmark.config import models
 from floodmark.config.models import Config
+from floodmark.detect.feedback import Feedback
 from floodmark.flow.events import TYPES, event_type
+from floodmark.flow.feedback import FeedbackListener
 from floodmark.flow.local import LocalFlow
-from floodmark.records import Output
+from floodmark.records import Output, Record
 from floodmark.signals import SignalName
 
 _BATCH = 500
@@ -45,6 +48,9 @@ def replay(
         Path | None, typer.Option(help="Write incident revisions as JSONL here ('-': stdout).")
     ] = None,
     anomalies: Annotated[Path | None, typer.Option(help="Write anomalies as JSONL here ('-': stdout).")] = None,
+    feedback: Annotated[
+        Path | None, typer.Option(help="JSONL of what people say of anomalies, as on the feedback topic.", exists=True)
+    ] = None,
     templates: Annotated[bool, typer.Option("--templates", help="Show the log templates that were mined.")] = False,
 ) -> None:
     """Run files through the engine and show the incidents: the same answer as under Kafka, byte for byte.
@@ -59,7 +65,7 @@ def replay(
     labels = dict(item.partition("=")[::2] for item in label or [])
     columns = Columns(time, time_format, body, severity, labels)
     settings = with_files(read_config(config) if config else Config(), files)
-    flow = LocalFlow(settings)
+    flow = LocalFlow(settings, _said(feedback, settings) if feedback is not None else None)
     seen = Seen()
     size = sum(path.stat().st_size for path in files)
     bar = Progress(
@@ -86,6 +92,18 @@ def replay(
     if str(incidents) != "-" and str(anomalies) != "-":
         _show(seen)
     _account(flow, seen)
+
+
+def _said(path: Path, config: Config) -> Feedback:
+    """What the file says; what is wrong with its lines is printed."""
+    listener = FeedbackListener(config.feedback or models.Feedback())
+    for number, line in enumerate(path.read_bytes().splitlines(), 1):
+        if line.strip():
+            remark = listener.hear(Record(str(path), 0, number, -1, None, line))
+            if remark.wrong:
+                where = f"{path}:{number}: {remark.facts['reason']}"
+                err.print(where, style="yellow", markup=False, soft_wrap=True)
+    return listener.feedback
 
 
 class Seen:
@@ -158,7 +176,7 @@ def _account(flow: LocalFlow, seen: Seen) -> None:
     incidents = sum(incident.merged_into is None for incident in seen.latest.values())
     err.print(f"{taken} → {_many(opened, 'anomaly')} → {_many(incidents, 'incident')}", markup=False, soft_wrap=True)
     for name, n in sorted(counts.items()):
-        if name.startswith(("skipped:", "evicted:", "late")) or name in ("held_back", "standstills"):
+        if name.startswith(("skipped:", "evicted:", "late", "held:feedback")) or name in ("held_back", "standstills"):
             err.print(f"  {name.replace(':', ' ')}: {n:,}", style="dim", markup=False)
     for error, n in seen.refused.items():
         err.print(

@@ -12,8 +12,9 @@ from collections import Counter
 from collections.abc import Mapping
 from typing import Final
 
-from floodmark.alerts import Anomaly, Evidence, Point
+from floodmark.alerts import Anomaly, Direction, Evidence, Point
 from floodmark.detect import anomalies
+from floodmark.detect.feedback import Feedback
 from floodmark.detect.model import Judgement, SeriesModel
 from floodmark.detect.schedules import Schedules, Why
 from floodmark.detect.series import Finding, Sample
@@ -30,10 +31,11 @@ AlarmsState = tuple[float, list[Alarm]]
 class Alarms:
     """What all alarms of a task share: the watermark, and those that are open on no series any more."""
 
-    def __init__(self, evidence: int, schedules: Schedules) -> None:
-        """`evidence`: points that an anomaly shows. `schedules`: when none opens."""
+    def __init__(self, evidence: int, schedules: Schedules, feedback: Feedback) -> None:
+        """`evidence`: points that an anomaly shows. `schedules`: when none opens. `feedback`: what is calmer."""
         self._evidence = evidence
         self._schedules = schedules
+        self._feedback = feedback
         self._now = float("-inf")
         self._orphans: list[Alarm] = []
         self._counts: Counter[str] = Counter()
@@ -68,7 +70,11 @@ class Alarms:
         if watched.alarm is not None:
             return self._hold(watched, watched.alarm, sample, judgement)
         odd = model.seen >= watched.detector.warmup and judgement.p_value < watched.alpha
-        if not odd or not _allowed(watched, judgement):
+        odd = odd and _allowed(watched, judgement)
+        if odd and judgement.p_value >= self._level(watched, judgement.direction, sample.time):
+            self._counts["held:feedback"] += 1
+            odd = False
+        if not odd:
             if watched.hushed is None:
                 model.learn(judgement)
             else:
@@ -97,7 +103,11 @@ class Alarms:
         if (why := self._schedules.why(watched.series, watched.detector, finding.time)) is not None:
             self._counts[f"held:{why}"] += 1
             return []
-        anomaly = anomalies.of_finding(finding, watched.detector.name, watched.alpha, max(finding.time, self._now))
+        level = self._level(watched, finding.direction, finding.time)
+        if level < watched.alpha and finding.p_value >= level:
+            self._counts["held:feedback"] += 1
+            return []
+        anomaly = anomalies.of_finding(finding, watched.detector.name, level, max(finding.time, self._now))
         self._open(watched, anomaly, finding.time, watched.detector.adopt)
         return [anomaly]
 
@@ -140,6 +150,10 @@ class Alarms:
         watched.alarm, watched.hushed = Alarm(anomaly, time, time + patience), None
         self._counts[f"anomalies:{anomaly.head}"] += 1
 
+    def _level(self, watched: Watched, direction: Direction, time: float) -> float:
+        """The level of a point: the budget's, less what people have said of the series."""
+        return watched.alpha / self._feedback.calmer(watched.series.key, direction, time)
+
     def _hush(self, watched: Watched, judgement: Judgement, why: Why) -> None:
         """The point is odd, and no alarm opens. The tails do not learn it either: when one may, it must be as odd."""
         if watched.hushed is None:
@@ -155,7 +169,8 @@ class Alarms:
             alarm.last_odd = sample.time
             alarm.odd += 1
             before = alarm.peak.severity, alarm.peak.head == "limit"
-            if _tops(watched, alarm, judgement) and _allowed(watched, judgement):
+            level = self._level(watched, judgement.direction, sample.time)
+            if _tops(watched, alarm, judgement, level) and _allowed(watched, judgement):
                 alarm.peak = self._anomaly(watched, sample, judgement, alarm.first)
             persists = sample.time >= alarm.tell_at and alarm.odd > alarm.normal
             if persists or (alarm.peak.severity, alarm.peak.head == "limit") != before:
@@ -175,11 +190,12 @@ class Alarms:
     def _anomaly(self, watched: Watched, sample: Sample, judgement: Judgement, first: Anomaly | None = None) -> Anomaly:
         """What the point says. `first`: the opening anomaly, if it is open."""
         model, series = watched.model, watched.series
-        band = model.band(judgement, watched.alpha)
+        alpha = self._level(watched, judgement.direction, sample.time)
+        band = model.band(judgement, alpha)
         head, observed = model.head(judgement), model.observed(judgement)
         evidence = sample.evidence() if sample.evidence is not None else Evidence()
         expected, low, high = band
-        points = model.points(watched.alpha)[1 - self._evidence :]
+        points = model.points(alpha)[1 - self._evidence :]
         ends = (end if math.isfinite(end) else None for end in (low, high))
         points.append(Point(sample.time, sample.value, expected, *ends))
         return anomalies.opened(
@@ -192,7 +208,7 @@ class Alarms:
             observed=observed,
             band=band,
             p_value=judgement.p_value,
-            alpha=watched.alpha,
+            alpha=alpha,
             summary=anomalies.say(series, head, judgement, observed, band, evidence, model.outlook(judgement)),
             evidence=Evidence(points=points, lines=evidence.lines, facts=evidence.facts),
             id=None if first is None else first.id,
@@ -207,12 +223,12 @@ def _move(model: SeriesModel, judgement: Judgement) -> None:
         model.follow(judgement)
 
 
-def _tops(watched: Watched, alarm: Alarm, judgement: Judgement) -> bool:
+def _tops(watched: Watched, alarm: Alarm, judgement: Judgement, level: float) -> bool:
     """Whether this is what the alarm should tell from now on: the oddest moment, or that a limit is near."""
     now, before = watched.model.head(judgement) == "limit", alarm.peak.head == "limit"
     if now == before:
         return judgement.p_value < alarm.peak.p_value
-    return now and judgement.p_value < watched.alpha
+    return now and judgement.p_value < level
 
 
 def _allowed(watched: Watched, judgement: Judgement) -> bool:
