@@ -91,7 +91,7 @@ class Change(Struct, frozen=True, gc=False):
     summary: str
 
 
-class Verdict(Struct, frozen=True, kw_only=True):
+class Verdict(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """What somebody says of the anomalies of a series: a record of the feedback topic.
 
     not_anomaly: what it does in `direction` is no anomaly; it becomes calmer there. undo: `undoes`, the id of such a
@@ -100,11 +100,13 @@ class Verdict(Struct, frozen=True, kw_only=True):
 
     id: Annotated[str, Meta(min_length=1, max_length=200, description="Unique among all records of the topic.")]
     verdict: Literal["not_anomaly", "undo"]
-    series: Annotated[str, Meta(description="Key of the series, as anomalies have it; for not_anomaly.")] = ""
+    series: Annotated[
+        str, Meta(max_length=10_000, description="Key of the series, as anomalies have it; for not_anomaly.")
+    ] = ""
     direction: Literal["up", "down", "both"] = "both"
-    undoes: Annotated[str | None, Meta(description="The verdict that no longer stands; for undo.")] = None
-    by: Annotated[str, Meta(min_length=1, description="Who says so.")]
-    reason: str = ""
+    undoes: Annotated[str, Meta(max_length=200, description="The verdict that no longer stands; for undo.")] = ""
+    by: Annotated[str, Meta(min_length=1, max_length=200, description="Who says so.")]
+    reason: Annotated[str, Meta(max_length=2_000, description="Why, for whoever reads it later.")] = ""
     at: Annotated[datetime, Meta(tz=True, description="When it was said.")]
 
     def __post_init__(self) -> None:

@@ -52,6 +52,8 @@ def series(tmp_path):
         ("demo",),
         ("check",),
         ("replay",),
+        ("backtest",),
+        ("explain",),
         ("schemas",),
         ("topics",),
         ("topics", "create"),

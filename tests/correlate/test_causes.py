@@ -73,6 +73,16 @@ def test_many_series_do_not_beat_one_strong_one():
     assert names(rank([*many, symptom(0, "b", "series", p=1e-12, observed=100.0)], [], NOBODY))[0] == "b"
 
 
+def test_an_entity_finding_adds_nothing_to_the_series_that_it_is_made_of():
+    together = symptom(60, "a", "entity", p=1e-20, head="entity", observed=7.0, expected=None, low=None, high=None)
+    series = [symptom(0, "a"), symptom(0, "b")]
+    before, after = rank(series, [], NOBODY), rank([*series, together], [], NOBODY)
+    assert [(c.entity, c.share, c.reason) for c in after] == [(c.entity, c.share, c.reason) for c in before]
+    assert together.id in after[0].anomalies
+    (alone,) = rank([together], [], NOBODY)
+    assert alone.reason == "only a is affected, many of its series are a little odd at once."
+
+
 def test_silence_is_told():
     cause = rank([symptom(0, "a", "heartbeat", head="stale", observed=None)], [], NOBODY)[0]
     assert cause.reason == "only a is affected, its heartbeat fell silent."

@@ -4,7 +4,7 @@ import math
 import random
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from floodmark.alerts import Anomaly
@@ -185,6 +185,20 @@ def test_the_first_detector_that_matches_has_the_series() -> None:
     assert core.counts()["skipped:disabled"] == 1
 
 
+def test_a_narrower_detector_before_a_wider_one_overrides_it() -> None:
+    narrow = {"match": {"name": "*_ms", "service": "checkout"}, "min_deviation": {"absolute": 50}, "direction": "up"}
+    wide = {"match": {"name": "*_ms"}, "min_deviation": {"absolute": 200}}
+    core = SeriesCore(Config.model_validate({"detectors": [narrow, wide]}))
+
+    def alarms(service: str, *odd: float) -> list[float | None]:
+        values = noise(400, 1, 300)
+        values[200], values[300] = odd
+        return [a.observed for a in opened(run(core, series("l_ms", service=service), values))]
+
+    assert alarms("checkout", 200, 380) == [380]
+    assert alarms("cart", 50, 380) == [50]
+
+
 def test_matches() -> None:
     of = series("http_requests_total", service="cart", zone="eu-1")
     assert matches({}, of)
@@ -242,13 +256,17 @@ def test_findings_share_the_alarm() -> None:
     )
 )
 @settings(max_examples=60, deadline=None)
+@example([0.0, 0.0, 0.0, 0.0])
+@example([0.0, 0.0, 0.0, 0.0, 1.0])
 def test_hostile_values_never_raise_nor_poison(values: list[float]) -> None:
     core = SeriesCore(Config())
     run(core, series(), values)
     more = noise(400, 14)
     more[300] = 1e6
     found = opened(run(core, series(), more, start=START + 1e6))
-    assert any(a.observed == 1e6 for a in found) or any(abs(v) > 1e5 for v in values if math.isfinite(v))
+    spike = START + 1e6 + 300 * 60
+    found_at = [a.started_at.timestamp() for a in found]
+    assert spike in found_at or any(abs(v) > 1e5 for v in values if math.isfinite(v))
 
 
 def test_state_is_bounded_and_evictions_are_counted() -> None:
@@ -278,3 +296,13 @@ def test_a_series_that_is_only_watched_for_staleness():
     found = run(core, series(), [float(i % 7) for i in range(60)])
     assert found == []
     assert [a.head for a in core.advance(START + 60 * 60.0 + 3600)] == ["stale"]
+
+
+def test_an_alarm_that_becomes_far_worse_is_told_again_at_once() -> None:
+    core = SeriesCore(Config())
+    run(core, series(), noise(2000, 30))
+    found = run(core, series(), [145.0, 146.0, 900.0], start=START + 2000 * 60.0, every=10.0)
+    opened, *later = [a for a in found if a.event in ("opened", "updated")]
+    assert opened.severity == "error"
+    assert [a.observed for a in later] == [900.0]
+    assert later[0].p_value < opened.p_value / 1000

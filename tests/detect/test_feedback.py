@@ -3,8 +3,7 @@
 import random
 from datetime import UTC, datetime
 
-import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from floodmark.alerts import Evidence
@@ -170,25 +169,84 @@ def test_a_finding_is_held_unless_it_is_below_the_level():
     assert SeriesCore(Config(), calm).observe(finding(1e-9))
 
 
-@pytest.mark.parametrize("cut", [550, 601, 650])
-def test_a_restart_with_the_same_feedback_changes_nothing(cut):
-    config = Config.model_validate({})
-    verdicts = [said("a", at=500 * 60), said("b", at=620 * 60), undone("c", "a", at=640 * 60)]
-    values = noise(900)
-    for at, value in ((600, MILD), (635, 2 * MILD), (700, 3 * MILD)):
-        values[at] = value
-    points = [Metric(START + 60 * i, "latency", value, {"service": "cart"}) for i, value in enumerate(values)]
+def test_further_verdicts_of_an_open_alarm_are_told_by_the_level_that_holds():
+    def finding(at, p_value):
+        return Finding(LATENCY, START + at, "drift", p_value, "up", None, None, None, None, "moved", Evidence())
 
-    def stage():
-        return DetectStage(config, "metrics/0", 1, told(*verdicts)[0])
+    def severities(*verdicts):
+        core = SeriesCore(Config(), told(*verdicts)[0])
+        return [a.severity for a in core.observe(finding(600, 1e-6)) + core.observe(finding(900, 1e-8))]
 
-    whole = stage()
-    first, rest = whole.process(points[:cut]), whole.process(points[cut:])
-    broken = stage()
-    broken.process(points[:cut])
-    restored = stage()
-    restored.restore(broken.snapshot())
-    assert restored.process(points[cut:]) == rest
-    assert restored.snapshot() == whole.snapshot()
-    assert any(getattr(each, "event", "") == "opened" for each in [*first, *rest])
-    assert whole.counts()["held:feedback"] > 0
+    assert severities() == ["warning", "error"]  # a thousandth of 1e-4
+    assert severities(said("a")) == ["warning", "warning"]
+
+
+def test_what_is_held_is_no_candidate_and_the_others_are_held_against_the_level():
+    config = Config.model_validate({"detect": {"false_discoveries": {"rate": 0.1}}})
+    values = noise(800)
+    values[600], values[700] = MILD, 160.0
+    core = SeriesCore(config, told(said("a"))[0])
+    assert openings(core, values) == [(700, "up")]
+    assert core.counts()["held:feedback"] == 1
+    assert core.counts().get("held:false_discoveries", 0) == 0
+
+
+SPIKES = {280: 118.0, 297: 121.0, 310: 160.0, 325: 75.0, 340: 130.0, 360: 250.0, 385: 132.0}
+POINTS = [
+    Metric(START + 60 * i, "latency", SPIKES.get(i, value), {"service": "cart"}) for i, value in enumerate(noise(420))
+]
+LAG = 10
+"""Minutes from when a verdict is said to when it holds."""
+MINUTES = st.integers(250, 400)
+
+
+@st.composite
+def histories(draw):
+    """Verdicts, each with the points that had come when it was heard: none that it holds for."""
+    heard = []
+    for i in range(draw(st.integers(1, 4))):
+        at = draw(MINUTES)
+        if heard and draw(st.booleans()):
+            verdict = undone(f"u{i}", draw(st.sampled_from(heard))[1].id, 60 * at)
+        else:
+            verdict = said(f"v{i}", 60 * at, draw(st.sampled_from(["up", "down", "both"])))
+        heard.append((draw(st.integers(at, at + LAG)), verdict))
+    return sorted(heard, key=lambda pair: pair[0])
+
+
+@settings(max_examples=25, deadline=None)
+@given(histories(), st.lists(MINUTES, max_size=2))
+def test_heard_on_the_way_or_at_a_restart_nothing_differs(heard, restarts):
+    """A run that hears each verdict live, and goes on after each restart from a snapshot, with all of them known."""
+
+    live, everything = Feedback(60.0 * LAG), Feedback(60.0 * LAG)
+    for _, verdict in heard:
+        everything.learn(verdict)
+    steady, moved = DetectStage(Config(), "metrics/0", 1, live), DetectStage(Config(), "metrics/0", 1, everything)
+    expected, found, at = [], [], 0
+    for upto, verdict in [*heard, (len(POINTS), None)]:
+        expected += steady.process(POINTS[at:upto])
+        at = upto
+        if verdict is not None:
+            live.learn(verdict)
+    at = 0
+    for upto in [*sorted(restarts), len(POINTS)]:
+        found += moved.process(POINTS[at:upto])
+        at, before = upto, moved
+        moved = DetectStage(Config(), "metrics/0", 1, everything)
+        assert moved.restore(before.snapshot()) == {}
+    assert found == expected
+    assert moved.snapshot() == steady.snapshot()
+
+
+def test_that_property_is_of_something():
+    plain, calm = DetectStage(Config(), "metrics/0", 1), DetectStage(Config(), "metrics/0", 1, told(said("a"))[0])
+    assert plain.process(POINTS) != calm.process(POINTS)
+    assert calm.counts()["held:feedback"] > 0
+
+
+def test_records_are_bounded(monkeypatch):
+    monkeypatch.setattr("floodmark.detect.feedback._KEPT", 2)
+    feedback, odd = told(said("a"), said("b"), said("c"), undone("x", "a", 0), said("a"))
+    assert [bool(each) for each in odd] == [False, False, True, True, False]
+    assert (feedback.standing, calmer(feedback)) == (2, 100)

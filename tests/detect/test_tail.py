@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from floodmark.detect.tail import Tail, deviation, surprisal
+from floodmark.detect.tail import Frequency, Tail, deviation, surprisal
 
 
 @given(st.floats(0, 1e6))
@@ -59,3 +59,17 @@ def test_what_recurs_becomes_less_surprising() -> None:
     for _ in range(50):
         tail.learn_one(20.0)
     assert tail.score_one(20.0) > 100 * first
+
+
+def test_what_is_odd_less_often_than_it_should_be_gets_smaller_p_values_and_the_other_way_never() -> None:
+    draw = random.Random(4)
+    calm, fair, wild, burst = Frequency(), Frequency(), Frequency(), Frequency()
+    for i in range(20_000):
+        calm.learn_one(1.0)
+        fair.learn_one(draw.random() * fair.factor)
+        wild.learn_one(draw.random() / 5)
+        burst.learn_one(1e-9 if i % 1000 < 6 and i > 10_000 else 1.0)
+    assert calm.factor == pytest.approx(0.2)
+    assert fair.factor == pytest.approx(0.9, abs=0.25)
+    assert wild.factor == 1.0
+    assert burst.factor == pytest.approx((10 + 5) / 25)  # ten runs

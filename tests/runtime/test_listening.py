@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 
 import msgspec
 import pytest
-from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
+from aiokafka import AIOKafkaProducer
 from structlog.testing import capture_logs
 
 from floodmark.cli.run import routes
@@ -19,10 +19,12 @@ from floodmark.runtime import run
 from floodmark.runtime.embedded import EmbeddedBroker
 from floodmark.runtime.errors import UnreachableError
 from floodmark.runtime.listening import Listening
+from floodmark.runtime.telemetry import Telemetry
 
 MINUTES = 300
 MILD, WILD = 200, 280
 """Minutes of a spike that is odd, but not ten times as odd, and of one that is."""
+RESULTS = ("taken", "wrong")
 HOSTS = ("before", "while", "undone", "nothing")
 """When something is said of each."""
 
@@ -134,9 +136,19 @@ def opened(outputs):
     return [(body["entity"], time // timedelta(minutes=1)) for body, time in zip(told, times, strict=True)]
 
 
+async def test_what_was_read_is_counted(broker):
+    settings, telemetry = config(broker, "counted"), Telemetry()
+    await send(broker, settings.feedback.topic, verdict("a"), b"nonsense", verdict("b"))
+    listening = Listening(settings.kafka, FeedbackListener(settings.feedback), telemetry)
+    await listening.start()
+    await listening.stop()
+    counts = [telemetry.registry.get_sample_value("floodmark_feedback_records_total", {"result": r}) for r in RESULTS]
+    assert counts == [2, 1]
+
+
 async def test_without_a_broker_it_says_so():
     settings = config("127.0.0.1:1", "nobody")
-    listening = Listening(settings.kafka, FeedbackListener(settings.feedback))
+    listening = Listening(settings.kafka, FeedbackListener(settings.feedback), Telemetry())
     with pytest.raises(UnreachableError, match=r"127\.0\.0\.1:1"):
         await listening.start()
     await listening.stop()

@@ -217,7 +217,8 @@ async def test_sigterm_drains_and_exits_with_0(broker, tmp_path):
         while await asyncio.to_thread(worker.stderr.readline) != b"working\n":
             assert worker.poll() is None
         worker.send_signal(signal.SIGTERM)
-        assert await asyncio.to_thread(worker.wait, 30) == 0
+        _, told = await asyncio.to_thread(worker.communicate, timeout=30)
+        assert worker.returncode == 0, told.decode()
     # What was written is exactly what was committed: a fresh member writes the rest, and nothing twice.
     consumer = AIOKafkaConsumer(
         "signalled", bootstrap_servers=broker, group_id="signalled-detect", enable_auto_commit=False

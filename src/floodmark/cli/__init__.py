@@ -21,6 +21,8 @@ COMMANDS: Final = {
     "demo": "See it work: a simulated web shop, eight kinds of faults, incidents as they open, and a scoreboard.",
     "check": "Check a config without a broker: every problem at once, with file:line:column.",
     "replay": "Run files through the engine and show the incidents: the same answer as under Kafka, byte for byte.",
+    "backtest": "Try alert budgets on recorded metrics: how many alarms each would have meant, and on which series.",
+    "explain": "Say why a point of a recorded series alarmed, or why not: each head, the level, and every guard.",
     "schemas": "Write, check or list the JSON Schemas (draft 2020-12) of everything that goes in and comes out.",
     "topics": "The topics that a config needs.",
     "feedback": "Say that something is no anomaly, take it back, and see who has said what.",

@@ -46,8 +46,8 @@ feedback = typer.Typer(
 )
 
 
-@feedback.command("not-an-anomaly")
-def not_an_anomaly(
+@feedback.command("not-anomaly")
+def not_anomaly(
     by: By,
     reason: Annotated[str, typer.Option(help="Why, for whoever reads it later.")],
     series: Annotated[str, typer.Option(help='Key of the series, as anomalies have it: latency{service="cart"}.')] = "",
@@ -72,7 +72,7 @@ def not_an_anomaly(
         found = _anomaly(settings, anomaly)
         series, direction = found.series, direction or ("both" if found.direction == "none" else found.direction)
     verdict = Verdict(
-        id=str(uuid.uuid4()),
+        id=_new_id(),
         verdict="not_anomaly",
         series=series,
         direction=direction or "both",
@@ -83,7 +83,7 @@ def not_an_anomaly(
     heard, ways = _heard(settings, topic), _WAYS[verdict.direction]
     if all(heard.calmer(verdict.series, way, math.inf) >= CALMEST for way in ways):
         err.print("It is as calm as it can be already; this is noted, and counts if another is undone.", style="yellow")
-    _do(say(settings.kafka, topic.topic, msgspec.json.encode(verdict)))
+    _say(settings, topic, verdict)
     start = verdict.at + timedelta(seconds=topic.delay)
     out.print(f"{printable(verdict.series)} ({verdict.direction}) is calmer from {_time(start)} on", markup=False)
     out.print(f"undo it with: floodmark feedback undo {verdict.id} --by NAME", markup=False, soft_wrap=True)
@@ -105,10 +105,8 @@ def undo(
         fail(f"Nobody has said {printable(id)}; `floodmark feedback list --all` shows what was said.")
     if (undone := heard.undo_of(wanted)) is not None:
         fail(f"It is undone already, by {printable(undone.by)} at {_time(undone.at)}.")
-    verdict = Verdict(
-        id=str(uuid.uuid4()), verdict="undo", undoes=id, by=_named(by), reason=reason, at=datetime.now(UTC)
-    )
-    _do(say(settings.kafka, topic.topic, msgspec.json.encode(verdict)))
+    verdict = Verdict(id=_new_id(), verdict="undo", undoes=id, by=_named(by), reason=reason, at=datetime.now(UTC))
+    _say(settings, topic, verdict)
     start = verdict.at + timedelta(seconds=topic.delay)
     out.print(
         f"{printable(wanted.series)} ({wanted.direction}) is less calm again from {_time(start)} on",
@@ -119,14 +117,21 @@ def undo(
 @feedback.command("list")
 def list_(
     everything: Annotated[bool, typer.Option("--all", help="Also what was undone.")] = False,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="All records as JSON lines, as `floodmark replay --feedback` takes them.")
+    ] = False,
     config: ConfigPath = Path("floodmark.yaml"),
 ) -> None:
     """Who has said what and when, and whether it stands."""
     settings = read_config(config)
     heard = _heard(settings, _settings(settings))
+    if as_json:
+        for each in heard.verdicts():
+            typer.echo(msgspec.json.encode(each))
+        return
     table = Table(
-        "said (UTC)", "by", Column("series", overflow="fold"), "direction", Column("reason", overflow="fold"),
-        Column("id", no_wrap=True), "stands", box=None, header_style="bold",
+        Column("said (UTC)", no_wrap=True), "by", Column("series", overflow="fold"), "direction",
+        Column("reason", overflow="fold"), Column("id", no_wrap=True), "stands", box=None, header_style="bold",
     )  # fmt: skip
     for each in heard.verdicts():
         undone = heard.undo_of(each)
@@ -171,10 +176,23 @@ def _heard(config: Config, settings: models.Feedback) -> Feedback:
     return listener.feedback
 
 
+def _say(config: Config, settings: models.Feedback, verdict: Verdict) -> None:
+    body = msgspec.json.encode(verdict)
+    try:
+        msgspec.json.decode(body, type=Verdict)
+    except msgspec.ValidationError as error:
+        fail(f"The verdict would not be read: {error}", 2)
+    _do(say(config.kafka, settings.topic, body))
+
+
 def _settings(config: Config) -> models.Feedback:
     if config.feedback is None:
         fail("The config has no `feedback`: add `feedback: {}`, create its topic, and start the engine again.")
     return config.feedback
+
+
+def _new_id() -> str:
+    return f"say-{uuid.uuid4().hex[:12]}"
 
 
 def _named(by: str) -> str:

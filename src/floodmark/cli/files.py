@@ -45,6 +45,7 @@ class Columns(NamedTuple):
     """How the columns of a CSV make an event. Templates hold column names in braces: "{Date} {Time}".
 
     `time_format` is strptime's, empty for RFC 3339 or epoch numbers. With a `body` the rows are logs, else metrics.
+    `entity`: a label that gets the file's name where each column is a metric, so that two files are told apart.
     """
 
     time: str = ""
@@ -52,6 +53,7 @@ class Columns(NamedTuple):
     body: str = ""
     severity: str = ""
     labels: Mapping[str, str] = {}
+    entity: str = ""
 
 
 class Line(NamedTuple):
@@ -175,11 +177,12 @@ def _event_of_row(path: Path, header: list[str], columns: Columns, signal: Signa
     time_fields = {field for _, field, _, _ in Formatter().parse(time)}
     measured = [lower["value"]] if "value" in lower else [name for name in header if name not in time_fields]
     name_column = lower.get("name") if "value" in lower else None
+    whose = {columns.entity: path.name.split(".")[0]} if columns.entity and "value" not in lower else {}
     label_columns = [n for n in header if "value" in lower and n not in {*time_fields, *measured, name_column, "label"}]
 
     def metrics(row: Mapping[str, str], number: int) -> list[dict[str, Any]]:
         when = stamp(row, number)
-        labels = {name: row[name] for name in label_columns if row[name]}
+        labels = {name: row[name] for name in label_columns if row[name]} or whose
         events = []
         for column in measured:
             text = row[column]

@@ -17,13 +17,11 @@ from rich.text import Text
 from floodmark.alerts import Anomaly, Incident
 from floodmark.cli.console import err, fail, out, read_config
 from floodmark.cli.files import Columns, FileError, read, with_files
-from floodmark.config import models
+from floodmark.cli.verdicts import FeedbackPath, read_verdicts
 from floodmark.config.models import Config
-from floodmark.detect.feedback import Feedback
 from floodmark.flow.events import TYPES, event_type
-from floodmark.flow.feedback import FeedbackListener
 from floodmark.flow.local import LocalFlow
-from floodmark.records import Output, Record
+from floodmark.records import Output
 from floodmark.signals import SignalName
 
 _BATCH = 500
@@ -48,9 +46,7 @@ def replay(
         Path | None, typer.Option(help="Write incident revisions as JSONL here ('-': stdout).")
     ] = None,
     anomalies: Annotated[Path | None, typer.Option(help="Write anomalies as JSONL here ('-': stdout).")] = None,
-    feedback: Annotated[
-        Path | None, typer.Option(help="JSONL of what people say of anomalies, as on the feedback topic.", exists=True)
-    ] = None,
+    feedback: FeedbackPath = None,
     templates: Annotated[bool, typer.Option("--templates", help="Show the log templates that were mined.")] = False,
 ) -> None:
     """Run files through the engine and show the incidents: the same answer as under Kafka, byte for byte.
@@ -65,7 +61,7 @@ def replay(
     labels = dict(item.partition("=")[::2] for item in label or [])
     columns = Columns(time, time_format, body, severity, labels)
     settings = with_files(read_config(config) if config else Config(), files)
-    flow = LocalFlow(settings, _said(feedback, settings) if feedback is not None else None)
+    flow = LocalFlow(settings, read_verdicts(feedback, settings))
     seen = Seen()
     size = sum(path.stat().st_size for path in files)
     bar = Progress(
@@ -92,18 +88,6 @@ def replay(
     if str(incidents) != "-" and str(anomalies) != "-":
         _show(seen)
     _account(flow, seen)
-
-
-def _said(path: Path, config: Config) -> Feedback:
-    """What the file says; what is wrong with its lines is printed."""
-    listener = FeedbackListener(config.feedback or models.Feedback())
-    for number, line in enumerate(path.read_bytes().splitlines(), 1):
-        if line.strip():
-            remark = listener.hear(Record(str(path), 0, number, -1, None, line))
-            if remark.wrong:
-                where = f"{path}:{number}: {remark.facts['reason']}"
-                err.print(where, style="yellow", markup=False, soft_wrap=True)
-    return listener.feedback
 
 
 class Seen:

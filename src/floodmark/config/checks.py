@@ -15,10 +15,12 @@ from urllib.parse import urlsplit
 
 from pydantic.fields import FieldInfo
 
+from floodmark.config.formats import CARRIES
 from floodmark.config.locate import Located
 from floodmark.config.models import Feedback, KafkaSecurity, Topics
 from floodmark.config.problems import Path, Problem, did_you_mean, dotted
 from floodmark.config.quantities import clock, moment
+from floodmark.signals import SignalName
 
 _TOPIC = re.compile(r"(?!\.{1,2}$)[A-Za-z0-9._-]{1,249}", re.ASCII)
 """Kafka's rule (org.apache.kafka.common.internals.Topic)."""
@@ -30,7 +32,15 @@ _TLS = ("ca_file", "check_hostname", "cert_file", "key_file", "key_password")
 
 def check(tree: Located) -> tuple[list[Problem], list[Problem]]:
     """Errors and warnings, in no particular order."""
-    errors = [*_topics(tree), *_security(tree), *_http(tree), *_models(tree), *_schedules(tree), *_limits(tree)]
+    errors = [
+        *_topics(tree),
+        *_formats(tree),
+        *_security(tree),
+        *_http(tree),
+        *_models(tree),
+        *_schedules(tree),
+        *_limits(tree),
+    ]
     warnings = [*_services(tree), *_idle_security(tree), *_open_http(tree), *_shadowed(tree), *_odd(tree)]
     return errors, sorted(warnings, key=lambda p: (p.file, p.line, p.column))
 
@@ -74,6 +84,20 @@ def _topics(tree: Located) -> Iterator[Problem]:
             yield here.place.problem(
                 path, f"{_quoted(here)} is read twice; it is already {dotted(first)}{line}", "one topic, one input"
             )
+
+
+def _formats(tree: Located) -> Iterator[Problem]:
+    """A format that cannot hold the signal which its input is said to be of."""
+    carries: dict[str, tuple[SignalName, ...]] = dict(CARRIES.items())
+    signals = {signal for some in carries.values() for signal in some}
+    for index, item in enumerate(_list(tree.at(("inputs",)))):
+        here, signal = item.child("format"), _text(item.child("signal"))
+        name = _text(here)
+        if here is None or name not in carries or signal not in signals or signal in carries[name]:
+            continue
+        can = [format for format, some in carries.items() if signal in some]
+        words = f"{name} messages hold no {signal}s, only {' and '.join(f'{some}s' for some in carries[name])}"
+        yield here.place.problem(("inputs", index, "format"), words, f"for {signal}s: {', '.join(can)}")
 
 
 def _topic_name(here: Located | None, path: Path, topic: str) -> Iterator[Problem]:

@@ -10,6 +10,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr
 
+from floodmark.config.formats import FormatName
 from floodmark.config.quantities import Budget, Clock, Duration, Moment, Size, Timezone
 from floodmark.signals import SignalName
 
@@ -93,8 +94,8 @@ class Input(Section):
     """Name of the topic."""
     signal: SignalName
     """What the events are: metric, log, prediction, outcome or change."""
-    format: Literal["native"] = "native"
-    """Wire format of the messages."""
+    format: FormatName = "native"
+    """Wire format of the messages; docs/formats.md tells what each becomes."""
     rekey: bool = False
     """The producers do not key by series, so that one series comes on several partitions: bring each event through
     `topics.rekeyed` first, keyed by its series (metrics) or source (logs). Predictions and outcomes always are."""
@@ -160,6 +161,15 @@ class Limits(Section):
     """Predictions of one model that wait for their outcome, and outcomes that wait for their prediction."""
 
 
+class FalseDiscoveries(Section):
+    """Of the alarms of many series together, how many may be false."""
+
+    rate: float = Field(gt=0, le=0.5)
+    """The share of false alarms among the alarms of points that a group has in a day (0.1 = one in ten)."""
+    over: Literal["scope", "entity"] = "scope"
+    """What is a group: all series of a scope, or those of one entity; each in one partition."""
+
+
 class Detect(Section):
     """What holds for every series."""
 
@@ -173,9 +183,14 @@ class Detect(Section):
     """Event time between two watermarks; windows, silences and incidents are settled this often."""
     evidence: int = Field(default=60, ge=5, le=1000)
     """Points kept with each series to plot an anomaly."""
+    entities: bool = True
+    """Judge the metric series of one entity together, too: many small surprises at once. They are judged by the
+    detector that matches the name `entity` and the labels that all series of the entity share."""
+    false_discoveries: FalseDiscoveries | None = None
+    """Beyond the budget of each series: of what it lets through, alarm only so that this rate is kept."""
 
 
-Head = Literal["forecast", "range", "level", "flatline", "stale", "count"]
+Head = Literal["forecast", "range", "level", "drift", "variance", "flatline", "stale", "count"]
 
 
 class Guard(Section):
@@ -224,7 +239,7 @@ class Detector(Section):
     """Label selectors: label → value, list of values, or glob (`http_*`). `name` is the series' name."""
     enabled: bool = True
     """False: series that match are not watched."""
-    heads: list[Head] = ["forecast", "range", "level", "flatline", "stale", "count"]
+    heads: list[Head] = ["forecast", "range", "level", "drift", "variance", "flatline", "stale", "count"]
     """Which built-in heads judge the series."""
     false_alarms: Budget = 1 / 604800
     """The alert budget of each series."""

@@ -50,6 +50,8 @@ _KINDS: tuple[tuple[float, re.Pattern[str]], ...] = (
     (0.2, re.compile(r"latency|duration|response|p50|p9\d|time", re.IGNORECASE)),
 )
 _SILENT = ("stale", "flatline")
+_TOGETHER = "entity"
+"""The head that speaks of many series of its entity at once: beside the series themselves it says nothing new."""
 
 
 class _Suspect(NamedTuple):
@@ -133,20 +135,21 @@ def _suspect(
     changes: Sequence[ChangeNotice],
     weights: Weights,
 ) -> _Suspect:
+    telling = _telling(own)
     # The strongest three say how strong; that there are more says a little, so that no entity wins by being
     # measured more than others.
-    strengths = sorted((math.log1p(min(s.surprise(), 16.0)) / math.log1p(16.0) for s in own), reverse=True)[:3]
-    sizes = sorted((d for s in own if (d := s.deviation()) is not None), reverse=True)[:3]
+    strengths = sorted((math.log1p(min(s.surprise(), 16.0)) / math.log1p(16.0) for s in telling), reverse=True)[:3]
+    sizes = sorted((d for s in telling if (d := s.deviation()) is not None), reverse=True)[:3]
     onset = own[0].started
     change, sign = _latest(entity, onset, changes, weights)
     return _Suspect(
         entity=entity,
         symptoms=own,
         onset=onset,
-        evidence=0.8 * sum(strengths) / len(strengths) + 0.2 * (1 - 1 / len(own)),
+        evidence=0.8 * sum(strengths) / len(strengths) + 0.2 * (1 - 1 / len(telling)),
         size=math.log1p(median(sizes)) / math.log1p(LARGEST_DEVIATION) if sizes else 0.0,
         dependents=dependents,
-        kind=max(_kind(symptom) for symptom in own),
+        kind=max(_kind(symptom) for symptom in telling),
         change=change,
         change_sign=sign,
     )
@@ -185,6 +188,11 @@ def _latest(
     return None, 0.0
 
 
+def _telling(own: list[Symptom]) -> list[Symptom]:
+    """The symptoms of single series, if there are any."""
+    return [symptom for symptom in own if symptom.head != _TOGETHER] or own
+
+
 def _kind(symptom: Symptom) -> float:
     if symptom.head in _SILENT:
         return 0.9
@@ -209,7 +217,7 @@ def _reason(suspect: _Suspect, suspects: Sequence[_Suspect]) -> str:
         else:
             parts.append(f"{name} moved {span(lead)} after {next_one.entity}")
     if suspect.symptoms:
-        parts.append(_what(suspect.symptoms))
+        parts.append(_what(_telling(suspect.symptoms)))
     if suspect.dependents:
         verb = "depends" if len(suspect.dependents) == 1 else "depend"
         parts.append(f"{listed(suspect.dependents)} {verb} on it")
@@ -224,6 +232,8 @@ def _reason(suspect: _Suspect, suspects: Sequence[_Suspect]) -> str:
 
 
 def _what(own: Sequence[Symptom]) -> str:
+    if own[0].head == _TOGETHER:
+        return "many of its series are a little odd at once"
     silent = [symptom for symptom in own if symptom.head == "stale"]
     if silent:
         return (

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple, Protocol
 
 from msgspec import Struct
 
 from floodmark.records import Record
-from floodmark.signals import Signal
+from floodmark.signals import Samples, Signal
 
 
 class Refused(Struct, frozen=True, gc=False):
@@ -44,6 +44,14 @@ class Decoder(Protocol):
 
     def counts(self) -> Mapping[str, int]:
         """Monotonic counters of what was accepted after a repair (`no_value`, `body_cut`, …)."""
+        ...
+
+
+class ColumnDecoder(Protocol):
+    """Turns many records of one input of metrics into columns: the answer of a `Decoder`, at less cost."""
+
+    def decode(self, records: Sequence[Record], refuse: Callable[[Record, Decoded], None]) -> Samples:
+        """What the records hold, in order; `refuse` is called for each record of which something was refused."""
         ...
 
 

@@ -9,42 +9,53 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Mapping
-from typing import Final
+from collections.abc import Callable, Mapping
+from typing import Literal
 
 from floodmark.alerts import Anomaly, Direction, Evidence, Point
+from floodmark.config.models import Detect
 from floodmark.detect import anomalies
+from floodmark.detect.discoveries import Discoveries
 from floodmark.detect.feedback import Feedback
 from floodmark.detect.model import Judgement, SeriesModel
 from floodmark.detect.schedules import Schedules, Why
 from floodmark.detect.series import Finding, Sample
-from floodmark.detect.watched import Alarm, Watched
+from floodmark.detect.watched import HOLD, NORMAL, Alarm, Watched
 
-_HOLD: Final = 0.01
-"""While an alarm is open, points with a smaller p-value keep it open."""
-_NORMAL: Final = 0.1
-"""While an alarm is open, only points with at least this p-value are learned."""
-
-AlarmsState = tuple[float, list[Alarm]]
+Bar = Literal["direction", "min_deviation"]
+"""The guard that lets a deviation not alarm."""
+Witness = Callable[[Watched, Judgement, Why | None], None]
+"""Shown a point's judgement before anything follows from it, and why no alarm may open. It must change nothing."""
+AlarmsState = tuple[float, list[Alarm], Discoveries]
 
 
 class Alarms:
     """What all alarms of a task share: the watermark, and those that are open on no series any more."""
 
-    def __init__(self, evidence: int, schedules: Schedules, feedback: Feedback) -> None:
-        """`evidence`: points that an anomaly shows. `schedules`: when none opens. `feedback`: what is calmer."""
-        self._evidence = evidence
+    def __init__(
+        self,
+        config: Detect,
+        schedules: Schedules,
+        feedback: Feedback,
+        judged: Callable[[Watched, Judgement], None],
+    ) -> None:
+        """`schedules`: when none opens. `feedback`: what is calmer. `judged`: told of each point."""
+        self._evidence = config.evidence
+        self._rate = config.false_discoveries
         self._schedules = schedules
         self._feedback = feedback
+        self._judged = judged
         self._now = float("-inf")
         self._orphans: list[Alarm] = []
+        self._discoveries = Discoveries()
         self._counts: Counter[str] = Counter()
+        self.witness: Witness | None = None
 
     def state(self) -> AlarmsState:
-        return self._now, self._orphans
+        return self._now, self._orphans, self._discoveries
 
     def restore(self, state: AlarmsState) -> None:
-        self._now, self._orphans = state
+        self._now, self._orphans, self._discoveries = state
 
     def advance(self, watermark: float) -> list[Anomaly]:
         """Event time has reached `watermark`: the alarms without a series are over."""
@@ -67,11 +78,15 @@ class Alarms:
             watched.hushed = None
             model.restart()
         judgement = model.judge(sample.time, sample.value)
+        if self.witness is not None:
+            self.witness(watched, judgement, why)
+        self._judged(watched, judgement)
         if watched.alarm is not None:
             return self._hold(watched, watched.alarm, sample, judgement)
         odd = model.seen >= watched.detector.warmup and judgement.p_value < watched.alpha
-        odd = odd and _allowed(watched, judgement)
-        if odd and judgement.p_value >= self._level(watched, judgement.direction, sample.time):
+        odd = odd and barred(watched, judgement) is None
+        level = self._level(watched, judgement.direction, sample.time) if odd else watched.alpha
+        if odd and judgement.p_value >= level:
             self._counts["held:feedback"] += 1
             odd = False
         if not odd:
@@ -83,23 +98,27 @@ class Alarms:
         if why is not None:
             self._hush(watched, judgement, why)
             return found
+        if self._rate is not None:
+            share = judgement.p_value / level
+            if not self._discoveries.test(self._rate, watched.series, sample.time, share):
+                self._counts["held:false_discoveries"] += 1
+                model.learn(judgement)
+                return found
         anomaly = self._anomaly(watched, sample, judgement)
         # What has lasted as long as all that was known before is no exception any more.
         patience = min(watched.detector.adopt, max(sample.time - watched.born, 4 * watched.quiet))
         self._open(watched, anomaly, sample.time, patience)
-        if model.usual_p_value(judgement) < _NORMAL:
+        if model.usual_p_value(judgement) < NORMAL:
             model.exceeded(judgement)
         _move(model, judgement)
         return [*found, anomaly]
 
     def find(self, watched: Watched, finding: Finding) -> list[Anomaly]:
-        """A verdict on a series: an anomaly, unless an alarm is open, which then goes on."""
+        """A verdict on a series: an anomaly, unless an alarm is open, which then goes on, and may be told to."""
         if not watched.model.seen:
             watched.last = max(watched.last, finding.time)
         if watched.alarm is not None:
-            watched.alarm.last_odd = max(watched.alarm.last_odd, finding.time)
-            self._counts["held:findings"] += 1
-            return []
+            return self._find_again(watched, watched.alarm, finding)
         if (why := self._schedules.why(watched.series, watched.detector, finding.time)) is not None:
             self._counts[f"held:{why}"] += 1
             return []
@@ -110,6 +129,20 @@ class Alarms:
         anomaly = anomalies.of_finding(finding, watched.detector.name, level, max(finding.time, self._now))
         self._open(watched, anomaly, finding.time, watched.detector.adopt)
         return [anomaly]
+
+    def _find_again(self, watched: Watched, alarm: Alarm, finding: Finding) -> list[Anomaly]:
+        """A further verdict of an open alarm is told if it is an error by now, or after a while, as a point is."""
+        self._counts["held:findings"] += 1
+        alarm.last_odd = max(alarm.last_odd, finding.time)
+        before = alarm.peak.severity
+        if finding.head == alarm.first.head and finding.p_value < alarm.peak.p_value:
+            now = max(finding.time, self._now)
+            level = self._level(watched, finding.direction, finding.time)
+            alarm.peak = anomalies.of_finding(finding, watched.detector.name, level, now, alarm.first)
+        if finding.time < alarm.tell_at and not alarm.louder and alarm.peak.severity == before:
+            return []
+        alarm.told(finding.time)
+        return [anomalies.persisting(alarm.peak, max(finding.time, self._now))]
 
     def stale(self, watched: Watched, due: float) -> Anomaly:
         """A series without an alarm has been silent for too long at `due`."""
@@ -165,22 +198,22 @@ class Alarms:
         """The next point of an open alarm: it stays open, is over, or has become normal."""
         model = watched.model
         told: list[Anomaly] = []
-        if judgement.point_p_value < _HOLD or (judgement.p_value < _HOLD and alarm.away(judgement)):
+        if judgement.point_p_value < HOLD or (judgement.p_value < HOLD and alarm.away(judgement)):
             alarm.last_odd = sample.time
             alarm.odd += 1
             before = alarm.peak.severity, alarm.peak.head == "limit"
             level = self._level(watched, judgement.direction, sample.time)
-            if _tops(watched, alarm, judgement, level) and _allowed(watched, judgement):
+            if _tops(watched, alarm, judgement, level) and barred(watched, judgement) is None:
                 alarm.peak = self._anomaly(watched, sample, judgement, alarm.first)
             persists = sample.time >= alarm.tell_at and alarm.odd > alarm.normal
-            if persists or (alarm.peak.severity, alarm.peak.head == "limit") != before:
+            if persists or alarm.louder or (alarm.peak.severity, alarm.peak.head == "limit") != before:
                 told.append(anomalies.persisting(alarm.peak, max(sample.time, self._now)))
                 alarm.told(sample.time)
         else:
             alarm.normal += 1
         if sample.time >= alarm.adopt_at:
             self._counts["adopted"] += 1
-            model.adopt(sample.time, sample.value)
+            model.adopt(sample.time, sample.value, alarm.first.head)
             return [*told, self.close(watched, alarm.last_odd, sample.time)]
         _move(model, judgement)
         if sample.time - alarm.last_odd >= watched.quiet:
@@ -217,7 +250,7 @@ class Alarms:
 
 def _move(model: SeriesModel, judgement: Judgement) -> None:
     """Past a point of a series that is odd: learn it only if it is normal itself."""
-    if model.usual_p_value(judgement) >= _NORMAL:
+    if model.usual_p_value(judgement) >= NORMAL:
         model.learn(judgement)
     else:
         model.follow(judgement)
@@ -231,17 +264,17 @@ def _tops(watched: Watched, alarm: Alarm, judgement: Judgement, level: float) ->
     return now and judgement.p_value < level
 
 
-def _allowed(watched: Watched, judgement: Judgement) -> bool:
-    """Whether the operator's guards let this deviation alarm."""
+def barred(watched: Watched, judgement: Judgement) -> Bar | None:
+    """Which of the operator's guards keeps this deviation from an alarm, None if it may be one."""
     detector = watched.detector
     if watched.model.head(judgement) == "limit":
-        return True
+        return None
     for wanted in (detector.direction, watched.series.worse):
         if wanted != "both" and judgement.direction not in (wanted, "none"):
-            return False
+            return "direction"
     guard = detector.min_deviation
     if not guard.absolute and not guard.relative:
-        return True
+        return None
     expected, _, _ = watched.model.band(judgement, watched.alpha)
-    deviation = abs(judgement.context.value - expected)
-    return deviation >= guard.absolute and deviation >= guard.relative * abs(expected)
+    deviation = abs(watched.model.observed(judgement) - expected)
+    return None if deviation >= max(guard.absolute, guard.relative * abs(expected)) else "min_deviation"

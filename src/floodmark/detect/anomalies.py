@@ -70,13 +70,14 @@ def opened(
     )
 
 
-def of_finding(finding: Finding, detector: str, alpha: float, now: float) -> Anomaly:
-    """An anomaly for a verdict that a maker has reached itself, told at event time `now`."""
+def of_finding(finding: Finding, detector: str, alpha: float, now: float, first: Anomaly | None = None) -> Anomaly:
+    """An anomaly for a verdict that has been reached elsewhere, told at event time `now`. `first`: the opening
+    anomaly, if it is open."""
     return opened(
         finding.series,
         detector=detector,
         head=finding.head,
-        start=finding.time,
+        start=finding.time if first is None else first.started_at.timestamp(),
         now=now,
         direction=finding.direction,
         observed=finding.observed,
@@ -85,6 +86,7 @@ def of_finding(finding: Finding, detector: str, alpha: float, now: float) -> Ano
         alpha=alpha,
         summary=finding.summary,
         evidence=finding.evidence,
+        id=None if first is None else first.id,
     )
 
 
@@ -134,6 +136,11 @@ def say(
     if head == "level":
         word = "risen" if judgement.direction == "up" else "fallen"
         return f"the level of {what} has {word} to {value} from {number(expected, unit)} ({chance})"
+    if head == "drift":
+        word = "up" if judgement.direction == "up" else "down"
+        return f"{what} has drifted {word} to {value} from {number(expected, unit)} ({chance})"
+    if head == "variance":
+        return f"{what} moves by {value} from point to point, usually by {number(expected, unit)} ({chance})"
     if head in ("forecast", "count"):
         return f"{what} is {value}, expected {reach(low, high, unit)}{season} ({chance})"
     return f"{what} is {value}: {head} scores it as unlike its past ({chance})"

@@ -12,9 +12,10 @@ from typing import Final
 
 from floodmark.alerts import Anomaly
 from floodmark.config.models import Config, Detector
-from floodmark.detect.alarms import Alarms, AlarmsState
+from floodmark.detect.alarms import Alarms, AlarmsState, Witness
 from floodmark.detect.bank import layout
 from floodmark.detect.feedback import Feedback
+from floodmark.detect.model import Judgement
 from floodmark.detect.schedules import Schedules
 from floodmark.detect.series import Finding, Sample, Series
 from floodmark.detect.silence import Deadlines, DeadlinesState
@@ -33,7 +34,7 @@ class SeriesCore:
     def __init__(self, config: Config, feedback: Feedback | None = None) -> None:
         """`feedback`: what people say of its series; shared, and no part of its state."""
         schedules = Schedules(config)
-        self._alarms = Alarms(config.detect.evidence, schedules, feedback or Feedback())
+        self._alarms = Alarms(config.detect, schedules, feedback or Feedback(), self._judged)
         self._watchlist = Watchlist(config, self._alarms.orphan)
         self._deadlines = Deadlines(self._watchlist, schedules)
         self._counts: Counter[str] = Counter()
@@ -64,14 +65,18 @@ class SeriesCore:
         else:
             watched.heard(event.time, self._deadlines.resumed)
             found = self._alarms.judge(watched, event)
+            watchlist.bank.heard(watched)
         if watched.due is None:
             self._deadlines.set(watched)
         watchlist.put_back(watched)
         return found
 
     def advance(self, watermark: float) -> list[Anomaly]:
-        """Event time has reached `watermark`: close alarms that have been quiet, open those of stale series."""
+        """Event time has reached `watermark`: judge the entities, close alarms that have been quiet, open those of
+        stale series."""
         found = self._alarms.advance(watermark)
+        for finding in self._watchlist.odd_entities(watermark):
+            found += self.observe(finding)
         for watched, due in self._deadlines.passed(watermark):
             self._watchlist.take_out(watched)
             alarm = watched.alarm
@@ -98,7 +103,16 @@ class SeriesCore:
 
     def sizes(self) -> Mapping[str, int]:
         series = self._watchlist.series
-        return {"series": len(series), "open_alarms": sum(each.alarm is not None for each in series.values())}
+        return {
+            "series": len(series),
+            "entities": len(self._watchlist.entities),
+            "open_alarms": sum(each.alarm is not None for each in series.values()),
+        }
+
+    def watch(self, wanted: Callable[[Series], bool], witness: Witness) -> None:
+        """Show `witness` each point of the series that are wanted, and perhaps of others. To be called before any
+        sample; no answer changes, but these series are not judged by the compiled kernel."""
+        self._watchlist.hold, self._alarms.witness = wanted, witness
 
     # -- many points at once
 
@@ -161,6 +175,9 @@ class SeriesCore:
             self._deadlines.set(watched)
             self._watchlist.put_back(watched)
         self._watchlist.shrink()
+
+    def _judged(self, watched: Watched, judgement: Judgement) -> None:
+        self._watchlist.bank.judged(watched, judgement)
 
     def _step(self, watched: Watched, sample: Sample) -> int:
         """One point of a series that is in the bank; why the kernel stopped."""

@@ -17,6 +17,8 @@ _STEP: Final = 10.0
 _MOST: Final = 3
 """More verdicts of a series and direction do not count."""
 CALMEST: Final = _STEP**_MOST
+_KEPT: Final = 100_000
+"""Records that are kept; later ones are refused."""
 
 
 class _Said(NamedTuple):
@@ -28,7 +30,7 @@ class _Said(NamedTuple):
 
 
 class Feedback:
-    """All verdicts, shared by the tasks of a process; some 500 bytes for each.
+    """All verdicts, at most 100,000, shared by the tasks of a process; some 500 bytes for each.
 
     Tasks may ask in one thread while another one learns.
     """
@@ -44,8 +46,10 @@ class Feedback:
         """Take a verdict; one that is known already changes nothing. What is odd about it in words, mostly nothing."""
         if (known := self._known.get(verdict.id)) is not None:
             return "" if known == verdict else f"there was another record of id {verdict.id}, which stands"
+        if len(self._known) >= _KEPT:
+            return f"it is left out: {_KEPT:,} records are the most that are kept, so begin another topic"
         self._known[verdict.id] = verdict
-        if verdict.undoes is None or verdict.verdict != "undo":
+        if verdict.verdict == "not_anomaly":
             after = verdict.at.timestamp() + self._delay
             before = self._said.get(verdict.series, ())
             self._said[verdict.series] = (*before, _Said(verdict.id, verdict.direction, after))

@@ -3,6 +3,8 @@
 Nobody tells the sampling interval or the season. Three experts forecast (the recent level; the level plus the time of
 day; the level plus the hour of the week) and the one whose absolute error has lately been the smallest speaks, as in
 fixed-share expert tracking (Herbster & Warmuth 1998) with a hard choice. Levels and errors are fading means (`mean`).
+A level of minutes follows a daily season by itself and needs none; the long-run level does: there the errors of a whole
+day choose.
 """
 
 from __future__ import annotations
@@ -18,6 +20,8 @@ DAY: Final = 86_400.0
 WEEK: Final = 604_800.0
 _FADE_LEVEL: Final = 0.15
 _FADE_ERROR: Final = 0.02
+_CLEARLY: Final = 0.5
+"""The long-run level has a season only where it errs by so much less: a weak one brings more noise than it takes."""
 
 
 class Profile:
@@ -54,13 +58,14 @@ class Profile:
 class Seasonal:
     """The level plus what the phase of a period adds to it."""
 
-    __slots__ = ("_level", "_profile", "_since", "error")
+    __slots__ = ("_level", "_profile", "_since", "error", "slow_error")
 
     def __init__(self, period: float, slots: int) -> None:
         self._profile = Profile(period, slots)
         self._level = FadingMean(_FADE_LEVEL)
         self._since: float | None = None
         self.error = FadingMean(_FADE_ERROR)
+        self.slow_error = 0.0
 
     def forecast(self, time: float) -> float | None:
         """None until a whole period has been seen."""
@@ -91,12 +96,13 @@ class Seasonal:
 class Forecaster:
     """Forecast of one series, one step ahead. `learn_one` after `forecast_one`; a point is not in its own forecast."""
 
-    __slots__ = ("_base", "_daily", "_error", "_level", "_n", "_weekly", "interval", "last")
+    __slots__ = ("_base", "_daily", "_error", "_level", "_n", "_slow_error", "_weekly", "interval", "last")
 
     def __init__(self) -> None:
         self._level = FadingMean(_FADE_LEVEL)
         self._base = FadingMean(0.002, warm=500)
         self._error = FadingMean(_FADE_ERROR)
+        self._slow_error = 0.0
         self._daily = Seasonal(DAY, 96)
         self._weekly: Seasonal | None = None
         self._n = 0
@@ -120,8 +126,13 @@ class Forecaster:
                 gap if self._n == 1 else self.interval + (min(gap, 5 * self.interval) - self.interval) * 0.05
             )
             self._error.update(abs(value - self._level.value))
+        before = abs(value - self._base.value)
+        share = max(1 / max(self._n, 1), min(1.0, self.interval / DAY))
+        if self.interval:
+            self._slow_error += (before - self._slow_error) * share
         self._n += 1
         self.last = time
+        level = self._base.value
         self._base.update(value)
         base = self._base.value
         if self._weekly is None and self._n * self.interval > 2 * DAY:
@@ -132,6 +143,9 @@ class Forecaster:
             forecast = expert.forecast(time)
             # Until it can speak, an expert is charged more than the level so that it is not chosen on no evidence.
             expert.error.update(abs(value - forecast) if forecast is not None else 1.5 * abs(value - self._level.value))
+            offset = expert.offset(time) if forecast is not None else None
+            error = abs(value - (level + offset)) if offset is not None else 1.5 * before
+            expert.slow_error += (error - expert.slow_error) * share
             expert.learn_one(time, value, base, self.interval)
         self._level.update(value)
 
@@ -140,8 +154,8 @@ class Forecaster:
 
         By how much it has moved: the mean distance of the points from the long-run level and season. The season stays.
         """
-        season = self.forecast_one(points[-1][0])[1]
-        moved = fmean(value - self.slow_one(time, season) for time, value in points)
+        moved = fmean(value - self.slow_one(time) for time, value in points)
+        season = self._slow_expert(points[-1][0]) is not None
         self._level.restart(fmean(value for _, value in points[-4:]))
         self._base.restart(self._base.value + moved, None if season else len(points))
         for expert in (self._daily, self._weekly):
@@ -149,8 +163,14 @@ class Forecaster:
                 expert.move(moved)
         return moved
 
-    def slow_one(self, time: float, season: str) -> float:
-        """The long-run level (about 500 points), plus the season if `forecast_one` read from one."""
-        expert = self._daily if season == "daily" else self._weekly if season == "weekly" else None
-        offset = expert.offset(time) if expert is not None else None
-        return self._base.value + (offset or 0.0)
+    def slow_one(self, time: float) -> float:
+        """The long-run level (about 500 points), plus the season that is clear in it."""
+        expert = self._slow_expert(time)
+        return self._base.value + (expert.offset(time) or 0.0 if expert is not None else 0.0)
+
+    def _slow_expert(self, time: float) -> Seasonal | None:
+        best, least = None, _CLEARLY * self._slow_error
+        for expert in (self._daily, self._weekly):
+            if expert is not None and expert.slow_error < least and expert.forecast(time) is not None:
+                best, least = expert, expert.slow_error
+        return best

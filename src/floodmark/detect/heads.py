@@ -36,6 +36,10 @@ class Context(NamedTuple):
     """Smallest scale that makes sense for the series: without it a constant series would have infinite surprises."""
 
 
+WINDOWED: Final = frozenset(("level", "drift", "variance"))
+"""Heads that look over a window: they stay odd long after the points are normal again."""
+
+
 class Head(Protocol):
     """Law 9's `score_one`/`learn_one`, over a context instead of a feature dict."""
 
@@ -65,8 +69,8 @@ class Scale:
 
     __slots__ = ("_mean",)
 
-    def __init__(self, fading_factor: float = 0.01) -> None:
-        self._mean = FadingMean(fading_factor, warm=100)
+    def __init__(self, fading_factor: float = 0.01, warm: int = 100) -> None:
+        self._mean = FadingMean(fading_factor, warm)
 
     def get(self, floor: float) -> float:
         """At least `floor`; infinite before the first deviation."""
@@ -94,6 +98,11 @@ class ForecastResidual:
 
     def score_one(self, x: Context) -> float:
         return (x.value - x.expected) / self._scale.get(x.floor)
+
+    def adopt(self, factor: float) -> None:
+        """The series spreads by so many times what it did, for good."""
+        mean = self._scale._mean
+        mean.restart(mean.value * factor, mean.n)
 
     def learn_one(self, x: Context) -> None:
         self._scale.learn_one(x.value - x.expected, x.floor)

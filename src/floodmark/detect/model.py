@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 from array import array
+from collections.abc import Sequence
 from typing import Final, NamedTuple
 
 from river.base import AnomalyDetector
@@ -19,13 +20,26 @@ from floodmark.config.models import Detector, Limit
 from floodmark.detect.counts import CountLevel, CountTail
 from floodmark.detect.exhaustion import Outlook, Surety, TimeToLimit
 from floodmark.detect.forecast import Forecaster
-from floodmark.detect.heads import Context, Flatline, ForecastResidual, Head, LevelShift, Range, RiverScore
+from floodmark.detect.heads import (
+    WINDOWED,
+    Context,
+    Flatline,
+    ForecastResidual,
+    Head,
+    LevelShift,
+    Range,
+    RiverScore,
+)
 from floodmark.detect.mean import FadingMean
 from floodmark.detect.series import SeriesKind
-from floodmark.detect.tail import Tail
+from floodmark.detect.shifts import Drift, Variance
+from floodmark.detect.tail import Frequency, PeakTail, Tail
 
 _CELLS: Final = 4
-_PLAIN: Final = 1e-6
+_PLAIN: Final = 4e-6
+SLOW: Final = frozenset((Drift.name, Variance.name))
+"""Heads whose p-value has to be smaller than others', by `WEIGHT`. What they alone see is seldom urgent."""
+WEIGHT: Final = 30.0
 _ADOPTED: Final = 16
 """Points that say where a series is that has moved for good."""
 
@@ -33,17 +47,31 @@ _ADOPTED: Final = 16
 class Judgement(NamedTuple):
     """What the model made of a point. `p_value` is corrected for the number of heads; `head` found it oddest.
 
-    `point_p_value` leaves out the heads that look over a window, which stay odd long after the points are normal again.
+    `point_p_value` leaves out the heads that look over a window, which stay odd long after the points are normal again;
+    `quick_p_value` those over a long one (`SLOW`), and `quick` is the head that is oddest then.
     `season` is what the forecast was read from: "" (the level), "daily" or "weekly".
     """
 
     head: int
     p_value: float
     point_p_value: float
+    quick: int
+    quick_p_value: float
     direction: Direction
     season: str
     context: Context
     deviations: tuple[float, ...]
+
+
+class Reason(NamedTuple):
+    """What one head made of a point. `p_value` is corrected for the other heads; `observed` is what it
+    holds against its `band` (expected, low, high), both in the series' unit."""
+
+    head: str
+    z: float
+    p_value: float
+    observed: float
+    band: tuple[float, float, float]
 
 
 class SeriesModel:
@@ -51,9 +79,11 @@ class SeriesModel:
 
     __slots__ = (
         "_cells",
+        "_cost",
         "_counting",
         "_evidence",
         "_forecaster",
+        "_frequency",
         "_heads",
         "_next",
         "_nonnegative",
@@ -75,13 +105,20 @@ class SeriesModel:
             (kind in ("gauge", "rate"), Flatline),
             (not count, LevelShift),
             (count, CountLevel),
+            (not count, Drift),
+            (not count, Variance),
         )
         self._heads: list[Head] = [head() for fits, head in candidates if fits and head.name in detector.heads]
         if river is not None:
             self._heads.append(RiverScore((detector.model or "").rpartition(".")[2], river))
         if detector.limit is not None:
             self._heads.append(TimeToLimit(detector.limit))
-        self._tails = [Surety() if isinstance(head, TimeToLimit) else Tail() for head in self._heads]
+        self._tails = [_tail(head) for head in self._heads]
+        slow = [head.name in SLOW for head in self._heads]
+        heads = len(slow) - sum(slow) or len(slow)
+        # Bonferroni by weights, that of slow heads so small that the others need not share with them.
+        self._cost = [heads * WEIGHT if each and not all(slow) else float(heads) for each in slow]
+        self._frequency = Frequency()
         self._cells = array("d")
         self._next = 0
         self._evidence = evidence
@@ -118,31 +155,40 @@ class SeriesModel:
     def judge(self, time: float, value: float) -> Judgement:
         """Score a finite value at an event time later than the last. Changes nothing."""
         expected, season = self._forecaster.forecast_one(time)
-        slow = self._forecaster.slow_one(time, season)
+        slow = self._forecaster.slow_one(time)
         floor = max(0.005 * self._size.value, 1e-9) if self.seen else 1.0
         if self._counting and self._forecaster.interval:
             # A counter of whole events has at least the noise of chance: Poisson's, one event being 1/interval.
             one = 1 / self._forecaster.interval
             floor = max(floor, math.sqrt((max(slow, 0.0) + one) * one))
         x = Context(time, value, expected, slow, floor)
-        best, smallest, of_point, deviations = 0, 2.0, 1.0, []
+        best, smallest, of_point, deviations = 0, math.inf, 1.0, []
+        quick, quickest = 0, math.inf
+        weights = self._weights()
         for i, head in enumerate(self._heads):
             z = head.score_one(x) if self.seen else 0.0
             deviations.append(z)
-            p = self._tails[i].score_one(z)
+            p = self._tails[i].score_one(z) * weights[i]
             # Where the point itself is plainly odd a window does not speak for it: a spike is a spike, not a level.
-            if p < smallest and (head.name != "level" or smallest > _PLAIN):
+            if p < smallest and (head.name not in WINDOWED or smallest > _PLAIN):
                 best, smallest = i, p
-            if p < of_point and head.name != "level":
+            if p < of_point and head.name not in WINDOWED:
                 of_point = p
-        z = deviations[best] if deviations else 0.0
-        direction: Direction = "none" if not z or isinstance(self._heads[best], Flatline) else "up" if z > 0 else "down"
-        heads = len(deviations)
-        if not heads:  # only staleness is watched for, which is not a matter of points
-            return Judgement(0, 1.0, 1.0, "none", season, x, ())
-        return Judgement(
-            best, min(1.0, smallest * heads), min(1.0, of_point * heads), direction, season, x, tuple(deviations)
-        )
+            if p < quickest and head.name not in SLOW and (head.name not in WINDOWED or quickest > _PLAIN):
+                quick, quickest = i, p
+        if not deviations:  # only staleness is watched for, which is not a matter of points
+            return Judgement(0, 1.0, 1.0, 0, 1.0, "none", season, x, ())
+        direction = self._direction(best, deviations)
+        overall, quickly = min(1.0, smallest), min(1.0, quickest)
+        return Judgement(best, overall, of_point, quick, quickly, direction, season, x, tuple(deviations))
+
+    def quick_direction(self, judgement: Judgement) -> Direction:
+        """Where the head that is oddest without the slow ones saw the point go."""
+        return self._direction(judgement.quick, judgement.deviations) if judgement.deviations else "none"
+
+    def _direction(self, head: int, deviations: Sequence[float]) -> Direction:
+        z = deviations[head]
+        return "none" if not z or isinstance(self._heads[head], Flatline) else "up" if z > 0 else "down"
 
     def head(self, judgement: Judgement) -> str:
         """The name of the head that found the point oddest."""
@@ -152,9 +198,9 @@ class SeriesModel:
         """The p-value without the limit: what heads for it may be normal as far as the others go."""
         if not self._heads or self.head(judgement) != TimeToLimit.name:
             return judgement.p_value
-        found = zip(self._heads, self._tails, judgement.deviations, strict=True)
-        others = [tail.score_one(z) for head, tail, z in found if not isinstance(head, TimeToLimit)]
-        return min(1.0, min(others, default=1.0) * len(self._heads))
+        found = zip(self._heads, self._tails, self._weights(), judgement.deviations, strict=True)
+        others = [tail.score_one(z) * weight for head, tail, weight, z in found if not isinstance(head, TimeToLimit)]
+        return min([1.0, *others])
 
     def outlook(self, judgement: Judgement) -> Outlook | None:
         """When the limit will be reached, if that is what is odd about the point."""
@@ -167,9 +213,24 @@ class SeriesModel:
 
     def band(self, judgement: Judgement, alpha: float) -> tuple[float, float, float]:
         """Expected, low and high of that head, where a p-value of `alpha` begins."""
-        down, up = self._tails[judgement.head].quantiles(alpha / len(self._heads))
+        down, up = self._tails[judgement.head].quantiles(alpha / self._weights()[judgement.head])
         expected, low, high = self._heads[judgement.head].band(judgement.context, down, up)
         return expected, max(low, 0.0) if self._nonnegative else low, high
+
+    def reasons(self, judgement: Judgement, alpha: float) -> list[Reason]:
+        """What each head made of the point, with the band where its p-value is `alpha`."""
+        return [
+            Reason(
+                head.name,
+                z,
+                min(1.0, tail.score_one(z) * weight),
+                head.observed(judgement.context),
+                self.band(judgement._replace(head=i), alpha),
+            )
+            for i, (head, tail, weight, z) in enumerate(
+                zip(self._heads, self._tails, self._weights(), judgement.deviations, strict=True)
+            )
+        ]
 
     def learn(self, judgement: Judgement) -> None:
         """Take the point as normal."""
@@ -195,21 +256,28 @@ class SeriesModel:
 
     def restart(self) -> None:
         """An alarm is over: what was seen during it is no evidence for the next one."""
-        for head in self._heads:
+        for head, tail in zip(self._heads, self._tails, strict=True):
             head.restart()
+            tail.restart()
 
     def exceeded(self, judgement: Judgement) -> None:
         """Show the point's deviations to the tails only (an alarm's first: what recurs becomes less odd)."""
         for tail, z in zip(self._tails, judgement.deviations, strict=True):
             tail.learn_one(z)
+        self._frequency.learn_one(self.usual_p_value(judgement))
 
-    def adopt(self, time: float, value: float) -> None:
-        """The series has moved for good: what it has been of late, this point included, is normal from now on."""
+    def adopt(self, time: float, value: float, first: str) -> None:
+        """What the series has been of late, this point included, is normal from now on. `first`: what was odd first."""
         recent = [*self._recent(_ADOPTED - 1), (time, value)]
         moved = self._forecaster.adopt(recent)
+        values = [each for _, each in recent]
+        varies = [head for head in self._heads if isinstance(head, Variance) and first == head.name]
+        spread = math.prod(head.adopt(values) for head in varies)
         for head in self._heads:
             if isinstance(head, Range):
-                head.adopt(moved, [each for _, each in recent])
+                head.adopt(moved, values)
+            elif isinstance(head, ForecastResidual):
+                head.adopt(spread)
 
     def recent(self) -> float | None:
         """The level of late, for words about a series that has gone."""
@@ -217,7 +285,7 @@ class SeriesModel:
 
     def points(self, alpha: float) -> list[Point]:
         """The evidence window, oldest first, its band where a p-value of `alpha` begins."""
-        down, up = self._tails[0].quantiles(alpha / len(self._heads)) if self._heads else (0.0, 0.0)
+        down, up = self._tails[0].quantiles(alpha / self._weights()[0]) if self._heads else (0.0, 0.0)
         found = []
         size = len(self._cells) // _CELLS
         for i in range(size):
@@ -229,6 +297,14 @@ class SeriesModel:
                 found.append(Point(time, value, *(round(b, 6) for b in band)))
             else:
                 found.append(Point(time, value, None, None, None))
+        return found
+
+    def _weights(self) -> list[float]:
+        """By head, what its tail's p-value is multiplied by. Of a limit nothing but the number of heads is held."""
+        factor = self._frequency.factor
+        found = [cost * factor for cost in self._cost]
+        if self._heads and isinstance(self._heads[-1], TimeToLimit):
+            found[-1] = self._cost[-1]
         return found
 
     def _recent(self, most: int) -> list[tuple[float, float]]:
@@ -246,3 +322,9 @@ class SeriesModel:
         else:
             self._cells[self._next * _CELLS : (self._next + 1) * _CELLS] = cell
             self._next = (self._next + 1) % self._evidence
+
+
+def _tail(head: Head) -> Tail:
+    if isinstance(head, TimeToLimit):
+        return Surety()
+    return PeakTail() if head.name in SLOW else Tail()

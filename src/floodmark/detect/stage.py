@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final, NamedTuple
 
 import numpy as np
@@ -19,6 +19,7 @@ from river import stats
 from floodmark.alerts import Anomaly, SeriesSample, Watermark, utc
 from floodmark.config.models import Config, Detector, ModelMonitor
 from floodmark.detect import snapshots
+from floodmark.detect.alarms import Witness
 from floodmark.detect.bank import layout
 from floodmark.detect.core import SeriesCore
 from floodmark.detect.feedback import Feedback
@@ -131,6 +132,10 @@ class DetectStage:
                 elif why == layout.SCHEDULE:
                     core.schedule(metrics.series(ref))
                 at += 1
+
+    def watch(self, wanted: Callable[[Series], bool], witness: Witness) -> None:
+        """Look on while series are judged; see `SeriesCore.watch`."""
+        self._core.watch(wanted, witness)
 
     def idle(self) -> list[Watermark]:
         """Nothing comes: do not wait for this task (the runtime's clock says so, law 6)."""

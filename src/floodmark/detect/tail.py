@@ -19,11 +19,17 @@ _PRIOR_RATE = (0.05, 0.006, 0.0004)
 _PRIOR_EXCESS = (0.55, 0.55, 0.55)
 _PRIOR_WEIGHT = 30.0
 """The prior counts as this many points for a rate, and a tenth of it, as exceedances, for a mean excess."""
+_COUNTED = 0.001
+"""Odd is what has a smaller p-value: often enough to be counted, and not far from where alarms begin."""
+_EVIDENCE = 5.0
+"""Times that it must have been odd to be believed as much as the p-values are."""
+_APART = 6.0
+"""Points after which it is odd anew: as many intervals as an alarm stays open."""
 _ENOUGH = 5.0
 """Exceedances of a rung before it is extrapolated from."""
-_HEAVIEST = 30.0
-"""Largest mean excess (a Pareto index of 0.17 in z). It has to be large: a series of rare spikes has them
-hundreds of scales up, and they are its normal."""
+_FARTHEST = 20.0
+"""An exceedance counts as at most so far beyond its rung (z of 150 to 300). A series of rare, high spikes, which are
+its normal, shows that by many; one monster, or a scale that was not known yet, must not blind it for weeks."""
 _WIDEST = 25.0
 """Most scales that a band is drawn wide: a heavier tail would flatten the plot of it."""
 _MEMORY = 20_000.0
@@ -75,6 +81,12 @@ class Tail:
             self._above = [a * keep for a in self._above]
             self._excess = [e * keep for e in self._excess]
         self._n += 1.0
+        self._exceed(z)
+
+    def restart(self) -> None:
+        """What comes next has nothing to do with what was before."""
+
+    def _exceed(self, z: float) -> None:
         if -2.0 < z < 2.0:
             return
         side = len(RUNGS) if z < 0 else 0
@@ -83,7 +95,7 @@ class Tail:
             if s < start:
                 break
             self._above[side + rung] += 1.0
-            self._excess[side + rung] += s - start
+            self._excess[side + rung] += min(s - start, _FARTHEST)
 
     def _quantile(self, side: int, p: float) -> float:
         for rung in (2, 1, 0):
@@ -98,7 +110,65 @@ class Tail:
         rate = (above + _PRIOR_WEIGHT * _PRIOR_RATE[rung]) / (self._n + _PRIOR_WEIGHT)
         prior = _PRIOR_WEIGHT / 10
         excess = (self._excess[side + rung] + prior * _PRIOR_EXCESS[rung]) / (above + prior)
-        return rate, min(excess, _HEAVIEST)
+        return rate, excess
+
+
+class Frequency:
+    """How often the heads together found a series odd, over how often they should have: by this their p-value is wrong.
+
+    What no head can know of itself is in it: values that are few and discrete, heads that see the same thing, points
+    that are odd one after another, which are one alarm. All of these make p-values too large. What makes the series odd
+    more often than it should be may be incidents, and is no reason to look away.
+    """
+
+    __slots__ = ("_n", "_odd", "_since")
+
+    def __init__(self) -> None:
+        self._n = 0.0
+        self._odd = 0.0
+        self._since = 0.0
+
+    @property
+    def factor(self) -> float:
+        """By which a p-value is to be multiplied, at most 1."""
+        return min(1.0, (self._odd + _EVIDENCE) / (self._n * _COUNTED + _EVIDENCE))
+
+    def learn_one(self, p_value: float) -> None:
+        """`p_value`: as multiplied by `factor`."""
+        odd = p_value < _COUNTED * self.factor
+        if self._n < _MEMORY:
+            self._n += 1.0
+        else:
+            self._odd *= 1.0 - 1.0 / _MEMORY
+        if odd and self._since >= _APART:
+            self._odd += 1.0
+        self._since = 0.0 if odd else self._since + 1.0
+
+
+class PeakTail(Tail):
+    """The tail of a window's z, whose exceedances come in clusters: it learns the peak of each when it is over.
+
+    Runs declustering (Coles 2001, An Introduction to Statistical Modeling of Extreme Values, 5.3.2). A shift that is
+    still growing is not learned point by point, and the rate is that of clusters, as alarms are.
+    """
+
+    __slots__ = ("_peak",)
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._peak = 0.0
+
+    def restart(self) -> None:
+        super()._exceed(self._peak)
+        self._peak = 0.0
+
+    def _exceed(self, z: float) -> None:
+        beyond = not -2.0 < z < 2.0
+        if not beyond or z * self._peak < 0:
+            super()._exceed(self._peak)
+            self._peak = z if beyond else 0.0
+        elif abs(z) > abs(self._peak):
+            self._peak = z
 
 
 def gaussian(nats: float) -> float:

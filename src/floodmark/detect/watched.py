@@ -10,8 +10,14 @@ from floodmark.detect.mean import FadingMean
 from floodmark.detect.model import Judgement, SeriesModel
 from floodmark.detect.series import Series
 
+HOLD: Final = 0.01
+"""While an alarm is open, points with a smaller p-value keep it open."""
+NORMAL: Final = 0.1
+"""While an alarm is open, only points with at least this p-value are learned."""
 _PERSISTS: Final = 120.0
 """An alarm that is still odd is told again this many seconds after it was last told."""
+_LOUDER: Final = 1e-3
+"""Or at once when its p-value has fallen by so much."""
 _FINDING_PERIOD: Final = 60.0
 """Seconds that a finding stands for, where the budget of a series is turned into a level per verdict."""
 
@@ -19,7 +25,7 @@ _FINDING_PERIOD: Final = 60.0
 class Alarm:
     """An open alarm: its opening anomaly, its oddest moment, and when it was last odd."""
 
-    __slots__ = ("adopt_at", "first", "last_odd", "normal", "odd", "peak", "tell_at")
+    __slots__ = ("adopt_at", "first", "last_odd", "normal", "odd", "peak", "tell_at", "told_p_value")
 
     def __init__(self, first: Anomaly, now: float, adopt_at: float) -> None:
         self.first = first
@@ -32,10 +38,19 @@ class Alarm:
 
     def told(self, now: float) -> None:
         self.tell_at = now + _PERSISTS
+        self.told_p_value = self.peak.p_value
+
+    @property
+    def louder(self) -> bool:
+        """Whether it has become far more surprising than it was when last told."""
+        return self.peak.p_value < self.told_p_value * _LOUDER
 
     def away(self, judgement: Judgement) -> bool:
-        """Of a shifted level: whether the point is still half as far from the old one as when the alarm opened."""
+        """Of a shifted level: whether the point is still half as far from the old one as when the alarm opened. Of a
+        drift and a changed variance no point says that, only the window."""
         first, x = self.first, judgement.context
+        if first.head in ("drift", "variance"):
+            return True
         if first.head != "level" or first.observed is None or first.expected is None:
             return False
         shift = first.observed - first.expected

@@ -15,17 +15,21 @@ from floodmark.config.river_models import build
 from floodmark.detect.bank.carry import bits
 from floodmark.detect.bank.rows import BankedSeries
 from floodmark.detect.bank.table import Recency
+from floodmark.detect.entities import Entities, EntitiesState
 from floodmark.detect.model import SeriesModel
-from floodmark.detect.series import Series
+from floodmark.detect.series import Finding, Series
 from floodmark.detect.watched import Watched
 
 Fits = Callable[[Series, Detector | None, Detector], bool]
 """Whether what a series has learned is of use, by the detector that was and the one that is now."""
-WatchlistState = tuple[dict[str, Watched], Any]
+WatchlistState = tuple[dict[str, Watched], Any, EntitiesState]
 
 
 class Watchlist:
-    """`series`, by their key, and the `bank` that holds most of them."""
+    """`series`, by their key, the `bank` that holds most of them, and the `entities` of those that have a row in it.
+
+    Those that `hold` names are kept out of the bank.
+    """
 
     def __init__(self, config: Config, gone: Callable[[Watched], None]) -> None:
         """`gone`: told of each series that is evicted, for an alarm may be open on it."""
@@ -34,8 +38,10 @@ class Watchlist:
         self.bank = BankedSeries(self.detectors, config.detect.evidence)
         self._evidence = config.detect.evidence
         self._limit = config.limits.series
+        self.entities = Entities(self._detector, enabled=config.detect.entities)
         self.series: dict[str, Watched] = {}
         self._recency = Recency()
+        self.hold: Callable[[Series], bool] = lambda _: False
         self._counts: Counter[str] = Counter()
 
     def enter(self, series: Series, time: float) -> Watched | None:
@@ -56,6 +62,20 @@ class Watchlist:
         if watched.out is not None and watched.alarm is None and watched.hushed is None and not watched.held:
             self.bank.put_back(watched)
 
+    def odd_entities(self, watermark: float) -> list[Finding]:
+        """Event time has reached `watermark`: the entities that are odd by the series in the bank, once a period."""
+        if (end := self.entities.ended(watermark)) is None:
+            return []
+        series = self.series
+
+        def is_open(key: str) -> bool:
+            return key in series and series[key].alarm is not None
+
+        verdicts = self.entities.judge(end, self.bank.rows, is_open)
+        slots = {each.slot for verdict in verdicts for each in verdict.contributions}
+        tenants = {each.slot: each.series for each in series.values() if each.slot in slots} if slots else {}
+        return [verdict.finding(tenants) for verdict in verdicts]
+
     def counts(self) -> Mapping[str, int]:
         return self._counts + Counter(self.bank.counts())
 
@@ -69,15 +89,20 @@ class Watchlist:
         if len(self.series) >= self._limit:
             self._gone(self._evict())
         if series.signal == "metric" and series.kind != "count":
-            watched.held = not bits(watched.out)
-            watched.slot = self.bank.take(watched)
+            watched.held = not bits(watched.out) or self.hold(series)
+            self._take(watched)
         self.series[series.key] = watched
         self.bank.use(watched)
         self.put_back(watched)
         return watched
 
+    def _take(self, watched: Watched) -> None:
+        watched.slot = self.bank.take(watched)
+        self.bank.rows["entity"][watched.slot] = self.entities.join(watched.series)
+
     def _leave(self, watched: Watched) -> None:
         if watched.slot >= 0:
+            self.entities.leave(int(self.bank.rows["entity"][watched.slot]))
             self.bank.give_back(watched.slot)
 
     def _detector(self, series: Series) -> Detector:
@@ -99,15 +124,16 @@ class Watchlist:
     # -- snapshots
 
     def state(self) -> WatchlistState:
-        return self.series, self.bank.state()
+        return self.series, self.bank.state(), self.entities.state()
 
     def restore(self, state: WatchlistState, fits: Fits) -> tuple[set[str], list[Watched]]:
         """Go on from what `state` gave with the series that fit.
 
         The keys of those that do not, but would be watched; and all that have gone.
         """
-        series, bank = state
+        series, bank, entities = state
         self.bank.restore(bank, series.values())
+        self.entities.restore(entities)
         unfit: set[str] = set()
         gone: list[Watched] = []
         for key, item in series.items():
@@ -120,11 +146,13 @@ class Watchlist:
                     item.out.aim(detector.limit)
                 if item.slot >= 0:
                     self.bank.rule(item.slot, detector)
+                    self.bank.rows["entity"][item.slot] = self.entities.join(item.series)
                 continue
             if detector.enabled:
                 unfit.add(key)
             self._leave(item)
             gone.append(item)
+        self.entities.prune()
         return unfit, gone
 
     def graft(self, state: WatchlistState, wanted: Callable[[Series], bool]) -> Iterator[Watched]:
@@ -132,7 +160,7 @@ class Watchlist:
 
         Alarms that are open on the series that make way stay open, all others were told to nobody and are dropped.
         """
-        series, rows = state
+        series, rows, entities = state
         bank = BankedSeries(self.detectors, self._evidence)
         bank.restore(rows, series.values())
         for key, item in sorted(series.items(), key=lambda pair: bank.used(pair[1])):
@@ -143,7 +171,7 @@ class Watchlist:
             if item.out is None:
                 bank.take_out(item)
             if item.slot >= 0:
-                item.slot = self.bank.take(item)
+                self._take(item)
             if item.alarm is not None:
                 item.alarm = None
                 item.model.restart()
@@ -153,6 +181,7 @@ class Watchlist:
             self.series[key] = item
             self.bank.use(item)
             yield item
+        self.entities.graft(entities)
 
     def shrink(self) -> None:
         """Evict what is beyond the limit."""

@@ -29,7 +29,7 @@ class FeedbackListener:
         except (ValueError, RecursionError) as error:  # msgspec's errors are ValueErrors
             return Remark("a record that is no feedback is left out", wrong=True, facts={"reason": str(error)[:_CUT]})
         odd = self.feedback.learn(verdict)
-        about = {"undoes": verdict.undoes or ""}
+        about = {"undoes": verdict.undoes}
         if verdict.verdict == "not_anomaly":
             about = {"series": verdict.series, "direction": verdict.direction}
         facts = {"id": verdict.id, "verdict": verdict.verdict, **about, "by": verdict.by, "at": verdict.at.isoformat()}

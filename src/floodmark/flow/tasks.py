@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from floodmark.alerts import Anomaly, ChangeNotice, SeriesSample, Watermark, content_id, utc
 from floodmark.config.models import Config, Input
 from floodmark.correlate import CorrelateStage
-from floodmark.decode import Decoded, decoder, sample_decoder
+from floodmark.decode import Decoded, column_decoder, decoder
 from floodmark.detect import DetectStage
 from floodmark.detect.feedback import Feedback
 from floodmark.detect.logs import source_key
@@ -195,7 +195,7 @@ class Decoding:
         self._decoder = decoder(source.signal, source.format, config.limits) if source is not None else None
         self._samples = None
         if source is not None and source.signal == "metric" and self._decoder is not None:
-            self._samples = sample_decoder(self._decoder, source.format, config.limits)
+            self._samples = column_decoder(self._decoder, source.format, config.limits)
         self._stage = stage
         self._counts: Counter[str] = Counter()
 

@@ -14,7 +14,7 @@ from aiokafka import AIOKafkaProducer
 from floodmark.config.models import Kafka
 from floodmark.records import Listener
 from floodmark.runtime.connection import client_settings
-from floodmark.runtime.reading import in_words, reading, records
+from floodmark.runtime.reading import existing, in_words, reading, records
 
 _AGO: Final = (3600, 86400, 7 * 86400)
 """Seconds back to where an anomaly is looked for, the newest first."""
@@ -35,8 +35,7 @@ async def hear_all(kafka: Kafka, listener: Listener) -> Sequence[str]:
 
 async def say(kafka: Kafka, topic: str, value: bytes) -> None:
     """Write a record to the first partition of the topic; returns once all replicas have it. Raises RunError."""
-    async with reading(kafka, topic):  # it must exist: a producer might create it, with the broker's own retention
-        pass
+    await existing(kafka, topic)  # or the producer might create it, with the broker's own retention
     producer = AIOKafkaProducer(**client_settings(kafka), acks="all", enable_idempotence=True)
     with in_words(kafka):
         try:

@@ -16,6 +16,7 @@ from floodmark.config.models import Kafka
 from floodmark.records import Listener, Record
 from floodmark.runtime.connection import client_settings
 from floodmark.runtime.errors import RunError, UnreachableError, refused
+from floodmark.runtime.telemetry import Telemetry
 
 log = structlog.get_logger(__name__)
 
@@ -26,10 +27,11 @@ _RETRY_SECONDS = 1.0
 class Listening:
     """`start` it, and it goes on until `stop`. `failed` is done, with the exception, when it cannot go on."""
 
-    def __init__(self, kafka: Kafka, listener: Listener) -> None:
+    def __init__(self, kafka: Kafka, listener: Listener, telemetry: Telemetry) -> None:
         self.failed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._kafka = kafka
         self._listener = listener
+        self._telemetry = telemetry
         self._following: asyncio.Task[None] | None = None
         self._consumer = AIOKafkaConsumer(
             listener.topic,
@@ -90,6 +92,7 @@ class Listening:
     def _hear(self, record: Record, *, aloud: bool) -> None:
         """`aloud`: say it, and not only what is wrong with it."""
         remark = self._listener.hear(record)
+        self._telemetry.feedback.labels("wrong" if remark.wrong else "taken").inc()
         if remark.wrong or aloud:
             say = log.warning if remark.wrong else log.info
             place = {"topic": record.topic, "partition": record.partition, "offset": record.offset}

@@ -15,6 +15,14 @@ from floodmark.runtime.errors import MissingTopicsError, RunError, UnreachableEr
 from floodmark.runtime.topics import partitions
 
 
+async def existing(kafka: Kafka, topic: str) -> int:
+    """The partitions of the topic. Raises RunError, also if there is none."""
+    count = (await partitions(kafka, [topic]))[topic]
+    if count is None:
+        raise MissingTopicsError([topic], "floodmark topics create")
+    return count
+
+
 @asynccontextmanager
 async def reading(
     kafka: Kafka, topic: str, group: str | None = None
@@ -23,9 +31,7 @@ async def reading(
 
     Raises RunError, also for what Kafka refuses within.
     """
-    count = (await partitions(kafka, [topic]))[topic]
-    if count is None:
-        raise MissingTopicsError([topic], "floodmark topics create")
+    count = await existing(kafka, topic)
     consumer = AIOKafkaConsumer(
         **client_settings(kafka),
         group_id=group,

@@ -154,7 +154,7 @@ class _Run:
         """Join, work until a stop, a failure or other topics, drain."""
         groups = await self._prepared()
         self.telemetry.groups = self._groups = groups
-        listening = Listening(self._kafka, self._listener) if self._listener is not None else None
+        listening = Listening(self._kafka, self._listener, self.telemetry) if self._listener is not None else None
         heard = asyncio.create_task(listening.start() if listening is not None else asyncio.sleep(0))
         starts = [heard, *(asyncio.create_task(_after(heard, group.start)) for group in groups)]
         failed = [each.failed for each in (*groups, listening) if each is not None]

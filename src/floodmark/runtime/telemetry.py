@@ -144,6 +144,12 @@ class Telemetry(Collector):
             buckets=_SECONDS,
             registry=registry,
         )
+        self.feedback = Counter(
+            "floodmark_feedback_records",
+            "Records of the feedback topic that were read, by result: taken or wrong.",
+            ("result",),
+            registry=registry,
+        )
         registry.register(self)
         ProcessCollector(registry=registry)
 

@@ -59,6 +59,10 @@ class Pair:
         odd = model.seen >= self.detector.warmup and judgement.p_value < alpha
         bank = self.bank
         bank.make_room()
+        row = bank.rows[self.slot]
+        oddest = float(row["p"]), int(row["way"])
+        if model.seen >= self.detector.warmup and not odd and not judgement.quick_p_value >= oddest[0]:
+            oddest = judgement.quick_p_value, {"up": 1, "down": -1, "none": 0}[model.quick_direction(judgement)]
         _, why = run(
             0,
             np.array([self.token]),
@@ -77,6 +81,9 @@ class Pair:
             np.array([0.0, 0.0, 1.0, -math.inf]),
         )
         assert (why == layout.PYTHON) == odd
+        assert seen_in((float(row["p"]), int(row["way"]))) == seen_in(oddest)
+        if model.seen % 5 == 0 and not math.isnan(row["p"]):  # as when the entities have been judged
+            row["p"] = layout.UNJUDGED
         if odd:  # as the core does: its deviations are learned, the point is not
             thawed = self.thawed()
             again = thawed.judge(time, value)

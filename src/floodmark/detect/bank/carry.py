@@ -19,13 +19,18 @@ from floodmark.detect.forecast import WEEK, Profile, Seasonal
 from floodmark.detect.heads import Flatline, ForecastResidual, Head, LevelShift, Range
 from floodmark.detect.mean import FadingMean
 from floodmark.detect.model import SeriesModel
+from floodmark.detect.shifts import FULL_DRIFT, FULL_SPREAD, Drift, Variance
+from floodmark.detect.tail import PeakTail
 
 BITS: Final[dict[str, int]] = {
     "forecast": layout.FORECAST,
     "range": layout.RANGE,
     "flatline": layout.FLATLINE,
     "level": layout.LEVEL,
+    "drift": layout.DRIFT,
+    "variance": layout.VARIANCE,
 }
+_PLACES: Final = {name: layout.TAILS.index(bit) for name, bit in BITS.items()}
 
 
 def bits(model: SeriesModel) -> int:
@@ -55,18 +60,25 @@ def thaw(bank: Bank, slot: int, model: SeriesModel) -> None:
     set_mean(forecaster._error, row["error"], seen - 1)
     day = (row["day_since"], row["day_level"], row["day_error"], bank.day_mean[slot], bank.day_count[slot])
     _set_season(forecaster._daily, *day)
+    forecaster._slow_error, forecaster._daily.slow_error = float(row["slow_error"]), float(row["day_slow"])
     week = int(row["week"])
     if week >= 0:
         forecaster._weekly = Seasonal(WEEK, layout.WEEK_SLOTS)
         w = bank.weeks[week]
         _set_season(forecaster._weekly, w["since"], w["level"], w["error"], w["mean"], w["count"])
+        forecaster._weekly.slow_error = float(w["slow"])
     for head in model._heads:
         _set_head(head, row)
     for head, tail in zip(model._heads, model._tails, strict=True):
-        place = BITS[head.name].bit_length() - 1
+        place = _PLACES[head.name]
         tail._n = float(row["points"])
         tail._above = row["above"][place].tolist()
         tail._excess = row["excess"][place].tolist()
+        if isinstance(tail, PeakTail):
+            tail._peak = float(row["peak"][place - 4])
+    frequency = model._frequency
+    frequency._n, frequency._odd = float(row["tried"]), float(row["odd"])
+    frequency._since = float(row["odd_since"])
 
 
 def freeze(model: SeriesModel, bank: Bank, slot: int) -> None:
@@ -86,19 +98,24 @@ def freeze(model: SeriesModel, bank: Bank, slot: int) -> None:
     daily, weekly = forecaster._daily, forecaster._weekly
     row["day_since"] = math.nan if daily._since is None else daily._since
     row["day_level"], row["day_error"] = daily._level.value, daily.error.value
+    row["slow_error"], row["day_slow"] = forecaster._slow_error, daily.slow_error
     bank.day_mean[slot], bank.day_count[slot] = daily._profile._mean, daily._profile._count
     if weekly is not None:
         if row["week"] < 0:
             row["week"] = bank.take_week()
         w = bank.weeks[int(row["week"])]
         w["since"] = math.nan if weekly._since is None else weekly._since
-        w["level"], w["error"] = weekly._level.value, weekly.error.value
+        w["level"], w["error"], w["slow"] = weekly._level.value, weekly.error.value, weekly.slow_error
         w["mean"], w["count"] = weekly._profile._mean, weekly._profile._count
     for head, tail in zip(model._heads, model._tails, strict=True):
         _get_head(head, row)
-        place = BITS[head.name].bit_length() - 1
+        place = _PLACES[head.name]
         row["points"] = tail._n
         row["above"][place], row["excess"][place] = tail._above, tail._excess
+        if isinstance(tail, PeakTail):
+            row["peak"][place - 4] = tail._peak
+    frequency = model._frequency
+    row["tried"], row["odd"], row["odd_since"] = frequency._n, frequency._odd, frequency._since
 
 
 def set_mean(mean: FadingMean, value: Any, n: Any) -> None:
@@ -140,6 +157,15 @@ def _set_head(head: Head, row: Any) -> None:
         short, long = head._scales
         set_mean(short._mean, row["short"], row["short_n"])
         set_mean(long._mean, row["long"], row["long_n"])
+    elif isinstance(head, Drift):
+        head._n, head._mean = seen, float(row["drift"])
+        set_mean(head._usual._mean, row["drift_usual"], seen)
+        set_mean(head._scale._mean, row["drift_scale"], seen - FULL_DRIFT)
+    elif isinstance(head, Variance):
+        head._n, head._short, head._last = seen, float(row["step_short"]), float(row["step_last"])
+        set_mean(head._usual._mean, row["step_usual"], seen - 1)
+        set_mean(head._centre, row["step_centre"], seen - FULL_SPREAD)
+        set_mean(head._scale._mean, row["step_scale"], seen - FULL_SPREAD - 1)
 
 
 def _get_head(head: Head, row: Any) -> None:
@@ -160,3 +186,10 @@ def _get_head(head: Head, row: Any) -> None:
         short, long = head._scales
         row["short"], row["short_n"] = short._mean.value, short._mean.n
         row["long"], row["long_n"] = long._mean.value, long._mean.n
+    elif isinstance(head, Drift):
+        row["drift"], row["drift_usual"] = head._mean, head._usual._mean.value
+        row["drift_scale"] = head._scale._mean.value
+    elif isinstance(head, Variance):
+        row["step_short"], row["step_usual"] = head._short, head._usual._mean.value
+        row["step_last"] = head._last
+        row["step_centre"], row["step_scale"] = head._centre.value, head._scale._mean.value

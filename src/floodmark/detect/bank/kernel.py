@@ -17,34 +17,48 @@ import numpy as np
 
 from floodmark.detect.bank import layout, parts
 from floodmark.detect.bank.parts import (
+    FINEST,
+    FULL_DRIFT,
+    FULL_SPREAD,
     after_period,
+    band_of_window,
     clipped,
     exact_sum,
+    factor_of,
     fade,
     flatline_z,
+    learn_drift,
     learn_flatline,
+    learn_frequency,
     learn_level,
     learn_phase,
     learn_range,
     learn_season,
+    learn_step,
     learn_tails,
     learn_week,
+    next_drift,
     next_interval,
+    next_step,
     part,
     range_z,
     remember,
     scale_of,
     season_offset,
+    step_deviation,
     tail_p,
 )
 
 _FEW: Final = 1e-6
+_PLAIN: Final = 4e-6
+_WEIGHT: Final = 30.0
 _LARGEST: Final = 1e150
 _SPORADIC: Final = 0.03
 _DAY: Final = 86_400.0
 _WEEK: Final = 604_800.0
 _FADE_LEVEL: Final = 0.15
 _FADE_ERROR: Final = 0.02
+_CLEARLY: Final = 0.5
 _SLOTS: Final = (1 << layout.SLOT_BITS) - 1
 
 
@@ -70,18 +84,23 @@ def _point(  # noqa: PLR0915 - cut up, it would pass twenty numbers from piece t
     position = (time % _DAY) / _DAY * 96
     offset = season_offset(day_mean[s], day_count[s], position, 96)
     forecast = after_period(r.day_since, time, _DAY, r.day_level, offset)
-    expected, error, phase = r.level, r.error, 0.0
-    if r.day_error < error and not math.isnan(forecast):
-        expected, error, phase = forecast, r.day_error, offset
+    expected, error = r.level, r.error
+    phase, slow_error = 0.0, _CLEARLY * r.slow_error
+    if not math.isnan(forecast):
+        if r.day_error < error:
+            expected, error = forecast, r.day_error
+        if r.day_slow < slow_error:
+            phase, slow_error = offset, r.day_slow
     week_position = 0.0
     if r.week >= 0:
         w = weeks[r.week]
         week_position = (time % _WEEK) / _WEEK * 168
-        if w.error < error:
+        if w.error < error or w.slow < slow_error:
             week_offset = season_offset(w.mean, w.count, week_position, 168)
             week_forecast = after_period(w.since, time, _WEEK, w.level, week_offset)
             if not math.isnan(week_forecast):
-                expected, phase = week_forecast, week_offset
+                expected = week_forecast if w.error < error else expected
+                phase = week_offset if w.slow < slow_error else phase
     slow = r.base + (phase if phase != 0.0 else 0.0)
     floor = 1.0
     if seen:
@@ -93,30 +112,33 @@ def _point(  # noqa: PLR0915 - cut up, it would pass twenty numbers from piece t
         floor = chance if chance > floor else floor
     # How odd it is.
     heads = r.heads
-    z0 = z1 = z2 = z3 = 0.0
+    z0 = z1 = z2 = z3 = z4 = z5 = 0.0
     short = long = 0.0
-    smallest, count = 2.0, 0
+    fast = heads & (layout.FORECAST | layout.RANGE | layout.FLATLINE | layout.LEVEL)
+    smallest, oddest = math.inf, 0.0
+    factor = factor_of(r)
+    cost = float((fast & 1) + (fast >> 1 & 1) + (fast >> 2 & 1) + (fast >> 3 & 1))
+    slow_cost = (cost * _WEIGHT if fast else float((heads >> 5 & 1) + (heads >> 6 & 1))) * factor
+    cost *= factor
     spread_n = seen if seen < 100 else 100
     if heads & layout.FORECAST:
-        count += 1
         if seen:
             z0 = (value - expected) / scale_of(r.spread, spread_n, floor)
-        smallest = tail_p(r, 0, z0)
+        smallest, oddest = tail_p(r, 0, z0) * cost, z0
     if heads & layout.RANGE:
-        count += 1
         if seen:
             z1 = range_z(r, value, floor)
-        p = tail_p(r, 1, z1)
-        smallest = p if p < smallest else smallest
+        p = tail_p(r, 1, z1) * cost
+        if p < smallest:
+            smallest, oddest = p, z1
     if heads & layout.FLATLINE:
-        count += 1
         if seen:
             z2 = flatline_z(r, value)
-        p = tail_p(r, 2, z2)
-        smallest = p if p < smallest else smallest
+        p = tail_p(r, 2, z2) * cost
+        if p < smallest:
+            smallest, oddest = p, 0.0
     short_z = long_z = 0.0
     if heads & layout.LEVEL:
-        count += 1
         if r.recent_n >= 3:
             short = exact_sum(r.recent, r.recent_at, 3, value - slow) / 4
             short_z = short / scale_of(r.short, r.short_n, floor / 2.0)
@@ -125,14 +147,32 @@ def _point(  # noqa: PLR0915 - cut up, it would pass twenty numbers from piece t
             long_z = long / scale_of(r.long, r.long_n, floor / 4.0)
         if seen:
             z3 = long_z if abs(long_z) > abs(short_z) else short_z
-        p = tail_p(r, 3, z3)
-        smallest = p if p < smallest and smallest > _FEW else smallest
-    p_value = smallest * count
+        p = tail_p(r, 3, z3) * cost
+        if p < smallest and smallest > _PLAIN:
+            smallest, oddest = p, z3
+    quick = 1.0 if smallest > 1.0 else smallest
+    drift = step = 0.0
+    if heads & layout.DRIFT:
+        drift = next_drift(r, value - slow, floor)
+        if seen > FULL_DRIFT:
+            z4 = drift / scale_of(r.drift_scale, seen - FULL_DRIFT, floor / 8)
+        p = tail_p(r, 4, z4) * slow_cost
+        smallest = p if p < smallest and smallest > _PLAIN else smallest
+    if heads & layout.VARIANCE:
+        step = next_step(r, value, floor)
+        if seen > FULL_SPREAD + 1:
+            z5 = step_deviation(r, step, floor) / scale_of(r.step_scale, seen - FULL_SPREAD - 1, FINEST)
+        p = tail_p(r, 5, z5) * slow_cost
+        smallest = p if p < smallest and smallest > _PLAIN else smallest
+    p_value = 1.0 if smallest > 1.0 else smallest
     if p_value < 0.05 and seen >= rules[r.rule].warmup:
         usual = r.interval if r.interval > 1.0 else 1.0
         alpha = rules[r.rule].false_alarms * (usual if seen else 60.0)
         if p_value < (alpha if alpha < 0.05 else 0.05):
             return layout.PYTHON
+    if not quick >= r.p and seen >= rules[r.rule].warmup:
+        r.p = quick
+        r.way = 1 if oddest > 0 else -1 if oddest < 0 else 0
     # Plain: learn it. First what the core keeps.
     if seen and r.last >= resumed:
         gap = time - r.last
@@ -150,6 +190,8 @@ def _point(  # noqa: PLR0915 - cut up, it would pass twenty numbers from piece t
             scale = r.high - expected
         elif heads & layout.FLATLINE:
             scale = 0.0
+        elif not heads & layout.LEVEL:
+            scale = band_of_window(r, heads, expected, slow, floor)
         elif r.recent_n < 3:
             scale = (slow + scale_of(r.short, r.short_n, floor)) - expected
         elif abs(long_z) > abs(short_z):
@@ -158,7 +200,8 @@ def _point(  # noqa: PLR0915 - cut up, it would pass twenty numbers from piece t
             scale = (slow + scale_of(r.short, r.short_n, floor / 2.0)) - expected
     remember(r, cells[s], time, value, expected, scale)
     if seen > 3:
-        learn_tails(r, z0, z1, z2, z3)
+        learn_tails(r, z0, z1, z2, z3, z4, z5)
+        learn_frequency(r, p_value, factor)
     if heads & layout.FORECAST:
         r.spread = fade(r.spread, spread_n, clipped(r.spread, spread_n, value - expected, floor), 0.01, 100)
     if heads & layout.RANGE:
@@ -167,6 +210,10 @@ def _point(  # noqa: PLR0915 - cut up, it would pass twenty numbers from piece t
         learn_flatline(r, value)
     if heads & layout.LEVEL:
         learn_level(r, value - slow, short, long, floor)
+    if heads & layout.DRIFT:
+        learn_drift(r, drift, value - slow, floor)
+    if heads & layout.VARIANCE:
+        learn_step(r, step, value, floor)
     r.size = fade(r.size, seen, abs(value), 0.01, 1)
     if not value >= 0:
         r.nonnegative = 0
@@ -175,6 +222,13 @@ def _point(  # noqa: PLR0915 - cut up, it would pass twenty numbers from piece t
         r.counting = abs(events - np.rint(events)) <= _FEW * (events if events > 1.0 else 1.0)
     # The forecaster.
     r.interval = next_interval(r, time)
+    base = r.base
+    before, share = abs(value - base), r.interval / _DAY
+    share = 1.0 if share > 1.0 else share
+    first = 1 / seen if seen > 1 else 1.0
+    share = first if first > share else share
+    if r.interval != 0.0:
+        r.slow_error += (before - r.slow_error) * share
     if seen:
         r.error = fade(r.error, seen - 1, abs(value - r.level), _FADE_ERROR, 1)
     r.learned = time
@@ -187,11 +241,11 @@ def _point(  # noqa: PLR0915 - cut up, it would pass twenty numbers from piece t
         week_position = (time % _WEEK) / _WEEK * 168
         room = clock[1] > 0
     if r.interval != 0.0:
-        learn_season(r, value, offset, forecast, time)
+        learn_season(r, value, offset, forecast, time, base, before, share)
         part = r.interval / (_DAY / 96)
         learn_phase(day_mean[s], day_count[s], position, 96, value - r.base, 1.0 if part > 1.0 else part)
         if r.week >= 0:
-            learn_week(weeks[r.week], r, value, time, week_position)
+            learn_week(weeks[r.week], r, value, time, week_position, base, before, share)
     r.level = fade(r.level, seen, value, _FADE_LEVEL, 1)
     r.seen = seen + 1
     if not r.scheduled and heads & layout.STALE and r.seen >= rules[r.rule].warmup and r.sporadic <= _SPORADIC:

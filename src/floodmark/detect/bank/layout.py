@@ -21,7 +21,12 @@ RANGE: Final = 2
 FLATLINE: Final = 4
 LEVEL: Final = 8
 STALE: Final = 16
+DRIFT: Final = 32
+VARIANCE: Final = 64
 """Bits of `heads`."""
+
+TAILS: Final = (FORECAST, RANGE, FLATLINE, LEVEL, DRIFT, VARIANCE)
+"""Whose tails a row has, in their order."""
 
 SLOT_BITS: Final = 25
 """A token is a row's number in these low bits and, above, a serial number that no two tenants of a row share."""
@@ -45,6 +50,10 @@ SERIES: Final = np.dtype(
         ("token", "i8"),
         ("used", "i8"),
         ("seen", "i8"),
+        # The smallest p-value since the entities were last judged, and which way it was: 1, -1, or 0 for neither.
+        ("p", "f8"),  # NaN before the first after the warm-up
+        ("way", "i1"),
+        ("entity", "i4"),  # the number of the series' entity; 0: none
         # The core's: newest point, longest silence of late, share of points that came late.
         ("last", "f8"),
         ("gap", "f8"),
@@ -58,6 +67,9 @@ SERIES: Final = np.dtype(
         ("day_since", "f8"),  # NaN before the first
         ("day_level", "f8"),
         ("day_error", "f8"),
+        # Errors of the long-run level, without a season and with the daily one.
+        ("slow_error", "f8"),
+        ("day_slow", "f8"),
         ("size", "f8"),
         # Heads.
         ("spread", "f8"),
@@ -73,10 +85,22 @@ SERIES: Final = np.dtype(
         ("short", "f8"),
         ("long", "f8"),
         ("recent", "f8", (WINDOW,)),  # a ring; `recent_at` is written next
-        # Tails, by head in the order of the bits above: up's three rungs, then down's.
+        ("drift", "f8"),
+        ("drift_usual", "f8"),
+        ("drift_scale", "f8"),
+        ("step_short", "f8"),  # between neighbours
+        ("step_usual", "f8"),
+        ("step_last", "f8"),
+        ("step_centre", "f8"),
+        ("step_scale", "f8"),
+        # Tails, by head (see `TAILS`): up's three rungs, then down's. The peaks of the last two's clusters.
+        ("tried", "f8"),  # of `Frequency`
+        ("odd", "f8"),
+        ("odd_since", "f8"),
         ("points", "f8"),
-        ("above", "f8", (4, 6)),
-        ("excess", "f8", (4, 6)),
+        ("above", "f8", (6, 6)),
+        ("excess", "f8", (6, 6)),
+        ("peak", "f8", (2,)),
         ("week", "i4"),  # row among the weekly profiles; -1 while it has none
         ("rule", "i4"),  # row among the rules
         # Numbers of points of the means that do not learn every point.
@@ -99,11 +123,15 @@ SERIES: Final = np.dtype(
     align=True,
 )
 
+UNJUDGED: Final = 2.0
+"""`p` of a series without a point since the entities were judged."""
+
 WEEK: Final = np.dtype(
     [
         ("since", "f8"),
         ("level", "f8"),
         ("error", "f8"),
+        ("slow", "f8"),
         ("mean", "f8", (WEEK_SLOTS,)),
         ("count", "f4", (WEEK_SLOTS,)),
     ],

@@ -25,9 +25,21 @@ _RUNGS: Final = tuple(2.5 * math.log1p(z * z / 4) for z in (2.0, 3.0, 5.0))
 _PRIOR_RATE: Final = (0.05, 0.006, 0.0004)
 _PRIOR_EXCESS: Final = (0.55, 0.55, 0.55)
 _PRIOR_WEIGHT: Final = 30.0
+_COUNTED: Final = 0.001
+_EVIDENCE: Final = 5.0
+_APART: Final = 6.0
 _ENOUGH: Final = 5.0
-_HEAVIEST: Final = 30.0
+_FARTHEST: Final = 20.0
 _MEMORY: Final = 20_000.0
+# Windows.
+_REACH: Final = 4.0
+_FADE_SLOW: Final = 0.0005
+_WARM: Final = 2000
+_DRIFT: Final = 1 / 48
+_SPREAD: Final = 1 / 32
+FULL_DRIFT: Final = 96
+FULL_SPREAD: Final = 64
+FINEST: Final = 0.05
 
 part = nb.njit(error_model="numpy")
 
@@ -175,7 +187,6 @@ def tail_p(r: Any, head: int, z: float) -> Any:
     rate = (above + _PRIOR_WEIGHT * _PRIOR_RATE[rung]) / (r.points + _PRIOR_WEIGHT)
     prior = _PRIOR_WEIGHT / 10
     excess = (r.excess[head, side + rung] + prior * _PRIOR_EXCESS[rung]) / (above + prior)
-    excess = _HEAVIEST if excess > _HEAVIEST else excess
     p = rate * math.exp(-(s - _RUNGS[rung]) / excess)
     p = 1.0 if p > 1.0 else p
     return 1e-300 if p < 1e-300 else p
@@ -191,15 +202,29 @@ def exceed(r: Any, head: int, z: float) -> None:
         if s < _RUNGS[rung]:
             break
         r.above[head, side + rung] += 1.0
-        r.excess[head, side + rung] += s - _RUNGS[rung]
+        over = s - _RUNGS[rung]
+        r.excess[head, side + rung] += _FARTHEST if over > _FARTHEST else over
 
 
 @part
-def learn_tails(r: Any, z0: float, z1: float, z2: float, z3: float) -> None:
+def peak(r: Any, which: int, z: float) -> None:
+    """A point of a head whose exceedances come in clusters."""
+    beyond = not -2.0 < z < 2.0
+    before = r.peak[which]
+    if not beyond or z * before < 0:
+        if before != 0.0:
+            exceed(r, 4 + which, before)
+        r.peak[which] = z if beyond else 0.0
+    elif abs(z) > abs(before):
+        r.peak[which] = z
+
+
+@part
+def learn_tails(r: Any, z0: float, z1: float, z2: float, z3: float, z4: float, z5: float) -> None:
     if r.points > _MEMORY:
         keep = 1.0 - 1.0 / _MEMORY
         r.points *= keep
-        for head in range(4):
+        for head in range(6):
             for i in range(6):
                 r.above[head, i] *= keep
                 r.excess[head, i] *= keep
@@ -208,6 +233,29 @@ def learn_tails(r: Any, z0: float, z1: float, z2: float, z3: float) -> None:
     exceed(r, 1, z1)
     exceed(r, 2, z2)
     exceed(r, 3, z3)
+    peak(r, 0, z4)
+    peak(r, 1, z5)
+
+
+@part
+def factor_of(r: Any) -> Any:
+    factor = (r.odd + _EVIDENCE) / (r.tried * _COUNTED + _EVIDENCE)
+    return 1.0 if factor > 1.0 else factor
+
+
+@part
+def learn_frequency(r: Any, p_value: float, factor: float) -> None:
+    odd = p_value < _COUNTED * factor
+    if r.tried < _MEMORY:
+        r.tried += 1.0
+    else:
+        r.odd *= 1.0 - 1.0 / _MEMORY
+    if odd:
+        if r.odd_since >= _APART:
+            r.odd += 1.0
+        r.odd_since = 0.0
+    else:
+        r.odd_since += 1.0
 
 
 # -- heads: z of a point
@@ -242,7 +290,76 @@ def flatline_z(r: Any, value: float) -> Any:
     return gaussian(run * -math.log1p(-q))
 
 
+@part
+def next_drift(r: Any, deviation: float, floor: float) -> Any:
+    """The window's mean with this point in it."""
+    seen = r.seen
+    if seen >= 10:
+        reach = _REACH * scale_of(r.drift_usual, seen, floor)
+        deviation = -reach if deviation < -reach else deviation
+        deviation = reach if reach < deviation else deviation
+    return r.drift + _DRIFT * (deviation - r.drift)
+
+
+@part
+def next_step(r: Any, value: float, floor: float) -> Any:
+    """The window's mean step with this point in it."""
+    seen = r.seen
+    if seen == 0:
+        return 0.0
+    step = abs(value - r.step_last)
+    if seen > 10:
+        reach = _REACH * scale_of(r.step_usual, seen - 1, floor)
+        step = reach if reach < step else step
+    share = 1 / seen
+    share = share if share > _SPREAD else _SPREAD
+    return r.step_short + share * (step - r.step_short)
+
+
+@part
+def step_deviation(r: Any, short: float, floor: float) -> Any:
+    return math.log(floor if floor > short else short) - r.step_centre
+
+
+@part
+def band_of_window(r: Any, heads: int, expected: float, slow: float, floor: float) -> Any:
+    """From the forecast to where `Drift`'s or `Variance`'s band of one scale ends."""
+    if heads & layout.DRIFT:
+        n = r.seen - FULL_DRIFT
+        return (slow + scale_of(r.drift_scale, n if n > 0 else 0, floor / 8)) - expected
+    n = r.seen - FULL_SPREAD - 1
+    scale = scale_of(r.step_scale, n if n > 0 else 0, FINEST)
+    usual = math.exp(r.step_centre if r.step_centre < 300.0 else 300.0)
+    return usual * math.exp(scale if scale < 50.0 else 50.0) - expected
+
+
 # -- learning
+
+
+@part
+def learn_drift(r: Any, mean: float, deviation: float, floor: float) -> None:
+    seen = r.seen
+    r.drift = mean
+    r.drift_usual = fade(r.drift_usual, seen, clipped(r.drift_usual, seen, deviation, floor), 0.01, 100)
+    if seen >= FULL_DRIFT:
+        n = seen - FULL_DRIFT
+        r.drift_scale = fade(r.drift_scale, n, clipped(r.drift_scale, n, mean, floor / 8), _FADE_SLOW, _WARM)
+
+
+@part
+def learn_step(r: Any, short: float, value: float, floor: float) -> None:
+    seen = r.seen
+    r.step_short = short
+    if seen:
+        step = clipped(r.step_usual, seen - 1, value - r.step_last, floor)
+        r.step_usual = fade(r.step_usual, seen - 1, step, _FADE_SLOW, _WARM)
+    r.step_last = value
+    if seen >= FULL_SPREAD:
+        n = seen - FULL_SPREAD
+        deviation = step_deviation(r, short, floor)
+        if n > 0:
+            r.step_scale = fade(r.step_scale, n - 1, clipped(r.step_scale, n - 1, deviation, FINEST), _FADE_SLOW, _WARM)
+        r.step_centre = fade(r.step_centre, n, r.step_centre + deviation, _FADE_SLOW, _WARM)
 
 
 @part
@@ -312,11 +429,14 @@ def next_interval(r: Any, time: float) -> Any:
 
 
 @part
-def learn_season(r: Any, value: float, offset: float, forecast: float, time: float) -> None:
-    """The daily expert, but for its profile; the weekly one likewise (its row has the same names)."""
+def learn_season(
+    r: Any, value: float, offset: float, forecast: float, time: float, base: float, before: float, share: float
+) -> None:
+    """The daily expert, but for its profile. `base`: the long-run level before; `before`: how far off it was."""
     error = abs(value - forecast) if not math.isnan(forecast) else 1.5 * abs(value - r.level)
     first = math.isnan(r.day_since)
     r.day_error = fade(r.day_error, 0 if first else 1, error, _FADE_ERROR, 1)
+    r.day_slow += ((abs(value - (base + offset)) if not math.isnan(forecast) else 1.5 * before) - r.day_slow) * share
     level = value - offset if not math.isnan(offset) else r.base
     r.day_level = fade(r.day_level, 0 if first else 1, level, _FADE_LEVEL, 1)
     if first:
@@ -324,13 +444,16 @@ def learn_season(r: Any, value: float, offset: float, forecast: float, time: flo
 
 
 @part
-def learn_week(w: Any, r: Any, value: float, time: float, position: float) -> None:
+def learn_week(
+    w: Any, r: Any, value: float, time: float, position: float, base: float, before: float, share: float
+) -> None:
     offset = season_offset(w.mean, w.count, position, 168)
     forecast = after_period(w.since, time, _WEEK, w.level, offset)
     error = abs(value - forecast) if not math.isnan(forecast) else 1.5 * abs(value - r.level)
     level = value - offset if not math.isnan(offset) else r.base
     first = math.isnan(w.since)
     w.error = fade(w.error, 0 if first else 1, error, _FADE_ERROR, 1)
+    w.slow += ((abs(value - (base + offset)) if not math.isnan(forecast) else 1.5 * before) - w.slow) * share
     w.level = fade(w.level, 0 if first else 1, level, _FADE_LEVEL, 1)
     if first:
         w.since = time

@@ -15,9 +15,10 @@ from floodmark.config.models import Detector
 from floodmark.detect.bank import layout
 from floodmark.detect.bank.carry import bits, freeze, set_mean, thaw
 from floodmark.detect.bank.table import Bank
-from floodmark.detect.model import SeriesModel
+from floodmark.detect.model import Judgement, SeriesModel
 from floodmark.detect.watched import NONE_LATE, Watched, lateness
 
+_WAYS: Final = {"up": 1, "down": -1, "none": 0}
 _NO_METRICS: Final = np.zeros(0, layout.METRIC)
 
 
@@ -102,6 +103,23 @@ class BankedSeries:
         row["out"] = 0
         watched.out, watched.sporadic = None, NONE_LATE
 
+    def judged(self, watched: Watched, judgement: Judgement) -> None:
+        """How odd a point of a series is that is out: its row says so to its entity, as the kernel does it."""
+        if watched.slot >= 0 and watched.model.seen >= watched.detector.warmup:
+            row = self.rows[watched.slot]
+            if not judgement.quick_p_value >= row["p"]:
+                row["p"], row["way"] = judgement.quick_p_value, _WAYS[watched.model.quick_direction(judgement)]
+
+    def heard(self, watched: Watched) -> None:
+        """A series that is out has had a point: the row has its time, and the interval, all the same."""
+        if watched.slot >= 0:
+            row = self.rows[watched.slot]
+            row["last"], row["interval"] = watched.last, watched.model.interval
+
+    @property
+    def rows(self) -> layout.Rows:
+        return self._bank.rows
+
     def token(self, slot: int) -> int:
         return int(self._bank.rows["token"][slot])
 
@@ -146,5 +164,5 @@ class BankedSeries:
         """Go on from what `state` gave, of these series. Raises StateError if it is not sound."""
         self._bank.restore(state)
         self._bank.table.check(watched.slot for watched in tenants if watched.slot >= 0)
-        self._bank.rows["rule"] = 0  # the core says which
+        self._bank.rows["rule"] = self._bank.rows["entity"] = 0  # the core says which
         self._bank.keep(self._evidence)

@@ -127,7 +127,7 @@ class Bank:
         row["counting"] = counting
         row["nonnegative"] = 1
         row["last"] = time
-        row["day_since"] = row["before"] = np.nan
+        row["p"] = row["day_since"] = row["before"] = np.nan
         row["low"], row["high"] = np.inf, -np.inf
         return slot
 
