@@ -42,6 +42,32 @@ class Output(NamedTuple):
     everywhere: bool = False
 
 
+class Remark(NamedTuple):
+    """A line for the operator's log: a sentence, and facts beside it."""
+
+    words: str
+    wrong: bool
+    facts: Mapping[str, str]
+
+
+class Listener(Protocol):
+    """Who hears all of `topic`, from its beginning, in every process and whatever partitions that has.
+
+    What it knows is no state of a task: it is read again at each start.
+    """
+
+    @property
+    def topic(self) -> str: ...
+
+    def hear(self, record: Record) -> Remark:
+        """Take a record; one that was heard before changes nothing. Bad input never raises: it is remarked on."""
+        ...
+
+    def standing(self) -> int:
+        """How much of what was heard stands."""
+        ...
+
+
 class Task(Protocol):
     """One partition of one input topic. State is never shared between tasks (law 2)."""
 

@@ -1,13 +1,14 @@
-"""What flows in, decoded: metrics, logs, predictions, outcomes, changes.
+"""What flows in, decoded: metrics, logs, predictions, outcomes, changes, and what people say of anomalies.
 
 Times are float seconds since the epoch, UTC. A signal is what a producer said, nothing derived.
 """
 
 from __future__ import annotations
 
-from typing import Literal, NamedTuple
+from datetime import datetime
+from typing import Annotated, Literal, NamedTuple
 
-from msgspec import Struct, field
+from msgspec import Meta, Struct, field
 
 MetricKind = Literal["gauge", "counter"]
 ChangeKind = Literal["deploy", "config", "flag"]
@@ -88,6 +89,33 @@ class Change(Struct, frozen=True, gc=False):
     service: str
     kind: ChangeKind
     summary: str
+
+
+class Verdict(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What somebody says of the anomalies of a series: a record of the feedback topic.
+
+    not_anomaly: what it does in `direction` is no anomaly; it becomes calmer there. undo: `undoes`, the id of such a
+    verdict, no longer stands. Both hold from `at` and `feedback.delay` on, in event time.
+    """
+
+    id: Annotated[str, Meta(min_length=1, max_length=200, description="Unique among all records of the topic.")]
+    verdict: Literal["not_anomaly", "undo"]
+    series: Annotated[
+        str, Meta(max_length=10_000, description="Key of the series, as anomalies have it; for not_anomaly.")
+    ] = ""
+    direction: Literal["up", "down", "both"] = "both"
+    undoes: Annotated[str, Meta(max_length=200, description="The verdict that no longer stands; for undo.")] = ""
+    by: Annotated[str, Meta(min_length=1, max_length=200, description="Who says so.")]
+    reason: Annotated[str, Meta(max_length=2_000, description="Why, for whoever reads it later.")] = ""
+    at: Annotated[datetime, Meta(tz=True, description="When it was said.")]
+
+    def __post_init__(self) -> None:
+        if self.verdict == "undo" and not self.undoes:
+            raise ValueError("an undo must name what it `undoes`")
+        if self.verdict == "not_anomaly" and not self.series:
+            raise ValueError("a not_anomaly must name its `series`")
+        if not 1973 <= self.at.year < 2100:
+            raise ValueError("`at` is not between 1973 and 2100")
 
 
 Signal = Metric | Log | Prediction | Outcome | Change

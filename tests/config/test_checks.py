@@ -35,6 +35,14 @@ def test_a_renamed_topic_of_ours_is_not_read_either():
     assert "(topics.alerts)" in errors[0]
 
 
+def test_the_topic_of_feedback_is_one_of_ours_once_there_is_feedback():
+    inputs = "inputs: [{topic: floodmark.feedback, signal: log}]\n"
+    assert look(inputs)[0] == []
+    assert "(feedback.topic)" in look(inputs + "feedback: {}\n")[0][0]
+    errors, _ = look("feedback: {topic: floodmark.alerts}\n")
+    assert errors == ["c.yaml:1:19: feedback.topic: is the same topic as topics.alerts; each needs its own"]
+
+
 def test_our_topics_differ():
     errors, _ = look("topics: {alerts: x, anomalies: x}\n")
     assert errors == ["c.yaml:1:18: topics.alerts: is the same topic as topics.anomalies; each needs its own"]

@@ -186,6 +186,20 @@ def test_the_first_detector_that_matches_has_the_series() -> None:
     assert core.counts()["skipped:disabled"] == 1
 
 
+def test_a_narrower_detector_before_a_wider_one_overrides_it() -> None:
+    narrow = {"match": {"name": "*_ms", "service": "checkout"}, "min_deviation": {"absolute": 50}, "direction": "up"}
+    wide = {"match": {"name": "*_ms"}, "min_deviation": {"absolute": 200}}
+    core = SeriesCore(Config.model_validate({"detectors": [narrow, wide]}))
+
+    def alarms(service: str, *odd: float) -> list[float | None]:
+        values = noise(400, 1, 300)
+        values[200], values[300] = odd
+        return [a.observed for a in opened(run(core, series("l_ms", service=service), values))]
+
+    assert alarms("checkout", 200, 380) == [380]
+    assert alarms("cart", 50, 380) == [50]
+
+
 def test_matches() -> None:
     of = series("http_requests_total", service="cart", zone="eu-1")
     assert matches({}, of)

@@ -1,8 +1,12 @@
 """Why a point alarmed or not: the numbers are the model's own, and each rule that had a say is named."""
 
+from datetime import UTC, datetime
+
 import pytest
 
 from floodmark.config.models import Config, Detector, Guard, Maintenance, Quiet
+from floodmark.detect.feedback import Feedback
+from floodmark.signals import Verdict
 from floodmark.tuning.explain import ExplainError, expectation, explain, verdict
 
 from .recorded import FAULT, START, key, latency, recording
@@ -82,6 +86,24 @@ def test_what_kept_an_alarm_from_opening(config, said):
     assert first == "No alarm opened."
     assert len(reasons) == 1
     assert reasons[0].startswith(said)
+
+
+def test_what_people_have_said_is_named():
+    when = datetime.fromtimestamp(START, UTC)
+    feedback = Feedback()
+    for id in "abc":
+        feedback.learn(Verdict(id=id, verdict="not_anomaly", series=key("cart"), direction="up", by="ann", at=when))
+    events = latency("cart")
+    events[FAULT.start]["value"] = 60.0
+    plain, calm = (
+        explain(Config(), recording(events), "latency_ms", at(FAULT.start), each) for each in (None, feedback)
+    )
+    assert verdict(plain)[0] == "An alarm opened with this point."
+    first, reason = verdict(calm)
+    assert first == "No alarm opened."
+    assert reason.startswith("Feedback: p = ")
+    assert reason.endswith("which is the budget's divided by 1000, for what people have said.")
+    assert calm.last.alpha == pytest.approx(plain.last.alpha / 1000)
 
 
 def test_silence_after_the_point_is_told():

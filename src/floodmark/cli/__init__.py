@@ -25,6 +25,7 @@ COMMANDS: Final = {
     "explain": "Say why a point of a recorded series alarmed, or why not: each head, the level, and every guard.",
     "schemas": "Write, check or list the JSON Schemas (draft 2020-12) of everything that goes in and comes out.",
     "topics": "The topics that a config needs.",
+    "feedback": "Say that something is no anomaly, take it back, and see who has said what.",
     "dead-letters": "What could not be used: show it, or send it again.",
 }
 """What each command says of itself first. `dead-letters` is `dead_letters` in this package's `dead_letters`."""

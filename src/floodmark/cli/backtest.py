@@ -14,8 +14,10 @@ from rich.text import Text
 from floodmark.cli.console import err, fail, out, read_config
 from floodmark.cli.files import FileError
 from floodmark.cli.recorded import NO_PLOTS, account, recording
+from floodmark.cli.verdicts import FeedbackPath, read_verdicts
 from floodmark.config.models import Config
 from floodmark.config.quantities import budget
+from floodmark.detect.feedback import Feedback
 from floodmark.tuning import report
 from floodmark.tuning.backtest import Backtest, Run, with_budget
 from floodmark.tuning.backtest import backtest as tested
@@ -34,6 +36,7 @@ def backtest(
     into: Annotated[
         Path | None, typer.Option("--out", help="Write backtest.html and its pictures into this folder.")
     ] = None,
+    feedback: FeedbackPath = None,
     time: Annotated[str, typer.Option(help="CSV: the time, as a template of columns: '{Date} {Time}'.")] = "",
     time_format: Annotated[
         str, typer.Option(help="CSV: strptime format of --time, if it is no RFC 3339 or epoch.")
@@ -54,10 +57,11 @@ def backtest(
     if not asked:
         fail("--budgets: name at least one, for example 1/week.", 2)
     settings = read_config(config) if config else Config()
+    said = read_verdicts(feedback, settings)
     recorded = recording(files, settings, time, time_format)
     try:
         events = read_events(labels) if labels else []
-        test = tested(settings, recorded, asked)
+        test = tested(settings, recorded, asked, said)
         known = test.known(events)
         tables = [report.costs(test), *([report.scores(test, known)] if known else []), report.noisiest(test)]
         for table in tables:
@@ -65,7 +69,7 @@ def backtest(
                 out.print(_rich(table))
                 out.print()
         if into is not None:
-            _write(into, settings, recorded, test, known, tables)
+            _write(into, settings, recorded, test, known, tables, said)
     except (FileError, LabelError) as error:
         fail(str(error))
     except OSError as error:
@@ -102,9 +106,10 @@ def _write(
     test: Backtest,
     events: Sequence[Event],
     tables: Sequence[report.Table],
+    feedback: Feedback | None,
 ) -> None:
     folder.mkdir(parents=True, exist_ok=True)
-    pictures = _pictures(config, recorded, test, events)
+    pictures = _pictures(config, recorded, test, events, feedback)
     for picture in pictures:
         (folder / picture.name).write_bytes(picture.png)
     path = folder / "backtest.html"
@@ -112,7 +117,9 @@ def _write(
     err.print(f"{path} with {len(pictures)} pictures", markup=False, soft_wrap=True)
 
 
-def _pictures(config: Config, recorded: Recording, test: Backtest, events: Sequence[Event]) -> list[report.Picture]:
+def _pictures(
+    config: Config, recorded: Recording, test: Backtest, events: Sequence[Event], feedback: Feedback | None
+) -> list[report.Picture]:
     """The noisiest series, with the band of the budget in the middle."""
     try:
         from floodmark.tuning import plots  # noqa: PLC0415 - needs an extra
@@ -121,7 +128,8 @@ def _pictures(config: Config, recorded: Recording, test: Backtest, events: Seque
         return []
     keys = test.noisiest(report.NOISIEST)
     chosen = sorted(test.runs, key=lambda run: -run.rate)[len(test.runs) // 2]
-    drawn = lines(with_budget(config, chosen.rate), recorded, {key: test.spans[key].points for key in keys})
+    points = {key: test.spans[key].points for key in keys}
+    drawn = lines(with_budget(config, chosen.rate), recorded, points, feedback)
     pictures = []
     for place, key in enumerate(keys, 1):
         series = test.spans[key].series

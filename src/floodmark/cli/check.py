@@ -41,6 +41,8 @@ def _topics(config: Config) -> Table:
             table.add_row(topic, what, f"{config.kafka.group}-{group}")
     table.add_row(config.topics.alerts, "incidents, for your tools", "")
     table.add_row(config.topics.dead_letters, "input that could not be used", "")
+    if config.feedback is not None:
+        table.add_row(config.feedback.topic, "what people say of anomalies", "(every process)")
     return table
 
 

@@ -13,6 +13,7 @@ from rich.text import Text
 from floodmark.cli.console import err, fail, out, read_config
 from floodmark.cli.files import FileError
 from floodmark.cli.recorded import NO_PLOTS, account, recording
+from floodmark.cli.verdicts import FeedbackPath, read_verdicts
 from floodmark.config.models import Config
 from floodmark.detect.anomalies import number, odds, reach
 from floodmark.tuning.explain import ExplainError, Explanation, expectation, verdict
@@ -26,6 +27,7 @@ def explain(
     files: Annotated[list[Path], typer.Argument(help="JSONL of native events, or CSV (also .gz).", exists=True)],
     config: Annotated[Path | None, typer.Option("--config", "-c", help="A config; its inputs do not matter.")] = None,
     into: Annotated[Path | None, typer.Option("--out", help="Draw the points before it into this PNG.")] = None,
+    feedback: FeedbackPath = None,
     time: Annotated[str, typer.Option(help="CSV: the time, as a template of columns: '{Date} {Time}'.")] = "",
     time_format: Annotated[
         str, typer.Option(help="CSV: strptime format of --time, if it is no RFC 3339 or epoch.")
@@ -41,9 +43,10 @@ def explain(
     except ValueError as error:
         fail(str(error), 2)
     settings = read_config(config) if config else Config()
+    said = read_verdicts(feedback, settings)
     recorded = recording(files, settings, time, time_format)
     try:
-        found = explained(settings, recorded, series, until)
+        found = explained(settings, recorded, series, until, said)
     except (FileError, ExplainError) as error:
         fail(str(error))
     _show(found)
@@ -56,13 +59,16 @@ def _show(found: Explanation) -> None:
     last, unit = found.last, found.series.unit
     x = last.judgement.context
     budget = f"{found.detector.false_alarms * 604800:.3g} a week"
+    calmer = f", divided by {last.calmer:g} (feedback)" if last.calmer > 1 else ""
     out.print(Text(f"{found.series.key} at {shown(x.time)} UTC", style="bold"), soft_wrap=True)
     out.print()
     facts = Table.grid(padding=(0, 3))
     facts.add_row("value", Text(number(x.value, unit)))
     facts.add_row("expected", Text(expectation(found)))
     facts.add_row("combined p", Text(f"{last.judgement.p_value:.2g} ({odds(last.judgement.p_value)})"))
-    facts.add_row("level", Text(f"{last.alpha:.2g} ({odds(last.alpha)}): {budget}, detector {found.detector.name}"))
+    facts.add_row(
+        "level", Text(f"{last.alpha:.2g} ({odds(last.alpha)}): {budget}, detector {found.detector.name}{calmer}")
+    )
     out.print(Padding(facts, (0, 0, 0, 2)))
     out.print()
     out.print(Padding(_heads(found), (0, 0, 0, 2)))

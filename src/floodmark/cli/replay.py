@@ -17,6 +17,7 @@ from rich.text import Text
 from floodmark.alerts import Anomaly, Incident
 from floodmark.cli.console import err, fail, out, read_config
 from floodmark.cli.files import Columns, FileError, read, with_files
+from floodmark.cli.verdicts import FeedbackPath, read_verdicts
 from floodmark.config.models import Config
 from floodmark.flow.events import TYPES, event_type
 from floodmark.flow.local import LocalFlow
@@ -45,6 +46,7 @@ def replay(
         Path | None, typer.Option(help="Write incident revisions as JSONL here ('-': stdout).")
     ] = None,
     anomalies: Annotated[Path | None, typer.Option(help="Write anomalies as JSONL here ('-': stdout).")] = None,
+    feedback: FeedbackPath = None,
     templates: Annotated[bool, typer.Option("--templates", help="Show the log templates that were mined.")] = False,
 ) -> None:
     """Run files through the engine and show the incidents: the same answer as under Kafka, byte for byte.
@@ -59,7 +61,7 @@ def replay(
     labels = dict(item.partition("=")[::2] for item in label or [])
     columns = Columns(time, time_format, body, severity, labels)
     settings = with_files(read_config(config) if config else Config(), files)
-    flow = LocalFlow(settings)
+    flow = LocalFlow(settings, read_verdicts(feedback, settings))
     seen = Seen()
     size = sum(path.stat().st_size for path in files)
     bar = Progress(
@@ -158,7 +160,7 @@ def _account(flow: LocalFlow, seen: Seen) -> None:
     incidents = sum(incident.merged_into is None for incident in seen.latest.values())
     err.print(f"{taken} → {_many(opened, 'anomaly')} → {_many(incidents, 'incident')}", markup=False, soft_wrap=True)
     for name, n in sorted(counts.items()):
-        if name.startswith(("skipped:", "evicted:", "late")) or name in ("held_back", "standstills"):
+        if name.startswith(("skipped:", "evicted:", "late", "held:feedback")) or name in ("held_back", "standstills"):
             err.print(f"  {name.replace(':', ' ')}: {n:,}", style="dim", markup=False)
     for error, n in seen.refused.items():
         err.print(

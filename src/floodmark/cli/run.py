@@ -6,7 +6,7 @@ import asyncio
 import gc
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import structlog
 import typer
@@ -20,6 +20,10 @@ from floodmark.runtime import Route, RunError, log
 from floodmark.runtime.stopping import stop_on_signals
 from floodmark.runtime.watching import fingerprint, reload_on_hangup, watching
 from floodmark.runtime.workers import REFUSED, commands, for_worker, stop_with_parent, supervise
+
+if TYPE_CHECKING:
+    from floodmark.detect.feedback import Feedback
+    from floodmark.flow.feedback import FeedbackListener
 
 
 def run(
@@ -65,7 +69,9 @@ async def _run(config: Config, path: Path, seen: bytes, worker: int | None) -> N
         asked = entered.enter_context(reload_on_hangup())
         if worker is not None:
             entered.enter_context(stop_with_parent(stop))
-        work = routes(config)
+        listener = _listener(config)
+        feedback = listener.feedback if listener is not None else None
+        work = routes(config, feedback)
         # Each record is an object that lives for milliseconds: at Python's own threshold the collector would walk the
         # state of all series some hundred times a second, and find nothing.
         gc.set_threshold(100_000, 20, 20)
@@ -79,7 +85,14 @@ async def _run(config: Config, path: Path, seen: bytes, worker: int | None) -> N
             idle=config.correlate.idle,
             stop=stop,
             create_with=f"floodmark topics create --config {path}",
-            reloads=reloads(watching(path, seen, asked), lambda: _load(path, worker), config, work, routes),
+            reloads=reloads(
+                watching(path, seen, asked),
+                lambda: _load(path, worker),
+                config,
+                work,
+                lambda new: routes(new, feedback),
+            ),
+            listener=listener,
         )
 
 
@@ -95,11 +108,17 @@ def _prepare(config: Config) -> float:
     return prepare(config)
 
 
-def routes(config: Config) -> list[Route]:
+def _listener(config: Config) -> FeedbackListener | None:
+    from floodmark.flow.feedback import FeedbackListener  # noqa: PLC0415 - as in `routes`
+
+    return FeedbackListener(config.feedback) if config.feedback is not None else None
+
+
+def routes(config: Config, feedback: Feedback | None = None) -> list[Route]:
     """The config's work as the runtime takes it: a route for each consumer group."""
     from floodmark.flow import groups  # noqa: PLC0415 - the engine itself, which a parent of workers never needs
 
-    work = groups(config)
+    work = groups(config, feedback)
 
     def route(group: str) -> Route:
         factories = work[group]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Final
 
 import typer
 
@@ -14,6 +14,9 @@ from floodmark.flow import written
 from floodmark.runtime import RunError
 from floodmark.runtime.topics import TopicSpec
 from floodmark.runtime.topics import create as create_topics
+
+_FOR_EVER: Final = {"cleanup.policy": "delete", "retention.ms": "-1", "retention.bytes": "-1"}
+"""Of the feedback, whose history is the audit trail."""
 
 topics = typer.Typer(help="The topics that a config needs.", no_args_is_help=True, add_completion=False)
 
@@ -47,4 +50,7 @@ def _wanted(config: Config, partitions: int, replication: int, inputs: bool) -> 
     names = written(config)
     if inputs:
         names = [source.topic for source in config.inputs] + names
-    return dict.fromkeys(names, spec)
+    wanted = dict.fromkeys(names, spec)
+    if config.feedback is not None:
+        wanted[config.feedback.topic] = TopicSpec(1, replication, _FOR_EVER)
+    return wanted

@@ -13,9 +13,11 @@ from ipaddress import ip_address
 from typing import Any
 from urllib.parse import urlsplit
 
+from pydantic.fields import FieldInfo
+
 from floodmark.config.formats import CARRIES
 from floodmark.config.locate import Located
-from floodmark.config.models import KafkaSecurity, Topics
+from floodmark.config.models import Feedback, KafkaSecurity, Topics
 from floodmark.config.problems import Path, Problem, did_you_mean, dotted
 from floodmark.config.quantities import clock, moment
 from floodmark.signals import SignalName
@@ -45,18 +47,21 @@ def check(tree: Located) -> tuple[list[Problem], list[Problem]]:
 
 def _topics(tree: Located) -> Iterator[Problem]:
     used: dict[str, tuple[Path, Located | None]] = {}
-    for name, info in Topics.model_fields.items():
-        here = tree.at(("topics", name))
+    ours: list[tuple[Path, FieldInfo]] = [(("topics", name), info) for name, info in Topics.model_fields.items()]
+    if not _absent(tree, "feedback"):
+        ours.append((("feedback", "topic"), Feedback.model_fields["topic"]))
+    for own, info in ours:
+        here = tree.at(own)
         topic = _text(here) if here is not None else str(info.default)
         if topic is None:
             continue
-        yield from _topic_name(here, ("topics", name), topic)
+        yield from _topic_name(here, own, topic)
         if topic in used:
             first, where = used[topic]
             at = here or where or tree
-            yield at.place.problem(("topics", name), f"is the same topic as {dotted(first)}", "each needs its own")
+            yield at.place.problem(own, f"is the same topic as {dotted(first)}", "each needs its own")
         else:
-            used[topic] = (("topics", name), here)
+            used[topic] = (own, here)
     for index, item in enumerate(_list(tree.at(("inputs",)))):
         path: Path = ("inputs", index, "topic")
         here = item.child("topic")
@@ -68,7 +73,7 @@ def _topics(tree: Located) -> Iterator[Problem]:
             used[topic] = (path, here)
             continue
         first, where = used[topic]
-        if first[0] == "topics":
+        if first[0] != "inputs":
             yield here.place.problem(
                 path,
                 f"{_quoted(here)} is a topic that Floodmark writes ({dotted(first)})",

@@ -278,6 +278,15 @@ class Maintenance(Section):
     """Why, for whoever reads the file."""
 
 
+class Feedback(Section):
+    """Verdicts of people on anomalies, read from a topic of their own (`floodmark feedback`)."""
+
+    topic: str = Field(default="floodmark.feedback", min_length=1)
+    """The topic, of one partition and with unlimited retention: its history is the audit trail."""
+    delay: Duration = 60.0
+    """Event time after which a verdict holds: longer than its way from whoever says it to every process."""
+
+
 class Logs(Section):
     """How log records become series."""
 
@@ -389,6 +398,8 @@ class Config(Section):
     """Detectors by label selectors, first match wins; a default one follows the last."""
     maintenance: list[Maintenance] = []
     """Times in which no alarm opens."""
+    feedback: Feedback | None = None
+    """What people say of anomalies; left out, nobody is asked."""
     logs: Logs = Logs()
     """How log records become series."""
     models: list[ModelMonitor] = []

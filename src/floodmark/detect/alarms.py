@@ -11,10 +11,11 @@ import math
 from collections import Counter
 from collections.abc import Callable, Mapping
 
-from floodmark.alerts import Anomaly, Evidence, Point
+from floodmark.alerts import Anomaly, Direction, Evidence, Point
 from floodmark.config.models import Detect
 from floodmark.detect import anomalies
 from floodmark.detect.discoveries import Discoveries
+from floodmark.detect.feedback import Feedback
 from floodmark.detect.model import Judgement
 from floodmark.detect.schedules import Schedules, Why
 from floodmark.detect.series import Finding, Sample
@@ -28,11 +29,18 @@ AlarmsState = tuple[float, list[Alarm], Discoveries]
 class Alarms:
     """What all alarms of a task share: the watermark, and those that are open on no series any more."""
 
-    def __init__(self, config: Detect, schedules: Schedules, judged: Callable[[Watched, Judgement], None]) -> None:
-        """`schedules`: when none opens. `judged`: told of each point."""
+    def __init__(
+        self,
+        config: Detect,
+        schedules: Schedules,
+        feedback: Feedback,
+        judged: Callable[[Watched, Judgement], None],
+    ) -> None:
+        """`schedules`: when none opens. `feedback`: what is calmer. `judged`: told of each point."""
         self._evidence = config.evidence
         self._rate = config.false_discoveries
         self._schedules = schedules
+        self._feedback = feedback
         self._judged = judged
         self._now = float("-inf")
         self._orphans: list[Alarm] = []
@@ -72,9 +80,14 @@ class Alarms:
         self._judged(watched, judgement)
         if watched.alarm is not None:
             return self._hold(watched, watched.alarm, sample, judgement)
-        if not watched.opens(judgement):
-            if watched.alpha <= judgement.p_value < watched.budgeted and model.seen >= watched.detector.warmup:
-                self._counts["held:too_many"] += 1
+        odd = watched.opens(judgement)
+        if not odd and watched.alpha <= judgement.p_value < watched.budgeted and model.seen >= watched.detector.warmup:
+            self._counts["held:too_many"] += 1
+        level = self._level(watched, judgement.direction, sample.time) if odd else watched.alpha
+        if odd and judgement.p_value >= level:
+            self._counts["held:feedback"] += 1
+            odd = False
+        if not odd:
             if watched.hushed is None:
                 model.learn(judgement)
             else:
@@ -84,7 +97,7 @@ class Alarms:
             self._hush(watched, judgement, why)
             return found
         if self._rate is not None:
-            share = judgement.p_value / watched.alpha
+            share = judgement.p_value / level
             if not self._discoveries.test(self._rate, watched.series, sample.time, share):
                 self._counts["held:false_discoveries"] += 1
                 model.learn(judgement)
@@ -105,7 +118,11 @@ class Alarms:
         if (why := self._schedules.why(watched.series, watched.detector, finding.time)) is not None:
             self._counts[f"held:{why}"] += 1
             return []
-        anomaly = anomalies.of_finding(finding, watched.detector.name, watched.alpha, max(finding.time, self._now))
+        level = self._level(watched, finding.direction, finding.time)
+        if level < watched.alpha and finding.p_value >= level:
+            self._counts["held:feedback"] += 1
+            return []
+        anomaly = anomalies.of_finding(finding, watched.detector.name, level, max(finding.time, self._now))
         self._open(watched, anomaly, finding.time, watched.detector.adopt)
         return [anomaly]
 
@@ -116,7 +133,8 @@ class Alarms:
         before = alarm.peak.severity
         if finding.head == alarm.first.head and finding.p_value < alarm.peak.p_value:
             now = max(finding.time, self._now)
-            alarm.peak = anomalies.of_finding(finding, watched.detector.name, watched.alpha, now, alarm.first)
+            level = self._level(watched, finding.direction, finding.time)
+            alarm.peak = anomalies.of_finding(finding, watched.detector.name, level, now, alarm.first)
         if finding.time < alarm.tell_at and not alarm.louder and alarm.peak.severity == before:
             return []
         alarm.told(finding.time)
@@ -161,6 +179,10 @@ class Alarms:
         watched.opened(Alarm(anomaly, time, time + patience), time)
         self._counts[f"anomalies:{anomaly.head}"] += 1
 
+    def _level(self, watched: Watched, direction: Direction, time: float) -> float:
+        """The level of a point: the budget's, less what people have said of the series."""
+        return watched.alpha / self._feedback.calmer(watched.series.key, direction, time)
+
     def _hush(self, watched: Watched, judgement: Judgement, why: Why) -> None:
         """The point is odd, and no alarm opens. The tails do not learn it either: when one may, it must be as odd."""
         if watched.hushed is None:
@@ -176,7 +198,8 @@ class Alarms:
             alarm.last_odd = sample.time
             alarm.odd += 1
             before = alarm.peak.severity, alarm.peak.head == "limit"
-            if _tops(watched, alarm, judgement) and watched.barred(judgement) is None:
+            level = self._level(watched, judgement.direction, sample.time)
+            if _tops(watched, alarm, judgement, level) and watched.barred(judgement) is None:
                 alarm.peak = self._anomaly(watched, sample, judgement, alarm.first)
             persists = sample.time >= alarm.tell_at and alarm.odd > alarm.normal
             if persists or alarm.louder or (alarm.peak.severity, alarm.peak.head == "limit") != before:
@@ -196,11 +219,12 @@ class Alarms:
     def _anomaly(self, watched: Watched, sample: Sample, judgement: Judgement, first: Anomaly | None = None) -> Anomaly:
         """What the point says. `first`: the opening anomaly, if it is open."""
         model, series = watched.model, watched.series
-        band = model.band(judgement, watched.alpha)
+        alpha = self._level(watched, judgement.direction, sample.time)
+        band = model.band(judgement, alpha)
         head, observed = model.head(judgement), model.observed(judgement)
         evidence = sample.evidence() if sample.evidence is not None else Evidence()
         expected, low, high = band
-        points = model.points(watched.alpha)[1 - self._evidence :]
+        points = model.points(alpha)[1 - self._evidence :]
         ends = (end if math.isfinite(end) else None for end in (low, high))
         points.append(Point(sample.time, sample.value, expected, *ends))
         return anomalies.opened(
@@ -213,16 +237,16 @@ class Alarms:
             observed=observed,
             band=band,
             p_value=judgement.p_value,
-            alpha=watched.alpha,
+            alpha=alpha,
             summary=anomalies.say(series, head, judgement, observed, band, evidence, model.outlook(judgement)),
             evidence=Evidence(points=points, lines=evidence.lines, facts=evidence.facts),
             id=None if first is None else first.id,
         )
 
 
-def _tops(watched: Watched, alarm: Alarm, judgement: Judgement) -> bool:
+def _tops(watched: Watched, alarm: Alarm, judgement: Judgement, level: float) -> bool:
     """Whether this is what the alarm should tell from now on: the oddest moment, or that a limit is near."""
     now, before = watched.model.head(judgement) == "limit", alarm.peak.head == "limit"
     if now == before:
         return judgement.p_value < alarm.peak.p_value
-    return now and judgement.p_value < watched.alpha
+    return now and judgement.p_value < level

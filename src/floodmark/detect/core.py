@@ -14,6 +14,7 @@ from floodmark.config.models import Config, Detector
 from floodmark.detect.alarms import Alarms, AlarmsState, Witness
 from floodmark.detect.bank import layout
 from floodmark.detect.bank.rows import BankedSeries
+from floodmark.detect.feedback import Feedback
 from floodmark.detect.model import Judgement
 from floodmark.detect.schedules import Schedules
 from floodmark.detect.series import LARGEST, Finding, Sample, Series
@@ -27,9 +28,10 @@ CoreState = tuple[WatchlistState, DeadlinesState, AlarmsState]
 class SeriesCore:
     """All series of one task, least recently used evicted beyond `limits.series`. Deterministic (law 1)."""
 
-    def __init__(self, config: Config) -> None:
+    def __init__(self, config: Config, feedback: Feedback | None = None) -> None:
+        """`feedback`: what people say of its series; shared, and no part of its state."""
         schedules = Schedules(config)
-        self._alarms = Alarms(config.detect, schedules, self._judged)
+        self._alarms = Alarms(config.detect, schedules, feedback or Feedback(), self._judged)
         self._watchlist = Watchlist(config, self._alarms.orphan)
         self._deadlines = Deadlines(self._watchlist, schedules)
         self._counts: Counter[str] = Counter()

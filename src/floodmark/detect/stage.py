@@ -22,6 +22,7 @@ from floodmark.detect import snapshots
 from floodmark.detect.alarms import Witness
 from floodmark.detect.bank import layout
 from floodmark.detect.core import SeriesCore
+from floodmark.detect.feedback import Feedback
 from floodmark.detect.logs import LogSources
 from floodmark.detect.metrics import MetricSeries
 from floodmark.detect.predictions import ModelMonitors
@@ -59,14 +60,17 @@ class Missing(NamedTuple):
 class DetectStage:
     """The detection state of one partition. Bounded by the config's limits."""
 
-    def __init__(self, config: Config, task: str, tasks: int) -> None:
-        """`task`: "topic/partition", named in the watermarks. `tasks`: how many detect tasks there are in all."""
+    def __init__(self, config: Config, task: str, tasks: int, feedback: Feedback | None = None) -> None:
+        """`task`: "topic/partition", named in the watermarks. `tasks`: how many detect tasks there are in all.
+
+        `feedback`: what people say of its series; shared, and no part of its state.
+        """
         self._config = config
         self._task = task
         self._tasks = tasks
         self._lateness = config.detect.lateness
         self._grid = config.detect.tick
-        self._core = SeriesCore(config)
+        self._core = SeriesCore(config, feedback)
         self._sampler = SeriesSampler()
         self._metrics = MetricSeries(config.limits, config.detect, self._sampler)
         self._logs = LogSources(config.logs, config.limits, config.detect, self._sampler)

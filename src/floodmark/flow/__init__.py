@@ -14,6 +14,7 @@ from collections.abc import Callable
 from functools import partial
 
 from floodmark.config.models import Config, Input
+from floodmark.detect.feedback import Feedback
 from floodmark.flow.tasks import CorrelateTask, DetectTask, RouteTask
 from floodmark.records import Task
 
@@ -26,10 +27,11 @@ JOINED = ("prediction", "outcome")
 REKEYED = ("metric", "log")
 
 
-def groups(config: Config) -> dict[str, dict[str, TaskFactory]]:
+def groups(config: Config, feedback: Feedback | None = None) -> dict[str, dict[str, TaskFactory]]:
     """The work by consumer group: in each, the topics that it reads and what makes the task of a partition.
 
-    Groups are in the order of the flow. A group that would read nothing is left out.
+    Groups are in the order of the flow. A group that would read nothing is left out. `feedback`: what people say of
+    anomalies, for all tasks of a process.
     """
     route: dict[str, TaskFactory] = {}
     detect: dict[str, TaskFactory] = {}
@@ -37,9 +39,9 @@ def groups(config: Config) -> dict[str, dict[str, TaskFactory]]:
         if source.signal in (*JOINED, "change") or source.rekey:
             route[source.topic] = partial(_route, config, source)
         else:
-            detect[source.topic] = partial(_detect, config, source)
+            detect[source.topic] = partial(_detect, config, feedback, source)
     for topic in _meeting_places(config):
-        detect[topic] = partial(_detect, config, None)
+        detect[topic] = partial(_detect, config, feedback, None)
     correlate: dict[str, TaskFactory] = {config.topics.anomalies: partial(_correlate, config)}
     work = {"route": route, "detect": detect, "correlate": correlate}
     return {group: topics for group, topics in work.items() if topics}
@@ -75,8 +77,10 @@ def _route(config: Config, source: Input, topic: str, partition: int, _: int) ->
     return RouteTask(config, source, partition)
 
 
-def _detect(config: Config, source: Input | None, topic: str, partition: int, tasks: int) -> Task:
-    return DetectTask(config, source, topic, partition, tasks)
+def _detect(
+    config: Config, feedback: Feedback | None, source: Input | None, topic: str, partition: int, tasks: int
+) -> Task:
+    return DetectTask(config, source, topic, partition, tasks, feedback)
 
 
 def _correlate(config: Config, topic: str, partition: int, _: int) -> Task:

@@ -16,7 +16,7 @@ from cloudevents.core.v1.event import CloudEvent
 
 from floodmark.alerts import Anomaly, ChangeNotice, Incident, SeriesSample, Watermark, utc
 from floodmark.records import Headers, Output, Record, Stream
-from floodmark.signals import Log, Metric, Outcome, Prediction
+from floodmark.signals import Log, Metric, Outcome, Prediction, Verdict
 
 Placed = Anomaly | ChangeNotice | Watermark | SeriesSample | Incident | Prediction | Outcome
 Event = Placed | Metric | Log
@@ -120,13 +120,14 @@ def decode(record: Record) -> Event:
 
 
 def body_schemas() -> dict[str, dict[str, Any]]:
-    """JSON Schema of each published body by file stem: anomaly, change-notice, watermark, series-sample, incident."""
+    """JSON Schema of each published body by file stem: anomaly, change-notice, …; and of feedback."""
     titles = {
         "anomaly": Anomaly,
         "change-notice": ChangeNotice,
         "watermark": Watermark,
         "series-sample": SeriesSample,
         "incident": Incident,
+        "feedback": Verdict,
     }
     schemas = {}
     for stem, body in titles.items():

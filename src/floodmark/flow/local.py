@@ -10,6 +10,7 @@ from collections import Counter, deque
 from collections.abc import Iterable, Mapping, Sequence
 
 from floodmark.config.models import Config
+from floodmark.detect.feedback import Feedback
 from floodmark.flow import groups
 from floodmark.flow.tasks import CorrelateTask, DetectTask
 from floodmark.records import Output, Record, Task
@@ -18,9 +19,9 @@ from floodmark.records import Output, Record, Task
 class LocalFlow:
     """The flow of a config over records that are given to it. Outputs come back in the order in which they arose."""
 
-    def __init__(self, config: Config) -> None:
+    def __init__(self, config: Config, feedback: Feedback | None = None) -> None:
         streams = config.topics.model_dump()
-        work = groups(config)
+        work = groups(config, feedback)
         self._tasks: dict[str, Task] = {
             topic: factory(topic, 0, len(topics)) for topics in work.values() for topic, factory in topics.items()
         }

@@ -14,6 +14,7 @@ from floodmark.config.models import Config, Input
 from floodmark.correlate import CorrelateStage
 from floodmark.decode import Decoded, column_decoder, decoder
 from floodmark.detect import DetectStage
+from floodmark.detect.feedback import Feedback
 from floodmark.detect.logs import source_key
 from floodmark.detect.series import series_key
 from floodmark.flow.events import MalformedEventError, decode, encode, encode_rekeyed, maker
@@ -80,12 +81,20 @@ class RouteTask:
 class DetectTask:
     """One partition of metrics, logs, or events of ours: signals in; anomalies, watermarks and series samples out."""
 
-    def __init__(self, config: Config, source: Input | None, topic: str, partition: int, tasks: int) -> None:
+    def __init__(
+        self,
+        config: Config,
+        source: Input | None,
+        topic: str,
+        partition: int,
+        tasks: int,
+        feedback: Feedback | None = None,
+    ) -> None:
         """`source` is None for the model events and the rekeyed ones, whose records are our own."""
         self._name = f"{topic}/{partition}"
         self._topic = topic
         self._decode = Decoding(config, source, "detect")
-        self._stage = DetectStage(config, self._name, tasks)
+        self._stage = DetectStage(config, self._name, tasks, feedback)
 
     def process(self, records: Sequence[Record]) -> list[Output]:
         """Dead letters come before all else: their order among themselves is that of the records, however split."""

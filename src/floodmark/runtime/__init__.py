@@ -8,6 +8,7 @@ The runtime knows stages by their protocol alone (`floodmark.records.Task`); it 
     pace.py        how much of that fits between two turns of the event loop
     recovery.py    how a task comes to where it left off: fence, committed offset, snapshot, replay
     warming.py     a detector that changed learns from the recent past, beside its task
+    listening.py   a topic that every process reads whole: what people say
     delivery.py    what every way of delivery shares
     transactions.py  exactly once: outputs and offset in one transaction, fenced (the guarantee lives here)
     plain.py       at least once, for the embedded broker
@@ -25,6 +26,8 @@ The runtime knows stages by their protocol alone (`floodmark.records.Task`); it 
     watching.py    notices that the config is another one, and SIGHUP
     reload.py      what a run is handed then
     workers.py     several processes of a run on one machine
+    reading.py     what a topic holds now, for commands
+    feedback.py    what commands read and write of feedback
     dead_letters.py  reading dead letters, and sending them again
     errors.py      what can stop a run, in sentences
 """

@@ -14,18 +14,19 @@ had begun and fences one that still runs; then read what is done; then send.
 from __future__ import annotations
 
 from collections import Counter, deque
-from collections.abc import AsyncIterator, Callable, Collection, Iterable, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator, Callable, Collection, Iterable
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any, Final, NamedTuple
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
-from aiokafka.errors import InvalidProducerEpoch, KafkaConnectionError, KafkaError, ProducerFenced
+from aiokafka.errors import InvalidProducerEpoch, ProducerFenced
 
 from floodmark.config.models import Kafka, Topics
 from floodmark.records import Headers
 from floodmark.runtime.connection import client_settings
-from floodmark.runtime.errors import FencedError, MissingTopicsError, RunError, UnreachableError, refused
+from floodmark.runtime.errors import FencedError
+from floodmark.runtime.reading import in_words, reading, records
 from floodmark.runtime.topics import partitions
 
 _OURS: Final = "floodmark."
@@ -193,10 +194,10 @@ async def survey(kafka: Kafka, topics: Topics, choice: Choice, limit: int) -> Su
     """The letters that `choice` takes. Holds `limit` of them a partition. Raises RunError."""
     newest: list[Letter] = []
     errors: Counter[str] = Counter()
-    async with _reading(kafka, topics, None) as (consumer, sources):
+    async with reading(kafka, topics.dead_letters) as (consumer, sources):
         for source in sources:
             kept: deque[Letter] = deque(maxlen=limit)
-            async for record in _records(consumer, source, 0, choice.since):
+            async for record in records(consumer, source, 0, choice.since):
                 letter = letter_of(record)
                 if receipt_of(record.headers) is None and choice.takes(letter):
                     kept.append(letter)
@@ -223,13 +224,16 @@ async def retry(
     """
     group = f"{kafka.group}-dead-letters"
     answer = Retried()
-    async with _fence(kafka, group, dry=dry) as producer, _reading(kafka, topics, group) as (consumer, sources):
+    async with (
+        _fence(kafka, group, dry=dry) as producer,
+        reading(kafka, topics.dead_letters, group) as (consumer, sources),
+    ):
         progress = {source: await _progress(consumer, source) for source in sources}
         found: dict[str, int | None] = {}
         for source in sources:
             begin = 0 if everything else progress[source].base
             batch = _Batch(source, progress[source], group)
-            async for record in _records(consumer, source, begin, 0):
+            async for record in records(consumer, source, begin, 0):
                 if receipt_of(record.headers) is not None:
                     continue
                 letter = letter_of(record)
@@ -310,51 +314,11 @@ async def _progress(consumer: AIOKafkaConsumer, source: TopicPartition) -> Progr
     """What earlier retries have done of a partition. Takes memory for each letter that they sent beyond the offset."""
     consumer.assign([source])
     progress = Progress(await consumer.committed(source) or 0)
-    async for record in _records(consumer, source, progress.base, 0):
+    async for record in records(consumer, source, progress.base, 0):
         for offsets in receipt_of(record.headers) or []:
             # A letter lies before its receipt, whatever the receipt says.
             progress.beyond.update(range(max(offsets.start, progress.base), min(offsets.stop, record.offset)))
     return progress
-
-
-async def _records(consumer: AIOKafkaConsumer, source: TopicPartition, begin: int, since: int) -> AsyncIterator[Any]:
-    """The committed records of a partition from offset `begin` and Kafka time `since` (ms) to where it ends now."""
-    consumer.assign([source])
-    start = max(begin, (await consumer.beginning_offsets([source]))[source])
-    end = (await consumer.end_offsets([source]))[source]
-    if since:
-        found: Any = (await consumer.offsets_for_times({source: since}))[source]
-        start = max(start, found.offset if found is not None else end)
-    consumer.seek(source, start)
-    while await consumer.position(source) < end:  # the last of them may be no record but a transaction's marker
-        batch = await consumer.getmany(source, timeout_ms=500, max_records=1000)
-        for record in batch.get(source, []):
-            if record.offset < end:
-                yield record
-
-
-@asynccontextmanager
-async def _reading(
-    kafka: Kafka, topics: Topics, group: str | None
-) -> AsyncIterator[tuple[AIOKafkaConsumer, list[TopicPartition]]]:
-    """A consumer of committed records, and the partitions of the dead letters. `group`: whose offsets are asked for."""
-    name = topics.dead_letters
-    count = (await partitions(kafka, [name]))[name]
-    if count is None:
-        raise MissingTopicsError([name], "floodmark topics create")
-    consumer = AIOKafkaConsumer(
-        **client_settings(kafka),
-        group_id=group,
-        isolation_level="read_committed",
-        enable_auto_commit=False,
-        auto_offset_reset="earliest",
-    )
-    with _in_words(kafka):
-        try:
-            await consumer.start()
-            yield consumer, [TopicPartition(name, number) for number in range(count)]
-        finally:
-            await consumer.stop()
 
 
 @asynccontextmanager
@@ -371,25 +335,12 @@ async def _fence(kafka: Kafka, group: str, *, dry: bool) -> AsyncIterator[AIOKaf
         compression_type="lz4",
         max_request_size=_LARGEST,
     )
-    with _in_words(kafka):
+    with in_words(kafka):
         try:
             await producer.start()
             yield producer
-        finally:
-            await producer.stop()
-
-
-@contextmanager
-def _in_words(kafka: Kafka) -> Iterator[None]:
-    """What Kafka refuses, as a sentence for the operator."""
-    try:
-        yield
-    except KafkaError as error:
-        if isinstance(error, ProducerFenced | InvalidProducerEpoch):
+        except (ProducerFenced, InvalidProducerEpoch) as error:
             sentence = "Another `floodmark dead-letters retry` has begun; this one stops, and what it sent is noted"
             raise FencedError(sentence) from error
-        if isinstance(error, KafkaConnectionError):
-            raise UnreachableError(f"Kafka is not reachable at {', '.join(kafka.brokers)}: {error}") from error
-        if known := refused(error, kafka.security.username):
-            raise known from error
-        raise RunError(f"Kafka refused: {error}; what was committed before is noted, so do it again") from error
+        finally:
+            await producer.stop()

@@ -4,19 +4,20 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from functools import partial
 from typing import Any, get_args
 
 import structlog
 
 from floodmark.config.models import Http, Kafka, State, Topics
-from floodmark.records import Output, Stream
+from floodmark.records import Listener, Output, Stream
 from floodmark.runtime.connection import connection, retrying, stop_within
 from floodmark.runtime.delivery import Mail
 from floodmark.runtime.endpoint import endpoint
 from floodmark.runtime.errors import DrainError, MissingTopicsError, RunError
 from floodmark.runtime.group import Group, Route, Setting
+from floodmark.runtime.listening import Listening
 from floodmark.runtime.reload import Reload
 from floodmark.runtime.snapshots import Snapshots
 from floodmark.runtime.telemetry import Telemetry
@@ -44,6 +45,7 @@ async def run(
     on_output: Callable[[Output], None] | None = None,
     create_with: str = "floodmark topics create",
     reloads: AsyncIterator[Reload] | None = None,
+    listener: Listener | None = None,
 ) -> None:
     """Run every route's group until `stop` is set, then drain: finish, commit, save, leave, disconnect.
 
@@ -51,12 +53,13 @@ async def run(
     broker is `EmbeddedBroker`: topics are created by use and not looked for, delivery is at least once, and no
     snapshots are kept, for they would outlive the broker. `ready` is set once all tasks are recovered and heard.
     `on_output` is called with each output after it is committed. `create_with` is the command that creates missing
-    topics, for the message. `reloads` are the configs to go on with.
+    topics, for the message. `reloads` are the configs to go on with. `listener` has heard all of its topic before a
+    task begins, and goes on hearing.
 
     Raises RunError (MissingTopicsError, SecurityError, PermissionDeniedError, AddressError, SnapshotError, DrainError)
     with a sentence for the operator; any other exception is a bug.
     """
-    run_ = _Run(kafka, routes, topics, state, idle, stop, embedded, ready, on_output, create_with)
+    run_ = _Run(kafka, routes, topics, state, idle, stop, embedded, ready, on_output, create_with, listener)
     async with endpoint(http, run_.telemetry):
         following = asyncio.create_task(run_.follow(reloads)) if reloads is not None else None
         try:
@@ -87,8 +90,11 @@ class _Run:
         ready: asyncio.Event | None,
         on_output: Callable[[Output], None] | None,
         create_with: str,
+        listener: Listener | None,
     ) -> None:
         self.telemetry = Telemetry()
+        if listener is not None:
+            self.telemetry.standing = listener.standing
         self.telemetry.reloaded(success=True, now=time.time())
         self.stopping = asyncio.create_task(stop.wait())
         self._kafka = kafka
@@ -100,6 +106,7 @@ class _Run:
         self._ready = ready
         self._on_output = on_output
         self._create_with = create_with
+        self._listener = listener
         self._streams: Mapping[Stream, str] = {name: getattr(topics, name) for name in get_args(Stream)}
         self._snapshots = Snapshots(state) if state.store is not None and not embedded else None
         if self._snapshots is not None:
@@ -147,7 +154,10 @@ class _Run:
         """Join, work until a stop, a failure or other topics, drain."""
         groups = await self._prepared()
         self.telemetry.groups = self._groups = groups
-        starts = [asyncio.create_task(group.start()) for group in groups]
+        listening = Listening(self._kafka, self._listener, self.telemetry) if self._listener is not None else None
+        heard = asyncio.create_task(listening.start() if listening is not None else asyncio.sleep(0))
+        starts = [heard, *(asyncio.create_task(_after(heard, group.start)) for group in groups)]
+        failed = [each.failed for each in (*groups, listening) if each is not None]
         started = asyncio.gather(*starts)
         try:
             await _first(self.stopping, started, self._changed)
@@ -157,14 +167,20 @@ class _Run:
             if self._ready is not None:
                 self._ready.set()
             log.info("running", groups=[group.name for group in groups])
-            await _first(self.stopping, self._changed, *(group.failed for group in groups))
+            await _first(self.stopping, self._changed, *failed)
         finally:
             self._groups = []
             started.cancel()
             for start in starts:  # gather leaves the others running when one fails
                 start.cancel()
             await asyncio.wait(starts)
-            await _drain(groups)
+            try:
+                await _drain(groups)
+            finally:
+                if listening is not None:
+                    await listening.stop()
+        if listening is not None and listening.failed.done():
+            listening.failed.result()
 
     async def _prepared(self) -> list[Group]:
         """The groups of this life, not started, once the cluster answers and has all that is needed."""
@@ -194,6 +210,7 @@ class _Run:
     async def _check_topics(self, routes: Sequence[Route]) -> set[str]:
         """The topics that the routes need. Raises MissingTopicsError if one is not there."""
         inputs = {topic for route in routes for topic in route.topics}
+        inputs |= {self._listener.topic} if self._listener is not None else set()
         # Internal topics are written only where somebody reads them too: without such inputs they are not needed.
         needed = inputs | {self._streams[name] for name in _ALWAYS}
         if not self._embedded and (absent := await missing(self._kafka, needed)):
@@ -203,6 +220,11 @@ class _Run:
 
 async def _first(*futures: asyncio.Future[Any]) -> None:
     await asyncio.wait(futures, return_when=asyncio.FIRST_COMPLETED)
+
+
+async def _after(first: asyncio.Task[None], start: Callable[[], Awaitable[None]]) -> None:
+    await first
+    await start()
 
 
 async def _drain(groups: Sequence[Group]) -> None:

@@ -71,13 +71,14 @@ class GroupView(Protocol):
 
 
 class Telemetry(Collector):
-    """The run's counters, and a collector over the live tasks. `groups`, `failure` and `damaged` (snapshots that could
-    not be read back) are set by the run."""
+    """The run's counters, and a collector over the live tasks. `groups`, `failure`, `damaged` (snapshots that could not
+    be read back) and `standing` (verdicts of people, if they are heard) are set by the run."""
 
     def __init__(self) -> None:
         self.groups: Sequence[GroupView] = ()
         self.failure = ""
         self.damaged: Callable[[], int] = lambda: 0
+        self.standing: Callable[[], int] | None = None
         self.registry = registry = CollectorRegistry()
         place = ("topic", "partition")
         self.records = Counter("floodmark_records", "Records processed.", place, registry=registry)
@@ -143,6 +144,12 @@ class Telemetry(Collector):
             buckets=_SECONDS,
             registry=registry,
         )
+        self.feedback = Counter(
+            "floodmark_feedback_records",
+            "Records of the feedback topic that were read, by result: taken or wrong.",
+            ("result",),
+            registry=registry,
+        )
         registry.register(self)
         ProcessCollector(registry=registry)
 
@@ -166,6 +173,10 @@ class Telemetry(Collector):
         yield CounterMetricFamily(
             "floodmark_snapshots_damaged", "Snapshots that could not be read back.", value=self.damaged()
         )
+        if self.standing is not None:
+            yield GaugeMetricFamily(
+                "floodmark_feedback_standing", "Verdicts of people that are not undone.", value=self.standing()
+            )
         tasks = GaugeMetricFamily("floodmark_tasks", "Tasks in work: one a partition.", labels=("group",))
         place = ("group", "topic", "partition")
         replay = GaugeMetricFamily(

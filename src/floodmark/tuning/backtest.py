@@ -13,6 +13,7 @@ from floodmark.alerts import Anomaly
 from floodmark.config.models import Config, Detector
 from floodmark.config.quantities import budget as parsed
 from floodmark.detect import DetectStage
+from floodmark.detect.feedback import Feedback
 from floodmark.detect.series import Series
 from floodmark.detect.watchlist import matches
 from floodmark.tuning.labels import Event, Period, Score, score
@@ -100,10 +101,13 @@ def with_budget(config: Config, rate: float) -> Config:
     return config.model_copy(update={"detectors": detectors})
 
 
-def backtest(config: Config, recording: Recording, budgets: Sequence[str]) -> Backtest:
-    """Run the recording once under each budget ("1/week"). Raises ValueError for what is no budget."""
+def backtest(
+    config: Config, recording: Recording, budgets: Sequence[str], feedback: Feedback | None = None
+) -> Backtest:
+    """Run the recording once under each budget ("1/week"), heeding what people say. Raises ValueError for what is no
+    budget."""
     rates = [parsed(each) for each in budgets]
-    stages = [DetectStage(with_budget(config, rate), "backtest/0", 1) for rate in rates]
+    stages = [DetectStage(with_budget(config, rate), "backtest/0", 1, feedback) for rate in rates]
     tapes = [recording.tape() for _ in stages]
     told: list[dict[str, Alarm]] = [{} for _ in stages]
     known = _Known(recording, config)

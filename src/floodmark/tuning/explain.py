@@ -11,6 +11,7 @@ from typing import Final, NamedTuple
 from floodmark.alerts import Anomaly, Evidence
 from floodmark.config.models import Config, Detector
 from floodmark.detect.anomalies import number, odds, say, span
+from floodmark.detect.feedback import Feedback
 from floodmark.detect.model import Judgement, Reason
 from floodmark.detect.schedules import Why
 from floodmark.detect.series import Series
@@ -36,7 +37,8 @@ class Moment(NamedTuple):
 
     `head` found it oddest and says `sentence`; `alpha` is the level that the combined p-value must be below; `band` is
     that of the first head, to be drawn. `seen` points were learned before, `alarm` was open, `quiet` is after how many
-    seconds without an odd point it would be over. `bar` and `why` keep an alarm from opening.
+    seconds without an odd point it would be over. `bar` and `why` keep an alarm from opening; `calmer` is what
+    feedback has divided `alpha` by.
     """
 
     judgement: Judgement
@@ -51,6 +53,7 @@ class Moment(NamedTuple):
     quiet: float
     bar: Bar | None
     why: Why | None
+    calmer: float
 
 
 class Explanation(NamedTuple):
@@ -66,11 +69,14 @@ class Explanation(NamedTuple):
         return self.moments[-1]
 
 
-def explain(config: Config, recording: Recording, pattern: str, at: float) -> Explanation:
+def explain(
+    config: Config, recording: Recording, pattern: str, at: float, feedback: Feedback | None = None
+) -> Explanation:
     """Run the recording up to `at`, epoch seconds, and keep the last `detect.evidence` moments of the series meant.
 
     Raises ExplainError if the pattern does not mean exactly one series, or this one was not judged.
     """
+    said = feedback or Feedback()
     moments: dict[str, deque[Moment]] = {}
     detectors: dict[str, Detector] = {}
 
@@ -78,9 +84,11 @@ def explain(config: Config, recording: Recording, pattern: str, at: float) -> Ex
         if fits(pattern, watched.series):
             detectors[watched.series.key] = watched.detector
             kept = moments.setdefault(watched.series.key, deque(maxlen=config.detect.evidence))
-            kept.append(_moment(watched, judgement, why))
+            time = judgement.context.time
+            calmer = said.calmer(watched.series.key, judgement.direction, time)
+            kept.append(_moment(watched, judgement, why, calmer))
 
-    anomalies = list(follow(config, recording, lambda series: fits(pattern, series), witness, at))
+    anomalies = list(follow(config, recording, lambda series: fits(pattern, series), witness, at, said))
     series = _meant(pattern, recording.series, at)
     if series.key not in moments:
         raise ExplainError(f"{series.key} was not judged: it had no number up to then, or its detector is not enabled.")
@@ -116,8 +124,8 @@ def verdict(explanation: Explanation) -> list[str]:
     return ["No alarm opened.", *_why_not(explanation, moment), *_since(explanation)]
 
 
-def _moment(watched: Watched, judgement: Judgement, why: Why | None) -> Moment:
-    model, alpha = watched.model, watched.alpha
+def _moment(watched: Watched, judgement: Judgement, why: Why | None, calmer: float) -> Moment:
+    model, alpha = watched.model, watched.alpha / calmer
     band = model.band(judgement, alpha) if judgement.deviations else (math.nan,) * 3
     head, sentence = "", "no head finds the point odd"
     if judgement.p_value < 1:
@@ -136,6 +144,7 @@ def _moment(watched: Watched, judgement: Judgement, why: Why | None) -> Moment:
         quiet=watched.quiet,
         bar=watched.barred(judgement) if head else None,
         why=why,
+        calmer=calmer,
     )
 
 
@@ -145,9 +154,12 @@ def _why_not(explanation: Explanation, moment: Moment) -> list[str]:
     if moment.seen < detector.warmup:
         said.append(f"Warm-up: {moment.seen} points were learned before it, and warmup is {detector.warmup}.")
     if judgement.p_value >= moment.alpha:
+        rule, whose = "Level", "the budget allows"
+        if judgement.p_value < moment.alpha * moment.calmer:
+            rule, whose = "Feedback", f"is the budget's divided by {moment.calmer:g}, for what people have said"
         said.append(
-            f"Level: p = {judgement.p_value:.2g} ({odds(judgement.p_value)}) is not below {moment.alpha:.2g} "
-            f"({odds(moment.alpha)}), which the budget allows."
+            f"{rule}: p = {judgement.p_value:.2g} ({odds(judgement.p_value)}) is not below {moment.alpha:.2g} "
+            f"({odds(moment.alpha)}), which {whose}."
         )
         if judgement.p_value < moment.budgeted:
             said.append(

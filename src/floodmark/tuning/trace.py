@@ -10,6 +10,7 @@ from floodmark.alerts import Anomaly
 from floodmark.config.models import Config
 from floodmark.detect import DetectStage
 from floodmark.detect.alarms import Witness
+from floodmark.detect.feedback import Feedback
 from floodmark.detect.model import Judgement
 from floodmark.detect.schedules import Why
 from floodmark.detect.series import Series
@@ -33,19 +34,26 @@ class Line(NamedTuple):
 
 
 def follow(
-    config: Config, recording: Recording, wanted: Callable[[Series], bool], witness: Witness, until: float = math.inf
+    config: Config,
+    recording: Recording,
+    wanted: Callable[[Series], bool],
+    witness: Witness,
+    until: float = math.inf,
+    feedback: Feedback | None = None,
 ) -> Iterator[Anomaly]:
     """Run the recording up to a time, `until` included, and show each point of the series that are wanted.
 
     `witness` may be shown other points too. Gives the anomalies of all series, as they come.
     """
-    stage, tape = DetectStage(config, "trace/0", 1), recording.tape()
+    stage, tape = DetectStage(config, "trace/0", 1, feedback), recording.tape()
     stage.watch(wanted, witness)
     for batch in recording.read(until):
         yield from (each for each in stage.take(tape(batch)) if isinstance(each, Anomaly))
 
 
-def lines(config: Config, recording: Recording, points: dict[str, int]) -> dict[str, Line]:
+def lines(
+    config: Config, recording: Recording, points: dict[str, int], feedback: Feedback | None = None
+) -> dict[str, Line]:
     """The series with these keys, each of about so many points, with the band of its first head."""
     found = {key: Line([], [], [], [], [], []) for key in points}
     every = {key: max(1, count // _BANDS) for key, count in points.items()}
@@ -66,7 +74,7 @@ def lines(config: Config, recording: Recording, points: dict[str, int]) -> dict[
         line.low.append(low)
         line.high.append(high)
 
-    for _ in follow(config, recording, lambda series: series.key in found, witness):
+    for _ in follow(config, recording, lambda series: series.key in found, witness, feedback=feedback):
         pass
     return found
 
