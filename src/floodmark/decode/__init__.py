@@ -15,6 +15,9 @@ from floodmark.config.formats import FormatName
 from floodmark.config.models import Limits
 from floodmark.decode.decoder import ColumnDecoder, Decoded, Decoder, Refused
 from floodmark.decode.native import NativeDecoder, native_schemas
+from floodmark.decode.otlp_json import OtlpJsonDecoder
+from floodmark.decode.otlp_proto import OtlpProtoDecoder
+from floodmark.decode.points import PointColumns
 from floodmark.decode.samples import SampleDecoder
 from floodmark.signals import SignalName
 
@@ -22,10 +25,16 @@ __all__ = ["DECODERS", "ColumnDecoder", "Decoded", "Decoder", "Refused", "column
 
 DECODERS: dict[tuple[FormatName, SignalName], Callable[[Limits], Decoder]] = {
     **{("native", signal): partial(NativeDecoder, signal) for signal in get_args(SignalName)},
+    ("otlp_json", "metric"): OtlpJsonDecoder,
+    ("otlp_proto", "metric"): OtlpProtoDecoder,
 }
 """What decodes a signal from a format."""
 
-COLUMNS: dict[FormatName, Callable[[Decoder, Limits], ColumnDecoder]] = {"native": SampleDecoder}
+COLUMNS: dict[FormatName, Callable[[Decoder, Limits], ColumnDecoder]] = {
+    "native": SampleDecoder,
+    "otlp_json": PointColumns,
+    "otlp_proto": PointColumns,
+}
 """What decodes the metrics of a format by column, around the decoder for what is unusual. Not every format has it."""
 
 
