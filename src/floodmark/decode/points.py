@@ -12,14 +12,18 @@ from collections import Counter
 from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from hashlib import blake2b
 from itertools import pairwise
-from typing import Final
+from types import GenericAlias
+from typing import Final, Generic, TypeVar
+
+import msgspec
 
 from floodmark.config.models import Limits
 from floodmark.decode.decoder import Decoded, EventError, Refused
-from floodmark.decode.timestamps import EARLIEST, LATEST
+from floodmark.decode.timestamps import EARLIEST, LATEST, parse
 from floodmark.records import Record
 from floodmark.signals import Histogram, Metric, MetricKind, Origin, Samples, Signal
 
+_Message = TypeVar("_Message")
 _COUNTED: Final = ("_total", "_count", "_bucket", "_sum")
 MOST_BUCKETS: Final = 1_000
 """Of a histogram. OpenTelemetry's own have at most 320 and a few."""
@@ -95,6 +99,41 @@ class Points:
         """One point cannot be used."""
         self._refused.append(error)
         self.counts[f"points_refused:{error.error}"] += 1
+
+    def __enter__(self) -> Points:
+        """What is raised within refuses one point, or one measurement, and no other."""
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: object) -> bool:
+        if isinstance(error, EventError):
+            self.refuse(error)
+        elif isinstance(error, ValueError | OverflowError):
+            self.refuse(EventError("wrong_type", f"a point cannot be read: {str(error)[:200]}"))
+        else:
+            return False
+        return True
+
+    def add_fields(
+        self, name: str, fields: Iterable[tuple[str, object]], labels: Mapping[str, str], time: float
+    ) -> None:
+        """A point for each field of a measurement: NAME_FIELD. Truth values are 1 and 0, text is no number."""
+        for field, value in fields:
+            if isinstance(value, bool | int | float) or value is None:
+                whole = f"{name}_{field}" if name else field
+                kind: MetricKind = "counter" if field == "counter" else kind_by_name(whole)
+                with self:
+                    self.expect(1)
+                    self.add(self.origin(whole, labels, kind), time, math.nan if value is None else float(value))
+            else:
+                self.counts["fields_no_number"] += 1
+
+    def time(self, stamp: str | float | None) -> float:
+        """Epoch seconds; Kafka's where the producer gave none. Raises EventError."""
+        if stamp is not None:
+            return parse(stamp)
+        if math.isnan(self.received):
+            raise EventError("not_a_time", "a point has no time, and the Kafka message neither")
+        return self.received
 
     def refused(self, value: bytes) -> list[Refused]:
         """The message, if a point of it was refused."""
@@ -236,3 +275,30 @@ class Origins:
         if self._size >= self._most:
             self._older, self._known, self._size = self._known, {}, 0
         self._size += more
+
+
+def kind_by_name(name: str) -> MetricKind:
+    """By Prometheus's suffixes, where nothing else tells."""
+    return "counter" if name.endswith(_COUNTED) else "gauge"
+
+
+def number(value: str | float | None) -> float:
+    """A value that may be text ("0.5", "NaN", "+Inf"). NaN is none. Raises ValueError."""
+    return math.nan if value is None else float(value)
+
+
+class JsonMessages(Generic[_Message]):
+    """Reads messages in JSON that are an object of one struct, or an array of them."""
+
+    def __init__(self, of: type[_Message]) -> None:
+        self._one = msgspec.json.Decoder(of)
+        self._many: msgspec.json.Decoder[list[_Message]] = msgspec.json.Decoder(GenericAlias(list, (of,)))
+
+    def read(self, value: bytes) -> list[_Message]:
+        """Raises EventError: `not_json`, `wrong_type`."""
+        try:
+            return self._many.decode(value) if value.lstrip()[:1] == b"[" else [self._one.decode(value)]
+        except msgspec.ValidationError as error:
+            raise EventError("wrong_type", f"the message has another form: {error}") from None
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+            raise EventError("not_json", f"the message is not JSON: {error}") from None
