@@ -1,16 +1,18 @@
-"""What flows in, decoded: metrics, logs, predictions, outcomes, changes, and what people say of anomalies.
+"""What flows in, decoded: metrics, histograms, logs, predictions, outcomes, changes, what people say of anomalies.
 
 Times are float seconds since the epoch, UTC. A signal is what a producer said, nothing derived.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Annotated, Literal, NamedTuple
 
 from msgspec import Meta, Struct, field
 
-MetricKind = Literal["gauge", "counter"]
+MetricKind = Literal["gauge", "counter", "delta"]
+"""counter: only grows, and starts again at zero. delta: an increment since the sample before."""
 ChangeKind = Literal["deploy", "config", "flag"]
 Scalar = float | str | bool | None
 """A feature, a prediction or a label: a number, a category, a truth value, or missing."""
@@ -41,12 +43,36 @@ class Origin(Struct):
     ref: int = 0
 
 
+class Histogram(Struct, frozen=True, gc=False, omit_defaults=True):
+    """How values were distributed: since `start` if `cumulative`, else since the one before.
+
+    `counts` has a bucket more than `bounds` has upper bounds (ascending, inclusive); both may be empty. `geometric`:
+    within a bucket values are spread by ratio, not by difference.
+    """
+
+    time: float
+    name: str
+    count: float
+    total: float | None = None
+    bounds: tuple[float, ...] = ()
+    counts: tuple[float, ...] = ()
+    labels: dict[str, str] = field(default_factory=dict)
+    unit: str = ""
+    start: float = 0.0
+    cumulative: bool = False
+    geometric: bool = False
+
+
 class Samples(NamedTuple):
-    """Metrics in order, by column. A value that is None in a `Metric` is NaN here."""
+    """Metrics in order, by column. A value that is None in a `Metric` is NaN here.
+
+    `histograms`: those among them, in order, each with the place of the sample that it comes before.
+    """
 
     origins: list[Origin]
     times: list[float]
     values: list[float]
+    histograms: Sequence[tuple[int, Histogram]] = ()
 
 
 class Log(Struct, frozen=True, gc=False, omit_defaults=True):
@@ -118,5 +144,5 @@ class Verdict(Struct, frozen=True, kw_only=True, omit_defaults=True):
             raise ValueError("`at` is not between 1973 and 2100")
 
 
-Signal = Metric | Log | Prediction | Outcome | Change
+Signal = Metric | Histogram | Log | Prediction | Outcome | Change
 SignalName = Literal["metric", "log", "prediction", "outcome", "change"]

@@ -34,6 +34,10 @@ def test_a_counter_is_a_rate_and_a_reset_is_no_drop() -> None:
     assert of.counts()["counter_resets"] == 1
 
 
+def test_a_delta_is_the_increase_itself_and_may_be_negative() -> None:
+    assert values(maker(), [(0, 100.0), (10, 50.0), (20, 50.0), (40, -20.0)], "delta") == [5.0, 5.0, -1.0]
+
+
 def test_a_gap_in_a_counter_is_spread_over_it() -> None:
     assert values(maker(), [(0, 0.0), (100, 50.0)]) == [0.5]
 

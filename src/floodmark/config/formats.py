@@ -10,7 +10,33 @@ from typing import Literal, get_args
 
 from floodmark.signals import SignalName
 
-FormatName = Literal["native"]
+FormatName = Literal[
+    "native",
+    "collectd_command",
+    "collectd_graphite",
+    "collectd_json",
+    "metricbeat",
+    "otlp_json",
+    "otlp_proto",
+    "prometheus_kafka_adapter",
+    "prometheus_remote_write",
+    "telegraf_influx",
+    "telegraf_json",
+    "vector_metrics",
+]
 
-CARRIES: dict[FormatName, tuple[SignalName, ...]] = {"native": get_args(SignalName)}
+CARRIES: dict[FormatName, tuple[SignalName, ...]] = {
+    "native": get_args(SignalName),
+    "collectd_command": ("metric",),
+    "collectd_graphite": ("metric",),
+    "collectd_json": ("metric",),
+    "metricbeat": ("metric",),
+    "otlp_json": ("metric",),
+    "otlp_proto": ("metric",),
+    "prometheus_kafka_adapter": ("metric",),
+    "prometheus_remote_write": ("metric",),
+    "telegraf_influx": ("metric",),
+    "telegraf_json": ("metric",),
+    "vector_metrics": ("metric",),
+}
 """The signals that messages of a format can hold."""

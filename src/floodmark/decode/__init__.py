@@ -13,19 +13,53 @@ from typing import get_args
 
 from floodmark.config.formats import FormatName
 from floodmark.config.models import Limits
+from floodmark.decode.collectd import CollectdCommandDecoder, CollectdGraphiteDecoder, CollectdJsonDecoder
 from floodmark.decode.decoder import ColumnDecoder, Decoded, Decoder, Refused
+from floodmark.decode.metricbeat import MetricbeatDecoder
 from floodmark.decode.native import NativeDecoder, native_schemas
+from floodmark.decode.otlp_json import OtlpJsonDecoder
+from floodmark.decode.otlp_proto import OtlpProtoDecoder
+from floodmark.decode.points import PointColumns
+from floodmark.decode.prometheus_kafka_adapter import KafkaAdapterDecoder
+from floodmark.decode.prometheus_remote_write import RemoteWriteDecoder
 from floodmark.decode.samples import SampleDecoder
+from floodmark.decode.telegraf_influx import InfluxDecoder
+from floodmark.decode.telegraf_json import TelegrafJsonDecoder
+from floodmark.decode.vector_metrics import VectorDecoder
 from floodmark.signals import SignalName
 
 __all__ = ["DECODERS", "ColumnDecoder", "Decoded", "Decoder", "Refused", "column_decoder", "decoder", "native_schemas"]
 
 DECODERS: dict[tuple[FormatName, SignalName], Callable[[Limits], Decoder]] = {
     **{("native", signal): partial(NativeDecoder, signal) for signal in get_args(SignalName)},
+    ("collectd_command", "metric"): CollectdCommandDecoder,
+    ("collectd_graphite", "metric"): CollectdGraphiteDecoder,
+    ("collectd_json", "metric"): CollectdJsonDecoder,
+    ("metricbeat", "metric"): MetricbeatDecoder,
+    ("otlp_json", "metric"): OtlpJsonDecoder,
+    ("otlp_proto", "metric"): OtlpProtoDecoder,
+    ("prometheus_kafka_adapter", "metric"): KafkaAdapterDecoder,
+    ("prometheus_remote_write", "metric"): RemoteWriteDecoder,
+    ("telegraf_influx", "metric"): InfluxDecoder,
+    ("telegraf_json", "metric"): TelegrafJsonDecoder,
+    ("vector_metrics", "metric"): VectorDecoder,
 }
 """What decodes a signal from a format."""
 
-COLUMNS: dict[FormatName, Callable[[Decoder, Limits], ColumnDecoder]] = {"native": SampleDecoder}
+COLUMNS: dict[FormatName, Callable[[Decoder, Limits], ColumnDecoder]] = {
+    "native": SampleDecoder,
+    "collectd_command": PointColumns,
+    "collectd_graphite": PointColumns,
+    "collectd_json": PointColumns,
+    "metricbeat": PointColumns,
+    "otlp_json": PointColumns,
+    "otlp_proto": PointColumns,
+    "prometheus_kafka_adapter": PointColumns,
+    "prometheus_remote_write": PointColumns,
+    "telegraf_influx": PointColumns,
+    "telegraf_json": PointColumns,
+    "vector_metrics": PointColumns,
+}
 """What decodes the metrics of a format by column, around the decoder for what is unusual. Not every format has it."""
 
 

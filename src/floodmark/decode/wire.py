@@ -41,7 +41,11 @@ class MetricEvent(Struct, gc=False):
     ]
     labels: Labels = None
     kind: Annotated[
-        MetricKind | None, Meta(description="gauge (the default), or counter: only grows, and resets to zero.")
+        MetricKind | None,
+        Meta(
+            description="gauge (the default), counter: only grows, and resets to zero; or delta: an increment since "
+            "the sample before."
+        ),
     ] = None
     unit: Annotated[str | None, Meta(description="Unit of the value, for people: ms, By, %.")] = None
 

@@ -1,7 +1,7 @@
-"""Metrics as series: gauges as they are, counters as rates. It must never guess a value that was not sent.
+"""Metrics as series: gauges as they are, counters and deltas as rates. It must never guess a value that was not sent.
 
 A counter's rate is the increase over the time between two samples. A value below the last one is a reset, and the
-value itself is then the increase since (Prometheus's rule for `increase`).
+value itself is then the increase since (Prometheus's rule for `increase`). A delta is an increase already.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final
 
 from floodmark.config.models import Detect, Limits
 from floodmark.detect.bank import layout
@@ -19,6 +19,7 @@ from floodmark.detect.series import Finding, Sample, Series, label_entity, label
 from floodmark.signals import Metric, Origin
 
 _Identity = tuple[str, tuple[tuple[str, str], ...]]
+_KINDS: Final = {"gauge": layout.GAUGE, "counter": layout.COUNTER, "delta": layout.DELTA}
 
 
 class MetricSeries:
@@ -50,15 +51,17 @@ class MetricSeries:
         if time <= newest:
             self._counts["skipped:duplicate" if time == newest else "skipped:out_of_order"] += 1
             return []
-        if signal.kind == "counter":
-            if value < 0:
+        if signal.kind != "gauge":
+            if value < 0 and signal.kind == "counter":
                 self._counts["skipped:negative_counter"] += 1
                 return []
             before, since = float(last["value"]), time - newest
             last["time"], last["value"] = time, value
             if math.isnan(before):
                 return []
-            if value < before:
+            if signal.kind == "delta":
+                before = 0.0
+            elif value < before:
                 self._counts["counter_resets"] += 1
                 before = 0.0
             return [Sample(self._series[slot], time, (value - before) / since)]
@@ -74,15 +77,15 @@ class MetricSeries:
     def ref(self, origin: Origin, uses: int) -> int:
         """How the kernel finds the series of an origin (see `layout.Points`). `uses`: the bank's clock."""
         slot = self._slot(origin, uses + 1)  # may make the table grow
-        return int(self.rows["token"][slot]) << 1 | (origin.kind == "counter")
+        return int(self.rows["token"][slot]) << layout.KIND_BITS | _KINDS[origin.kind]
 
     def series(self, ref: int) -> Series:
         """The series that a ref, good just now, leads to."""
-        return self._series[self._table.slot(ref >> 1)]
+        return self._series[self._table.slot(ref >> layout.KIND_BITS)]
 
     def link(self, ref: int, token: int) -> None:
         """Where the core has the series: a token, or one of layout's words."""
-        self.rows["series"][self._table.slot(ref >> 1)] = token
+        self.rows["series"][self._table.slot(ref >> layout.KIND_BITS)] = token
 
     def advance(self, watermark: float) -> list[Sample | Finding]:
         return []
@@ -134,7 +137,7 @@ class MetricSeries:
 
     def _admit(self, origin: Origin, identity: _Identity, use: int) -> int:
         detect = self._detect
-        counter = origin.kind == "counter"
+        rate = origin.kind != "gauge"
         series = Series(
             key=series_key(origin.name, origin.labels),
             name=origin.name,
@@ -142,8 +145,8 @@ class MetricSeries:
             entity=label_entity(origin.labels, detect.entity, origin.name),
             scope=label_scope(origin.labels, detect.scope),
             signal="metric",
-            kind="rate" if counter else "gauge",
-            unit=f"{origin.unit}/s" if counter and origin.unit else origin.unit,
+            kind="rate" if rate else "gauge",
+            unit=f"{origin.unit}/s" if rate and origin.unit else origin.unit,
         )
         if len(self._slots) >= self._limits.series:
             self._evict()

@@ -23,18 +23,19 @@ from floodmark.detect.alarms import Witness
 from floodmark.detect.bank import layout
 from floodmark.detect.core import SeriesCore
 from floodmark.detect.feedback import Feedback
+from floodmark.detect.histograms import Histograms
 from floodmark.detect.logs import LogSources
 from floodmark.detect.metrics import MetricSeries
 from floodmark.detect.predictions import ModelMonitors
 from floodmark.detect.sampling import QUIET, Identity, SeriesSampler
 from floodmark.detect.series import Finding, Sample, Series
-from floodmark.signals import Log, Metric, Origin, Outcome, Prediction, Samples
+from floodmark.signals import Histogram, Log, Metric, Origin, Outcome, Prediction, Samples
 from floodmark.state import StateError
 
 _STANDSTILL: Final = 6.0
 """A pause of the whole stream this many times the usual one between ticks, and a minute, is a standstill."""
 
-Judged = Metric | Log | Prediction | Outcome
+Judged = Metric | Histogram | Log | Prediction | Outcome
 
 
 class State(NamedTuple):
@@ -42,6 +43,7 @@ class State(NamedTuple):
 
     clock: tuple[float, Any]
     metrics: Any
+    histograms: Any
     logs: Any
     models: Any
     core: Any
@@ -73,6 +75,7 @@ class DetectStage:
         self._core = SeriesCore(config, feedback)
         self._sampler = SeriesSampler()
         self._metrics = MetricSeries(config.limits, config.detect, self._sampler)
+        self._histograms = Histograms(config.limits)
         self._logs = LogSources(config.logs, config.limits, config.detect, self._sampler)
         self._models = ModelMonitors(config.models, config.limits, config.detect)
         self._tick = float("-inf")
@@ -83,9 +86,9 @@ class DetectStage:
     def process(self, signals: Iterable[Judged]) -> list[Anomaly | SeriesSample | Watermark]:
         """Handle the next signals of the partition, in order."""
         out: list[Anomaly | SeriesSample | Watermark] = []
-        waiting: list[Metric] = []
+        waiting: list[Metric | Histogram] = []
         for signal in signals:
-            if isinstance(signal, Metric):
+            if isinstance(signal, Metric | Histogram):
                 waiting.append(signal)
                 continue
             if waiting:
@@ -108,6 +111,7 @@ class DetectStage:
     def take(self, samples: Samples) -> list[Anomaly | SeriesSample | Watermark]:
         """Handle the next metrics of the partition, in order: as `process` would, only faster."""
         out: list[Anomaly | SeriesSample | Watermark] = []
+        samples = self._histograms.spread(samples)
         origins, metrics, core = samples.origins, self._metrics, self._core
         points = layout.Points(
             np.array([origin.ref for origin in origins], np.int64),
@@ -176,6 +180,7 @@ class DetectStage:
         left_out: Counter[str] = Counter()
         if known:
             self._metrics.restore(state.metrics)
+            self._histograms.restore(state.histograms)
         if logs:
             self._logs.restore(state.logs)
         else:
@@ -207,6 +212,7 @@ class DetectStage:
             self._logs.restore(state.logs)
         if missing.metrics:
             self._metrics.restore(state.metrics)
+            self._histograms.restore(state.histograms)
         if missing.logs or missing.metrics:
             self._sampler.restore(state.sampler)
         if missing.models:
@@ -237,6 +243,7 @@ class DetectStage:
         state = State(
             clock=(self._tick, self._pace),
             metrics=self._metrics.state(),
+            histograms=self._histograms.state(),
             logs=self._logs.state(),
             models=self._models.state(),
             core=self._core.state(),
@@ -265,13 +272,13 @@ class DetectStage:
 
     def counts(self) -> Mapping[str, int]:
         total = Counter(self._counts)
-        for part in (*self._makers, self._core):
+        for part in (*self._makers, self._histograms, self._core):
             total.update(part.counts())
         return total
 
     def sizes(self) -> Mapping[str, int]:
         total: Counter[str] = Counter()
-        for part in (*self._makers, self._core):
+        for part in (*self._makers, self._histograms, self._core):
             total.update(part.sizes())
         return total
 
@@ -307,12 +314,17 @@ class DetectStage:
         return Watermark(task=self._task, tasks=self._tasks, time=utc(time), idle=idle)
 
 
-def _samples(metrics: list[Metric]) -> Samples:
-    return Samples(
-        [Origin(each.name, each.labels, each.kind, each.unit) for each in metrics],
-        [each.time for each in metrics],
-        [math.nan if each.value is None else each.value for each in metrics],
-    )
+def _samples(signals: list[Metric | Histogram]) -> Samples:
+    histograms: list[tuple[int, Histogram]] = []
+    samples = Samples([], [], [], histograms)
+    for each in signals:
+        if isinstance(each, Histogram):
+            histograms.append((len(samples.times), each))
+            continue
+        samples.origins.append(Origin(each.name, each.labels, each.kind, each.unit))
+        samples.times.append(each.time)
+        samples.values.append(math.nan if each.value is None else each.value)
+    return samples
 
 
 def _fits_monitor(before: ModelMonitor | None, now: ModelMonitor) -> bool:

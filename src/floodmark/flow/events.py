@@ -16,10 +16,10 @@ from cloudevents.core.v1.event import CloudEvent
 
 from floodmark.alerts import Anomaly, ChangeNotice, Incident, SeriesSample, Watermark, utc
 from floodmark.records import Headers, Output, Record, Stream
-from floodmark.signals import Log, Metric, Outcome, Prediction, Verdict
+from floodmark.signals import Histogram, Log, Metric, Outcome, Prediction, Verdict
 
 Placed = Anomaly | ChangeNotice | Watermark | SeriesSample | Incident | Prediction | Outcome
-Event = Placed | Metric | Log
+Event = Placed | Metric | Histogram | Log
 
 TYPES: Final[Mapping[str, type[Event]]] = {
     "dev.floodmark.anomaly.v1": Anomaly,
@@ -30,6 +30,7 @@ TYPES: Final[Mapping[str, type[Event]]] = {
     "dev.floodmark.prediction.v1": Prediction,
     "dev.floodmark.outcome.v1": Outcome,
     "dev.floodmark.metric.v1": Metric,
+    "dev.floodmark.histogram.v1": Histogram,
     "dev.floodmark.log.v1": Log,
 }
 """CloudEvents type of every record that we write, and the body it has."""
@@ -73,8 +74,8 @@ def encode(body: Placed, *, source: str, key: str | None, everywhere: bool = Fal
     )
 
 
-def encode_rekeyed(body: Metric | Log, *, source: str, key: str, number: str) -> Output:
-    """A metric or log on its way to the task of its series. `number` is unique among those of the task `source`.
+def encode_rekeyed(body: Metric | Histogram | Log, *, source: str, key: str, number: str) -> Output:
+    """A metric, histogram or log on its way to the task of its series. `number` is unique among those of `source`.
 
     There are as many of these as there are events, so they carry what CloudEvents requires and no more.
     """

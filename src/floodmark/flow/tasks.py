@@ -19,7 +19,7 @@ from floodmark.detect.logs import source_key
 from floodmark.detect.series import series_key
 from floodmark.flow.events import MalformedEventError, decode, encode, encode_rekeyed, maker
 from floodmark.records import Output, Record, Task
-from floodmark.signals import Change, Log, Metric, Outcome, Prediction, Samples, Signal
+from floodmark.signals import Change, Histogram, Log, Metric, Outcome, Prediction, Samples, Signal
 from floodmark.state import StateError
 
 
@@ -67,7 +67,7 @@ class RouteTask:
 
     def _encode(self, signal: Signal, number: str) -> Output:
         """`number`: of the signal, among all of the partition."""
-        if isinstance(signal, Metric):
+        if isinstance(signal, Metric | Histogram):
             key = series_key(signal.name, signal.labels)
             return encode_rekeyed(signal, source=self._name, key=key, number=number)
         if isinstance(signal, Log):
@@ -215,7 +215,7 @@ class Decoding:
         """What the record holds, in order; refusals are appended to `out`."""
         if self._decoder is None:
             item = self.event(record, out)
-            return [item] if isinstance(item, Metric | Log | Prediction | Outcome) else []
+            return [item] if isinstance(item, Metric | Histogram | Log | Prediction | Outcome) else []
         decoded = self._decoder.decode(record)
         self._refused(record, decoded, out)
         return decoded.signals
@@ -273,5 +273,5 @@ def notice(change: Change) -> ChangeNotice:
     )
 
 
-def _judged(signals: list[Signal]) -> list[Metric | Log | Prediction | Outcome]:
+def _judged(signals: list[Signal]) -> list[Metric | Histogram | Log | Prediction | Outcome]:
     return [signal for signal in signals if not isinstance(signal, Change)]

@@ -51,7 +51,7 @@ def hostile(seed: int, count: int = 6000) -> list[Metric]:
             value = draw.choice([1.0, 1.0, 2.0]) if i % 2500 < 1500 else 1.0
         elif name == "served":
             total[host] = 0.0 if draw.random() < 0.005 else total[host] + draw.randrange(5) + 300 * (i % 2000 > 1950)
-            value, kind = total[host], "gauge" if draw.random() < 0.01 else "counter"
+            value, kind = total[host], draw.choice(["gauge", "delta"]) if draw.random() < 0.02 else "counter"
         if draw.random() < 0.01:
             value = draw.choice([None, 1e150, -1e150, 1e308, 0.0, -0.0, math.inf])
         if draw.random() < 0.01:

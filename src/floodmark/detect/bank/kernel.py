@@ -60,6 +60,7 @@ _FADE_LEVEL: Final = 0.15
 _FADE_ERROR: Final = 0.02
 _CLEARLY: Final = 0.5
 _SLOTS: Final = (1 << layout.SLOT_BITS) - 1
+_KIND: Final = (1 << layout.KIND_BITS) - 1
 
 
 @part
@@ -273,7 +274,7 @@ def _run(  # noqa: PLR0915 - the rules of the metric maker, in the order in whic
 ) -> tuple[int, int]:
     """Take points from `at` on: (place, why it stopped there). See the words in `layout`.
 
-    `refs` are metrics' tokens times two, plus one for a counter's sample; with no `metrics`, tokens of series. `now`:
+    `refs` are as `layout.Points` has them; with no `metrics`, tokens of series. `now`:
     the tick that event time has reached, lateness, ticks' width, and the time before which silence is nobody's fault.
     `clock`: uses so far, and free weekly profiles.
     """
@@ -287,14 +288,14 @@ def _run(  # noqa: PLR0915 - the rules of the metric maker, in the order in whic
             x = time - lateness
             if not x < tick + 0.999 * grid and x // grid * grid > tick:
                 return i, layout.TICK
-            token = refs[i] >> 1
+            token = refs[i] >> layout.KIND_BITS
             slot = token & _SLOTS
             if slot >= len(metrics) or metrics[slot].token != token or token <= 0:
                 return i, layout.METRIC_UNKNOWN
             m = metrics[slot]
-            counter = refs[i] & 1 == 1
+            kind = refs[i] & _KIND
             before = m.value
-            judged = not counter or (value >= 0 and not math.isnan(before))
+            judged = kind == layout.GAUGE or (not math.isnan(before) and (value >= 0 or kind == layout.DELTA))
             sample = judged and not math.isnan(value) and time > m.time
             link = m.series
             known = link > 0 and link & _SLOTS < len(series) and series[link & _SLOTS].token == link
@@ -309,8 +310,8 @@ def _run(  # noqa: PLR0915 - the rules of the metric maker, in the order in whic
             if time <= m.time:
                 tally[2 if time == m.time else 3] += 1
                 continue
-            if counter:
-                if value < 0:
+            if kind != layout.GAUGE:
+                if value < 0 and kind == layout.COUNTER:
                     tally[4] += 1
                     continue
                 since = time - m.time
@@ -318,7 +319,9 @@ def _run(  # noqa: PLR0915 - the rules of the metric maker, in the order in whic
                 m.time = time
                 if math.isnan(before):
                     continue
-                if value < before:
+                if kind == layout.DELTA:
+                    before = 0.0
+                elif value < before:
                     tally[5] += 1
                     before = 0.0
                 value = (value - before) / since

@@ -31,13 +31,19 @@ TAILS: Final = (FORECAST, RANGE, FLATLINE, LEVEL, DRIFT, VARIANCE)
 SLOT_BITS: Final = 25
 """A token is a row's number in these low bits and, above, a serial number that no two tenants of a row share."""
 
+KIND_BITS: Final = 2
+GAUGE: Final = 0
+COUNTER: Final = 1
+DELTA: Final = 2
+"""How a metric's sample is to be read, in the low bits of a ref."""
+
 METRIC: Final = np.dtype(
     [
         ("token", "i8"),  # 0: nobody's
         ("used", "i8"),  # the bank's clock when it was last used
         ("series", "i8"),  # token of the series in the bank; one of the words below
         ("time", "f8"),
-        ("value", "f8"),  # the last sample of a counter; NaN before the first
+        ("value", "f8"),  # the last sample of a counter or delta; NaN before the first
     ]
 )
 UNKNOWN: Final = -1
@@ -168,8 +174,8 @@ Rows = NDArray[Any]
 
 
 class Points(NamedTuple):
-    """Points of metrics in order. `refs`: tokens of metrics times two, plus one for a counter's sample. `values`: NaN
-    is none; where the kernel stops, that of the sample that was made of it."""
+    """Points of metrics in order. `refs`: tokens of metrics, shifted, and the sample's kind in the low bits. `values`:
+    NaN is none; where the kernel stops, that of the sample that was made of it."""
 
     refs: NDArray[np.int64]
     times: NDArray[np.float64]

@@ -1,0 +1,35 @@
+"""The JSON of prometheus-kafka-adapter (`SERIALIZATION_FORMAT=json`, its default): one sample a message.
+
+The value is text, so that it can be "NaN" or "+Inf"; a stale marker can no longer be told from a missing value.
+"""
+
+from __future__ import annotations
+
+from msgspec import Struct
+
+from floodmark.decode.points import JsonMessages, PointDecoder, Points, kind_by_name, number
+from floodmark.decode.timestamps import parse
+
+
+class _Sample(Struct, gc=False):
+    timestamp: str | int | float
+    value: str | float | None
+    name: str = ""
+    labels: dict[str, str] = {}
+
+
+_messages = JsonMessages(_Sample)
+
+
+class KafkaAdapterDecoder(PointDecoder):
+    """Decodes one sample, or an array of them."""
+
+    def _read(self, value: bytes, points: Points) -> None:
+        for sample in _messages.read(value):
+            points.expect(1)
+            with points:
+                labels = sample.labels
+                name = labels.pop("__name__", "") or sample.name
+                points.add(
+                    points.origin(name, labels, kind_by_name(name)), parse(sample.timestamp), number(sample.value)
+                )

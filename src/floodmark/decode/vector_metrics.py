@@ -1,0 +1,145 @@
+"""Vector's metrics in JSON (`encoding.codec: json` of its Kafka sink).
+
+`incremental` says that the value is an increment since the last; `absolute` that it is the whole.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Iterable
+from typing import Any, Literal
+
+from msgspec import Struct
+
+from floodmark.decode.decoder import EventError
+from floodmark.decode.points import MOST_BUCKETS, JsonMessages, PointDecoder, Points
+from floodmark.signals import Histogram, MetricKind
+
+
+class _Value(Struct, gc=False):
+    value: float
+
+
+class _Set(Struct, gc=False):
+    values: list[Any]
+
+
+class _Weighed(Struct, gc=False):
+    value: float
+    rate: float = 1.0
+
+
+class _Distribution(Struct, gc=False):
+    samples: list[_Weighed]
+
+
+class _Bucket(Struct, gc=False):
+    upper_limit: float | None
+    count: float
+
+
+class _Histogram(Struct, gc=False):
+    buckets: list[_Bucket]
+    count: float
+    sum: float | None = None
+
+
+class _AtQuantile(Struct, gc=False):
+    quantile: float
+    value: float | None
+
+
+class _Summary(Struct, gc=False):
+    quantiles: list[_AtQuantile]
+    count: float
+    sum: float
+
+
+class _Metric(Struct, gc=False):
+    name: str
+    kind: Literal["incremental", "absolute"]
+    namespace: str = ""
+    tags: dict[str, str | list[str | None] | None] | None = None
+    timestamp: str | int | float | None = None
+    counter: _Value | None = None
+    gauge: _Value | None = None
+    set: _Set | None = None
+    distribution: _Distribution | None = None
+    aggregated_histogram: _Histogram | None = None
+    aggregated_summary: _Summary | None = None
+
+
+_messages = JsonMessages(_Metric)
+
+
+class VectorDecoder(PointDecoder):
+    """Decodes one metric, or an array of them. A metric without a time has Kafka's."""
+
+    def _read(self, value: bytes, points: Points) -> None:
+        for metric in _messages.read(value):
+            points.expect(1)
+            with points:
+                _add(metric, points)
+
+
+def _add(metric: _Metric, points: Points) -> None:
+    name = f"{metric.namespace}_{metric.name}" if metric.namespace else metric.name
+    labels: dict[str, str] = {}
+    for tag, value in (metric.tags or {}).items():
+        if isinstance(value, list):
+            labels[tag] = ",".join(each for each in value if each is not None)
+        elif value is not None:
+            labels[tag] = value
+    time = points.time(metric.timestamp)
+    growing: MetricKind = "delta" if metric.kind == "incremental" else "counter"
+    if metric.counter is not None:
+        points.add(points.origin(name, labels, growing), time, metric.counter.value)
+    elif metric.gauge is not None:
+        kind: MetricKind = "delta" if metric.kind == "incremental" else "gauge"
+        points.add(points.origin(name, labels, kind), time, metric.gauge.value)
+    elif metric.set is not None:
+        points.add(points.origin(name, labels), time, float(len(metric.set.values)))
+    elif metric.aggregated_summary is not None:
+        summary = metric.aggregated_summary
+        points.expect(len(summary.quantiles) + 1)
+        points.add(points.origin(f"{name}_count", labels, growing), time, summary.count)
+        points.add(points.origin(f"{name}_sum", labels, growing), time, summary.sum)
+        for each in summary.quantiles:
+            number = math.nan if each.value is None else each.value
+            points.add(points.origin(name, labels | {"quantile": f"{each.quantile:g}"}), time, number)
+    else:
+        origin = points.origin(name, labels)
+        points.add_histogram(_histogram(metric, time, origin.name, origin.labels))
+
+
+def _histogram(metric: _Metric, time: float, name: str, labels: dict[str, str]) -> Histogram:
+    """Buckets as they are; of a distribution, each value that came is a bound. Raises EventError."""
+    if metric.distribution is not None:
+        samples = metric.distribution.samples
+        found: Counter[float] = Counter()
+        for each in samples:
+            found[each.value] += each.rate  # type: ignore[assignment]
+        count = math.fsum(found.values())
+        total: float | None = math.fsum(each.value * each.rate for each in samples)
+        pairs: Iterable[tuple[float, float]] = sorted(found.items())
+    elif metric.aggregated_histogram is not None:
+        histogram = metric.aggregated_histogram
+        count, total = histogram.count, histogram.sum
+        pairs = [(each.upper_limit, each.count) for each in histogram.buckets if each.upper_limit is not None]
+    else:
+        raise EventError("missing_field", f"the metric {name!r:.99} has no value of a kind that is known")
+    pairs = [pair for pair in pairs if pair[0] < 1e308]  # the last bound is all numbers
+    if len(pairs) > MOST_BUCKETS:
+        raise EventError("too_many_buckets", f"{name!r:.99} has {len(pairs)} buckets, more than {MOST_BUCKETS}")
+    counts = [number for _, number in pairs]
+    return Histogram(
+        time=time,
+        name=name,
+        count=count,
+        total=total,
+        bounds=tuple(bound for bound, _ in pairs),
+        counts=(*counts, max(0.0, count - math.fsum(counts))) if pairs else (),
+        labels=labels,
+        cumulative=metric.kind == "absolute",
+    )
