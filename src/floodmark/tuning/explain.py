@@ -161,7 +161,7 @@ def _why_not(explanation: Explanation, moment: Moment) -> list[str]:
             f"{rule}: p = {judgement.p_value:.2g} ({odds(judgement.p_value)}) is not below {moment.alpha:.2g} "
             f"({odds(moment.alpha)}), which {whose}."
         )
-        if judgement.p_value < moment.budgeted:
+        if moment.alpha * moment.calmer <= judgement.p_value < moment.budgeted:
             said.append(
                 f"Too many: it is below the budget's own {moment.budgeted:.2g}, but the series has alarmed so often in "
                 "the last two weeks that it must be odder now."
