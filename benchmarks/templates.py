@@ -7,9 +7,10 @@ the share of lines whose group is exactly the true group. Each system's lines ar
 with the default config: the message column, and the raw lines with their headers. "online" takes the id that each line
 was given when it came, "final" each line's template as it is at the end (templates that were joined are one).
 
-Speed: the raw lines of all systems in turn, by one miner, over and over; with each pass all digits are other digits, so
-that numbers, times and ids never come again. drain3 (its default config) has an environment of its own, made the first
-time. `--found` writes the ids, one a line. `--novelty` mines lines that share nothing and shows the memory.
+Speed: the raw lines of all systems in turn, by one miner, over and over; with each pass all digits are other digits,
+and numbers have other lengths, so that times, ids and numbers never come again. drain3 (its default config) has an
+environment of its own, made the first time. `--found` writes the ids, one a line. `--novelty` mines lines that share
+nothing and shows the memory.
 """
 
 from __future__ import annotations
@@ -18,12 +19,14 @@ import argparse
 import csv
 import hashlib
 import json
+import re
 import subprocess
 import tempfile
 import time
 from collections import defaultdict
 from collections.abc import Hashable, Sequence
 from pathlib import Path
+from random import Random
 from typing import Any, NamedTuple
 
 import psutil
@@ -34,6 +37,7 @@ from floodmark.detect.logs.miner import TemplateMiner
 from measuring import peer_python
 
 PASSES = 10
+_NUMBER = re.compile(r"(?<=[ =(])\d{1,9}(?=[ ,;)]|$)")
 DRAIN3 = Path(__file__).parent / "peers" / "drain.py"
 
 
@@ -93,11 +97,16 @@ def mined(lines: Sequence[str]) -> Found:
 
 
 def passes(systems: Sequence[System]) -> list[list[str]]:
-    """The raw lines in turn, with other digits in each pass."""
+    """The raw lines in turn, with other digits in each pass, and numbers of other lengths."""
     mixed = [line for lines in zip(*(system.raw for system in systems), strict=False) for line in lines]
-    digits = "0123456789"
-    shifts = [str.maketrans(digits, digits[i % 10 :] + digits[: i % 10]) for i in range(PASSES)]
-    return [[line.translate(shift) for line in mixed] for shift in shifts]
+    digits, random = "0123456789", Random(1)
+    found = []
+    for i in range(PASSES):
+        shift = str.maketrans(digits, digits[i % 10 :] + digits[: i % 10])
+        found.append(
+            [_NUMBER.sub(lambda _: str(int(10 ** random.uniform(0, 6))), line.translate(shift)) for line in mixed]
+        )
+    return found
 
 
 def speeds(lines: Sequence[Sequence[str]]) -> list[float]:

@@ -12,6 +12,8 @@ from floodmark.detect.logs.tokens import Place
         ("12", "number"),
         ("-3.5e9", "number"),
         ("97%", "number"),
+        ("1,190", "number"),
+        ("1,190 bytes", "size"),
         ("532 ms", "duration"),
         ("<1 sec", "duration"),
         ("1h30m", "duration"),

@@ -40,6 +40,7 @@ def values(body, shapes, wanted):
         (r"loaded C:\Windows\example.dll", "loaded <*>"),
         ("visible=true, tag=null", "visible=<*>, tag=<*>"),
         ("the answer is true", "the answer is true"),
+        ("{visible: false}", "{visible: <*>}"),
         ("session of user alice ended", "session of user <*> ended"),
         ("a user session ended", "a user session ended"),
         ("user created", "user created"),

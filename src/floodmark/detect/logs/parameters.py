@@ -19,7 +19,7 @@ class Parameter(NamedTuple):
     kind: str
 
 
-_NUMBER: Final = r"[-+]?\d[\d_]*(?:\.\d+)?(?:[eE][-+]?\d+)?"
+_NUMBER: Final = r"[-+]?(?:\d{1,3}(?:,\d{3})+|\d[\d_]*)(?:\.\d+)?(?:[eE][-+]?\d+)?"
 _LONGEST: Final = 512
 _OCTET: Final = r"(?:25[0-5]|2[0-4]\d|1?\d?\d)"
 _KINDS: Final = re.compile(

@@ -220,7 +220,7 @@ def _kind_at(tokens: list[str], separators: list[str], i: int) -> str:
     if token in DATES:
         beside = VALUE in before or (after and (after[0] == VALUE or after[0] in DATES))
     elif token in TRUTHS:
-        beside = separators[i].rstrip(" ").endswith("=")
+        beside = separators[i].rstrip(" ").endswith(("=", ":"))
     else:
         named = before in (["user"], ["User"]) and separators[i] == " " and token.isalpha()
         beside = named and token.lower() not in NO_NAMES and not is_state(token)

@@ -36,7 +36,7 @@ DATES: Final = frozenset(_DATE_WORDS.split())
 """Values beside another value; `Sun` and `May` are words elsewhere."""
 _TRUTH_WORDS: Final = "true false True False TRUE FALSE null NULL nil none None"
 TRUTHS: Final = frozenset(_TRUTH_WORDS.split())
-"""After `=` these are values of a field. Elsewhere they are words, and true and false have opposites."""
+"""After `=` or `:` these are values of a field. Elsewhere they are words, and true and false have opposites."""
 _NO_NAMES: Final = (
     "a account action activity agent and are as at authentication by can cannot credentials did does error for from "
     "group had has have id in info input interface is level list logged may mode must name not of on or password "
