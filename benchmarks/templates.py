@@ -163,6 +163,8 @@ def main() -> None:
         "--novelty", type=int, default=0, metavar="LINES", help="show the memory over so many new lines"
     )
     args = parser.parse_args()
+    if not args.data and not args.novelty:
+        parser.error("--data, --novelty or both")
     if args.data:
         systems = read(args.data)
         lines = passes(systems)
