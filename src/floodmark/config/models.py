@@ -11,7 +11,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, SecretStr
 
 from floodmark.config.formats import FormatName
-from floodmark.config.quantities import Budget, Clock, Duration, Moment, Size, Timezone
+from floodmark.config.quantities import Budget, Clock, Duration, Moment, Pattern, Size, Timezone
 from floodmark.signals import SignalName
 
 
@@ -287,6 +287,15 @@ class Feedback(Section):
     """Event time after which a verdict holds: longer than its way from whoever says it to every process."""
 
 
+class Mask(Section):
+    """What is a value wherever it stands in a log line."""
+
+    name: str = Field(min_length=1)
+    """The kind that such parameters have."""
+    pattern: Pattern
+    """Regular expression (Python's, no groups but (?:…)), searched in the first line of the body."""
+
+
 class Logs(Section):
     """How log records become series."""
 
@@ -296,6 +305,9 @@ class Logs(Section):
     """Width of the windows over which lines are counted, in event time."""
     similarity: float = Field(default=0.5, gt=0, le=1)
     """Share of tokens that must agree for a line to join a template."""
+    masks: list[Mask] = []
+    """Values that do not look like values, such as names of customers; the first that matches has it. Numbers, ids,
+    addresses, paths and the like need none."""
     learning: Duration = 3600.0
     """A source younger than this does not report first-seen templates."""
     lines: int = Field(default=5, ge=1, le=100)

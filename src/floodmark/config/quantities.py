@@ -56,6 +56,21 @@ def size(value: object) -> int:
     raise ValueError(f"{value!r} is not a size; write it like 1MB or 512KiB")
 
 
+def pattern(value: object) -> str:
+    """A regular expression of Python's `re` without groups. Raises ValueError for anything else."""
+    if not isinstance(value, str):
+        raise ValueError(f"{value!r} is not a regular expression")
+    try:
+        compiled = re.compile(f"(?:{value})")
+    except re.error as error:
+        raise ValueError(f"{value!r} is not a regular expression: {error.msg}") from None
+    if compiled.groups:
+        raise ValueError(f"{value!r} has a group; write (?:…) for brackets that only hold things together")
+    if compiled.match(""):
+        raise ValueError(f"{value!r} matches an empty text; it would match everywhere")
+    return value
+
+
 def clock(value: object) -> float:
     """Seconds since midnight from "06:00" or "22:30"; "24:00" is the end of the day.
 
@@ -119,6 +134,7 @@ Size = Annotated[
         }
     ),
 ]
+Pattern = Annotated[str, BeforeValidator(pattern), WithJsonSchema({"type": "string", "format": "regex"})]
 Clock = Annotated[
     float,
     BeforeValidator(clock),

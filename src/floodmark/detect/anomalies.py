@@ -166,7 +166,7 @@ def say_stale(series: Series, silence: float, interval: float, recent: float | N
 
 def subject(series: Series, evidence: Evidence) -> str:
     """What the sentence is about: the entity, then the series, with the labels that tell it from its sisters."""
-    template = evidence.facts.get("template")
+    template = evidence.facts.get("log.record.template")
     if series.name == "log_template" and template:
         return f"{series.entity} log template “{str(template)[:120]}”"
     name = series.name if series.name == series.entity else f"{series.entity} {series.name}"

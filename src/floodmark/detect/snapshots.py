@@ -25,6 +25,7 @@ from river._river_rust.vectordict import VectorDict
 from floodmark.config.models import Config, Detector, ModelMonitor
 from floodmark.config.river_models import RiverModelError, build
 from floodmark.config.river_target import OneSeries
+from floodmark.detect.logs.miner import Memo
 from floodmark.state import Codec, Form, StateError, classes_in
 
 MADE_BY: Final = f"4 river {version('river')}"
@@ -64,7 +65,7 @@ def shapes(config: Config) -> dict[str, str]:
     detect, logs = config.detect, config.logs
     return {
         "identity": digest([detect.entity, detect.scope]),
-        "logs": digest([logs.source, logs.window, logs.similarity]),
+        "logs": digest([logs.source, logs.window, logs.similarity, [list(mask) for mask in logs.masks]]),
         "detectors": digest([each.model_dump(mode="json") for each in (*config.detectors, *config.maintenance)]),
     }
 
@@ -150,8 +151,9 @@ def _functions(detector: Detector) -> list[tuple[str, object]]:
 
 
 def forms() -> dict[type, Form]:
-    """How River's parts in Rust are written: by their own serialisation of plain data."""
+    """How River's parts in Rust are written: by their own serialisation of plain data. Memos come back empty."""
     found = {class_: Form(_take_rust, partial(_make_rust, class_)) for class_ in _rust_classes()}
+    found[Memo] = Form(lambda _: (), Memo)
     found[VectorDict] = Form(_take_vector, lambda keys, values: VectorDict(dict(zip(keys, values, strict=True))))
     return found
 

@@ -264,7 +264,7 @@ class DetectStage:
             ("detect", self._config.detect),
             ("limits", self._config.limits),
             ("logs", self._config.logs),
-            ("log shapes", self._logs.shapes),
+            ("log memos", self._logs.memos),
             ("model counts", self._models.shared),
             *((f"detector:{snapshots.shape_of(each)}", each) for each in self._core.detectors),
             *((f"monitor:{snapshots.shape_of_monitor(each)}", each) for each in self._models.monitors),

@@ -4,6 +4,7 @@ from hypothesis import strategies as st
 
 from floodmark.alerts import Evidence
 from floodmark.config.models import Detect, Limits, Logs
+from floodmark.detect import snapshots
 from floodmark.detect.logs.sources import LogSources
 from floodmark.signals import Log
 
@@ -90,9 +91,10 @@ def test_a_template_is_counted_from_its_first_window_on():
     assert values(samples, "log_template", template=cold) == [(120, 1), (180, 0)]
     _, busy, silent = (s for s in samples if s.series.labels.get("template") == took)
     assert busy.evidence() == Evidence(
-        lines=["took 9 ms", "took 8 ms"], facts={"template": "took <*>", "lines_in_window": 2, "severity": "WARN"}
+        lines=["took 9 ms", "took 8 ms"],
+        facts={"log.record.template": "took <*>", "lines_in_window": 2, "severity": "WARN"},
     )
-    assert silent.evidence().facts == {"template": "took <*>", "lines_in_window": 0, "severity": "WARN"}
+    assert silent.evidence().facts == {"log.record.template": "took <*>", "lines_in_window": 0, "severity": "WARN"}
 
 
 def test_lines_that_leave_are_few_the_newest_and_cut():
@@ -117,16 +119,16 @@ def test_nothing_is_new_while_the_source_is_learned():
 
 def test_joined_templates_are_one_series_from_then_on():
     names = ["ann", "ben", "cid", "dan", "eve"]
-    early = [log(i, f"Invalid user {name} from afar") for i, name in enumerate(names[:3])]
-    late = [log(61 + i, f"Invalid user {name} from afar") for i, name in enumerate(names)]
+    early = [log(i, f"Unknown guest {name} from afar") for i, name in enumerate(names[:3])]
+    late = [log(61 + i, f"Unknown guest {name} from afar") for i, name in enumerate(names)]
     sources = maker()
     before = run(sources, early, until=60)
     after = run(sources, late, until=180)
     assert len(values(before, "log_template")) == 3
     assert values(after, "log_template") == [(120, 5), (180, 0)]
     evidence = sample_of(after, "log_template", 120).evidence()
-    assert evidence.facts["template"] == "Invalid user <*> from afar"
-    assert evidence.lines == [f"Invalid user {name} from afar" for name in names]
+    assert evidence.facts["log.record.template"] == "Unknown guest <*> from afar"
+    assert evidence.lines == [f"Unknown guest {name} from afar" for name in names]
 
 
 def test_a_stopped_stream_is_not_a_silent_source():
@@ -182,6 +184,19 @@ SIGNALS = st.lists(
 )
 
 
+TRACES = st.lists(
+    st.builds(
+        log,
+        st.integers(0, 300),
+        st.sampled_from(
+            ["took 5 ms", "lost", "\tat a.b.C(D.java:1)", "Traceback (most recent call last):", "  x = 1", "E: 5"]
+        ),
+        service=st.sampled_from(["a", "b"]),
+    ),
+    max_size=60,
+).map(lambda signals: sorted(signals, key=lambda signal: signal.time))
+
+
 def told(samples):
     return [(s.series.key, s.time, s.value, msgspec.json.encode(s.evidence())) for s in samples]
 
@@ -227,3 +242,63 @@ def test_every_line_is_counted_once(signals):
     samples = run(sources, signals, until=960)
     assert sum(value for _, value in values(samples, "log_lines")) == len(signals)
     assert sum(value for _, value in values(samples, "log_template")) == len(signals)
+
+
+def test_a_stack_trace_is_part_of_its_line():
+    trace = ["could not save", "\tat org.example.Dao.save(Dao.java:12)", "Caused by: java.io.IOException: closed"]
+    sources = maker()
+    samples = run(sources, [log(i, body, "ERROR") for i, body in enumerate([*trace, "all is well"])], until=60)
+    assert values(samples, "log_lines") == [(60, 2)]
+    assert values(samples, "log_new_templates") == [(60, 2)]
+    assert sources.counts()["joined:log_line"] == 2
+    assert sample_of(samples, "log_lines", 60).evidence().lines == ["\n".join(trace), "all is well"]
+
+
+def test_what_comes_after_its_window_was_told_changes_nothing_there():
+    sources = maker()
+    samples = run(sources, [log(1, "could not save", "ERROR")], until=60)
+    run(sources, [log(61, "Caused by: java.io.IOException: closed", "ERROR")], until=120)
+    assert sample_of(samples, "log_lines", 60).evidence().lines == ["could not save"]
+    assert sources.counts()["joined:log_line"] == 1
+
+
+def test_a_trace_belongs_to_its_source():
+    sources = maker()
+    run(sources, [log(1, "fine", service="a"), log(2, "Caused by: x.y.Z: closed", service="b")], until=60)
+    assert sources.counts()["joined:log_line"] == 0
+
+
+def test_masks_are_of_the_config():
+    sources = maker({"learning": 0, "masks": [{"name": "customer", "pattern": "Acme|Globex"}]})
+    samples = run(sources, [log(1, "lost by Acme"), log(2, "lost by Globex")], until=60)
+    assert values(samples, "log_template") == [(60, 2)]
+
+
+@settings(max_examples=60, deadline=None)
+@given(TRACES, st.integers(0, 60))
+def test_a_restart_between_two_lines_changes_nothing(signals, at):
+    def state_again(sources):
+        external = [("memos", sources.memos), ("logs", sources._logs), ("limits", sources._limits)]
+        codec = snapshots.codec(monitored=False)
+        again = maker()
+        names = {"memos": again.memos, "logs": again._logs, "limits": again._limits}
+        again.restore(codec.loads(codec.dumps(sources.state(), external), names))
+        return again
+
+    at_once, restarted = maker(), maker()
+    run(at_once, signals, until=150)
+    before = run(restarted, signals[:at], until=0)
+    restarted = state_again(restarted)
+    assert before == []
+    run(restarted, signals[at:], until=150)
+    assert told(restarted.advance(360)) == told(at_once.advance(360))
+    assert restarted.counts() == at_once.counts()
+
+
+@settings(deadline=None)
+@given(TRACES)
+def test_every_line_is_counted_or_joined(signals):
+    sources = maker()
+    samples = run(sources, signals, until=360)
+    counted = sum(value for _, value in values(samples, "log_lines"))
+    assert counted + sources.counts().get("joined:log_line", 0) == len(signals)

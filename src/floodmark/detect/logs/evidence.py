@@ -19,9 +19,12 @@ def shown(line: str) -> str:
 
 
 def of_template(template: Template, tally: Tally | None, severity: str) -> Evidence:
-    """One template in one window: its newest lines there. `tally` is None where it was silent."""
+    """One template in one window: its newest lines there. `tally` is None where it was silent.
+
+    The template's text has the name that OpenTelemetry gives it, as an attribute of log records.
+    """
     facts: dict[str, float | str] = {
-        "template": shown(template.text),
+        "log.record.template": shown(template.text),
         "lines_in_window": tally.count if tally else 0,
     }
     if severity:

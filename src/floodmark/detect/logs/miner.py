@@ -17,22 +17,31 @@ from operator import ne
 from typing import Final
 
 from floodmark.alerts import content_id
-from floodmark.detect.logs.tokens import ANY, VALUE, Form, Shapes, form, is_state, values, words
+from floodmark.detect.logs.lines import Line, Lines
+from floodmark.detect.logs.parameters import Parameter
+from floodmark.detect.logs.tokens import ANY, VALUE, Form
+from floodmark.detect.logs.vocabulary import is_state
 
 _EVIDENCE: Final = 4
 """Distinct words in a place before it is a wildcard."""
 _EVIDENCE_SHORT: Final = 8
 """The same where fewer than two words of the line agree: short lines look alike by chance."""
 _EVIDENCE_FIRST: Final = 16
-"""The same for the first token, which mostly names the component or the action."""
+"""The same for the first token, which mostly names the action; with a dot in it, it names who acts: any other token."""
 _WORTH: Final = {VALUE: 3, ANY: _EVIDENCE_FIRST}
 """Evidence that a place varies: a word counts one; where digit-bearing values stand, one word beside them will do."""
 _COMPARED: Final = 256
 """Templates, the newest of those with the same separators, that a new one is compared with."""
 _PLACES: Final = 32
 """Sets of differing places that are tried, the smallest first, when a new template might be joined with others."""
-_REMEMBERED: Final = 512
-"""Line shapes in each of the two generations of the memo in front of the search."""
+_REMEMBERED: Final = 2_048
+"""Lines in each of the two generations of the memo in front of the search."""
+
+
+class Memo(dict[Line, "tuple[Template, int]"]):
+    """The template of a line, and the version of its node then. It is not written into snapshots."""
+
+    __slots__ = ()
 
 
 class Template:
@@ -73,19 +82,19 @@ class Template:
 class Match:
     """What a line turned out to be. `is_new` says that no template knew it."""
 
-    __slots__ = ("_body", "_shapes", "is_new", "template")
+    __slots__ = ("_body", "_lines", "is_new", "template")
 
-    def __init__(self, template: Template, is_new: bool, body: str, shapes: Shapes) -> None:
+    def __init__(self, template: Template, is_new: bool, body: str, lines: Lines) -> None:
         self.template = template
         self.is_new = is_new
         self._body = body
-        self._shapes = shapes
+        self._lines = lines
 
     @property
-    def parameters(self) -> list[str]:
-        """The line's text at each `<*>` of the template as it is now, in order. Worked out when asked for."""
-        places = [i for i, token in enumerate(self.template.form.tokens) if token in (VALUE, ANY)]
-        return values(self._body, self._shapes, places)
+    def parameters(self) -> list[Parameter]:
+        """What the line has at each `<*>` of the template as it is now, in order. Worked out when asked for."""
+        wanted = [i for i, token in enumerate(self.template.form.tokens) if token in (VALUE, ANY)]
+        return self._lines.parameters(self._body, wanted)
 
 
 class _Node:
@@ -150,18 +159,18 @@ class TemplateMiner:
     """Mines the templates of one log source.
 
     `similarity`: the share of a line's words that must agree with those of other templates for them to be joined.
-    `capacity`: templates kept; beyond it the least recently matched goes, and is counted. `shapes` may be shared
+    `capacity`: templates kept; beyond it the least recently matched goes, and is counted. `lines` may be shared
     between miners. Which memo still holds what never changes an answer.
     """
 
-    def __init__(self, similarity: float, capacity: int, shapes: Shapes | None = None) -> None:
+    def __init__(self, similarity: float, capacity: int, lines: Lines | None = None) -> None:
         self._similarity = similarity
         self._capacity = capacity
-        self._shapes = Shapes() if shapes is None else shapes
+        self._lines = Lines() if lines is None else lines
         self._nodes: dict[tuple[str, ...], _Node] = {}
         self._templates: OrderedDict[str, Template] = OrderedDict()
-        self._memo: dict[tuple[str, ...], tuple[Template, int]] = {}
-        self._older: dict[tuple[str, ...], tuple[Template, int]] = {}
+        self._memo = Memo()
+        self._older = Memo()
         self._joined = 0
         self._evicted = 0
 
@@ -184,36 +193,40 @@ class TemplateMiner:
 
     def match(self, body: str) -> Match:
         """The template of a body, learned from it if need be. Any text will do; only its beginning is looked at."""
-        key = tuple(map(self._shapes.__getitem__, words(body)))
-        known = self._memo.get(key) or self._older.get(key)
+        line = self._lines.of(body)
+        known = self._memo.get(line)
         if known is not None and known[1] == known[0].node.version:
             template = known[0]
             self._templates.move_to_end(template.id)
             template.lines += 1
-            return Match(template, False, body, self._shapes)
-        line = form(key)
-        node = self._nodes.get(line.separators)
-        if node is None:
-            node = self._nodes[line.separators] = _Node(line.separators)
-        found = node.search(line.tokens)
-        is_new = False
-        if found is None:
-            born = Template(line, node)
-            node.add(born)
-            self._templates[born.id] = born
-            found = self._join(node, born)
-            is_new = found is born
-            if len(self._templates) > self._capacity:
-                self._evict()
+            return Match(template, False, body, self._lines)
+        found, is_new = self._found(line)
         self._templates.move_to_end(found.id)
         found.lines += 1
-        self._remember(key, found)
-        return Match(found, is_new, body, self._shapes)
-
-    def _remember(self, key: tuple[str, ...], template: Template) -> None:
         if len(self._memo) >= _REMEMBERED:
-            self._older, self._memo = self._memo, {}
-        self._memo[key] = (template, template.node.version)
+            self._older, self._memo = self._memo, Memo()
+        self._memo[line] = (found, found.node.version)
+        return Match(found, is_new, body, self._lines)
+
+    def _found(self, line: Line) -> tuple[Template, bool]:
+        """The template of a line, and whether it was born for it."""
+        known = self._older.get(line)
+        if known is not None and known[1] == known[0].node.version:
+            return known[0], False
+        node = self._nodes.get(line.form.separators)
+        if node is None:
+            node = self._nodes[line.form.separators] = _Node(line.form.separators)
+        found = node.search(line.form.tokens)
+        if found is not None:
+            return found, False
+        born = Template(line.form, node)
+        node.add(born)
+        self._templates[born.id] = born
+        found = self._join(node, born)
+        if len(self._templates) > self._capacity:
+            self._templates.move_to_end(found.id)
+            self._evict()
+        return found, found is born
 
     def _join(self, node: _Node, born: Template) -> Template:
         """Join a template just born with those that differ from it where enough words have been seen.
@@ -222,10 +235,13 @@ class TemplateMiner:
         """
         tokens = born.form.tokens
         said = sum(token != VALUE for token in tokens)
+        most = len(tokens) * (1 - self._similarity)
         alike: dict[tuple[int, ...], list[Template]] = {}
         for other in node.templates[-_COMPARED - 1 : -1]:
             its = other.form.tokens
             places = tuple(compress(count(), map(ne, tokens, its)))
+            if len(places) > most:
+                continue  # most pairs end here
             agreed = said - sum(tokens[place] != VALUE for place in places)
             if agreed < self._similarity * (agreed + len(places)):
                 continue
@@ -241,7 +257,7 @@ class TemplateMiner:
     def _varies(self, place: int, family: list[Template], born: Template, places: int) -> bool:
         """Whether enough different words stand at a place of alike templates for it to be a wildcard."""
         tokens = born.form.tokens
-        if place == 0:
+        if place == 0 and "." not in tokens[0]:
             needed = _EVIDENCE_FIRST
         elif sum(token != VALUE for token in tokens) - places < 2:
             needed = _EVIDENCE_SHORT

@@ -5,7 +5,8 @@ It must never judge (the series core does), and never take the end of the stream
 A window is closed by the watermark. Each source known is counted in each window, with zero where it was silent, for a
 day after its last line; so is each of its templates once the source has been learned. A longer stretch without a line
 of any source is a stop of the stream, and its windows are skipped. A line that comes after its window was closed is
-counted as late; it is still mined, and shows in the novelty and the evidence of the oldest open window.
+counted as late; it is still mined, and shows in the novelty and the evidence of the oldest open window. A line of a
+stack trace is part of the line before it and not counted as another.
 """
 
 from __future__ import annotations
@@ -18,8 +19,9 @@ from typing import Final
 
 from floodmark.config.models import Detect, Limits, Logs
 from floodmark.detect.logs import evidence
+from floodmark.detect.logs.lines import Lines
 from floodmark.detect.logs.miner import Template, TemplateMiner
-from floodmark.detect.logs.tokens import Shapes
+from floodmark.detect.logs.traces import Traces
 from floodmark.detect.logs.windows import Tally, Window
 from floodmark.detect.sampling import Identity, SeriesSampler
 from floodmark.detect.series import Finding, Sample, Series, SeriesKind, label_entity, label_scope, series_key
@@ -50,7 +52,7 @@ class LogSources:
         self._logs = logs
         self._limits = limits
         self._detect = detect
-        self._shapes = Shapes()
+        self._memos = Lines([(mask.name, mask.pattern) for mask in logs.masks])
         self._sampler = sampler or SeriesSampler()
         self._sources: OrderedDict[SourceIdentity, _Source] = OrderedDict()
         self._heard: set[int] = set()
@@ -116,9 +118,9 @@ class LogSources:
         )
 
     @property
-    def shapes(self) -> Shapes:
-        """The memo that all miners share: no state, since it changes no answer."""
-        return self._shapes
+    def memos(self) -> Lines:
+        """What all miners share: no state, since it changes no answer."""
+        return self._memos
 
     def state(self) -> object:
         return self._sources, self._heard, self._next
@@ -149,7 +151,7 @@ class LogSources:
             return source
         own = source_labels(identity, self._logs.source, self._detect.scope)
         name = identity[1] or "unknown"
-        source = _Source(own, name, self._logs, self._limits, self._detect, self._shapes)
+        source = _Source(own, name, self._logs, self._limits, self._detect, self._memos)
         self._sources[identity] = source
         self._sampler.add(source.key, identity)
         self._evict()
@@ -184,10 +186,10 @@ class _Source:
     """One log source: its templates, its open windows, and its series."""
 
     def __init__(
-        self, labels: dict[str, str], name: str, logs: Logs, limits: Limits, detect: Detect, shapes: Shapes
+        self, labels: dict[str, str], name: str, logs: Logs, limits: Limits, detect: Detect, memos: Lines
     ) -> None:
         self.name = name
-        self.miner = TemplateMiner(logs.similarity, limits.templates, shapes)
+        self.miner = TemplateMiner(logs.similarity, limits.templates, memos)
         self._labels = labels
         self._entity = label_entity(labels, detect.entity, name)
         self._scope = label_scope(labels, detect.scope)
@@ -195,8 +197,11 @@ class _Source:
         self._most = limits.templates
         self._width = logs.window
         self._windows: dict[int, Window] = {}
+        self._traces = Traces()
+        self._newest: tuple[Window, Template] | None = None
         self._templates: dict[str, _Followed] = {}
         self._number = 0
+        self._more = 0
         self._since: int | None = None
         self._last = 0
         self._graded = False
@@ -221,6 +226,11 @@ class _Source:
         return (self._last + 1) * self._width
 
     def take(self, log: Log, window: int, *, late: bool) -> None:
+        if self._traces.goes_on(log.body) and self._number:
+            self._more += 1
+            if self._newest is not None:
+                self._newest[0].append(self._newest[1], self._number, log.body)
+            return
         self._number += 1
         self._since = window if self._since is None else min(self._since, window)
         self._last = max(self._last, window)
@@ -230,6 +240,7 @@ class _Source:
         tally = self._windows.get(window)
         if tally is None:
             tally = self._windows[window] = Window(self._logs.lines, self._most)
+        self._newest = tally, template
         tally.add(template, self._number, log.body, log.severity, is_new=match.is_new, late=late)
         followed = self._templates.get(template.id)
         if followed is None or followed.template is not template:
@@ -248,6 +259,8 @@ class _Source:
         tally = self._windows.pop(window, None)
         if tally is None:
             tally = Window(0, 0)
+        elif self._newest is not None and self._newest[0] is tally:
+            self._newest = None  # it has been told: what comes later can change nothing
         templates = tally.settled()
         made = [
             Sample(
@@ -273,7 +286,7 @@ class _Source:
         return made
 
     def counts(self) -> Mapping[str, int]:
-        return self.miner.counts()
+        return {**self.miner.counts(), "joined:log_line": self._more}
 
     def _settle(self) -> None:
         """Follow joined templates into one, and evicted ones no more."""

@@ -11,12 +11,15 @@ change of unit does not make another template.
 from __future__ import annotations
 
 import re
-from functools import lru_cache
+from array import array
+from collections.abc import Sequence
 from itertools import islice
 from typing import Final, NamedTuple
 
-LONGEST_LINE: Final = 8_192
-"""Characters of a body that are looked at; what follows never tells one template from another."""
+from floodmark.detect.logs.bodies import SLOT
+from floodmark.detect.logs.headers import classify
+from floodmark.detect.logs.vocabulary import DATES, NO_NAMES, TRUTHS, UNITS, is_state
+
 MOST_WORDS: Final = 128
 """Words of a body that are looked at."""
 MOST_TOKENS: Final = 192
@@ -29,11 +32,15 @@ VALUE: Final = "\x1e"
 ANY: Final = "\x1d"
 """In a template: a place where several words were seen."""
 _JOINT: Final = "\x1f"
+_FOLD: Final = bytes.maketrans(b"123456789", b"0" * 9)
 
 _CHUNK: Final = re.compile(
     r"""
       (?P<value>
-          (?:[A-Za-z][A-Za-z0-9+.-]*://|/)[^\s"'<>,;()\[\]{}|`]*[^\s"'<>,;()\[\]{}|`.:=]     # URL, absolute path
+          (?:[A-Za-z][A-Za-z0-9+.-]*://|/|[A-Za-z]:\\)
+          [^\s"'<>,;()\[\]{}|`]*[^\s"'<>,;()\[\]{}|`.:=]              # URL, absolute path, that of Windows
+        | (?:[A-Za-z0-9_-]{1,63}\.){1,8}[A-Za-z][A-Za-z0-9-]{0,62}:\d{1,5}(?![\w.-])       # host and port
+        | ^[<>]=?\d+(?:\.\d+)?[A-Za-z%]{0,4}(?=[,;)\]]*\.?$)                                # a bound: <1, >=5ms
         | (?=[0-9a-fA-F:.]{0,40}\d)                        # clock, IP, MAC, each with a port or not: bounded repeats,
           (?:[0-9a-fA-F]{1,20}|:)(?:[:.][0-9a-fA-F]{0,20}){2,12}           # or long words would take quadratic time
           (?<=[0-9a-fA-F])(?=[=:,;()\[\]{}<>"'|`]|\.?$)
@@ -45,35 +52,17 @@ _CHUNK: Final = re.compile(
 )
 _DIGIT: Final = re.compile(r"\d")
 _HEX: Final = re.compile(r"[a-f]{8,}|[A-F]{8,}")
+_DOMAIN: Final = re.compile(
+    r"\.(?:com|net|org|edu|gov|mil|arpa|io|local|internal|localdomain|lan|"
+    r"(?:co\.)?(?:uk|jp|kr|nz|za|il)|de|fr|nl|pl|ru|cn|br|ca|ch|cz|hk|tw|sg|eu|mx|ar|tr|ua)$"
+)
+"""How the name of a host ends, if it has two dots or more; names of packages (`org.apache.x`) begin like that."""
 _LIST: Final = re.compile(r"[ ,;:]*|[./#_-]*")
 """What may stand between two values that are one."""
 _HOLLOW: Final = frozenset({"()", "[]", "{}", '""', "''"})
 """A value that happens to be empty: `from 10.0.0.1 ()` beside `from 10.0.0.1 (example.org)`."""
-_UNITS: Final = frozenset(
-    {"B", "kB", "KB", "MB", "GB", "TB", "PB", "KiB", "MiB", "GiB", "TiB", "ns", "us", "µs", "ms", "s"}
-)
-_DAYS: Final = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
-_MONTHS: Final = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
-_DATES: Final = frozenset(_DAYS + _MONTHS)
-
-_OPPOSITES: Final = (
-    "start/stop started/stopped starting/stopping pause/resume paused/resumed pausing/resuming up/down on/off "
-    "success/failure succeed/fail succeeded/failed successful/unsuccessful successfully/unsuccessfully ok/error "
-    "pass/fail passed/failed open/close opened/closed opening/closing enable/disable enabled/disabled "
-    "enabling/disabling connect/disconnect connected/disconnected connecting/disconnecting allow/deny allowed/denied "
-    "accept/reject accepted/rejected online/offline healthy/unhealthy active/inactive available/unavailable "
-    "create/delete created/deleted creating/deleting add/remove added/removed adding/removing lock/unlock "
-    "locked/unlocked mount/unmount mounted/unmounted login/logout grant/revoke granted/revoked valid/invalid "
-    "true/false yes/no begin/end began/ended load/unload loaded/unloaded acquire/release acquired/released "
-    "attach/detach attached/detached join/leave joined/left enter/exit entered/exited read/write first/last "
-    "increase/decrease increased/decreased finish/abort finished/aborted completed/aborted commit/rollback "
-    "committed/aborted register/unregister registered/unregistered install/uninstall installed/uninstalled "
-    "known/unknown reachable/unreachable found/missing get/post put/patch head/options send/receive sent/received "
-    "sending/receiving info/warn warning/error debug/trace critical/fatal ready/unready alive/dead primary/secondary "
-    "leader/follower master/slave"
-)
-_STATES: Final = frozenset(word for pair in _OPPOSITES.split() for word in pair.split("/"))
-_PARTS: Final = re.compile(r"[A-Z]?[a-z]+|[A-Z]+")
+_HIDDEN: Final = re.compile(r"\*{3,}")
+"""A value that somebody has masked."""
 
 
 class Form(NamedTuple):
@@ -88,16 +77,27 @@ class Form(NamedTuple):
         return self.separators[0] + "".join(t + s for t, s in zip(shown, self.separators[1:], strict=True))
 
 
-def words(body: str) -> list[str]:
-    """The words of a body that are looked at."""
-    return body[:LONGEST_LINE].split(None, MOST_WORDS)[:MOST_WORDS]
+def words(text: str) -> list[str]:
+    """The words of a text that are looked at. At the start, bars and brackets stand alone."""
+    if "|" in text[:64]:
+        text = text[:64].replace("|", " | ") + text[64:]
+    if text[:1] == "[" and "][" in text:
+        text = text.replace("][", "] [")
+    found = text.split(None, MOST_WORDS)
+    del found[MOST_WORDS:]
+    return found
+
+
+def folded(text: str) -> str:
+    """The text with a 0 for each digit, as long as it was: what differs in digits only is cut and understood once."""
+    return text.encode("utf-8", "replace").translate(_FOLD).decode()
 
 
 class Shapes(dict[str, str]):
-    """Word to shape (the word with its values taken out), computed once for words that come again.
+    """Word to shape: its class in a header, then the word with its values taken out. Words come folded.
 
-    Two generations, so at most twice `size` words of at most 64 characters; what it has forgotten it computes again.
-    One may serve any number of miners, since a shape depends on nothing but the word.
+    Computed once for words that come again. Two generations, so at most twice `size` words of at most 64 characters;
+    what it has forgotten it computes again. A shape depends on nothing but the word.
     """
 
     def __init__(self, size: int = 16_384) -> None:
@@ -106,11 +106,14 @@ class Shapes(dict[str, str]):
         self._older: dict[str, str] = {}
 
     def __missing__(self, word: str) -> str:
-        if word.isdigit():
-            return _NUMBER
         shape = self._older.get(word)
         if shape is None:
-            shape = _JOINT.join([chunk if i % 2 == 0 else _kind(chunk) for i, chunk in enumerate(_cut(word))])
+            if _PLAIN_ID.fullmatch(word):
+                shape = _PLAIN_SHAPE
+            else:
+                shape = classify(word) + _JOINT.join(
+                    [chunk if i % 2 == 0 else _kind(chunk) for i, chunk in enumerate(cut(word))]
+                )
         if len(word) <= 64:
             if len(self) >= self._size:
                 self._older = dict(self)
@@ -119,48 +122,62 @@ class Shapes(dict[str, str]):
         return shape
 
 
-def form(shapes: tuple[str, ...]) -> Form:
+def form(shapes: Sequence[str]) -> Form:
     """The form of a line from the shapes of its words."""
-    tokens: list[str] = []
-    separators = [""]
-    for i, shape in enumerate(shapes):
-        chunks = shape.split(_JOINT)
-        separators[-1] += " " + chunks[0] if i else chunks[0]
-        tokens += chunks[1::2]
-        separators += chunks[2::2]
+    tokens, separators = _chunks(shapes)
     runs = _runs(tokens, separators)
     return Form(
-        tuple(VALUE if stop - start > 1 else _dated(tokens, start) for start, stop in runs),
+        tuple(VALUE if stop - start > 1 else _kind_at(tokens, separators, start) for start, stop in runs),
         (separators[0], *(separators[stop] for _, stop in runs)),
     )
 
 
-def values(body: str, shapes: Shapes, places: list[int]) -> list[str]:
-    """The raw text at some places of a body's form, in order; a run of values is one text, separators and all."""
-    raw: list[str] = []
+def spots(shapes: Sequence[str], start: int) -> array[int]:
+    """Where the tokens of the form of `shapes[start:]` are: four numbers each.
+
+    They are the word and the chunk in it with which the token begins, and those with which it ends.
+    """
+    owners = [(i, chunk) for i in range(start, len(shapes)) for chunk in range(1, shapes[i].count(_JOINT) + 1, 2)]
+    runs = _runs(*_chunks(shapes[start:]))
+    return array("H", [number for start, stop in runs for number in (*owners[start], *owners[stop - 1])])
+
+
+class Place(NamedTuple):
+    """What stands in a line at one place of its form, and the text before and after it in its words."""
+
+    text: str
+    before: str
+    after: str
+
+
+def place(raw_words: Sequence[str], first: int, begin: int, last: int, end: int) -> Place:
+    """The raw text from one spot: a run of values is one text, separators and all.
+
+    `first`, `begin`: the word and the chunk of it with which it begins; `last`, `end`: those with which it ends.
+    """
+    chunks = cut(raw_words[first])
+    before = "".join(chunks[:begin])
+    if first == last:
+        text = "".join(chunks[begin : end + 1])
+        return Place(text, before, raw_words[first][len(before) + len(text) :])
+    until = "".join(cut(raw_words[last])[: end + 1])
+    text = " ".join([*raw_words[first:last], until])[len(before) :]
+    return Place(text, before, raw_words[last][len(until) :])
+
+
+def _chunks(shapes: Sequence[str]) -> tuple[list[str], list[str]]:
+    """The tokens of a line, and the separators around them."""
     tokens: list[str] = []
     separators = [""]
-    for i, word in enumerate(words(body)):
-        chunks = _cut(word)
+    for i, shape in enumerate(shapes):
+        chunks = shape[1:].split(_JOINT)
         separators[-1] += " " + chunks[0] if i else chunks[0]
-        raw += chunks[1::2]
+        tokens += chunks[1::2]
         separators += chunks[2::2]
-        tokens += shapes[word].split(_JOINT)[1::2]
-    runs = _runs(tokens, separators)
-    found = []
-    for start, stop in (runs[place] for place in places):
-        found.append(raw[start] + "".join(separators[i] + raw[i] for i in range(start + 1, stop)))
-    return found
+    return tokens, separators
 
 
-@lru_cache(maxsize=4_096)
-def is_state(token: str) -> bool:
-    """Whether a token ends in a word that has an opposite (started, `SCREEN_ON`): such words are never values."""
-    parts = _PARTS.findall(token)
-    return bool(parts) and parts[-1].lower() in _STATES
-
-
-def _cut(word: str) -> list[str]:
+def cut(word: str) -> list[str]:
     """Separator, token, separator, token, …, separator; together, they are the word (or its beginning)."""
     if word in _HOLLOW:
         return [word[0], "", word[1]]
@@ -175,22 +192,39 @@ def _cut(word: str) -> list[str]:
 
 def _kind(token: str) -> str:
     """`VALUE`, or the token itself."""
-    if not token or _DIGIT.search(token) or token.count("/") > 1 or "://" in token or _HEX.fullmatch(token):
+    if (
+        not token
+        or SLOT in token
+        or _DIGIT.search(token)
+        or token.count("/") > 1
+        or "://" in token
+        or token[1:3] == ":\\"
+        or "@" in token[1:-1]
+        or (token.count(".") > 1 and _DOMAIN.search(token))
+        or _HEX.fullmatch(token)
+        or _HIDDEN.fullmatch(token)
+    ):
         return VALUE
     return VALUE if len(token) > 1 and token[0] == "/" else token
 
 
-_NUMBER: Final = _JOINT + VALUE + _JOINT
+_PLAIN_ID: Final = re.compile(r"(?=.{0,3}[a-z])(?=[a-z-]*0)[0a-z]{2}[0a-z-]{9,}")
+"""Ids of lower-case letters and digits, folded. They are most of the words that never come again: no need to cut."""
+_PLAIN_SHAPE: Final = "V" + _JOINT + VALUE + _JOINT
 
 
-def _dated(tokens: list[str], i: int) -> str:
-    """The token, or `VALUE` if it is the name of a day or month beside a value."""
+def _kind_at(tokens: list[str], separators: list[str], i: int) -> str:
+    """The token, or `VALUE` if what stands beside it says that it is one."""
     token = tokens[i]
-    if token in _DATES:
-        before, after = tokens[max(i - 1, 0) : i], tokens[i + 1 : i + 2]
-        if VALUE in before or (after and (after[0] == VALUE or after[0] in _DATES)):
-            return VALUE
-    return token
+    before, after = tokens[max(i - 1, 0) : i], tokens[i + 1 : i + 2]
+    if token in DATES:
+        beside = VALUE in before or (after and (after[0] == VALUE or after[0] in DATES))
+    elif token in TRUTHS:
+        beside = separators[i].rstrip(" ").endswith(("=", ":"))
+    else:
+        named = before in (["user"], ["User"]) and separators[i] == " " and token.isalpha()
+        beside = named and token.lower() not in NO_NAMES and not is_state(token)
+    return VALUE if beside else token
 
 
 def _runs(tokens: list[str], separators: list[str]) -> list[tuple[int, int]]:
@@ -198,9 +232,9 @@ def _runs(tokens: list[str], separators: list[str]) -> list[tuple[int, int]]:
     runs: list[tuple[int, int]] = []
     open_run = False
     for i in range(len(tokens)):
-        kind = _dated(tokens, i)
+        kind = _kind_at(tokens, separators, i)
         between = separators[i]
-        if open_run and ((kind == VALUE and _LIST.fullmatch(between)) or (kind in _UNITS and between in ("", " "))):
+        if open_run and ((kind == VALUE and _LIST.fullmatch(between)) or (kind in UNITS and between in ("", " "))):
             runs[-1] = (runs[-1][0], i + 1)
         elif len(runs) == MOST_TOKENS:
             break

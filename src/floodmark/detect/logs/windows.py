@@ -76,6 +76,12 @@ class Window:
             if len(self.births) < self._lines:
                 self.births.append((template, body[:_KEPT]))
 
+    def append(self, template: Template, number: int, body: str) -> None:
+        """Put a further line to line `number` of `template`, where it is still held."""
+        for tally in (self.all, self.errors, self.templates.get(template)):
+            if tally is not None and tally.lines and tally.lines[-1][0] == number:
+                tally.lines[-1] = (number, f"{tally.lines[-1][1]}\n{body}"[:_KEPT])
+
     def settled(self) -> dict[Template, Tally]:
         """The tallies by the template as it is now: joined ones together, evicted ones gone."""
         tallies: dict[Template, Tally] = {}
