@@ -1,4 +1,4 @@
-"""What flows in, decoded: metrics, logs, predictions, outcomes, changes.
+"""What flows in, decoded: metrics, logs, spans, predictions, outcomes, changes.
 
 Times are float seconds since the epoch, UTC. A signal is what a producer said, nothing derived.
 """
@@ -10,6 +10,7 @@ from typing import Literal, NamedTuple
 from msgspec import Struct, field
 
 MetricKind = Literal["gauge", "counter"]
+SpanKind = Literal["internal", "server", "client", "producer", "consumer"]
 ChangeKind = Literal["deploy", "config", "flag"]
 Scalar = float | str | bool | None
 """A feature, a prediction or a label: a number, a category, a truth value, or missing."""
@@ -90,5 +91,24 @@ class Change(Struct, frozen=True, gc=False):
     summary: str
 
 
-Signal = Metric | Log | Prediction | Outcome | Change
-SignalName = Literal["metric", "log", "prediction", "outcome", "change"]
+class Span(Struct, frozen=True, gc=False, omit_defaults=True):
+    """A span that is over: `time` is its end, `duration` seconds. Ids are lower-case hex, or empty.
+
+    `peer` is the service that it calls, if the producer said so.
+    """
+
+    time: float
+    duration: float
+    service: str
+    operation: str
+    kind: SpanKind = "server"
+    error: bool = False
+    trace_id: str = ""
+    span_id: str = ""
+    parent_id: str = ""
+    peer: str = ""
+    labels: dict[str, str] = field(default_factory=dict)
+
+
+Signal = Metric | Log | Prediction | Outcome | Change | Span
+SignalName = Literal["metric", "log", "prediction", "outcome", "change", "span"]

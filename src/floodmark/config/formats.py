@@ -10,7 +10,11 @@ from typing import Literal, get_args
 
 from floodmark.signals import SignalName
 
-FormatName = Literal["native"]
+FormatName = Literal["native", "otlp_json", "otlp_proto"]
 
-CARRIES: dict[FormatName, tuple[SignalName, ...]] = {"native": get_args(SignalName)}
+CARRIES: dict[FormatName, tuple[SignalName, ...]] = {
+    "native": get_args(SignalName),
+    "otlp_json": ("span",),
+    "otlp_proto": ("span",),
+}
 """The signals that messages of a format can hold."""

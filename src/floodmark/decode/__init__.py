@@ -15,6 +15,7 @@ from floodmark.config.formats import FormatName
 from floodmark.config.models import Limits
 from floodmark.decode.decoder import ColumnDecoder, Decoded, Decoder, Refused
 from floodmark.decode.native import NativeDecoder, native_schemas
+from floodmark.decode.otlp_spans import JsonSpanDecoder, ProtoSpanDecoder
 from floodmark.decode.samples import SampleDecoder
 from floodmark.signals import SignalName
 
@@ -22,6 +23,8 @@ __all__ = ["DECODERS", "ColumnDecoder", "Decoded", "Decoder", "Refused", "column
 
 DECODERS: dict[tuple[FormatName, SignalName], Callable[[Limits], Decoder]] = {
     **{("native", signal): partial(NativeDecoder, signal) for signal in get_args(SignalName)},
+    ("otlp_json", "span"): JsonSpanDecoder,
+    ("otlp_proto", "span"): ProtoSpanDecoder,
 }
 """What decodes a signal from a format."""
 

@@ -18,8 +18,8 @@ class Refused(Struct, frozen=True, gc=False):
     `error` is a short class for counting; `message` a sentence for a person; `value` the event's own text, or the
     whole message.
 
-    The classes: empty, too_large, too_many_events, not_json, missing_field, wrong_type, infinite, not_a_time,
-    implausible_time, from_the_future, too_many_labels, too_many_features, too_long.
+    The classes: empty, too_large, too_many_events, not_json, not_protobuf, missing_field, wrong_type, infinite,
+    not_a_time, implausible_time, from_the_future, too_many_labels, too_many_features, too_long.
     """
 
     index: int | None
