@@ -199,11 +199,15 @@ def test_neither_batches_nor_restarts_change_anything(cuts, restart):
     assert out == WHOLE
 
 
-def test_another_window_starts_the_operations_afresh():
-    stage = DetectStage(CONFIG, "spans/0", 1)
+def test_another_window_starts_the_operations_afresh_and_takes_over_what_was_learned_since():
+    wider = CONFIG.model_copy(update={"spans": Spans(window=20)})
+    stage, other, warmed = (DetectStage(config, "spans/0", 1) for config in (CONFIG, wider, wider))
     stage.process(TRAFFIC)
-    other = DetectStage(CONFIG.model_copy(update={"spans": Spans(window=20)}), "spans/0", 1)
     left_out = other.restore(stage.snapshot())
     assert left_out["operations"] == 2
     assert left_out["series"] >= 4
     assert other.sizes()["operations"] == 0
+    warmed.process(TRAFFIC)
+    other.graft(warmed)
+    assert other.sizes()["operations"] == 2
+    assert other.sizes()["series"] == warmed.sizes()["series"]

@@ -53,9 +53,9 @@ class Topology:
         for call in calls:
             new = new or call not in self._learned
             self._learned[call] = max(self._learned.get(call, time), time)
-        for call in sorted(self._learned, key=lambda each: (self._learned[each], each))[
-            : max(0, self.learned - LEARNED)
-        ]:
+        beyond = self.learned - LEARNED
+        oldest = sorted(self._learned, key=lambda each: (self._learned[each], each)) if beyond > 0 else []
+        for call in oldest[:beyond]:
             del self._learned[call]
             self.evicted += 1
         self._oldest = min(self._learned.values(), default=float("inf"))
