@@ -66,7 +66,7 @@ class Anomaly(Struct, frozen=True, kw_only=True):
     event: Literal["opened", "updated", "closed"]
     scope: str
     entity: str
-    signal: Literal["metric", "log", "prediction"]
+    signal: Literal["metric", "log", "prediction", "span"]
     series: str
     name: str
     labels: dict[str, str]
@@ -114,6 +114,17 @@ class Watermark(Struct, frozen=True, kw_only=True):
     idle: bool
 
 
+class Dependencies(Struct, frozen=True, kw_only=True):
+    """Calls between services that a detect task has learned from spans: each caller, and what it called.
+
+    Only those that are new, or were last told an hour ago. The correlator forgets a call that nobody tells for a day.
+    """
+
+    task: str
+    time: datetime
+    calls: list[tuple[str, str]]
+
+
 class SeriesSample(Struct, frozen=True, kw_only=True):
     """A few of the series that a detect task hears, so that the correlator sees when one arrives on two partitions.
 
@@ -143,7 +154,7 @@ class Member(Struct, frozen=True, kw_only=True):
 
     id: str
     entity: str
-    signal: Literal["metric", "log", "prediction"]
+    signal: Literal["metric", "log", "prediction", "span"]
     series: str
     head: str
     direction: Direction

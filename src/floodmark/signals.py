@@ -1,4 +1,4 @@
-"""What flows in, decoded: metrics, histograms, logs, predictions, outcomes, changes, what people say of anomalies.
+"""What flows in, decoded: metrics, histograms, logs, spans, predictions, outcomes, changes, and verdicts of people.
 
 Times are float seconds since the epoch, UTC. A signal is what a producer said, nothing derived.
 """
@@ -13,6 +13,7 @@ from msgspec import Meta, Struct, field
 
 MetricKind = Literal["gauge", "counter", "delta"]
 """counter: only grows, and starts again at zero. delta: an increment since the sample before."""
+SpanKind = Literal["internal", "server", "client", "producer", "consumer"]
 ChangeKind = Literal["deploy", "config", "flag"]
 Scalar = float | str | bool | None
 """A feature, a prediction or a label: a number, a category, a truth value, or missing."""
@@ -117,6 +118,25 @@ class Change(Struct, frozen=True, gc=False):
     summary: str
 
 
+class Span(Struct, frozen=True, gc=False, omit_defaults=True):
+    """A span that is over: `time` is its end, `duration` seconds. Ids are lower-case hex, or empty.
+
+    `peer` is the service that it calls, if the producer said so.
+    """
+
+    time: float
+    duration: float
+    service: str
+    operation: str
+    kind: SpanKind = "server"
+    error: bool = False
+    trace_id: str = ""
+    span_id: str = ""
+    parent_id: str = ""
+    peer: str = ""
+    labels: dict[str, str] = field(default_factory=dict)
+
+
 class Verdict(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """What somebody says of the anomalies of a series: a record of the feedback topic.
 
@@ -144,5 +164,5 @@ class Verdict(Struct, frozen=True, kw_only=True, omit_defaults=True):
             raise ValueError("`at` is not between 1973 and 2100")
 
 
-Signal = Metric | Histogram | Log | Prediction | Outcome | Change
-SignalName = Literal["metric", "log", "prediction", "outcome", "change"]
+Signal = Metric | Histogram | Log | Prediction | Outcome | Change | Span
+SignalName = Literal["metric", "log", "prediction", "outcome", "change", "span"]

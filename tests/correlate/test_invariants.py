@@ -3,11 +3,14 @@
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from floodmark.alerts import Dependencies, utc
 from floodmark.correlate.stage import CorrelateStage
 
-from .making import SHOP, change, closed, conf, mark, opened, run, updated, wrongs
+from .making import SHOP, T0, change, closed, conf, mark, opened, run, updated, wrongs
 
 ENTITIES = ["frontend", "checkout", "payment", "cart", "redis", "search", "far"]
+HELD = ("tasks", "changes", "timers", "dependencies")
+"""What may remain when all incidents are over."""
 CONFS = [
     {},
     {"gap": 30, "cap": 200, "grace": 50, "alone": 20, "lifetime": 250},
@@ -57,6 +60,9 @@ def sources(draw):
         for at in draw(st.lists(st.integers(0, 900), max_size=2)):
             notice = change(at + task / 10, draw(st.sampled_from(ENTITIES)))
             timed.append((at + task / 10, notice))
+        for at in draw(st.lists(st.sampled_from([0, 100, 500, 90_000]), max_size=2)):
+            pairs = draw(st.lists(st.tuples(st.sampled_from(ENTITIES), st.sampled_from(ENTITIES)), max_size=3))
+            timed.append((at, Dependencies(task=f"metrics/{task}", time=utc(T0 + at), calls=pairs)))
         timed.sort(key=lambda entry: entry[0])
         stream = []
         for told, item in timed:
@@ -118,7 +124,7 @@ def test_disorder_breaks_no_life(streams, how, random):
     stage = CorrelateStage(conf(**how), SHOP, buffer=5)
     got = run(stage, items) + stage.finish()
     assert wrongs(got) == {}
-    assert all(size == 0 for name, size in stage.sizes().items() if name not in ("tasks", "changes", "timers"))
+    assert all(size == 0 for name, size in stage.sizes().items() if name not in HELD)
 
 
 @settings(max_examples=100, deadline=None)

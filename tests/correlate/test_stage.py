@@ -4,6 +4,7 @@ import pickle
 
 import pytest
 
+from floodmark.alerts import Dependencies, utc
 from floodmark.config.models import Service
 from floodmark.correlate.changes import ATTACHED
 from floodmark.correlate.stage import CorrelateStage
@@ -473,3 +474,26 @@ def test_a_flood_stays_bounded():
     assert wrongs(got) == {}
     assert correlate.sizes()["anomalies"] == 0
     assert counts["anomalies"] == 100_000
+
+
+def learned(at, *calls):
+    return Dependencies(task="spans/0", time=utc(T0 + at), calls=list(calls))
+
+
+def test_a_learned_dependency_relates_and_is_in_the_snapshot():
+    first, second = stage({"other": Service()}), stage({"other": Service()})
+    run(first, [learned(0, ("web", "db")), mark(10)])
+    assert not second.restore(first.snapshot())
+    assert second.sizes()["dependencies"] == 1
+    (*_, last) = run(second, [opened(20, "db"), opened(30, "web"), mark(40)])
+    assert last.entities == ["db", "web"]
+    assert last.causes[0].entity == "db"
+    assert "web depends on db" in last.why
+
+
+def test_a_learned_dependency_that_is_not_told_again_relates_nothing_after_a_day():
+    day = 86_400
+    messages = [opened(day + 20, "db"), opened(day + 30, "web"), mark(day + 40)]
+    assert run(stage({"other": Service()}), [learned(0, ("web", "db")), *messages]) == []
+    again = learned(3600, ("web", "db"))
+    assert run(stage({"other": Service()}), [learned(0, ("web", "db")), again, *messages])

@@ -1,5 +1,5 @@
 from floodmark.config.models import Service
-from floodmark.correlate.topology import Topology
+from floodmark.correlate.topology import KEPT, LEARNED, Topology
 
 from .making import SHOP
 
@@ -36,3 +36,30 @@ def test_connections_in_words():
     assert shop.connection("payment", "checkout", 1) == "checkout depends on payment"
     assert shop.connection("frontend", "payment", 2) == "frontend depends on payment through others"
     assert shop.connection("catalog", "checkout", 2) == "catalog and checkout are 2 dependencies apart"
+
+
+def test_what_is_learned_joins_what_is_configured_and_ages_out():
+    shop = Topology(SHOP)
+    assert shop.depends_on("search") == []
+    shop.learn([("search", "redis"), ("cart", "redis")], 100.0)
+    shop.learn([("search", "catalog")], 5_000.0)
+    assert shop.depends_on("search") == ["catalog", "redis"]
+    assert shop.dependents("redis") == ["cart", "search"]
+    assert dict(shop.near("search", 1)) == {"search": 0, "catalog": 1, "redis": 1}
+    shop.expire(100.0 + KEPT + 1)
+    assert shop.depends_on("search") == ["catalog"]
+    assert shop.depends_on("cart") == ["redis"]
+
+
+def test_learned_dependencies_are_bounded_and_the_oldest_go():
+    graph = Topology({})
+    graph.learn([("old", "x")], 1.0)
+    graph.learn([(f"s{i}", "x") for i in range(LEARNED)], 2.0)
+    assert (graph.learned, graph.evicted, graph.depends_on("old")) == (LEARNED, 1, [])
+
+
+def test_it_goes_on_from_its_state():
+    graph, other = Topology(SHOP), Topology(SHOP)
+    graph.learn([("search", "redis")], 1.0)
+    other.restore(graph.state())
+    assert other.depends_on("search") == ["redis"]

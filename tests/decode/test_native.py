@@ -12,7 +12,7 @@ from floodmark.records import Record
 from floodmark.signals import Change, Log, Metric, Outcome, Prediction
 
 NOON = 1769860800
-SIGNALS = ("metric", "log", "prediction", "outcome", "change")
+SIGNALS = ("metric", "log", "prediction", "outcome", "change", "span")
 METRIC = {"timestamp": NOON, "name": "cpu", "value": 0.5}
 LOG = {"timestamp": NOON, "body": "hello"}
 PREDICTION = {
@@ -25,7 +25,8 @@ PREDICTION = {
 }
 OUTCOME = {"timestamp": NOON, "model": "fraud", "prediction_id": "p", "label": True}
 CHANGE = {"timestamp": NOON, "service": "shop", "kind": "deploy", "summary": "2.0"}
-EVENTS = dict(zip(SIGNALS, (METRIC, LOG, PREDICTION, OUTCOME, CHANGE), strict=True))
+SPAN = {"timestamp": NOON, "duration": 0.25, "service": "shop", "operation": "GET /cart"}
+EVENTS = dict(zip(SIGNALS, (METRIC, LOG, PREDICTION, OUTCOME, CHANGE, SPAN), strict=True))
 
 
 def record(value, timestamp=-1):

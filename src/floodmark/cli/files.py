@@ -25,12 +25,13 @@ from floodmark.records import Record
 from floodmark.signals import SignalName
 
 TIME_COLUMNS = ("timestamp", "time", "ts", "datetime", "date", "@timestamp")
-SIGNALS: tuple[SignalName, ...] = ("metric", "log", "prediction", "outcome", "change")
+SIGNALS: tuple[SignalName, ...] = ("metric", "log", "prediction", "outcome", "change", "span")
 _TELLING: Mapping[str, SignalName] = {
     "body": "log",
     "prediction": "prediction",
     "label": "outcome",
     "summary": "change",
+    "operation": "span",
     "value": "metric",
 }
 """What a native event is, by the field that only it has."""

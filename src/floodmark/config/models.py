@@ -93,12 +93,13 @@ class Input(Section):
     topic: str = Field(min_length=1)
     """Name of the topic."""
     signal: SignalName
-    """What the events are: metric, log, prediction, outcome or change."""
+    """What the events are: metric, log, prediction, outcome, change or span."""
     format: FormatName = "native"
     """Wire format of the messages; docs/formats.md tells what each becomes."""
     rekey: bool = False
     """The producers do not key by series, so that one series comes on several partitions: bring each event through
-    `topics.rekeyed` first, keyed by its series (metrics) or source (logs). Predictions and outcomes always are."""
+    `topics.rekeyed` first, keyed by its series (metrics), source (logs) or service (spans). Predictions
+    and outcomes always are."""
 
 
 class Topics(Section):
@@ -113,7 +114,7 @@ class Topics(Section):
     model_events: str = "floodmark.model-events"
     """Internal: predictions and outcomes together, keyed by model, so that their order is one order."""
     rekeyed: str = "floodmark.rekeyed"
-    """Internal: the events of inputs with `rekey: true`, keyed by their series or log source."""
+    """Internal: the events of inputs with `rekey: true`, keyed by their series, log source or service."""
 
 
 class State(Section):
@@ -155,6 +156,10 @@ class Limits(Section):
     """Log sources of one task."""
     templates: int = Field(default=1_000, ge=1)
     """Log templates of one source."""
+    operations: int = Field(default=1_000, ge=1)
+    """Operations of services, from spans, of one task."""
+    spans: int = Field(default=50_000, ge=1)
+    """Spans of one task whose service is remembered to learn who calls whom, and spans that wait for their parent."""
     models: int = Field(default=200, ge=1)
     """Models (and versions) of one task."""
     pending: int = Field(default=50_000, ge=1)
@@ -314,6 +319,13 @@ class Logs(Section):
     """Log lines carried as evidence."""
 
 
+class Spans(Section):
+    """How spans become series."""
+
+    window: Duration = Field(default=60.0, ge=1)
+    """Width of the windows over which requests are counted, in event time."""
+
+
 class ModelMonitor(Section):
     """How the prediction events of models that match are watched."""
 
@@ -414,6 +426,8 @@ class Config(Section):
     """What people say of anomalies; left out, nobody is asked."""
     logs: Logs = Logs()
     """How log records become series."""
+    spans: Spans = Spans()
+    """How spans become series."""
     models: list[ModelMonitor] = []
     """Model monitors by name, first match wins; a default one follows the last."""
     services: dict[str, Service] = {}

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from floodmark.alerts import Anomaly, ChangeNotice, Incident, content_id
@@ -66,16 +66,19 @@ class Lifecycle:
             self._relations.state(),
             self._changes.state(),
             self._members.state(),
+            self._topology.state(),
         )
 
     def restore(self, state: tuple[Any, ...], *, same: bool) -> None:
         """Go on from what `state` gave. If the settings are not the `same`, incidents live by those of now."""
-        self._now, self._groups, by_state, timers, self._touched, self._out, relations, changes, members = state
+        self._now, self._groups, by_state, timers, self._touched, self._out, *parts = state
+        relations, changes, members, topology = parts
         self._held, self._open, self._resolved, self._over = by_state
         self._timers.restore(timers)
         self._relations.restore(relations, self._groups.values())
         self._changes.restore(changes)
         self._members.restore(members)
+        self._topology.restore(topology)
         if same:
             return
         self._make_room(self._conf.open_incidents)
@@ -98,6 +101,7 @@ class Lifecycle:
         while (fired := self._timers.fire(until, self._groups)) is not None:
             time, group = fired
             self._now = max(self._now, time)
+            self._topology.expire(self._now)
             if deadline(group, self._conf) > time:
                 self._schedule(group)
             else:
@@ -106,6 +110,7 @@ class Lifecycle:
         if until < math.inf:
             self._now = max(self._now, until)
             self._changes.expire(self._now - self._kept)
+            self._topology.expire(self._now)
 
     def opened(self, anomaly: Anomaly, time: float, *, late: bool) -> None:
         """An anomaly has opened, at event time `time`."""
@@ -177,9 +182,20 @@ class Lifecycle:
             if notice.scope in ("", group.scope) and any(entity in group.entities for entity in hit):
                 self._touch(group)
 
+    def learn(self, calls: Iterable[tuple[str, str]], time: float) -> None:
+        """Spans have shown that services call each other, at event time `time`."""
+        self.advance(time)
+        self._topology.learn(calls, time)
+        self._topology.expire(self._now)
+
     def counts(self) -> Mapping[str, int]:
         """Monotonic counters."""
-        return {**self._counts, "changes:evicted": self._changes.evicted, "members:beyond": self._members.beyond}
+        return {
+            **self._counts,
+            "changes:evicted": self._changes.evicted,
+            "members:beyond": self._members.beyond,
+            "dependencies:evicted": self._topology.evicted,
+        }
 
     def sizes(self) -> Mapping[str, int]:
         """How much state is held now."""
@@ -190,6 +206,7 @@ class Lifecycle:
             "anomalies": len(self._members),
             "changes": len(self._changes),
             "timers": len(self._timers),
+            "dependencies": self._topology.learned,
         }
 
     # -- members --------------------------------------------------------------------------------------------------

@@ -14,12 +14,14 @@ from typing import NamedTuple
 
 from msgspec import Struct
 
-from floodmark.alerts import Anomaly, ChangeNotice, Watermark
+from floodmark.alerts import Anomaly, ChangeNotice, Dependencies, Watermark
 
 BUFFER = 50_000
 """Most items that wait. Evidence is not kept, so an item takes about a kilobyte."""
 TASKS = 10_000
 """Most detect tasks that are waited for."""
+
+Item = Anomaly | ChangeNotice | Dependencies
 
 _KINDS = {"opened": 1, "updated": 2, "closed": 3}
 _TICK = 0.001  # times on the wire are whole milliseconds
@@ -29,8 +31,7 @@ class Stamp(NamedTuple):
     """Where an item belongs. `time` is when it became known in event time: `updated_at` of an anomaly.
 
     At one time, changes come before the anomalies that they may have caused, openings before updates and those before
-    closings; then
-    the earlier onset. `arrival` only parts exact duplicates.
+    closings; what was learned of who calls whom is last; then the earlier onset. `arrival` only parts exact duplicates.
     """
 
     time: float
@@ -59,7 +60,7 @@ class EventOrder:
         self.forgotten = 0
         """Tasks that are no longer waited for since the number of tasks shrank."""
         self._capacity = capacity
-        self._waiting: list[tuple[Stamp, Anomaly | ChangeNotice]] = []
+        self._waiting: list[tuple[Stamp, Item]] = []
         self._newest = -math.inf
         self._arrivals = 0
         self._said: dict[str, _Said] = {}
@@ -75,23 +76,24 @@ class EventOrder:
     def state(self) -> object:
         return self.passed, self._waiting, self._newest, self._arrivals, self._said
 
-    def restore(
-        self, state: tuple[float, list[tuple[Stamp, Anomaly | ChangeNotice]], float, int, dict[str, _Said]]
-    ) -> None:
+    def restore(self, state: tuple[float, list[tuple[Stamp, Item]], float, int, dict[str, _Said]]) -> None:
         """Go on from what `state` gave; what a smaller buffer does not hold leaves with the next item."""
         self.passed, self._waiting, self._newest, self._arrivals, self._said = state
 
-    def stamp(self, item: Anomaly | ChangeNotice) -> Stamp:
+    def stamp(self, item: Item) -> Stamp:
         """The item's place in event time."""
         self._arrivals += 1
         if isinstance(item, ChangeNotice):
             time = item.time.timestamp()
             return Stamp(time, 0, time, item.id, self._arrivals)
+        if isinstance(item, Dependencies):
+            time = item.time.timestamp()
+            return Stamp(time, 4, time, item.task, self._arrivals)
         onset = item.started_at.timestamp()
         time = max(item.updated_at.timestamp(), onset)
         return Stamp(time, _KINDS[item.event], onset, item.id, self._arrivals)
 
-    def push(self, stamp: Stamp, item: Anomaly | ChangeNotice) -> Iterator[tuple[Stamp, Anomaly | ChangeNotice]]:
+    def push(self, stamp: Stamp, item: Item) -> Iterator[tuple[Stamp, Item]]:
         """Keep an item that is not late; yield the oldest ones if that is more than the buffer holds."""
         heapq.heappush(self._waiting, (stamp, item))
         self._newest = max(self._newest, stamp.time)
@@ -115,15 +117,15 @@ class EventOrder:
             said.idle = mark.idle
         self._forget_the_gone()
 
-    def take(self) -> Iterator[tuple[Stamp, Anomaly | ChangeNotice]]:
+    def take(self) -> Iterator[tuple[Stamp, Item]]:
         """Yield what the watermarks have passed, in order, and move `passed` there."""
         yield from self._until(self._limit())
 
-    def drain(self) -> Iterator[tuple[Stamp, Anomaly | ChangeNotice]]:
+    def drain(self) -> Iterator[tuple[Stamp, Item]]:
         """Yield everything, as if all watermarks were infinite."""
         yield from self._until(math.inf)
 
-    def _until(self, limit: float) -> Iterator[tuple[Stamp, Anomaly | ChangeNotice]]:
+    def _until(self, limit: float) -> Iterator[tuple[Stamp, Item]]:
         # Strictly before: a task at W may still send an item at W.
         while self._waiting and self._waiting[0][0].time < limit:
             yield heapq.heappop(self._waiting)

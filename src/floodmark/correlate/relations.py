@@ -3,7 +3,8 @@
 Two anomalies of one scope are related if they are of the same entity, if their entities are at most `hops`
 dependencies apart (in either direction), or if they are equal in one of the configured labels. Entities that the
 topology does not know are related by equality and labels only. Where neither a topology nor labels are configured
-nothing could be related, so that time within the scope alone relates.
+little could be related, so that time within the scope alone relates; what was learned of the topology takes nothing
+from that, but its words come first.
 """
 
 from __future__ import annotations

@@ -14,17 +14,17 @@ from typing import Final
 
 from msgspec.msgpack import decode, encode
 
-from floodmark.alerts import Anomaly, ChangeNotice, Incident, SeriesSample, Watermark
+from floodmark.alerts import Anomaly, ChangeNotice, Dependencies, Incident, SeriesSample, Watermark
 from floodmark.config.models import Correlate, Service
 from floodmark.correlate.lifecycle import Lifecycle
 from floodmark.correlate.misplaced import Misplaced
-from floodmark.correlate.order import BUFFER, EventOrder, Stamp
+from floodmark.correlate.order import BUFFER, EventOrder, Item, Stamp
 from floodmark.correlate.topology import Topology
 from floodmark.state import Codec, StateError, classes_in
 
-_MADE_BY: Final = "correlate 1"
+_MADE_BY: Final = "correlate 2"
 """The form of the state."""
-_KINDS = ("changes", "anomalies", "updates", "closes")  # by `Stamp.kind`
+_KINDS = ("changes", "anomalies", "updates", "closes", "dependencies")  # by `Stamp.kind`
 
 
 class CorrelateStage:
@@ -43,7 +43,7 @@ class CorrelateStage:
         self._misplaced = Misplaced()
         self._late = {f"late:{kind}": 0 for kind in _KINDS}
 
-    def process(self, item: Anomaly | ChangeNotice | Watermark | SeriesSample, task: str = "") -> list[Incident]:
+    def process(self, item: Item | Watermark | SeriesSample, task: str = "") -> list[Incident]:
         """Take the next item of the partition; return the revisions that are now certain, in event-time order.
 
         `task` is the detect task that sent it, if that is known; it is only used to find misplaced series.
@@ -126,9 +126,11 @@ class CorrelateStage:
         """How much state is held now."""
         return {"waiting": len(self._order), "tasks": self._order.tasks, **self._lifecycle.sizes()}
 
-    def _hand_over(self, stamp: Stamp, item: Anomaly | ChangeNotice, *, late: bool = False) -> None:
+    def _hand_over(self, stamp: Stamp, item: Item, *, late: bool = False) -> None:
         if isinstance(item, ChangeNotice):
             self._lifecycle.change(item, stamp.time, late=late)
+        elif isinstance(item, Dependencies):
+            self._lifecycle.learn(item.calls, stamp.time)
         elif item.event == "opened":
             self._lifecycle.opened(item, stamp.time, late=late)
         elif item.event == "updated":

@@ -35,7 +35,7 @@ class Symptom(Struct, eq=False):
     anomaly: str
     entity: str
     noun: str
-    signal: Literal["metric", "log", "prediction"]
+    signal: Literal["metric", "log", "prediction", "span"]
     series: str
     name: str
     head: str

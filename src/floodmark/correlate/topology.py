@@ -1,32 +1,83 @@
 """The service graph, as the correlator asks it: who is near whom, who depends on whom, and in which words.
 
-Pure and read-only after construction; answers are cached per service, so the memory is bounded by the configuration.
+It is the configuration's, and what detect tasks have learned from spans. A learned dependency goes a day after it was
+last told of; there are never more than `LEARNED`. Answers are cached per service until the graph changes.
 An entity that the topology does not name has no neighbours and no dependencies; it is never an error.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from typing import Final
 
 from floodmark.config.models import Service
+
+LEARNED: Final = 10_000
+"""Learned dependencies that are kept; those that were not told of for longest go first."""
+KEPT: Final = 86_400.0
+"""Seconds for which a learned dependency is kept after it was last told of. Detect tasks tell it each hour."""
 
 
 class Topology:
     """Services and their dependencies. A dependency that is not itself configured is a service without dependencies."""
 
     def __init__(self, services: Mapping[str, Service]) -> None:
-        self._calls: dict[str, list[str]] = {}
+        self._configured = [(name, called) for name, service in services.items() for called in service.depends_on]
+        self._named = list(services)
+        self._learned: dict[tuple[str, str], float] = {}
+        self._oldest = float("inf")
+        self.evicted = 0
+        """Learned dependencies that went because there were too many, before their time."""
+        self._build()
+
+    def _build(self) -> None:
+        self._calls: dict[str, list[str]] = {name: [] for name in self._named}
         self._callers: dict[str, list[str]] = {}
-        for name, service in services.items():
-            self._calls.setdefault(name, [])
-            for called in service.depends_on:
-                if called != name and called not in self._calls[name]:
-                    self._calls[name].append(called)
-                    self._callers.setdefault(called, []).append(name)
+        for name, called in (*self._configured, *sorted(self._learned)):
+            if called != name and called not in self._calls.setdefault(name, []):
+                self._calls[name].append(called)
+                self._callers.setdefault(called, []).append(name)
         for called in self._callers:
             self._calls.setdefault(called, [])
         self._near: dict[tuple[str, int], dict[str, int]] = {}
         self._closures: dict[str, dict[str, int]] = {}
+
+    @property
+    def learned(self) -> int:
+        """How many dependencies are learned."""
+        return len(self._learned)
+
+    def learn(self, calls: Iterable[tuple[str, str]], time: float) -> None:
+        """Callers and what they called, told at event time `time` (seconds)."""
+        new = False
+        for call in calls:
+            new = new or call not in self._learned
+            self._learned[call] = max(self._learned.get(call, time), time)
+        beyond = self.learned - LEARNED
+        oldest = sorted(self._learned, key=lambda each: (self._learned[each], each)) if beyond > 0 else []
+        for call in oldest[:beyond]:
+            del self._learned[call]
+            self.evicted += 1
+        self._oldest = min(self._learned.values(), default=float("inf"))
+        if new:
+            self._build()
+
+    def expire(self, now: float) -> None:
+        """Event time is `now`: forget what was last told of more than a day ago."""
+        if now - self._oldest <= KEPT:
+            return
+        self._learned = {call: told for call, told in self._learned.items() if now - told <= KEPT}
+        self._oldest = min(self._learned.values(), default=float("inf"))
+        self._build()
+
+    def state(self) -> object:
+        return self._learned
+
+    def restore(self, learned: dict[tuple[str, str], float]) -> None:
+        """Go on from what `state` gave."""
+        self._learned = learned
+        self._oldest = min(learned.values(), default=float("inf"))
+        self._build()
 
     def __contains__(self, entity: object) -> bool:
         return entity in self._calls

@@ -19,6 +19,7 @@ from floodmark.decode.metricbeat import MetricbeatDecoder
 from floodmark.decode.native import NativeDecoder, native_schemas
 from floodmark.decode.otlp_json import OtlpJsonDecoder
 from floodmark.decode.otlp_proto import OtlpProtoDecoder
+from floodmark.decode.otlp_spans import JsonSpanDecoder, ProtoSpanDecoder
 from floodmark.decode.points import PointColumns
 from floodmark.decode.prometheus_kafka_adapter import KafkaAdapterDecoder
 from floodmark.decode.prometheus_remote_write import RemoteWriteDecoder
@@ -37,7 +38,9 @@ DECODERS: dict[tuple[FormatName, SignalName], Callable[[Limits], Decoder]] = {
     ("collectd_json", "metric"): CollectdJsonDecoder,
     ("metricbeat", "metric"): MetricbeatDecoder,
     ("otlp_json", "metric"): OtlpJsonDecoder,
+    ("otlp_json", "span"): JsonSpanDecoder,
     ("otlp_proto", "metric"): OtlpProtoDecoder,
+    ("otlp_proto", "span"): ProtoSpanDecoder,
     ("prometheus_kafka_adapter", "metric"): KafkaAdapterDecoder,
     ("prometheus_remote_write", "metric"): RemoteWriteDecoder,
     ("telegraf_influx", "metric"): InfluxDecoder,

@@ -18,7 +18,7 @@ from floodmark.decode import wire
 from floodmark.decode.decoder import EventError
 from floodmark.decode.severities import severity
 from floodmark.decode.timestamps import parse
-from floodmark.signals import Change, Log, Metric, Outcome, Prediction, Scalar, Signal, SignalName
+from floodmark.signals import Change, Log, Metric, Outcome, Prediction, Scalar, Signal, SignalName, Span
 
 _NUMBER = re.compile(r"\s*[+-]?(?:\d{1,400}(?:\.\d{0,400})?|\.\d{1,400})(?:[eE][+-]?\d{1,4})?\s*", re.ASCII)
 _NO_NUMBER = {"nan", "+nan", "-nan", "null", "none", ""}
@@ -45,6 +45,7 @@ class Admission:
             "prediction": self.prediction,
             "outcome": self.outcome,
             "change": self.change,
+            "span": self.span,
         }
         return methods[signal]
 
@@ -145,6 +146,27 @@ class Admission:
             self.counts["summary_cut"] += 1
         time = self._time(event.timestamp, latest)
         return Change(time, self._named("service", event.service), event.kind, summary)
+
+    def span(self, event: wire.SpanEvent, latest: float) -> Span:
+        if not math.isfinite(event.duration):
+            raise EventError("infinite", "duration is not finite")
+        if event.duration < 0:
+            raise EventError("wrong_type", "duration is below zero")
+        limit = self._limits.label
+        ids = {name: getattr(event, name) or "" for name in ("trace_id", "span_id", "parent_id", "peer")}
+        for name, text in ids.items():
+            if len(text) > limit:
+                raise self._too_long(name, text)
+        return Span(
+            self._time(event.timestamp, latest),
+            event.duration,
+            self._named("service", event.service),
+            self._named("operation", event.operation),
+            event.kind or "server",
+            event.error or False,
+            **ids,
+            labels=self._labels(event.labels, "labels"),
+        )
 
     def _time(self, timestamp: int | float | str, latest: float) -> float:
         time = parse(timestamp)

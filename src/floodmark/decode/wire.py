@@ -12,7 +12,7 @@ from typing import Annotated, Any
 import msgspec
 from msgspec import Meta, Struct
 
-from floodmark.signals import ChangeKind, MetricKind, SignalName
+from floodmark.signals import ChangeKind, MetricKind, SignalName, SpanKind
 
 Timestamp = Annotated[
     int | float | str,
@@ -102,7 +102,26 @@ class ChangeEvent(Struct, gc=False):
     summary: Annotated[str, Meta(description="What was changed, in a sentence.")]
 
 
-Event = MetricEvent | LogEvent | PredictionEvent | OutcomeEvent | ChangeEvent
+class SpanEvent(Struct, gc=False):
+    """A span that is over."""
+
+    timestamp: Timestamp
+    duration: Annotated[float, Meta(description="How long it took, in seconds; timestamp is its end.")]
+    service: Annotated[str, Meta(description="The service that did the work.", min_length=1)]
+    operation: Annotated[str, Meta(description="Name of the span: GET /cart/{id}.", min_length=1)]
+    kind: Annotated[
+        SpanKind | None,
+        Meta(description="OpenTelemetry's kind; server (the default) and consumer spans are the service's requests."),
+    ] = None
+    error: Annotated[bool | None, Meta(description="Whether it failed.")] = None
+    trace_id: Annotated[str | None, Meta(description="Trace to which the span belongs.")] = None
+    span_id: Annotated[str | None, Meta(description="Its own id, unique in the trace.")] = None
+    parent_id: Annotated[str | None, Meta(description="The span_id of the span that caused it.")] = None
+    peer: Annotated[str | None, Meta(description="The service that a client or producer span calls.")] = None
+    labels: Labels = None
+
+
+Event = MetricEvent | LogEvent | PredictionEvent | OutcomeEvent | ChangeEvent | SpanEvent
 
 EVENTS: dict[SignalName, type[Event]] = {
     "metric": MetricEvent,
@@ -110,6 +129,7 @@ EVENTS: dict[SignalName, type[Event]] = {
     "prediction": PredictionEvent,
     "outcome": OutcomeEvent,
     "change": ChangeEvent,
+    "span": SpanEvent,
 }
 
 _EXAMPLES: dict[SignalName, dict[str, object]] = {
@@ -145,6 +165,18 @@ _EXAMPLES: dict[SignalName, dict[str, object]] = {
         "service": "payment",
         "kind": "deploy",
         "summary": "payment 2.14.0: new card vault client",
+    },
+    "span": {
+        "timestamp": "2026-01-31T12:00:00.250Z",
+        "duration": 0.25,
+        "service": "payment",
+        "operation": "POST /charge",
+        "kind": "server",
+        "error": False,
+        "trace_id": "4bf92f3577b34da6a3ce929d0e0e4736",
+        "span_id": "00f067aa0ba902b7",
+        "parent_id": "53995c3f42cd8ad8",
+        "labels": {"env": "prod"},
     },
 }
 

@@ -31,7 +31,7 @@ class Series(Struct, frozen=True, gc=False):
     labels: Mapping[str, str]
     entity: str
     scope: str
-    signal: Literal["metric", "log", "prediction"]
+    signal: Literal["metric", "log", "prediction", "span"]
     kind: SeriesKind = "gauge"
     unit: str = ""
     worse: Literal["both", "up", "down"] = "both"

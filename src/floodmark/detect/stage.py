@@ -16,7 +16,7 @@ import numpy as np
 from msgspec.msgpack import encode
 from river import stats
 
-from floodmark.alerts import Anomaly, SeriesSample, Watermark, utc
+from floodmark.alerts import Anomaly, Dependencies, SeriesSample, Watermark, utc
 from floodmark.config.models import Config, Detector, ModelMonitor
 from floodmark.detect import snapshots
 from floodmark.detect.alarms import Witness
@@ -29,13 +29,15 @@ from floodmark.detect.metrics import MetricSeries
 from floodmark.detect.predictions import ModelMonitors
 from floodmark.detect.sampling import QUIET, Identity, SeriesSampler
 from floodmark.detect.series import Finding, Sample, Series
-from floodmark.signals import Histogram, Log, Metric, Origin, Outcome, Prediction, Samples
+from floodmark.detect.spans import SpanSeries
+from floodmark.signals import Histogram, Log, Metric, Origin, Outcome, Prediction, Samples, Span
 from floodmark.state import StateError
 
 _STANDSTILL: Final = 6.0
 """A pause of the whole stream this many times the usual one between ticks, and a minute, is a standstill."""
 
-Judged = Metric | Histogram | Log | Prediction | Outcome
+Judged = Metric | Histogram | Log | Prediction | Outcome | Span
+Told = Anomaly | Dependencies | SeriesSample | Watermark
 
 
 class State(NamedTuple):
@@ -45,6 +47,7 @@ class State(NamedTuple):
     metrics: Any
     histograms: Any
     logs: Any
+    spans: Any
     models: Any
     core: Any
     sampler: Any
@@ -56,6 +59,7 @@ class Missing(NamedTuple):
     series: set[str]
     models: set[str]
     logs: bool = False
+    spans: bool = False
     metrics: bool = False
 
 
@@ -77,15 +81,16 @@ class DetectStage:
         self._metrics = MetricSeries(config.limits, config.detect, self._sampler)
         self._histograms = Histograms(config.limits)
         self._logs = LogSources(config.logs, config.limits, config.detect, self._sampler)
+        self._spans = SpanSeries(config.spans, config.limits, config.detect)
         self._models = ModelMonitors(config.models, config.limits, config.detect)
         self._tick = float("-inf")
         self._pace = stats.EWMean(0.05)
         self._counts: Counter[str] = Counter()
         self._missing = Missing(set(), set())
 
-    def process(self, signals: Iterable[Judged]) -> list[Anomaly | SeriesSample | Watermark]:
+    def process(self, signals: Iterable[Judged]) -> list[Told]:
         """Handle the next signals of the partition, in order."""
-        out: list[Anomaly | SeriesSample | Watermark] = []
+        out: list[Told] = []
         waiting: list[Metric | Histogram] = []
         for signal in signals:
             if isinstance(signal, Metric | Histogram):
@@ -101,6 +106,9 @@ class DetectStage:
             if isinstance(signal, Log):
                 self._counts["signals:log"] += 1
                 made = self._logs.observe(signal)
+            elif isinstance(signal, Span):
+                self._counts["signals:span"] += 1
+                made = self._spans.observe(signal)
             else:
                 self._counts["signals:prediction" if isinstance(signal, Prediction) else "signals:outcome"] += 1
                 made = self._models.observe(signal)
@@ -108,9 +116,9 @@ class DetectStage:
                 out += self._core.observe(event)
         return out + self.take(_samples(waiting)) if waiting else out
 
-    def take(self, samples: Samples) -> list[Anomaly | SeriesSample | Watermark]:
+    def take(self, samples: Samples) -> list[Told]:
         """Handle the next metrics of the partition, in order: as `process` would, only faster."""
-        out: list[Anomaly | SeriesSample | Watermark] = []
+        out: list[Told] = []
         samples = self._histograms.spread(samples)
         origins, metrics, core = samples.origins, self._metrics, self._core
         points = layout.Points(
@@ -145,9 +153,9 @@ class DetectStage:
         """Nothing comes: do not wait for this task (the runtime's clock says so, law 6)."""
         return [self._watermark(idle=True)]
 
-    def finish(self) -> list[Anomaly | SeriesSample | Watermark]:
+    def finish(self) -> list[Told]:
         """The input has ended for good (a replay): close what the last signals left open."""
-        out: list[Anomaly | SeriesSample | Watermark] = []
+        out: list[Told] = []
         if self._tick > float("-inf"):
             self._advance(self._tick + self._lateness + self._grid, out)
         return out
@@ -176,7 +184,7 @@ class DetectStage:
         shapes = snapshots.shapes(self._config)
         same = {part for part, shape in shapes.items() if snapshot.shapes.get(part) == shape}
         known = "identity" in same
-        logs = known and "logs" in same
+        logs, spans = known and "logs" in same, known and "spans" in same
         left_out: Counter[str] = Counter()
         if known:
             self._metrics.restore(state.metrics)
@@ -185,6 +193,10 @@ class DetectStage:
             self._logs.restore(state.logs)
         else:
             left_out["log_sources"] = len(state.logs[0])
+        if spans:
+            self._spans.restore(state.spans)
+        else:
+            left_out["operations"] = len(state.spans[0])
         models = self._models.restore(state.models, _fits_monitor) if known else set(state.models[0])
         left_out["models"] = len(models)
 
@@ -193,13 +205,13 @@ class DetectStage:
                 return False
             if series.signal == "prediction":
                 return series.labels["model"] not in models
-            return logs or series.signal == "metric"
+            return {"log": logs, "span": spans}.get(series.signal, True)
 
         keys = self._core.restore(state.core, fits, same="detectors" in same)
         left_out["series"] = len(keys)
         if "detectors" not in same:
             self._metrics.unlink()
-        self._missing = Missing(keys, models, logs=not logs, metrics=not known)
+        self._missing = Missing(keys, models, logs=not logs, spans=not spans, metrics=not known)
         return +left_out
 
     def graft(self, warmed: DetectStage) -> None:
@@ -210,6 +222,8 @@ class DetectStage:
         state = self._read(warmed._written(rivers), dict(snapshots.named_models(rivers)), monitored=warmed._monitored)
         if missing.logs:
             self._logs.restore(state.logs)
+        if missing.spans:
+            self._spans.restore(state.spans)
         if missing.metrics:
             self._metrics.restore(state.metrics)
             self._histograms.restore(state.histograms)
@@ -220,7 +234,8 @@ class DetectStage:
             self._models.restore(state.models, _fits_monitor, missing.models)
 
         def wanted(series: Series) -> bool:
-            if series.key in missing.series or (series.signal == "log" and missing.logs):
+            lost = {"log": missing.logs, "span": missing.spans}.get(series.signal, False)
+            if series.key in missing.series or lost:
                 return True
             return series.signal == "prediction" and series.labels["model"] in missing.models
 
@@ -245,6 +260,7 @@ class DetectStage:
             metrics=self._metrics.state(),
             histograms=self._histograms.state(),
             logs=self._logs.state(),
+            spans=self._spans.state(),
             models=self._models.state(),
             core=self._core.state(),
             sampler=self._sampler.state(),
@@ -283,10 +299,10 @@ class DetectStage:
         return total
 
     @property
-    def _makers(self) -> tuple[MetricSeries, LogSources, ModelMonitors]:
-        return self._metrics, self._logs, self._models
+    def _makers(self) -> tuple[MetricSeries, LogSources, SpanSeries, ModelMonitors]:
+        return self._metrics, self._logs, self._spans, self._models
 
-    def _advance(self, tick: float, out: list[Anomaly | SeriesSample | Watermark]) -> None:
+    def _advance(self, tick: float, out: list[Told]) -> None:
         first = self._tick == float("-inf")
         step = 0.0 if first else tick - self._tick
         if not first:
@@ -301,6 +317,8 @@ class DetectStage:
             for event in maker.advance(tick):
                 out += self._core.observe(event)
         out += self._core.advance(tick)
+        if calls := self._spans.calls(tick):
+            out.append(Dependencies(task=self._task, time=utc(tick), calls=calls))
         if (series := self._sampler.news(tick, self._heard)) is not None:
             settled = tick + self._lateness + 2 * self._grid + QUIET
             out.append(SeriesSample(task=self._task, time=utc(tick), settled=utc(settled), series=series))

@@ -1,6 +1,6 @@
 """From a config to tasks: which topic is read by which kind of task. This is the whole topology of Floodmark.
 
-metrics, logs ───────────────► detect ──► anomalies ──► correlate ──► alerts
+metrics, logs, spans ────────► detect ──► anomalies ──► correlate ──► alerts
 those with rekey ─ route ─► rekeyed ─► detect ─┤
 predictions, outcomes ─ route ─► model events ─► detect ─┘
 changes ─ route ─────────────────────────────► anomalies
@@ -24,7 +24,7 @@ TaskFactory = Callable[[str, int, int], Task]
 """(topic, partition, number of tasks in the group) → task."""
 
 JOINED = ("prediction", "outcome")
-REKEYED = ("metric", "log")
+REKEYED = ("metric", "log", "span")
 
 
 def groups(config: Config, feedback: Feedback | None = None) -> dict[str, dict[str, TaskFactory]]:

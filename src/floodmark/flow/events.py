@@ -14,16 +14,17 @@ from cloudevents.core.bindings.kafka import to_binary
 from cloudevents.core.formats.json import JSONFormat
 from cloudevents.core.v1.event import CloudEvent
 
-from floodmark.alerts import Anomaly, ChangeNotice, Incident, SeriesSample, Watermark, utc
+from floodmark.alerts import Anomaly, ChangeNotice, Dependencies, Incident, SeriesSample, Watermark, utc
 from floodmark.records import Headers, Output, Record, Stream
-from floodmark.signals import Histogram, Log, Metric, Outcome, Prediction, Verdict
+from floodmark.signals import Histogram, Log, Metric, Outcome, Prediction, Span, Verdict
 
-Placed = Anomaly | ChangeNotice | Watermark | SeriesSample | Incident | Prediction | Outcome
-Event = Placed | Metric | Histogram | Log
+Placed = Anomaly | ChangeNotice | Dependencies | Watermark | SeriesSample | Incident | Prediction | Outcome
+Event = Placed | Metric | Histogram | Log | Span
 
 TYPES: Final[Mapping[str, type[Event]]] = {
     "dev.floodmark.anomaly.v1": Anomaly,
     "dev.floodmark.change.v1": ChangeNotice,
+    "dev.floodmark.dependencies.v1": Dependencies,
     "dev.floodmark.watermark.v1": Watermark,
     "dev.floodmark.series-sample.v1": SeriesSample,
     "dev.floodmark.incident.v1": Incident,
@@ -32,6 +33,7 @@ TYPES: Final[Mapping[str, type[Event]]] = {
     "dev.floodmark.metric.v1": Metric,
     "dev.floodmark.histogram.v1": Histogram,
     "dev.floodmark.log.v1": Log,
+    "dev.floodmark.span.v1": Span,
 }
 """CloudEvents type of every record that we write, and the body it has."""
 
@@ -74,8 +76,8 @@ def encode(body: Placed, *, source: str, key: str | None, everywhere: bool = Fal
     )
 
 
-def encode_rekeyed(body: Metric | Histogram | Log, *, source: str, key: str, number: str) -> Output:
-    """A metric, histogram or log on its way to the task of its series. `number` is unique among those of `source`.
+def encode_rekeyed(body: Metric | Histogram | Log | Span, *, source: str, key: str, number: str) -> Output:
+    """A signal on its way to the task of its series. `number` is unique among those of `source`.
 
     There are as many of these as there are events, so they carry what CloudEvents requires and no more.
     """
@@ -121,10 +123,11 @@ def decode(record: Record) -> Event:
 
 
 def body_schemas() -> dict[str, dict[str, Any]]:
-    """JSON Schema of each published body by file stem: anomaly, change-notice, …; and of feedback."""
+    """JSON Schema of each published body by file stem: anomaly, change-notice, dependencies, …; and of feedback."""
     titles = {
         "anomaly": Anomaly,
         "change-notice": ChangeNotice,
+        "dependencies": Dependencies,
         "watermark": Watermark,
         "series-sample": SeriesSample,
         "incident": Incident,
@@ -155,6 +158,8 @@ def _place(body: Placed, source: str) -> tuple[Stream, str, datetime, str]:
             body.time,
             body.task,
         )
+    if isinstance(body, Dependencies):
+        return "anomalies", f"{body.task}@{body.time.timestamp():.3f}/calls", body.time, body.task
     if isinstance(body, SeriesSample):
         return "anomalies", f"{body.task}@{body.time.timestamp():.3f}/series", body.time, body.task
     if isinstance(body, Incident):

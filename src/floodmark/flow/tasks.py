@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 
-from floodmark.alerts import Anomaly, ChangeNotice, SeriesSample, Watermark, content_id, utc
+from floodmark.alerts import Anomaly, ChangeNotice, Dependencies, SeriesSample, Watermark, content_id, utc
 from floodmark.config.models import Config, Input
 from floodmark.correlate import CorrelateStage
 from floodmark.decode import Decoded, column_decoder, decoder
@@ -17,16 +17,17 @@ from floodmark.detect import DetectStage
 from floodmark.detect.feedback import Feedback
 from floodmark.detect.logs import source_key
 from floodmark.detect.series import series_key
+from floodmark.detect.stage import Told
 from floodmark.flow.events import MalformedEventError, decode, encode, encode_rekeyed, maker
 from floodmark.records import Output, Record, Task
-from floodmark.signals import Change, Histogram, Log, Metric, Outcome, Prediction, Samples, Signal
+from floodmark.signals import Change, Histogram, Log, Metric, Outcome, Prediction, Samples, Signal, Span
 from floodmark.state import StateError
 
 
 class RouteTask:
     """Predictions and outcomes to the model events, keyed by model; changes to the anomalies.
 
-    Metrics and logs of an input with `rekey` to the rekeyed ones, keyed by series or log source.
+    Metrics, logs and spans of an input with `rekey` to the rekeyed ones, keyed by series, log source or service.
     """
 
     def __init__(self, config: Config, source: Input, partition: int) -> None:
@@ -73,6 +74,8 @@ class RouteTask:
         if isinstance(signal, Log):
             key = source_key(signal.labels, self._sources, self._scope)
             return encode_rekeyed(signal, source=self._name, key=key, number=number)
+        if isinstance(signal, Span):
+            return encode_rekeyed(signal, source=self._name, key=signal.service, number=number)
         if isinstance(signal, Change):
             return encode(notice(signal), source=self._name, key=signal.service, everywhere=True)
         return encode(signal, source=self._name, key=signal.model)
@@ -134,11 +137,11 @@ class DetectTask:
         if isinstance(warmed, DetectTask):
             self._stage.graft(warmed._stage)
 
-    def _encoded(self, found: Sequence[Anomaly | SeriesSample | Watermark]) -> list[Output]:
+    def _encoded(self, found: Sequence[Told]) -> list[Output]:
         return [self._encode(item) for item in found]
 
-    def _encode(self, item: Anomaly | SeriesSample | Watermark) -> Output:
-        if isinstance(item, Watermark):
+    def _encode(self, item: Told) -> Output:
+        if isinstance(item, Dependencies | Watermark):
             return encode(item, source=self._name, key=item.task, everywhere=True)
         if isinstance(item, SeriesSample):  # those of a topic meet in one task, which says what it finds once
             return encode(item, source=self._name, key=self._topic)
@@ -157,7 +160,7 @@ class CorrelateTask:
         out: list[Output] = []
         for record in records:
             item = self._decode.event(record, out)
-            if isinstance(item, Anomaly | ChangeNotice | SeriesSample | Watermark):
+            if isinstance(item, Anomaly | ChangeNotice | Dependencies | SeriesSample | Watermark):
                 found = self._stage.process(item, maker(record.headers))
                 out += [encode(i, source=self._name, key=i.id) for i in found]
         return out
@@ -215,7 +218,7 @@ class Decoding:
         """What the record holds, in order; refusals are appended to `out`."""
         if self._decoder is None:
             item = self.event(record, out)
-            return [item] if isinstance(item, Metric | Histogram | Log | Prediction | Outcome) else []
+            return [item] if isinstance(item, Metric | Histogram | Log | Prediction | Outcome | Span) else []
         decoded = self._decoder.decode(record)
         self._refused(record, decoded, out)
         return decoded.signals
@@ -273,5 +276,5 @@ def notice(change: Change) -> ChangeNotice:
     )
 
 
-def _judged(signals: list[Signal]) -> list[Metric | Histogram | Log | Prediction | Outcome]:
+def _judged(signals: list[Signal]) -> list[Metric | Histogram | Log | Prediction | Outcome | Span]:
     return [signal for signal in signals if not isinstance(signal, Change)]
