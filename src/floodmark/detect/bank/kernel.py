@@ -15,7 +15,7 @@ from typing import Any, Final
 import numba as nb
 import numpy as np
 
-from floodmark.detect.bank import layout, parts
+from floodmark.detect.bank import layout, parts, shapes
 from floodmark.detect.bank.parts import (
     FINEST,
     FULL_DRIFT,
@@ -48,6 +48,7 @@ from floodmark.detect.bank.parts import (
     step_deviation,
     tail_p,
 )
+from floodmark.detect.bank.shapes import learn_shape
 
 _FEW: Final = 1e-6
 _PLAIN: Final = 4e-6
@@ -113,13 +114,13 @@ def _point(  # noqa: PLR0915 - cut up, it would pass twenty numbers from piece t
         floor = chance if chance > floor else floor
     # How odd it is.
     heads = r.heads
-    z0 = z1 = z2 = z3 = z4 = z5 = 0.0
+    z0 = z1 = z2 = z3 = z4 = z5 = z6 = 0.0
     short = long = 0.0
     fast = heads & (layout.FORECAST | layout.RANGE | layout.FLATLINE | layout.LEVEL)
     smallest, oddest = math.inf, 0.0
     factor = factor_of(r)
     cost = float((fast & 1) + (fast >> 1 & 1) + (fast >> 2 & 1) + (fast >> 3 & 1))
-    slow_cost = (cost * _WEIGHT if fast else float((heads >> 5 & 1) + (heads >> 6 & 1))) * factor
+    slow_cost = (cost * _WEIGHT if fast else float((heads >> 5 & 1) + (heads >> 6 & 1) + (heads >> 7))) * factor
     cost *= factor
     spread_n = seen if seen < 100 else 100
     if heads & layout.FORECAST:
@@ -165,6 +166,10 @@ def _point(  # noqa: PLR0915 - cut up, it would pass twenty numbers from piece t
             z5 = step_deviation(r, step, floor) / scale_of(r.step_scale, seen - FULL_SPREAD - 1, FINEST)
         p = tail_p(r, 5, z5) * slow_cost
         smallest = p if p < smallest and smallest > _PLAIN else smallest
+    if heads & layout.SHAPE:
+        z6 = r.shape_z
+        p = tail_p(r, 6, z6) * slow_cost
+        smallest = p if p < smallest and smallest > _PLAIN else smallest
     p_value = 1.0 if smallest > 1.0 else smallest
     if p_value < 0.05 and seen >= rules[r.rule].warmup:
         usual = r.interval if r.interval > 1.0 else 1.0
@@ -201,7 +206,7 @@ def _point(  # noqa: PLR0915 - cut up, it would pass twenty numbers from piece t
             scale = (slow + scale_of(r.short, r.short_n, floor / 2.0)) - expected
     remember(r, cells[s], time, value, expected, scale)
     if seen > 3:
-        learn_tails(r, z0, z1, z2, z3, z4, z5)
+        learn_tails(r, z0, z1, z2, z3, z4, z5, z6)
         learn_frequency(r, p_value, factor)
     if heads & layout.FORECAST:
         r.spread = fade(r.spread, spread_n, clipped(r.spread, spread_n, value - expected, floor), 0.01, 100)
@@ -215,6 +220,8 @@ def _point(  # noqa: PLR0915 - cut up, it would pass twenty numbers from piece t
         learn_drift(r, drift, value - slow, floor)
     if heads & layout.VARIANCE:
         learn_step(r, step, value, floor)
+    if heads & layout.SHAPE:
+        learn_shape(r, time, value - slow, floor)
     r.size = fade(r.size, seen, abs(value), 0.01, 1)
     if not value >= 0:
         r.nonnegative = 0
@@ -355,7 +362,7 @@ def _compiled() -> Callable[..., tuple[int, int]]:
     Numba renews its cache when this file changes. A closure's variables are part of its key, so the digest of the other
     files renews it, too.
     """
-    sources = b"".join(Path(module.__file__ or "").read_bytes() for module in (layout, parts))
+    sources = b"".join(Path(module.__file__ or "").read_bytes() for module in (layout, parts, shapes))
     digest = hashlib.blake2b(sources, digest_size=8).hexdigest()
 
     def run(

@@ -220,11 +220,11 @@ def peak(r: Any, which: int, z: float) -> None:
 
 
 @part
-def learn_tails(r: Any, z0: float, z1: float, z2: float, z3: float, z4: float, z5: float) -> None:
+def learn_tails(r: Any, z0: float, z1: float, z2: float, z3: float, z4: float, z5: float, z6: float) -> None:
     if r.points > _MEMORY:
         keep = 1.0 - 1.0 / _MEMORY
         r.points *= keep
-        for head in range(6):
+        for head in range(7):
             for i in range(6):
                 r.above[head, i] *= keep
                 r.excess[head, i] *= keep
@@ -235,6 +235,7 @@ def learn_tails(r: Any, z0: float, z1: float, z2: float, z3: float, z4: float, z
     exceed(r, 3, z3)
     peak(r, 0, z4)
     peak(r, 1, z5)
+    peak(r, 2, z6)
 
 
 @part
@@ -323,10 +324,13 @@ def step_deviation(r: Any, short: float, floor: float) -> Any:
 
 @part
 def band_of_window(r: Any, heads: int, expected: float, slow: float, floor: float) -> Any:
-    """From the forecast to where `Drift`'s or `Variance`'s band of one scale ends."""
+    """From the forecast to where the band of one scale ends: `Drift`'s, `Variance`'s or `Shape`'s."""
     if heads & layout.DRIFT:
         n = r.seen - FULL_DRIFT
         return (slow + scale_of(r.drift_scale, n if n > 0 else 0, floor / 8)) - expected
+    if not heads & layout.VARIANCE:
+        scale = scale_of(r.shape_scale, r.shape_n, FINEST)
+        return r.shape_usual * math.exp(scale if scale < 50.0 else 50.0) - expected
     n = r.seen - FULL_SPREAD - 1
     scale = scale_of(r.step_scale, n if n > 0 else 0, FINEST)
     usual = math.exp(r.step_centre if r.step_centre < 300.0 else 300.0)
