@@ -162,13 +162,13 @@ class SeriesModel:
     def judge(self, time: float, value: float) -> Judgement:
         """Score a finite value at an event time later than the last. Changes nothing."""
         expected, season = self._forecaster.forecast_one(time)
-        slow = self._forecaster.slow_one(time)
+        slow, phase = self._forecaster.slow_one(time)
         floor = max(0.005 * self._size.value, 1e-9) if self.seen else 1.0
         if self._counting and self._forecaster.interval:
             # A counter of whole events has at least the noise of chance: Poisson's, one event being 1/interval.
             one = 1 / self._forecaster.interval
             floor = max(floor, math.sqrt((max(slow, 0.0) + one) * one))
-        x = Context(time, value, expected, slow, floor, self._forecaster.interval)
+        x = Context(time, value, expected, slow, floor, self._forecaster.interval, phase)
         best, smallest, of_point, deviations = 0, math.inf, 1.0, []
         quick, quickest = 0, math.inf
         weights = self._weights()
@@ -278,13 +278,15 @@ class SeriesModel:
     def adopt(self, time: float, value: float, first: str) -> None:
         """What the series has been of late, this point included, is normal from now on. `first`: what was odd first."""
         recent = [*self._recent(_ADOPTED - 1), (time, value)]
-        moved = self._forecaster.adopt(recent)
+        moved, level = self._forecaster.adopt(recent)
         values = [each for _, each in recent]
         varies = [head for head in self._heads if isinstance(head, Variance) and first in (head.name, Shape.name)]
         spread = math.prod(head.adopt(values) for head in varies)
         for head in self._heads:
             if isinstance(head, Range):
                 head.adopt(moved, values)
+            elif isinstance(head, Drift):
+                head.adopt(level, len(recent))
             elif isinstance(head, ForecastResidual):
                 head.adopt(spread)
             elif isinstance(head, Shape):

@@ -161,6 +161,7 @@ def _set_head(head: Head, row: Any) -> None:
         set_mean(long._mean, row["long"], row["long_n"])
     elif isinstance(head, Drift):
         head._n, head._mean = seen, float(row["drift"])
+        set_mean(head._far, row["drift_far"], row["drift_far_n"])
         set_mean(head._usual._mean, row["drift_usual"], seen)
         set_mean(head._scale._mean, row["drift_scale"], seen - FULL_DRIFT)
     elif isinstance(head, Variance):
@@ -200,6 +201,7 @@ def _get_head(head: Head, row: Any) -> None:
         row["long"], row["long_n"] = long._mean.value, long._mean.n
     elif isinstance(head, Drift):
         row["drift"], row["drift_usual"] = head._mean, head._usual._mean.value
+        row["drift_far"], row["drift_far_n"] = head._far.value, head._far.n
         row["drift_scale"] = head._scale._mean.value
     elif isinstance(head, Variance):
         row["step_short"], row["step_usual"] = head._short, head._usual._mean.value

@@ -103,7 +103,8 @@ def _point(  # noqa: PLR0915 - cut up, it would pass twenty numbers from piece t
             if not math.isnan(week_forecast):
                 expected = week_forecast if w.error < error else expected
                 phase = week_offset if w.slow < slow_error else phase
-    slow = r.base + (phase if phase != 0.0 else 0.0)
+    phase = phase if phase != 0.0 else 0.0
+    slow = r.base + phase
     floor = 1.0
     if seen:
         floor = 0.005 * r.size
@@ -155,7 +156,7 @@ def _point(  # noqa: PLR0915 - cut up, it would pass twenty numbers from piece t
     quick = 1.0 if smallest > 1.0 else smallest
     drift = step = 0.0
     if heads & layout.DRIFT:
-        drift = next_drift(r, value - slow, floor)
+        drift = next_drift(r, value - phase, floor)
         if seen > FULL_DRIFT:
             z4 = drift / scale_of(r.drift_scale, seen - FULL_DRIFT, floor / 8)
         p = tail_p(r, 4, z4) * slow_cost
@@ -197,7 +198,7 @@ def _point(  # noqa: PLR0915 - cut up, it would pass twenty numbers from piece t
         elif heads & layout.FLATLINE:
             scale = 0.0
         elif not heads & layout.LEVEL:
-            scale = band_of_window(r, heads, expected, slow, floor)
+            scale = band_of_window(r, heads, expected, phase, floor)
         elif r.recent_n < 3:
             scale = (slow + scale_of(r.short, r.short_n, floor)) - expected
         elif abs(long_z) > abs(short_z):
@@ -217,7 +218,7 @@ def _point(  # noqa: PLR0915 - cut up, it would pass twenty numbers from piece t
     if heads & layout.LEVEL:
         learn_level(r, value - slow, short, long, floor)
     if heads & layout.DRIFT:
-        learn_drift(r, drift, value - slow, floor)
+        learn_drift(r, drift, value - phase, value - slow, floor)
     if heads & layout.VARIANCE:
         learn_step(r, step, value, floor)
     if heads & layout.SHAPE:

@@ -96,6 +96,7 @@ SERIES: Final = np.dtype(
         ("long", "f8"),
         ("recent", "f8", (WINDOW,)),  # a ring; `recent_at` is written next
         ("drift", "f8"),
+        ("drift_far", "f8"),
         ("drift_usual", "f8"),
         ("drift_scale", "f8"),
         ("step_short", "f8"),  # between neighbours
@@ -127,6 +128,7 @@ SERIES: Final = np.dtype(
         ("rule", "i4"),  # row among the rules
         # Numbers of points of the means that do not learn every point.
         ("base_n", "u2"),
+        ("drift_far_n", "u2"),
         ("sporadic_n", "u2"),
         ("up_n", "u2"),
         ("down_n", "u2"),
