@@ -5,24 +5,31 @@
 DATA is a checkout's `data` and `labels` folders side by side. Every file is one series, one global configuration, no
 look-ahead. A row's score is the surprise (-log10 of the p-value) of the anomaly that opens there, else 0: what an
 operator would have been sent, so the budget and the refractory time are in force and the scorer's sweep can only
-raise the threshold. With --scorer (a program that takes --corpus and --scores) its verdict is printed too.
+raise the threshold. With --scorer (a program that takes --corpus and --scores, and prints JSON) three of its verdicts
+are printed: with the threshold that it chooses on all files, with each file's chosen on the other four fifths of them,
+and with the budget's own, where every anomaly counts.
 """
 
 from __future__ import annotations
 
 import argparse
 import csv
+import json
 import math
 import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any, Final
 
 from floodmark.config.models import Config, Detector
 from floodmark.detect.core import SeriesCore
 from floodmark.detect.series import Sample, Series
+
+FOLDS: Final = 5
 
 
 def score_file(path: Path, config: Config) -> tuple[list[float], int]:
@@ -40,6 +47,38 @@ def score_file(path: Path, config: Config) -> tuple[list[float], int]:
             opened += len(odd)
             scores.append(max((-math.log10(a.p_value) for a in odd), default=0.0))
     return scores, opened
+
+
+def verdicts(scorer: Path, corpus: Path, scores: Path) -> None:
+    """Print what the scorer says of the scores, by how the threshold was chosen."""
+    files = {
+        path.relative_to(scores): [float(line) for line in path.open() if line != "score\n"]
+        for path in sorted(scores.rglob("*.csv"))
+    }
+
+    def verdict(of: Callable[[int, float], float]) -> dict[str, Any]:
+        """`of`: the number of a file and a score → the score that is told."""
+        with tempfile.TemporaryDirectory() as folder:
+            for number, (name, values) in enumerate(files.items()):
+                told = Path(folder) / name
+                told.parent.mkdir(parents=True, exist_ok=True)
+                told.write_text("score\n" + "".join(f"{of(number, value)!r}\n" for value in values))
+            command = [sys.executable, str(scorer), "--corpus", str(corpus), "--scores", folder]
+            found: dict[str, Any] = json.loads(subprocess.run(command, check=True, capture_output=True).stdout)
+            return found
+
+    swept = verdict(lambda _, score: score)
+    print("\n| profile | the scorer's threshold | of four fifths | the budget's |\n|---|---|---|---|")
+    own = verdict(lambda _, score: float(score > 0))
+    for profile in swept:
+        levels = [
+            verdict(lambda number, score, fold=fold: 0.0 if number % FOLDS == fold else score)[profile]["threshold"]  # type: ignore[misc]
+            for fold in range(FOLDS)
+        ]
+        folded = verdict(lambda number, score, levels=levels: float(score >= levels[number % FOLDS]))  # type: ignore[misc]
+        print(f"| {profile} | " + " | ".join(f"{each[profile]['score']:.1f}" for each in (swept, folded, own)) + " |")
+    one = swept["standard"]
+    print(f"\nstandard: {one['windows_hit']} windows found, {one['false_positive_rows']} false alarms")
 
 
 def main() -> None:
@@ -75,8 +114,7 @@ def main() -> None:
     )
     print(f"{spent:.1f} s of CPU, {1e6 * spent / rows:.1f} µs a point")
     if args.scorer:
-        command = [sys.executable, str(args.scorer), "--corpus", str(args.corpus), "--scores", str(out)]
-        print(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
+        verdicts(args.scorer, args.corpus, out)
 
 
 if __name__ == "__main__":

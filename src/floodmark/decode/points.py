@@ -47,7 +47,8 @@ class Points:
         self.latest = math.inf
         self.received = math.nan
         self._room = 0
-        self._refused: list[EventError] = []
+        self._first: EventError | None = None
+        self._refused = 0
 
     def begin(self, record: Record) -> tuple[int, int]:
         """Of a message: where in the columns it begins."""
@@ -55,7 +56,7 @@ class Points:
         self.received = record.timestamp / 1000 if known else math.nan
         self.latest = self.received + self.limits.ahead if known else math.inf
         self._room = self.limits.events
-        self._refused = []
+        self._first, self._refused = None, 0
         return len(self.times), len(self.histograms)
 
     def cut(self, mark: tuple[int, int]) -> None:
@@ -97,7 +98,8 @@ class Points:
 
     def refuse(self, error: EventError) -> None:
         """One point cannot be used."""
-        self._refused.append(error)
+        self._first = self._first or error
+        self._refused += 1
         self.counts[f"points_refused:{error.error}"] += 1
 
     def __enter__(self) -> Points:
@@ -137,9 +139,9 @@ class Points:
 
     def refused(self, value: bytes) -> list[Refused]:
         """The message, if a point of it was refused."""
-        if not self._refused:
+        first, number = self._first, self._refused
+        if first is None:
             return []
-        first, number = self._refused[0], len(self._refused)
         words = first.message if number == 1 else f"{first.message} (the first of {number} points that were refused)"
         return [Refused(None, first.error, words, value)]
 
