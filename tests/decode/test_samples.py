@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from floodmark.config.models import Limits
-from floodmark.decode import Decoded, decoder, sample_decoder
+from floodmark.decode import Decoded, column_decoder, decoder
 from floodmark.records import Record
 
 NOW = 1_769_860_800
@@ -47,7 +47,7 @@ def test_it_is_the_ordinary_decoder_only_faster(messages: list[tuple[bytes | Non
     plain = decoder("metric", "native", LIMITS)
     answers = [plain.decode(record) for record in records]
     inner = decoder("metric", "native", LIMITS)
-    fast = sample_decoder(inner, "native", LIMITS)
+    fast = column_decoder(inner, "native", LIMITS)
     assert fast is not None
     refused: list[tuple[int, Decoded]] = []
     samples = fast.decode(records, lambda record, decoded: refused.append((record.offset, decoded)))
@@ -65,7 +65,7 @@ def test_it_is_the_ordinary_decoder_only_faster(messages: list[tuple[bytes | Non
 
 
 def test_the_same_labels_are_the_same_origin() -> None:
-    fast = sample_decoder(decoder("metric", "native", LIMITS), "native", LIMITS)
+    fast = column_decoder(decoder("metric", "native", LIMITS), "native", LIMITS)
     assert fast is not None
     value = b'{"timestamp":1769860800,"name":"load","value":%d,"labels":{"a":"1"}}'
     records = [Record("metrics", 0, i, -1, None, value % i) for i in range(4)]

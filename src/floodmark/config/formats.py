@@ -10,7 +10,25 @@ from typing import Literal, get_args
 
 from floodmark.signals import SignalName
 
-FormatName = Literal["native"]
+FormatName = Literal[
+    "native",
+    "cri",
+    "filebeat",
+    "fluentbit",
+    "rsyslog_json",
+    "syslog",
+    "syslogng_json",
+    "vector_logs",
+]
 
-CARRIES: dict[FormatName, tuple[SignalName, ...]] = {"native": get_args(SignalName)}
+CARRIES: dict[FormatName, tuple[SignalName, ...]] = {
+    "native": get_args(SignalName),
+    "cri": ("log",),
+    "filebeat": ("log",),
+    "fluentbit": ("log",),
+    "rsyslog_json": ("log",),
+    "syslog": ("log",),
+    "syslogng_json": ("log",),
+    "vector_logs": ("log",),
+}
 """The signals that messages of a format can hold."""

@@ -13,15 +13,29 @@ from typing import get_args
 
 from floodmark.config.formats import FormatName
 from floodmark.config.models import Limits
+from floodmark.decode.cri import CriDecoder
 from floodmark.decode.decoder import ColumnDecoder, Decoded, Decoder, Refused
+from floodmark.decode.filebeat import FilebeatDecoder
+from floodmark.decode.fluentbit import FluentBitDecoder
 from floodmark.decode.native import NativeDecoder, native_schemas
+from floodmark.decode.rsyslog_json import RsyslogJsonDecoder
 from floodmark.decode.samples import SampleDecoder
+from floodmark.decode.syslog import SyslogDecoder
+from floodmark.decode.syslogng_json import SyslogNgJsonDecoder
+from floodmark.decode.vector_logs import VectorLogDecoder
 from floodmark.signals import SignalName
 
 __all__ = ["DECODERS", "ColumnDecoder", "Decoded", "Decoder", "Refused", "column_decoder", "decoder", "native_schemas"]
 
 DECODERS: dict[tuple[FormatName, SignalName], Callable[[Limits], Decoder]] = {
     **{("native", signal): partial(NativeDecoder, signal) for signal in get_args(SignalName)},
+    ("cri", "log"): CriDecoder,
+    ("filebeat", "log"): FilebeatDecoder,
+    ("fluentbit", "log"): FluentBitDecoder,
+    ("rsyslog_json", "log"): RsyslogJsonDecoder,
+    ("syslog", "log"): SyslogDecoder,
+    ("syslogng_json", "log"): SyslogNgJsonDecoder,
+    ("vector_logs", "log"): VectorLogDecoder,
 }
 """What decodes a signal from a format."""
 
