@@ -38,6 +38,10 @@ def test_a_list_template_of_the_manual():
     assert log.labels == {"service": "nginx", "host": "web-1"}
 
 
+def test_what_is_indented_stays_so_because_it_belongs_to_a_trace():
+    assert one("rsyslog_json", LINE | {"message": '   File "till.py", line 7\n'}).body == '  File "till.py", line 7'
+
+
 @pytest.mark.parametrize(
     ("more", "severity"),
     [

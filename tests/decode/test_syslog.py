@@ -24,6 +24,11 @@ def test_rfc_5424():
     assert one("syslog", line) == Log(NOON + 0.25, 'upstream timed out "GET /api"', "FATAL", labels, attributes)
 
 
+def test_rfc_5424_of_a_relay_that_kept_the_space_after_the_tag():
+    assert one("syslog", "<13>1 2026-01-31T12:00:00Z web-1 pool - - -  at 90%").body == "at 90%"
+    assert one("syslog", '<13>1 - web-1 app - - -   File "x", line 7').body == ' File "x", line 7'
+
+
 def test_rfc_5424_with_nothing_in_it():
     assert one("syslog", "<13>1 - - - - - -") == Log(ARRIVAL / 1000, "", "INFO", {}, {"syslog.facility": "user"})
     assert error("syslog", "<13>1 - - - -") == "missing_field"

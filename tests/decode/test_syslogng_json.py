@@ -40,6 +40,12 @@ def test_unixtime_and_the_level():
     assert one("syslogng_json", line) == Log(NOON, "x", "WARN", {"service": "app"})
 
 
+def test_an_empty_line_has_no_message():
+    line = {name: LINE[name] for name in ("PROGRAM", "PRIORITY", "ISODATE", "HOST", "FACILITY")}
+    log = one("syslogng_json", line)
+    assert (log.body, log.severity, log.labels) == ("", "FATAL", {"service": "nginx", "host": "web-1"})
+
+
 def test_refusals():
     assert error("syslogng_json", {"HOST": "x"}) == "missing_field"
     assert error("syslogng_json", LINE | {"ISODATE": "x"}) == "not_a_time"

@@ -125,7 +125,7 @@ def collectd(root: Path, kafka: str, prefix: str, folder: Path, more: str = "") 
 
 @contextlib.contextmanager
 def rsyslog(root: Path, kafka: str, prefix: str, folder: Path, port: int) -> Iterator[None]:
-    """rsyslog, which takes lines on a port, TCP and UDP."""
+    """rsyslog, which takes lines on a port, by TCP and UDP."""
     _write(folder / "floodmark.conf", configured("rsyslog.conf", kafka, prefix))
     main = f"""\
         global(workDirectory="{folder}")
@@ -144,15 +144,15 @@ def rsyslog(root: Path, kafka: str, prefix: str, folder: Path, port: int) -> Ite
 
 @contextlib.contextmanager
 def syslog_ng(root: Path, kafka: str, prefix: str, folder: Path, port: int) -> Iterator[None]:
-    """syslog-ng, which takes lines on a port, TCP and UDP."""
+    """syslog-ng, which takes lines on a port: RFC 5424 in counted frames by TCP, RFC 3164 by UDP."""
     _write(folder / "floodmark.conf", configured("syslog-ng.conf", kafka, prefix))
     (modules,) = root.glob("usr/lib/syslog-ng/[0-9]*")
     main = f"""\
         @version: {modules.name}
         options {{ keep-hostname(yes); }};
         source s_src {{
-            network(ip("127.0.0.1") port({port}) transport("tcp") flags(syslog-protocol));
-            network(ip("127.0.0.1") port({port}) transport("udp") flags(syslog-protocol));
+            syslog(ip("127.0.0.1") port({port}) transport("tcp"));
+            network(ip("127.0.0.1") port({port}) transport("udp"));
         }};
         @include "{folder}/floodmark.conf"
         """

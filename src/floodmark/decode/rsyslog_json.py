@@ -59,7 +59,8 @@ class RsyslogJsonDecoder(JsonDecoder[_Line]):
         body = event.message if event.message is not None else event.msg
         if body is None:
             raise EventError("missing_field", "message is missing")
-        body = body.strip("\r\n ") if isinstance(body, str) else self._admission.text(body)
+        # one space follows the tag; what is indented further may belong to a trace
+        body = body.rstrip("\r\n ").removeprefix(" ") if isinstance(body, str) else self._admission.text(body)
         said = facts(body)
         stamps = (event.ecs_time, event.timereported, event.timestamp, event.timegenerated)
         stamp = next((each for each in stamps if each is not None), None)

@@ -81,7 +81,8 @@ class SyslogDecoder(TextDecoder):
                     attributes[f"{element}.{name}"] = _ESCAPED.sub(r"\1", value)[: self._limits.label]
         elif rest[:1] != "-":
             raise EventError("wrong_type", "the line has neither structured data nor a - in its place")
-        return time, host, program, body.removeprefix(" ").removeprefix(_BOM)
+        # rsyslog keeps the space that followed an RFC 3164 tag, after its own
+        return time, host, program, body.removeprefix(" ").removeprefix(_BOM).removeprefix(" ")
 
     def _customary(self, line: str, record: Record, latest: float, *, priority: bool) -> tuple[float, str, str, str]:
         """RFC 3164, or a line of a log file: time, host, program and message."""

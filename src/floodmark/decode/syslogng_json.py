@@ -52,6 +52,8 @@ class SyslogNgJsonDecoder(JsonDecoder[_Line]):
 
     def _log(self, event: _Line, latest: float) -> Log:
         body = event.message if event.message is not None else event.msg
+        if body is None and event.priority is not None:
+            body = ""  # format-json leaves out what is empty, and only a line of syslog has a priority
         if body is None:
             raise EventError("missing_field", "MESSAGE is missing")
         body = body.rstrip("\r\n") if isinstance(body, str) else self._admission.text(body)
