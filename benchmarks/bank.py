@@ -26,6 +26,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, Final
 
+import numpy as np
 from river import anomaly, drift, time_series
 from river.preprocessing import MinMaxScaler
 
@@ -33,9 +34,12 @@ from floodmark.config.models import Config, Detector, Input, Limits
 from floodmark.detect.model import SeriesModel
 from floodmark.flow.tasks import DetectTask
 from floodmark.records import Record
+from floodmark.signals import Samples
 
 START = 1_769_860_800_000
 SLICE = 500
+WARM = 600
+"""Points of each series before anything is measured: by then every head judges."""
 
 
 def records(series: int, first: int, count: int, draw: random.Random) -> Iterator[Record]:
@@ -72,10 +76,17 @@ def measured(series: int, rounds: int) -> tuple[dict[str, float], float]:
     done, found = 0, 0
     per_round = max(50_000, series)
     parts: dict[str, list[float]] = {"decode": [], "kernel": [], "rest": [], "task": []}
-    warm = 30 * series
-    while done < warm:  # beyond the detectors' warm-up
-        task.process(list(records(series, done, SLICE, draw)))
+    origins = []
+    while done < series:  # each once through the decoder, which knows them from then on
+        samples = decode.samples(list(records(series, done, SLICE, draw)), [])
+        origins += samples.origins
+        stage.take(samples)
         done += SLICE
+    values = np.random.default_rng(1)
+    for tick in range(1, WARM):
+        times = (START / 1000 + 10.0 * tick + np.arange(series) * (10.0 / series)).tolist()
+        stage.take(Samples(origins, times, values.normal(100, 3, series).round(2).tolist()))
+    done = WARM * series
     for _ in range(rounds):
         slices = [list(records(series, at, SLICE, draw)) for at in range(done, done + per_round, SLICE)]
         done += per_round

@@ -111,7 +111,7 @@ def test_every_problem_at_once_in_the_order_of_the_file(write):
         ("inputs: {a: b}", "expected a list, got a mapping", ""),
         (
             "detectors: [{heads: [rage]}]",
-            "'rage' is not one of forecast, range, level, drift, variance, flatline, stale, count",
+            "'rage' is not one of forecast, range, level, drift, variance, shape, flatline, stale, count",
             "range",
         ),
         ("logging: {level: WARNING}", "'WARNING' is not one of debug, info, warning, error", "warning"),

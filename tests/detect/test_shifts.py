@@ -28,10 +28,31 @@ def test_a_small_shift_is_a_drift_long_before_a_point_of_it_is_odd() -> None:
     for _ in range(3000):
         head.learn_one(at(draw.gauss(10, 1)))
     calm = abs(head.score_one(at(10.0)))
-    for _ in range(48):
+    for _ in range(60):
         head.follow(at(draw.gauss(11, 1)))
     assert head.score_one(at(11.0)) > calm + 3
-    assert head.observed(at(11.0)) == pytest.approx(10.6, abs=0.4)
+    assert head.observed(at(11.0)) == pytest.approx(10.45, abs=0.3)
+
+
+def test_a_leak_that_the_level_would_follow_is_a_drift() -> None:
+    draw, head = random.Random(5), Drift()
+    values = [draw.gauss(10, 1) for _ in range(4000)] + [10 + 0.0015 * i + draw.gauss(0, 1) for i in range(800)]
+    odd = []
+    for value in values:
+        odd.append(head.score_one(at(value)))
+        head.learn_one(at(value))
+    assert max(map(abs, odd[1000:4000])) < 5.2
+    assert max(odd[4000:]) > 6.5
+
+
+def test_a_level_that_is_adopted_is_no_drift_from_then_on() -> None:
+    draw, head = random.Random(6), Drift()
+    for _ in range(3000):
+        head.learn_one(at(draw.gauss(10, 1)))
+    head.adopt(30.0, 16)
+    for _ in range(500):
+        assert abs(head.score_one(at(30.0))) < 5
+        head.learn_one(at(draw.gauss(30, 1)))
 
 
 def test_one_spike_is_no_drift_and_no_variance() -> None:

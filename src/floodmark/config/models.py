@@ -195,7 +195,7 @@ class Detect(Section):
     """Beyond the budget of each series: of what it lets through, alarm only so that this rate is kept."""
 
 
-Head = Literal["forecast", "range", "level", "drift", "variance", "flatline", "stale", "count"]
+Head = Literal["forecast", "range", "level", "drift", "variance", "shape", "flatline", "stale", "count"]
 
 
 class Guard(Section):
@@ -244,7 +244,7 @@ class Detector(Section):
     """Label selectors: label → value, list of values, or glob (`http_*`). `name` is the series' name."""
     enabled: bool = True
     """False: series that match are not watched."""
-    heads: list[Head] = ["forecast", "range", "level", "drift", "variance", "flatline", "stale", "count"]
+    heads: list[Head] = ["forecast", "range", "level", "drift", "variance", "shape", "flatline", "stale", "count"]
     """Which built-in heads judge the series."""
     false_alarms: Budget = 1 / 604800
     """The alert budget of each series."""

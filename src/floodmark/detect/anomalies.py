@@ -12,6 +12,7 @@ from msgspec.structs import replace
 
 from floodmark.alerts import Anomaly, Direction, Evidence, Severity, content_id, utc
 from floodmark.detect.series import Finding, Series
+from floodmark.detect.shape import SPAN
 
 if TYPE_CHECKING:
     from floodmark.detect.exhaustion import Outlook
@@ -141,6 +142,10 @@ def say(
         return f"{what} has drifted {word} to {value} from {number(expected, unit)} ({chance})"
     if head == "variance":
         return f"{what} moves by {value} from point to point, usually by {number(expected, unit)} ({chance})"
+    if head == "shape":
+        times = number(observed / expected if expected else None, "")
+        form = f"its last {SPAN} points are {times} times as far from any earlier shape as usual"
+        return f"{what} has an unusual shape: {form} ({chance})"
     if head in ("forecast", "count"):
         return f"{what} is {value}, expected {reach(low, high, unit)}{season} ({chance})"
     return f"{what} is {value}: {head} scores it as unlike its past ({chance})"

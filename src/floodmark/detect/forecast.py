@@ -149,24 +149,26 @@ class Forecaster:
             expert.learn_one(time, value, base, self.interval)
         self._level.update(value)
 
-    def adopt(self, points: Sequence[tuple[float, float]]) -> float:
+    def adopt(self, points: Sequence[tuple[float, float]]) -> tuple[float, float]:
         """A change has come to stay: the series is where these points are (times and values, the newest last).
 
-        By how much it has moved: the mean distance of the points from the long-run level and season. The season stays.
+        By how much it has moved, the mean distance of the points from the long-run level and season, and the new level.
+        The season stays.
         """
-        moved = fmean(value - self.slow_one(time) for time, value in points)
+        moved = fmean(value - self.slow_one(time)[0] for time, value in points)
         season = self._slow_expert(points[-1][0]) is not None
         self._level.restart(fmean(value for _, value in points[-4:]))
         self._base.restart(self._base.value + moved, None if season else len(points))
         for expert in (self._daily, self._weekly):
             if expert is not None:
                 expert.move(moved)
-        return moved
+        return moved, self._base.value
 
-    def slow_one(self, time: float) -> float:
-        """The long-run level (about 500 points), plus the season that is clear in it."""
+    def slow_one(self, time: float) -> tuple[float, float]:
+        """The long-run level (about 500 points) plus the season that is clear in it, and that season alone."""
         expert = self._slow_expert(time)
-        return self._base.value + (expert.offset(time) or 0.0 if expert is not None else 0.0)
+        season = expert.offset(time) or 0.0 if expert is not None else 0.0
+        return self._base.value + season, season
 
     def _slow_expert(self, time: float) -> Seasonal | None:
         best, least = None, _CLEARLY * self._slow_error

@@ -34,9 +34,13 @@ class Context(NamedTuple):
     slow: float
     floor: float
     """Smallest scale that makes sense for the series: without it a constant series would have infinite surprises."""
+    interval: float = 0.0
+    """Usual seconds between points; 0 while there are not two."""
+    season: float = 0.0
+    """Of `slow`, what is of the season."""
 
 
-WINDOWED: Final = frozenset(("level", "drift", "variance"))
+WINDOWED: Final = frozenset(("level", "drift", "variance", "shape"))
 """Heads that look over a window: they stay odd long after the points are normal again."""
 
 

@@ -32,12 +32,13 @@ from floodmark.detect.heads import (
 )
 from floodmark.detect.mean import FadingMean
 from floodmark.detect.series import SeriesKind
+from floodmark.detect.shape import Shape
 from floodmark.detect.shifts import Drift, Variance
 from floodmark.detect.tail import Frequency, PeakTail, Tail
 
 _CELLS: Final = 4
 _PLAIN: Final = 4e-6
-SLOW: Final = frozenset((Drift.name, Variance.name))
+SLOW: Final = frozenset((Drift.name, Variance.name, Shape.name))
 """Heads whose p-value has to be smaller than others', by `WEIGHT`. What they alone see is seldom urgent."""
 WEIGHT: Final = 30.0
 _ADOPTED: Final = 16
@@ -107,6 +108,7 @@ class SeriesModel:
             (count, CountLevel),
             (not count, Drift),
             (not count, Variance),
+            (not count, Shape),
         )
         self._heads: list[Head] = [head() for fits, head in candidates if fits and head.name in detector.heads]
         if river is not None:
@@ -160,13 +162,13 @@ class SeriesModel:
     def judge(self, time: float, value: float) -> Judgement:
         """Score a finite value at an event time later than the last. Changes nothing."""
         expected, season = self._forecaster.forecast_one(time)
-        slow = self._forecaster.slow_one(time)
+        slow, phase = self._forecaster.slow_one(time)
         floor = max(0.005 * self._size.value, 1e-9) if self.seen else 1.0
         if self._counting and self._forecaster.interval:
             # A counter of whole events has at least the noise of chance: Poisson's, one event being 1/interval.
             one = 1 / self._forecaster.interval
             floor = max(floor, math.sqrt((max(slow, 0.0) + one) * one))
-        x = Context(time, value, expected, slow, floor)
+        x = Context(time, value, expected, slow, floor, self._forecaster.interval, phase)
         best, smallest, of_point, deviations = 0, math.inf, 1.0, []
         quick, quickest = 0, math.inf
         weights = self._weights()
@@ -189,11 +191,13 @@ class SeriesModel:
 
     def quick_direction(self, judgement: Judgement) -> Direction:
         """Where the head that is oddest without the slow ones saw the point go."""
-        return self._direction(judgement.quick, judgement.deviations) if judgement.deviations else "none"
+        if not judgement.deviations or self._heads[judgement.quick].name in SLOW:
+            return "none"
+        return self._direction(judgement.quick, judgement.deviations)
 
     def _direction(self, head: int, deviations: Sequence[float]) -> Direction:
         z = deviations[head]
-        return "none" if not z or isinstance(self._heads[head], Flatline) else "up" if z > 0 else "down"
+        return "none" if not z or isinstance(self._heads[head], Flatline | Shape) else "up" if z > 0 else "down"
 
     def head(self, judgement: Judgement) -> str:
         """The name of the head that found the point oddest."""
@@ -274,15 +278,19 @@ class SeriesModel:
     def adopt(self, time: float, value: float, first: str) -> None:
         """What the series has been of late, this point included, is normal from now on. `first`: what was odd first."""
         recent = [*self._recent(_ADOPTED - 1), (time, value)]
-        moved = self._forecaster.adopt(recent)
+        moved, level = self._forecaster.adopt(recent)
         values = [each for _, each in recent]
-        varies = [head for head in self._heads if isinstance(head, Variance) and first == head.name]
+        varies = [head for head in self._heads if isinstance(head, Variance) and first in (head.name, Shape.name)]
         spread = math.prod(head.adopt(values) for head in varies)
         for head in self._heads:
             if isinstance(head, Range):
                 head.adopt(moved, values)
+            elif isinstance(head, Drift):
+                head.adopt(level, len(recent))
             elif isinstance(head, ForecastResidual):
                 head.adopt(spread)
+            elif isinstance(head, Shape):
+                head.adopt()
 
     def recent(self) -> float | None:
         """The level of late, for words about a series that has gone."""

@@ -1,7 +1,7 @@
 """Heads that look over a long window: a mean that drifts, a spread that changes. They see what no single point shows.
 
 Both windows are fading means, of deviations that are clipped: a spike is neither a drift nor a spread. Their scales
-remember 2,000 points, for the windows of neighbouring points are nearly the same.
+remember thousands of points, for the windows of neighbouring points are nearly the same.
 """
 
 from __future__ import annotations
@@ -18,11 +18,14 @@ from floodmark.detect.mean import FadingMean
 _CLIP: Final = 4.0
 _MEMORY: Final = 0.0005
 _WARM: Final = 2000
-_DRIFT: Final = 1 / 48
+_DRIFT: Final = 0.01
+_MEMORY_DRIFT: Final = 0.00025
+_WARM_DRIFT: Final = 4000
+"""A drift comes so slowly that a scale which remembers less would learn it first."""
 _SPREAD: Final = 1 / 32
 FULL_DRIFT: Final = 96
 FULL_SPREAD: Final = 64
-"""Points after which a window has forgotten how it began."""
+"""Points with which a window has seen enough to be judged."""
 _FINEST: Final = 0.05
 """Smallest scale of a logarithm: no spread is known better than to 5 %."""
 _ADOPTS: Final = 0.6
@@ -30,20 +33,24 @@ _ADOPTS: Final = 0.6
 
 
 class Drift:
-    """How far the mean of the last 48 points or so is from the long-run level and season: a slow leak, a small step."""
+    """How far the mean of the last 100 points or so is from that of the last 2,000, season aside: a leak, a small step.
 
-    __slots__ = ("_mean", "_n", "_scale", "_usual")
+    The long-run level itself follows a leak too soon.
+    """
+
+    __slots__ = ("_far", "_mean", "_n", "_scale", "_usual")
     name = "drift"
 
     def __init__(self) -> None:
+        self._far = FadingMean(_MEMORY, _WARM)
         self._usual = Scale()
-        self._scale = Scale(_MEMORY, _WARM)
+        self._scale = Scale(_MEMORY_DRIFT, _WARM_DRIFT)
         self._mean = 0.0
         self._n = 0
 
     def _next(self, x: Context) -> float:
         """The window's mean with this point in it."""
-        deviation = x.value - x.slow
+        deviation = x.value - x.season - self._far.value if self._n else 0.0
         if self._n >= 10:
             reach = _CLIP * self._usual.get(x.floor)
             deviation = min(max(deviation, -reach), reach)
@@ -57,7 +64,13 @@ class Drift:
         self._usual.learn_one(x.value - x.slow, x.floor)
         if self._n >= FULL_DRIFT:
             self._scale.learn_one(self._mean, x.floor / 8)
+        self._far.update(x.value - x.season)
         self._n += 1
+
+    def adopt(self, level: float, points: int) -> None:
+        """The series is at this level, the mean of so many points, for good."""
+        self._far.restart(level, points)
+        self._mean = 0.0
 
     def follow(self, x: Context) -> None:
         self._mean = self._next(x)
@@ -67,10 +80,11 @@ class Drift:
 
     def band(self, x: Context, down: float, up: float) -> tuple[float, float, float]:
         scale = self._scale.get(x.floor / 8)
-        return x.slow, x.slow - down * scale, x.slow + up * scale
+        usual = self._far.value + x.season
+        return usual, usual - down * scale, usual + up * scale
 
     def observed(self, x: Context) -> float:
-        return x.slow + self._next(x)
+        return self._far.value + x.season + self._next(x)
 
 
 class Variance:

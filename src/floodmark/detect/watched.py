@@ -58,9 +58,9 @@ class Alarm:
 
     def away(self, judgement: Judgement) -> bool:
         """Of a shifted level: whether the point is still half as far from the old one as when the alarm opened. Of a
-        drift and a changed variance no point says that, only the window."""
+        drift, a changed variance and a new shape no point says that, only the window."""
         first, x = self.first, judgement.context
-        if first.head in ("drift", "variance"):
+        if first.head in ("drift", "variance", "shape"):
             return True
         if first.head != "level" or first.observed is None or first.expected is None:
             return False

@@ -123,6 +123,8 @@ def spoil(change: Callable[[Bank], None]) -> tuple[object, ...]:
         lambda bank: bank.rows["next_cell"].__setitem__(0, 5),
         lambda bank: bank.rows["cells"].__setitem__(0, 6),
         lambda bank: bank.rows["recent_at"].__setitem__(0, 16),
+        lambda bank: bank.rows["shape_window_n"].__setitem__(0, 17),
+        lambda bank: bank.rows["shape_past_n"].__setitem__(0, 113),
         lambda bank: bank.clock.__setitem__(1, 2),
         lambda bank: bank.free_weeks.__setitem__(0, -3),
         lambda bank: setattr(bank, "day_mean", np.zeros((16, 3))),

@@ -118,6 +118,10 @@ def streams() -> Iterator[tuple[str, SeriesKind, list[tuple[float, float]]]]:
     yield "halves", "rate", [(START + 30 * i, draw.randrange(9) / 30 + (i > 700) / 7) for i in range(1500)]
     yield "ratio", "ratio", [(START + 10 * i, min(1.0, draw.random() * 1.3)) for i in range(800)]
     yield "huge", "gauge", [(START + i, draw.choice([1e150, -1e150, 1e-300, 0.0, -0.0, 3.0])) for i in range(600)]
+    cycles = [
+        (START + 60 * i, 9 * math.sin(i / 3) * (-1 if i % 700 > 680 else 1) + draw.gauss(0, 1)) for i in range(2500)
+    ]
+    yield "cycles", "gauge", [point for point in cycles if draw.random() > 0.03]
     jumps, time = [], START
     for _ in range(900):
         time += draw.choice([0.25, 1.0, 60.0, 60.0, 60.0, 7200.0])
@@ -142,7 +146,9 @@ def test_the_bank_is_the_model(name: str, kind: SeriesKind, points: list[tuple[f
     pair.check()
 
 
-@pytest.mark.parametrize("heads", [["range"], ["flatline", "level"], ["level"], ["forecast", "level"]])
+@pytest.mark.parametrize(
+    "heads", [["range"], ["flatline", "level"], ["level"], ["forecast", "level"], ["shape"], ["shape", "variance"]]
+)
 def test_any_choice_of_heads(heads: list[str]) -> None:
     draw = random.Random(2)
     pair = Pair(detector=Detector(heads=heads, false_alarms="20/day"))
@@ -174,6 +180,23 @@ number = st.one_of(
 def test_hostile_points(steps: list[tuple[float, float]], kind: SeriesKind) -> None:
     pair = Pair(kind, detector=Detector(warmup=5))
     time = START
+    for step, value in steps:
+        time += step
+        pair.point(time, value)
+    pair.check()
+
+
+@given(
+    st.lists(st.tuples(st.sampled_from([0.01, 1.0, 2.0, 3.0, 4.5, 7.0, 1e9]), number), min_size=1, max_size=80),
+    st.sampled_from([["shape"], ["forecast", "shape"]]),
+)
+@settings(max_examples=25, deadline=None)
+def test_hostile_points_in_a_series_that_has_a_shape(steps: list[tuple[float, float]], heads: list[str]) -> None:
+    pair = Pair(detector=Detector.model_validate({"heads": heads, "false_alarms": "20/day"}))
+    time, draw = START, random.Random(5)
+    for i in range(450):
+        time += 1.0
+        pair.point(time, 5 * math.sin(i / 4) + draw.gauss(0, 1))
     for step, value in steps:
         time += step
         pair.point(time, value)

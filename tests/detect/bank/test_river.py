@@ -210,7 +210,7 @@ def test_a_twin_that_was_elsewhere_has_its_week_and_as_many_points_as_the_bank_k
 def test_another_detector_is_refused(detector: Detector, kind: SeriesKind) -> None:
     bank, slot = taken(Detector())
     with pytest.raises(
-        ValueError, match=rf"row {slot} is judged by forecast, range, flatline, level, drift, variance;"
+        ValueError, match=rf"row {slot} is judged by forecast, range, flatline, level, drift, variance, shape;"
     ):
         bank.from_river(slot, SeriesDetector(detector, kind))
 

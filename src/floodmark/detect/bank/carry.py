@@ -19,6 +19,7 @@ from floodmark.detect.forecast import WEEK, Profile, Seasonal
 from floodmark.detect.heads import Flatline, ForecastResidual, Head, LevelShift, Range
 from floodmark.detect.mean import FadingMean
 from floodmark.detect.model import SeriesModel
+from floodmark.detect.shape import Shape
 from floodmark.detect.shifts import FULL_DRIFT, FULL_SPREAD, Drift, Variance
 from floodmark.detect.tail import PeakTail
 
@@ -29,6 +30,7 @@ BITS: Final[dict[str, int]] = {
     "level": layout.LEVEL,
     "drift": layout.DRIFT,
     "variance": layout.VARIANCE,
+    "shape": layout.SHAPE,
 }
 _PLACES: Final = {name: layout.TAILS.index(bit) for name, bit in BITS.items()}
 
@@ -159,6 +161,7 @@ def _set_head(head: Head, row: Any) -> None:
         set_mean(long._mean, row["long"], row["long_n"])
     elif isinstance(head, Drift):
         head._n, head._mean = seen, float(row["drift"])
+        set_mean(head._far, row["drift_far"], row["drift_far_n"])
         set_mean(head._usual._mean, row["drift_usual"], seen)
         set_mean(head._scale._mean, row["drift_scale"], seen - FULL_DRIFT)
     elif isinstance(head, Variance):
@@ -166,6 +169,16 @@ def _set_head(head: Head, row: Any) -> None:
         set_mean(head._usual._mean, row["step_usual"], seen - 1)
         set_mean(head._centre, row["step_centre"], seen - FULL_SPREAD)
         set_mean(head._scale._mean, row["step_scale"], seen - FULL_SPREAD - 1)
+    elif isinstance(head, Shape):
+        set_mean(head._size._mean, row["shape_size"], seen)
+        head._last, head._before = float(row["shape_last"]), float(row["shape_before"])
+        head._sum, head._points = float(row["shape_sum"]), int(row["shape_points"])
+        head._window = array("f", row["shape_window"][: row["shape_window_n"]].tobytes())
+        head._past = array("f", row["shape_past"][: row["shape_past_n"]].tobytes())
+        set_mean(head._energy, row["shape_energy"], row["shape_n"])
+        set_mean(head._centre, row["shape_centre"], row["shape_n"])
+        set_mean(head._scale._mean, row["shape_scale"], row["shape_n"])
+        head._z, head._far, head._usual = (float(row[name]) for name in ("shape_z", "shape_far", "shape_usual"))
 
 
 def _get_head(head: Head, row: Any) -> None:
@@ -188,8 +201,19 @@ def _get_head(head: Head, row: Any) -> None:
         row["long"], row["long_n"] = long._mean.value, long._mean.n
     elif isinstance(head, Drift):
         row["drift"], row["drift_usual"] = head._mean, head._usual._mean.value
+        row["drift_far"], row["drift_far_n"] = head._far.value, head._far.n
         row["drift_scale"] = head._scale._mean.value
     elif isinstance(head, Variance):
         row["step_short"], row["step_usual"] = head._short, head._usual._mean.value
         row["step_last"] = head._last
         row["step_centre"], row["step_scale"] = head._centre.value, head._scale._mean.value
+    elif isinstance(head, Shape):
+        row["shape_size"] = head._size._mean.value
+        row["shape_last"], row["shape_before"] = head._last, head._before
+        row["shape_sum"], row["shape_points"] = head._sum, head._points
+        for name, means in (("shape_window", head._window), ("shape_past", head._past)):
+            row[name][: len(means)] = means
+            row[f"{name}_n"] = len(means)
+        row["shape_energy"], row["shape_n"] = head._energy.value, head._energy.n
+        row["shape_centre"], row["shape_scale"] = head._centre.value, head._scale._mean.value
+        row["shape_z"], row["shape_far"], row["shape_usual"] = head._z, head._far, head._usual

@@ -15,7 +15,7 @@ from typing import Any, Final
 import numba as nb
 import numpy as np
 
-from floodmark.detect.bank import layout, parts
+from floodmark.detect.bank import layout, parts, shapes
 from floodmark.detect.bank.parts import (
     FINEST,
     FULL_DRIFT,
@@ -48,6 +48,7 @@ from floodmark.detect.bank.parts import (
     step_deviation,
     tail_p,
 )
+from floodmark.detect.bank.shapes import learn_shape
 
 _FEW: Final = 1e-6
 _PLAIN: Final = 4e-6
@@ -102,7 +103,8 @@ def _point(  # noqa: PLR0915 - cut up, it would pass twenty numbers from piece t
             if not math.isnan(week_forecast):
                 expected = week_forecast if w.error < error else expected
                 phase = week_offset if w.slow < slow_error else phase
-    slow = r.base + (phase if phase != 0.0 else 0.0)
+    phase = phase if phase != 0.0 else 0.0
+    slow = r.base + phase
     floor = 1.0
     if seen:
         floor = 0.005 * r.size
@@ -113,13 +115,13 @@ def _point(  # noqa: PLR0915 - cut up, it would pass twenty numbers from piece t
         floor = chance if chance > floor else floor
     # How odd it is.
     heads = r.heads
-    z0 = z1 = z2 = z3 = z4 = z5 = 0.0
+    z0 = z1 = z2 = z3 = z4 = z5 = z6 = 0.0
     short = long = 0.0
     fast = heads & (layout.FORECAST | layout.RANGE | layout.FLATLINE | layout.LEVEL)
     smallest, oddest = math.inf, 0.0
     factor = factor_of(r)
     cost = float((fast & 1) + (fast >> 1 & 1) + (fast >> 2 & 1) + (fast >> 3 & 1))
-    slow_cost = (cost * _WEIGHT if fast else float((heads >> 5 & 1) + (heads >> 6 & 1))) * factor
+    slow_cost = (cost * _WEIGHT if fast else float((heads >> 5 & 1) + (heads >> 6 & 1) + (heads >> 7))) * factor
     cost *= factor
     spread_n = seen if seen < 100 else 100
     if heads & layout.FORECAST:
@@ -154,7 +156,7 @@ def _point(  # noqa: PLR0915 - cut up, it would pass twenty numbers from piece t
     quick = 1.0 if smallest > 1.0 else smallest
     drift = step = 0.0
     if heads & layout.DRIFT:
-        drift = next_drift(r, value - slow, floor)
+        drift = next_drift(r, value - phase, floor)
         if seen > FULL_DRIFT:
             z4 = drift / scale_of(r.drift_scale, seen - FULL_DRIFT, floor / 8)
         p = tail_p(r, 4, z4) * slow_cost
@@ -164,6 +166,10 @@ def _point(  # noqa: PLR0915 - cut up, it would pass twenty numbers from piece t
         if seen > FULL_SPREAD + 1:
             z5 = step_deviation(r, step, floor) / scale_of(r.step_scale, seen - FULL_SPREAD - 1, FINEST)
         p = tail_p(r, 5, z5) * slow_cost
+        smallest = p if p < smallest and smallest > _PLAIN else smallest
+    if heads & layout.SHAPE:
+        z6 = r.shape_z
+        p = tail_p(r, 6, z6) * slow_cost
         smallest = p if p < smallest and smallest > _PLAIN else smallest
     p_value = 1.0 if smallest > 1.0 else smallest
     if p_value < 0.05 and seen >= rules[r.rule].warmup:
@@ -192,7 +198,7 @@ def _point(  # noqa: PLR0915 - cut up, it would pass twenty numbers from piece t
         elif heads & layout.FLATLINE:
             scale = 0.0
         elif not heads & layout.LEVEL:
-            scale = band_of_window(r, heads, expected, slow, floor)
+            scale = band_of_window(r, heads, expected, phase, floor)
         elif r.recent_n < 3:
             scale = (slow + scale_of(r.short, r.short_n, floor)) - expected
         elif abs(long_z) > abs(short_z):
@@ -201,7 +207,7 @@ def _point(  # noqa: PLR0915 - cut up, it would pass twenty numbers from piece t
             scale = (slow + scale_of(r.short, r.short_n, floor / 2.0)) - expected
     remember(r, cells[s], time, value, expected, scale)
     if seen > 3:
-        learn_tails(r, z0, z1, z2, z3, z4, z5)
+        learn_tails(r, z0, z1, z2, z3, z4, z5, z6)
         learn_frequency(r, p_value, factor)
     if heads & layout.FORECAST:
         r.spread = fade(r.spread, spread_n, clipped(r.spread, spread_n, value - expected, floor), 0.01, 100)
@@ -212,9 +218,11 @@ def _point(  # noqa: PLR0915 - cut up, it would pass twenty numbers from piece t
     if heads & layout.LEVEL:
         learn_level(r, value - slow, short, long, floor)
     if heads & layout.DRIFT:
-        learn_drift(r, drift, value - slow, floor)
+        learn_drift(r, drift, value - phase, value - slow, floor)
     if heads & layout.VARIANCE:
         learn_step(r, step, value, floor)
+    if heads & layout.SHAPE:
+        learn_shape(r, time, value - slow, floor)
     r.size = fade(r.size, seen, abs(value), 0.01, 1)
     if not value >= 0:
         r.nonnegative = 0
@@ -355,7 +363,7 @@ def _compiled() -> Callable[..., tuple[int, int]]:
     Numba renews its cache when this file changes. A closure's variables are part of its key, so the digest of the other
     files renews it, too.
     """
-    sources = b"".join(Path(module.__file__ or "").read_bytes() for module in (layout, parts))
+    sources = b"".join(Path(module.__file__ or "").read_bytes() for module in (layout, parts, shapes))
     digest = hashlib.blake2b(sources, digest_size=8).hexdigest()
 
     def run(

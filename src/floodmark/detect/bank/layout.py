@@ -15,6 +15,9 @@ DAY_SLOTS: Final = 96
 WEEK_SLOTS: Final = 168
 WINDOW: Final = 16
 """Points in the longest window of `LevelShift`."""
+SHAPE_WINDOW: Final = 16
+SHAPE_PAST: Final = 112
+"""Means of points that `Shape` looks at, and those before that it remembers."""
 
 FORECAST: Final = 1
 RANGE: Final = 2
@@ -23,9 +26,10 @@ LEVEL: Final = 8
 STALE: Final = 16
 DRIFT: Final = 32
 VARIANCE: Final = 64
+SHAPE: Final = 128
 """Bits of `heads`."""
 
-TAILS: Final = (FORECAST, RANGE, FLATLINE, LEVEL, DRIFT, VARIANCE)
+TAILS: Final = (FORECAST, RANGE, FLATLINE, LEVEL, DRIFT, VARIANCE, SHAPE)
 """Whose tails a row has, in their order."""
 
 SLOT_BITS: Final = 25
@@ -92,6 +96,7 @@ SERIES: Final = np.dtype(
         ("long", "f8"),
         ("recent", "f8", (WINDOW,)),  # a ring; `recent_at` is written next
         ("drift", "f8"),
+        ("drift_far", "f8"),
         ("drift_usual", "f8"),
         ("drift_scale", "f8"),
         ("step_short", "f8"),  # between neighbours
@@ -99,27 +104,44 @@ SERIES: Final = np.dtype(
         ("step_last", "f8"),
         ("step_centre", "f8"),
         ("step_scale", "f8"),
-        # Tails, by head (see `TAILS`): up's three rungs, then down's. The peaks of the last two's clusters.
+        ("shape_size", "f8"),
+        ("shape_last", "f8"),
+        ("shape_before", "f8"),
+        ("shape_sum", "f8"),
+        ("shape_energy", "f8"),
+        ("shape_centre", "f8"),
+        ("shape_scale", "f8"),
+        ("shape_z", "f8"),
+        ("shape_far", "f8"),
+        ("shape_usual", "f8"),
+        ("shape_window", "f4", (SHAPE_WINDOW,)),  # oldest first
+        ("shape_past", "f4", (SHAPE_PAST,)),
+        # Tails, by head (see `TAILS`): up's three rungs, then down's. The peaks of the last three's clusters.
         ("tried", "f8"),  # of `Frequency`
         ("odd", "f8"),
         ("odd_since", "f8"),
         ("points", "f8"),
-        ("above", "f8", (6, 6)),
-        ("excess", "f8", (6, 6)),
-        ("peak", "f8", (2,)),
+        ("above", "f8", (7, 6)),
+        ("excess", "f8", (7, 6)),
+        ("peak", "f8", (3,)),
         ("week", "i4"),  # row among the weekly profiles; -1 while it has none
         ("rule", "i4"),  # row among the rules
         # Numbers of points of the means that do not learn every point.
         ("base_n", "u2"),
+        ("drift_far_n", "u2"),
         ("sporadic_n", "u2"),
         ("up_n", "u2"),
         ("down_n", "u2"),
         ("short_n", "u2"),
         ("long_n", "u2"),
+        ("shape_n", "u2"),
         ("cells", "u2"),  # points in the evidence window
         ("next_cell", "u2"),
         ("recent_n", "u1"),
         ("recent_at", "u1"),
+        ("shape_points", "u1"),
+        ("shape_window_n", "u1"),
+        ("shape_past_n", "u1"),
         ("heads", "u1"),
         ("nonnegative", "u1"),
         ("counting", "u1"),

@@ -35,7 +35,9 @@ _MEMORY: Final = 20_000.0
 _REACH: Final = 4.0
 _FADE_SLOW: Final = 0.0005
 _WARM: Final = 2000
-_DRIFT: Final = 1 / 48
+_FADE_DRIFT: Final = 0.00025
+_WARM_DRIFT: Final = 4000
+_DRIFT: Final = 0.01
 _SPREAD: Final = 1 / 32
 FULL_DRIFT: Final = 96
 FULL_SPREAD: Final = 64
@@ -220,11 +222,11 @@ def peak(r: Any, which: int, z: float) -> None:
 
 
 @part
-def learn_tails(r: Any, z0: float, z1: float, z2: float, z3: float, z4: float, z5: float) -> None:
+def learn_tails(r: Any, z0: float, z1: float, z2: float, z3: float, z4: float, z5: float, z6: float) -> None:
     if r.points > _MEMORY:
         keep = 1.0 - 1.0 / _MEMORY
         r.points *= keep
-        for head in range(6):
+        for head in range(7):
             for i in range(6):
                 r.above[head, i] *= keep
                 r.excess[head, i] *= keep
@@ -235,6 +237,7 @@ def learn_tails(r: Any, z0: float, z1: float, z2: float, z3: float, z4: float, z
     exceed(r, 3, z3)
     peak(r, 0, z4)
     peak(r, 1, z5)
+    peak(r, 2, z6)
 
 
 @part
@@ -291,9 +294,10 @@ def flatline_z(r: Any, value: float) -> Any:
 
 
 @part
-def next_drift(r: Any, deviation: float, floor: float) -> Any:
-    """The window's mean with this point in it."""
+def next_drift(r: Any, level: float, floor: float) -> Any:
+    """The window's mean with this point in it; `level` is the value without the season."""
     seen = r.seen
+    deviation = level - r.drift_far if seen else 0.0
     if seen >= 10:
         reach = _REACH * scale_of(r.drift_usual, seen, floor)
         deviation = -reach if deviation < -reach else deviation
@@ -322,11 +326,14 @@ def step_deviation(r: Any, short: float, floor: float) -> Any:
 
 
 @part
-def band_of_window(r: Any, heads: int, expected: float, slow: float, floor: float) -> Any:
-    """From the forecast to where `Drift`'s or `Variance`'s band of one scale ends."""
+def band_of_window(r: Any, heads: int, expected: float, phase: float, floor: float) -> Any:
+    """From the forecast to where the band of one scale ends: `Drift`'s, `Variance`'s or `Shape`'s."""
     if heads & layout.DRIFT:
         n = r.seen - FULL_DRIFT
-        return (slow + scale_of(r.drift_scale, n if n > 0 else 0, floor / 8)) - expected
+        return (r.drift_far + phase + scale_of(r.drift_scale, n if n > 0 else 0, floor / 8)) - expected
+    if not heads & layout.VARIANCE:
+        scale = scale_of(r.shape_scale, r.shape_n, FINEST)
+        return r.shape_usual * math.exp(scale if scale < 50.0 else 50.0) - expected
     n = r.seen - FULL_SPREAD - 1
     scale = scale_of(r.step_scale, n if n > 0 else 0, FINEST)
     usual = math.exp(r.step_centre if r.step_centre < 300.0 else 300.0)
@@ -337,13 +344,16 @@ def band_of_window(r: Any, heads: int, expected: float, slow: float, floor: floa
 
 
 @part
-def learn_drift(r: Any, mean: float, deviation: float, floor: float) -> None:
+def learn_drift(r: Any, mean: float, level: float, deviation: float, floor: float) -> None:
     seen = r.seen
     r.drift = mean
     r.drift_usual = fade(r.drift_usual, seen, clipped(r.drift_usual, seen, deviation, floor), 0.01, 100)
     if seen >= FULL_DRIFT:
         n = seen - FULL_DRIFT
-        r.drift_scale = fade(r.drift_scale, n, clipped(r.drift_scale, n, mean, floor / 8), _FADE_SLOW, _WARM)
+        size = clipped(r.drift_scale, n, mean, floor / 8)
+        r.drift_scale = fade(r.drift_scale, n, size, _FADE_DRIFT, _WARM_DRIFT)
+    r.drift_far = fade(r.drift_far, r.drift_far_n, level, _FADE_SLOW, _WARM)
+    r.drift_far_n += r.drift_far_n < _WARM
 
 
 @part

@@ -215,6 +215,8 @@ class Bank:
                 and bool((rows["cells"] <= self.evidence).all())
                 and bool((rows["next_cell"] < self.evidence).all())
                 and bool(((rows["recent_n"] <= layout.WINDOW) & (rows["recent_at"] < layout.WINDOW)).all())
+                and bool((rows["shape_window_n"] <= layout.SHAPE_WINDOW).all())
+                and bool((rows["shape_past_n"] <= layout.SHAPE_PAST).all())
                 and bool((rows["seen"] >= 0).all())
             )
         if not sound:
