@@ -18,6 +18,7 @@ from pathlib import Path
 
 import pytest
 from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka.record._crecords import default_records
 
 sys.path.insert(0, str(Path(__file__).parent))
 
@@ -201,7 +202,7 @@ def test_the_kinds_of_collectds_types_are_those_of_its_types_db(root):
             assert kind_of(type_, name) == kinds.get(kind, "counter"), line
 
 
-async def test_kcat_in_each_compression(place, root):
+async def test_kcat_in_each_compression(place, root, monkeypatch):
     codecs = ("gzip", "lz4", "snappy", "zstd")
     start = int(time.time()) - 100
     for codec in codecs:
@@ -211,7 +212,13 @@ async def test_kcat_in_each_compression(place, root):
         said = "".join(f"{codec}:{json.dumps(event)}\n" for event in events)
         producers.kcat(root, ["-P", "-b", place.kafka, "-t", f"{place.name}.kcat", "-K:", "-z", codec], said)
     await until(lambda: place.series("kcat") == len(codecs))
+    met = set()
+    for codec in codecs:
+        inner = getattr(default_records, f"{codec}_decode")
+        noting = lambda data, codec=codec, inner=inner: met.add(codec) or inner(data)  # noqa: E731
+        monkeypatch.setattr(default_records, f"{codec}_decode", noting)
     found = await place.read("kcat", "metric", "native")
+    assert met == set(codecs)  # kcat has compressed, and aiokafka has seen it
     assert Counter(metric.labels["codec"] for _, metric in found) == dict.fromkeys(codecs, 100)
     assert await place.refused() == 0
 
