@@ -77,7 +77,10 @@ class Samples(NamedTuple):
 
 
 class Log(Struct, frozen=True, gc=False, omit_defaults=True):
-    """A log record. `severity` is OpenTelemetry's short name: TRACE, DEBUG, INFO, WARN, ERROR, FATAL, or empty."""
+    """A log record. `severity` is OpenTelemetry's short name: TRACE, DEBUG, INFO, WARN, ERROR, FATAL, or empty.
+
+    `partial`: the line goes on in the next record of the same labels and attribute `stream`.
+    """
 
     time: float
     body: str
@@ -85,6 +88,7 @@ class Log(Struct, frozen=True, gc=False, omit_defaults=True):
     labels: dict[str, str] = field(default_factory=dict)
     attributes: dict[str, Scalar] = field(default_factory=dict)
     trace_id: str = ""
+    partial: bool = False
 
 
 class Prediction(Struct, frozen=True, gc=False):

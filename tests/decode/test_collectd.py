@@ -53,6 +53,30 @@ def test_graphite():
 
 
 @pytest.mark.parametrize(
+    ("type_", "kinds"),
+    [
+        ("dns_qtype-A", ["counter"]),
+        ("requests", ["gauge"]),
+        ("absolute", ["delta"]),
+        ("mysql_threads", ["gauge", "gauge", "gauge", "counter"]),
+        ("vf_bytes", ["counter", "counter"]),
+        ("of_no_types_db", ["gauge"]),
+    ],
+)
+def test_the_kinds_of_types_db(type_, kinds):
+    read_ = read("collectd_command", f"PUTVAL a/p/{type_} interval=10.000 {NOW}.5:" + ":".join("1" * len(kinds)))
+    assert [metric.kind for metric in read_] == kinds
+
+
+def test_a_value_has_one_name_in_all_formats():
+    said = LIST | {"values": [1], "dstypes": ["gauge"], "dsnames": ["seconds"], "plugin": "p", "type": "duration"}
+    command = f"PUTVAL db-1/p-lo/duration interval=1.000 {NOW}.767:1"
+    graphite = f"db-1.p-lo.duration 1 {NOW}"
+    found = [read(*each) for each in zip(GOOD, ([said], command, graphite), strict=True)]
+    assert [metric.name for (metric,) in found] == ["p_duration_seconds"] * 3
+
+
+@pytest.mark.parametrize(
     ("format", "value", "error"),
     [
         ("collectd_json", [LIST | {"dsnames": ["rx"]}], "wrong_type"),

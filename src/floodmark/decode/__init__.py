@@ -14,7 +14,10 @@ from typing import get_args
 from floodmark.config.formats import FormatName
 from floodmark.config.models import Limits
 from floodmark.decode.collectd import CollectdCommandDecoder, CollectdGraphiteDecoder, CollectdJsonDecoder
+from floodmark.decode.cri import CriDecoder
 from floodmark.decode.decoder import ColumnDecoder, Decoded, Decoder, Refused
+from floodmark.decode.filebeat import FilebeatDecoder
+from floodmark.decode.fluentbit import FluentBitDecoder
 from floodmark.decode.metricbeat import MetricbeatDecoder
 from floodmark.decode.native import NativeDecoder, native_schemas
 from floodmark.decode.otlp_json import OtlpJsonDecoder
@@ -23,9 +26,13 @@ from floodmark.decode.otlp_spans import JsonSpanDecoder, ProtoSpanDecoder
 from floodmark.decode.points import PointColumns
 from floodmark.decode.prometheus_kafka_adapter import KafkaAdapterDecoder
 from floodmark.decode.prometheus_remote_write import RemoteWriteDecoder
+from floodmark.decode.rsyslog_json import RsyslogJsonDecoder
 from floodmark.decode.samples import SampleDecoder
+from floodmark.decode.syslog import SyslogDecoder
+from floodmark.decode.syslogng_json import SyslogNgJsonDecoder
 from floodmark.decode.telegraf_influx import InfluxDecoder
 from floodmark.decode.telegraf_json import TelegrafJsonDecoder
+from floodmark.decode.vector_logs import VectorLogDecoder
 from floodmark.decode.vector_metrics import VectorDecoder
 from floodmark.signals import SignalName
 
@@ -36,6 +43,9 @@ DECODERS: dict[tuple[FormatName, SignalName], Callable[[Limits], Decoder]] = {
     ("collectd_command", "metric"): CollectdCommandDecoder,
     ("collectd_graphite", "metric"): CollectdGraphiteDecoder,
     ("collectd_json", "metric"): CollectdJsonDecoder,
+    ("cri", "log"): CriDecoder,
+    ("filebeat", "log"): FilebeatDecoder,
+    ("fluentbit", "log"): FluentBitDecoder,
     ("metricbeat", "metric"): MetricbeatDecoder,
     ("otlp_json", "metric"): OtlpJsonDecoder,
     ("otlp_json", "span"): JsonSpanDecoder,
@@ -43,8 +53,12 @@ DECODERS: dict[tuple[FormatName, SignalName], Callable[[Limits], Decoder]] = {
     ("otlp_proto", "span"): ProtoSpanDecoder,
     ("prometheus_kafka_adapter", "metric"): KafkaAdapterDecoder,
     ("prometheus_remote_write", "metric"): RemoteWriteDecoder,
+    ("rsyslog_json", "log"): RsyslogJsonDecoder,
+    ("syslog", "log"): SyslogDecoder,
+    ("syslogng_json", "log"): SyslogNgJsonDecoder,
     ("telegraf_influx", "metric"): InfluxDecoder,
     ("telegraf_json", "metric"): TelegrafJsonDecoder,
+    ("vector_logs", "log"): VectorLogDecoder,
     ("vector_metrics", "metric"): VectorDecoder,
 }
 """What decodes a signal from a format."""

@@ -30,7 +30,7 @@ class Admission:
 
     no_value (a null or NaN metric, prediction or label), number_as_text, labels_dropped (null ones), body_as_json,
     body_cut, attributes_cut, attributes_not_finite, severity_unknown, features_not_finite (NaN ones, now missing),
-    scores_dropped (null or NaN ones), summary_cut.
+    scores_dropped (null or NaN ones), summary_cut, time_of_arrival (no time of its own: Kafka's).
     """
 
     def __init__(self, limits: Limits) -> None:
@@ -50,7 +50,7 @@ class Admission:
         return methods[signal]
 
     def metric(self, event: wire.MetricEvent, latest: float) -> Metric:
-        time = self._time(event.timestamp, latest)
+        time = self.time(event.timestamp, latest)
         value = self._number(event.value) if isinstance(event.value, str) else event.value
         if value is None:
             self.counts["no_value"] += 1
@@ -64,28 +64,47 @@ class Admission:
         unit = event.unit or ""
         if len(unit) > self._limits.label:
             raise self._too_long("unit", unit)
-        return Metric(time, event.name, value, self._labels(event.labels, "labels"), event.kind or "gauge", unit)
+        return Metric(time, event.name, value, self.labels(event.labels, "labels"), event.kind or "gauge", unit)
 
     def log(self, event: wire.LogEvent, latest: float) -> Log:
-        time = self._time(event.timestamp, latest)
+        time = self.time(event.timestamp, latest)
         body = event.body
         if not isinstance(body, str):
-            body = _compact(body)
-            self.counts["body_as_json"] += 1
+            body = self.text(body)
         level = ""
         if event.severity is not None:
             level = severity(event.severity)
             if not level and event.severity != "":
                 self.counts["severity_unknown"] += 1
-        trace = event.trace_id or ""
+        labels = self.labels(event.labels, "labels")
+        attributes = self._attributes(event.attributes) if event.attributes else {}
+        return self.line(time, body, level, labels, attributes, event.trace_id or "")
+
+    def line(
+        self,
+        time: float,
+        body: str,
+        level: str,
+        labels: dict[str, str],
+        attributes: dict[str, Scalar],
+        trace: str = "",
+        *,
+        partial: bool = False,
+    ) -> Log:
+        """A log record of which time, severity, labels and attributes have been judged."""
         if len(trace) > self._limits.label:
             raise self._too_long("trace_id", trace)
-        labels = self._labels(event.labels, "labels")
-        attributes = self._attributes(event.attributes) if event.attributes else {}
-        return Log(time, self._cut(body, "body_cut"), level, labels, attributes, trace)
+        if len(body) * 4 > self._limits.body:
+            body = self._cut(body, "body_cut")
+        return Log(time, body, level, labels, attributes, trace, partial)
+
+    def text(self, body: object) -> str:
+        """What is not text, as JSON text."""
+        self.counts["body_as_json"] += 1
+        return _compact(body)
 
     def prediction(self, event: wire.PredictionEvent, latest: float) -> Prediction:
-        time = self._time(event.timestamp, latest)
+        time = self.time(event.timestamp, latest)
         limit = self._limits.label
         if len(event.features) > self._limits.features:
             raise EventError(
@@ -128,12 +147,12 @@ class Admission:
             features,
             self._answer("prediction", event.prediction),
             scores,
-            self._labels(event.groups, "groups"),
+            self.labels(event.groups, "groups"),
         )
 
     def outcome(self, event: wire.OutcomeEvent, latest: float) -> Outcome:
         return Outcome(
-            self._time(event.timestamp, latest),
+            self.time(event.timestamp, latest),
             self._named("model", event.model),
             self._named("prediction_id", str(event.prediction_id)),
             self._answer("label", event.label),
@@ -144,7 +163,7 @@ class Admission:
         if len(summary) > self._limits.label:
             summary = summary[: self._limits.label]
             self.counts["summary_cut"] += 1
-        time = self._time(event.timestamp, latest)
+        time = self.time(event.timestamp, latest)
         return Change(time, self._named("service", event.service), event.kind, summary)
 
     def span(self, event: wire.SpanEvent, latest: float) -> Span:
@@ -158,17 +177,25 @@ class Admission:
             if len(text) > limit:
                 raise self._too_long(name, text)
         return Span(
-            self._time(event.timestamp, latest),
+            self.time(event.timestamp, latest),
             event.duration,
             self._named("service", event.service),
             self._named("operation", event.operation),
             event.kind or "server",
             event.error or False,
             **ids,
-            labels=self._labels(event.labels, "labels"),
+            labels=self.labels(event.labels, "labels"),
         )
 
-    def _time(self, timestamp: int | float | str, latest: float) -> float:
+    def arrival(self, latest: float) -> float:
+        """Kafka's own time of the message, for an event that says none. Raises EventError if it is not known."""
+        if math.isinf(latest):
+            raise EventError("missing_field", "the event has no time, and Kafka's time of the message is not known")
+        self.counts["time_of_arrival"] += 1
+        return latest - self._limits.ahead
+
+    def time(self, timestamp: int | float | str, latest: float) -> float:
+        """Epoch seconds, no later than `latest`. Raises EventError."""
         time = parse(timestamp)
         if time > latest:
             ahead = time - latest + self._limits.ahead
@@ -179,7 +206,8 @@ class Admission:
             )
         return time
 
-    def _labels(self, labels: Mapping[str, str | int | float | bool | None] | None, field: str) -> dict[str, str]:
+    def labels(self, labels: Mapping[str, str | int | float | bool | None] | None, field: str) -> dict[str, str]:
+        """Labels as text, within the limits. Raises EventError."""
         if not labels:
             return {}
         if len(labels) > self._limits.labels:

@@ -1,8 +1,7 @@
 """collectd's write_kafka, in its three formats: JSON, Command (PUTVAL) and Graphite.
 
 JSON tells the names of a type's values, and its counters are rates already (`StoreRates true`, the default). The other
-two carry counters as they are and name no type of data source, so both are known from collectd's own types.db: of
-it, the types that are not gauges, and those with several values.
+two carry counters as they are and name no type of data source, so both are known from `collectd_types`.
 """
 
 from __future__ import annotations
@@ -12,33 +11,11 @@ from typing import Final
 
 from msgspec import Struct
 
+from floodmark.decode.collectd_types import VALUES, kind_of
 from floodmark.decode.decoder import EventError
 from floodmark.decode.points import JsonMessages, PointDecoder, Points, number
 from floodmark.decode.timestamps import parse
-from floodmark.signals import MetricKind
 
-_COUNTERS: Final = re.compile(
-    r"counter|derive|cpu|contextswitch|fork_rate|irq|connections|operations|requests|invocations|swap_io|nfs_procedure"
-    r"|apache_(?:bytes|requests)|http_\w+|cache_(?:operation|result)|protocol_counter|total_\w+|mysql_\w+|pg_\w+"
-    r"|(?:if|disk|ps_disk|io|ipt|node|serial|dns|memcached|vmpage|compression)_"
-    r"(?:\w*octets|\w*packets|ops|bytes|merged|time|io_time|errors|dropped|collisions|multicast|command|action|faults|io)"
-    r"|ps_(?:cputime|pagefaults)"
-)
-_BOTH_WAYS: Final = ("rx", "tx")
-_DISK: Final = ("read", "write")
-_VALUES: Final = {
-    **dict.fromkeys(("if_octets", "if_packets", "if_errors", "if_dropped", "io_octets", "io_packets"), _BOTH_WAYS),
-    **dict.fromkeys(("node_octets", "mysql_octets", "memcached_octets", "serial_octets"), _BOTH_WAYS),
-    **dict.fromkeys(("disk_octets", "disk_ops", "disk_time", "disk_merged", "ps_disk_octets", "ps_disk_ops"), _DISK),
-    "disk_io_time": ("io_time", "weighted_io_time"),
-    "load": ("shortterm", "midterm", "longterm"),
-    "ps_count": ("processes", "threads"),
-    "ps_cputime": ("user", "syst"),
-    "ps_pagefaults": ("minflt", "majflt"),
-    "vmpage_faults": ("minflt", "majflt"),
-    "vmpage_io": ("in", "out"),
-    "dns_octets": ("queries", "responses"),
-}
 _PUTVAL: Final = re.compile(r'PUTVAL\s+(?:"((?:[^"\\]|\\.)*)"|(\S+))((?:\s+\w+=\S+)*)\s+(\S+)\s*')
 
 
@@ -85,9 +62,9 @@ class CollectdCommandDecoder(PointDecoder):
                 if match is None or len(path) != 3:
                     raise EventError("malformed", f"the line {line[:60]!r} is no PUTVAL")
                 time, *values = match[4].split(":")
-                names = _VALUES.get(path[2].partition("-")[0], ())
+                names = VALUES.get(path[2].partition("-")[0], ())
                 for i, text in enumerate(values):
-                    name = "" if len(values) == 1 else names[i] if i < len(names) else str(i)
+                    name = names[i] if len(names) == len(values) else "" if len(values) == 1 else str(i)
                     at = points.received if time == "N" else parse(time)
                     _add(points, path, name, at, "nan" if text == "U" else text)
 
@@ -104,11 +81,17 @@ class CollectdGraphiteDecoder(PointDecoder):
                 path, text, time = parts
                 places = path.split(".")
                 if len(places) in (3, 4):
-                    name = places[3] if len(places) == 4 else ""
+                    name = places[3] if len(places) == 4 else _only(places[2].partition("-")[0])
                     _add(points, places[:3], name, parse(time), text)
                 else:
                     points.expect(1)
                     points.add(points.origin(path, {}), parse(time), number(text))
+
+
+def _only(type_: str) -> str:
+    """The name of the one value of a type; empty if that is not known, for then it is called `value`."""
+    names = VALUES.get(type_, ())
+    return names[0] if len(names) == 1 else ""
 
 
 def _lines(value: bytes) -> list[str]:
@@ -123,9 +106,9 @@ def _add(points: Points, path: list[str], value_name: str, time: float, text: st
     host, plugin, type_ = path
     plugin, _, plugin_instance = plugin.partition("-")
     type_, _, type_instance = type_.partition("-")
-    kind: MetricKind = "counter" if _COUNTERS.fullmatch(type_) else "gauge"
     points.expect(1)
-    origin = points.origin(_name(plugin, type_, value_name), _labels(host, plugin_instance, type_instance), kind)
+    labels = _labels(host, plugin_instance, type_instance)
+    origin = points.origin(_name(plugin, type_, value_name), labels, kind_of(type_, value_name))
     points.add(origin, time, number(text))
 
 

@@ -1,4 +1,4 @@
-"""Native JSON: one event a message, or an array of events. Never raises for what a producer wrote.
+"""JSON messages: one event a message, or an array of events; and the native one. Never raises for what was written.
 
 The usual message is well formed and takes one typed decode (msgspec). Only when that fails is the message taken apart,
 so that one bad element of an array refuses itself and no other, and so that the NaN and Infinity that Python's
@@ -9,11 +9,12 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from types import GenericAlias
-from typing import Any, NamedTuple
+from typing import Any, Generic, NamedTuple, TypeVar
 
 import msgspec
+import orjson
 
 from floodmark.config.models import Limits
 from floodmark.decode.admit import Admission
@@ -22,7 +23,9 @@ from floodmark.decode.wire import EVENTS, Event, native_schemas
 from floodmark.records import Record
 from floodmark.signals import Signal, SignalName
 
-__all__ = ["NativeDecoder", "native_schemas"]
+__all__ = ["JsonDecoder", "NativeDecoder", "native_schemas", "whole"]
+
+E = TypeVar("E")
 
 _FOREVER = float("inf")
 _BOM = b"\xef\xbb\xbf"
@@ -36,17 +39,23 @@ class _Element(NamedTuple):
     parsed: Any = msgspec.UNSET
 
 
-class NativeDecoder:
-    """Decodes the native format of one signal, within the limits."""
+class JsonDecoder(Generic[E]):
+    """Decodes JSON whose events are of the type `event`, within the limits. `admit` judges an event.
 
-    def __init__(self, signal: SignalName, limits: Limits) -> None:
-        event = EVENTS[signal]
+    It is given the event and the latest plausible time (epoch seconds) and raises EventError for what is refused.
+    An event may leave parts of itself undecoded (`msgspec.Raw`), if `raw`; NaN and Infinity are then read as null.
+    """
+
+    def __init__(
+        self, event: type[E], admit: Callable[[E, float], Signal], admission: Admission, limits: Limits, *, raw: bool
+    ) -> None:
         self._event = event
-        self._one: msgspec.json.Decoder[Event] = msgspec.json.Decoder(event)
-        self._many: msgspec.json.Decoder[list[Event]] = msgspec.json.Decoder(GenericAlias(list, (event,)))
+        self._one: msgspec.json.Decoder[E] = msgspec.json.Decoder(event)
+        self._many: msgspec.json.Decoder[list[E]] = msgspec.json.Decoder(GenericAlias(list, (event,)))
         self._limits = limits
-        self._admission = Admission(limits)
-        self._admit = self._admission.of(signal)
+        self._admission = admission
+        self._admit = admit
+        self._raw = raw
 
     def counts(self) -> Mapping[str, int]:
         """Repairs so far; see `Admission`."""
@@ -56,10 +65,10 @@ class NativeDecoder:
         """The events of one message, in order. Refused as a whole: empty, too_large, too_many_events, not_json."""
         value = record.value
         if not value:
-            return _whole("empty", "the message has no value", b"")
+            return whole("empty", "the message has no value", b"")
         if len(value) > self._limits.message:
             words = f"the message has {len(value)} bytes, more than limits.message ({self._limits.message})"
-            return _whole("too_large", words, value)
+            return whole("too_large", words, value)
         latest = record.timestamp / 1000 + self._limits.ahead if record.timestamp >= 0 else _FOREVER
         try:
             if not value.isascii():
@@ -69,14 +78,14 @@ class NativeDecoder:
             if value[0] == 0x5B and not self._maybe_too_many(value):  # [
                 return self._array(self._many.decode(value), value, latest)
         except UnicodeDecodeError as error:
-            return _whole("not_json", f"the message is not UTF-8: {error.reason} at byte {error.start}", value)
+            return whole("not_json", f"the message is not UTF-8: {error.reason} at byte {error.start}", value)
         except EventError as error:
             return Decoded([], [Refused(None, error.error, error.message, value)])
         except (msgspec.DecodeError, RecursionError):
             pass
         return self._piecewise(value, latest)
 
-    def _array(self, events: list[Event], value: bytes, latest: float) -> Decoded:
+    def _array(self, events: list[E], value: bytes, latest: float) -> Decoded:
         signals: list[Signal] = []
         refused: list[Refused] = []
         texts: list[msgspec.Raw] = []
@@ -93,9 +102,9 @@ class NativeDecoder:
         try:
             elements, single = _take_apart(value)
         except EventError as error:
-            return _whole(error.error, error.message, value)
+            return whole(error.error, error.message, value)
         if len(elements) > self._limits.events:
-            return _whole(
+            return whole(
                 "too_many_events",
                 f"the message holds {len(elements)} events, more than limits.events ({self._limits.events})",
                 value,
@@ -110,12 +119,16 @@ class NativeDecoder:
                 refused.append(Refused(None if single else index, error.error, error.message, text))
         return Decoded(signals, refused)
 
-    def _read(self, element: _Element) -> Event:
+    def _read(self, element: _Element) -> E:
         """The wire event of one element. Raises EventError."""
         try:
             if element.parsed is msgspec.UNSET:
                 return self._one.decode(element.text)
+            if self._raw:
+                return self._one.decode(orjson.dumps(element.parsed))
             return msgspec.convert(element.parsed, self._event)
+        except orjson.JSONEncodeError as error:
+            raise EventError("not_json", f"the event is not JSON: {error}") from None
         except msgspec.ValidationError as error:
             raise _in_plain_words(str(error)) from None
         except RecursionError:
@@ -129,7 +142,16 @@ class NativeDecoder:
         return len(value) > 2 * limit and value.count(b",") >= limit and len(_elements(value)) > limit
 
 
-def _whole(error: str, message: str, value: bytes) -> Decoded:
+class NativeDecoder(JsonDecoder[Event]):
+    """Decodes the native format of one signal."""
+
+    def __init__(self, signal: SignalName, limits: Limits) -> None:
+        admission = Admission(limits)
+        super().__init__(EVENTS[signal], admission.of(signal), admission, limits, raw=False)
+
+
+def whole(error: str, message: str, value: bytes) -> Decoded:
+    """A message that is refused as a whole."""
     return Decoded([], [Refused(None, error, message, value)])
 
 
@@ -169,7 +191,7 @@ def _reencoded(parsed: list[Any]) -> Iterator[_Element]:
             yield _Element(json.dumps(element, separators=(",", ":")).encode())
 
 
-_MISSING = re.compile(r"Object missing required field `(\w+)`")
+_MISSING = re.compile(r"Object missing required field `([^`]+)`")
 _ENUM = re.compile(r"Invalid enum value (.*?)(?: - at `\$\.(\w+)`)?$", re.DOTALL)
 _EXPECTED = re.compile(r"Expected `([^`]+)`(.*?)(?:, got `(\w+)`)?(?: - at `(?:key in )?\$(.*)`)?$", re.DOTALL)
 _AT = re.compile(r" - at `(?:key in )?\$\.?(.*)`$", re.DOTALL)

@@ -21,9 +21,19 @@ _BY_SPELLING |= {f"{name.lower()}{step}": name for name in NAMES for step in ran
 _BY_SPELLING |= {str(number): NAMES[(number - 1) // 4] for number in range(1, 25)}
 _BY_SPELLING |= {name: name for name in NAMES}
 
+SYSLOG = ("FATAL", "FATAL", "FATAL", "ERROR", "WARN", "INFO", "INFO", "DEBUG")
+"""By syslog's own numbers (RFC 5424, table 2): emerg 0, alert, crit, err, warning, notice, info, debug 7."""
+
 
 def severity(value: str | int | float) -> str:
     """TRACE, DEBUG, INFO, WARN, ERROR or FATAL; empty for what is not known. Numbers are OpenTelemetry's, 1 to 24."""
     if isinstance(value, str):
         return _BY_SPELLING.get(value) or _BY_SPELLING.get(value[:32].strip(" []<>:").lower(), "")
     return NAMES[(int(value) - 1) // 4] if 1 <= value <= 24 else ""
+
+
+def syslog_severity(value: object) -> str:
+    """Of a severity that syslog gives as a name, or as its number 0 to 7 or the text of it."""
+    if isinstance(value, str):
+        return SYSLOG[ord(value) - 48] if len(value) == 1 and "0" <= value <= "7" else severity(value)
+    return SYSLOG[value] if type(value) is int and 0 <= value <= 7 else ""

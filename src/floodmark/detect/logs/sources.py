@@ -21,6 +21,7 @@ from floodmark.config.models import Detect, Limits, Logs
 from floodmark.detect.logs import evidence
 from floodmark.detect.logs.lines import Lines
 from floodmark.detect.logs.miner import Template, TemplateMiner
+from floodmark.detect.logs.partial import Line, PartialLines
 from floodmark.detect.logs.traces import Traces
 from floodmark.detect.logs.windows import Tally, Window
 from floodmark.detect.sampling import Identity, SeriesSampler
@@ -55,12 +56,21 @@ class LogSources:
         self._memos = Lines([(mask.name, mask.pattern) for mask in logs.masks])
         self._sampler = sampler or SeriesSampler()
         self._sources: OrderedDict[SourceIdentity, _Source] = OrderedDict()
+        self._partial = PartialLines(limits.sources, limits.body)
         self._heard: set[int] = set()
         self._next: int | None = None
         self._counts: Counter[str] = Counter()
 
     def observe(self, signal: Log) -> list[Sample | Finding]:
         """Count and mine one line. Nothing is known before its window closes: the list is empty."""
+        if signal.partial or self._partial:
+            for line in self._partial.take(signal):
+                self._count(line)
+        else:
+            self._count(signal)
+        return []
+
+    def _count(self, signal: Log) -> None:
         source = self._source(signal.labels)
         window = floor(signal.time / self._logs.window)
         late = False
@@ -69,10 +79,11 @@ class LogSources:
             self._counts["late:log"] += 1
         self._heard.add(window)
         source.take(signal, window, late=late)
-        return []
 
     def advance(self, watermark: float) -> list[Sample | Finding]:
         """Close the windows that end at or before `watermark`, oldest first; in each, series by their key."""
+        for line in self._partial.expire(watermark):
+            self._count(line)
         stop = floor(watermark / self._logs.window)
         if self._next is None:
             self._next = min((*self._heard, stop))
@@ -96,6 +107,7 @@ class LogSources:
 
     def counts(self) -> Mapping[str, int]:
         total = Counter(self._counts)
+        total.update(self._partial.counts())
         for source in self._sources.values():
             total.update(source.counts())
         return total
@@ -103,6 +115,7 @@ class LogSources:
     def sizes(self) -> Mapping[str, int]:
         return {
             "log_sources": len(self._sources),
+            "partial_lines": len(self._partial),
             "log_templates": sum(len(source.miner) for source in self._sources.values()),
         }
 
@@ -123,14 +136,18 @@ class LogSources:
         return self._memos
 
     def state(self) -> object:
-        return self._sources, self._heard, self._next
+        return self._sources, self._heard, self._next, self._partial.state()
 
-    def restore(self, state: tuple[OrderedDict[SourceIdentity, _Source], set[int], int | None]) -> None:
+    def restore(
+        self, state: tuple[OrderedDict[SourceIdentity, _Source], set[int], int | None, OrderedDict[Line, Log]]
+    ) -> None:
         """Go on from what `state` gave; beyond smaller limits the least recently used go, and are counted."""
-        self._sources, self._heard, self._next = state
+        self._sources, self._heard, self._next, partial = state
         for source in self._sources.values():
             source.resize(self._limits.templates)
         self._evict()
+        for line in self._partial.restore(partial):
+            self._count(line)
 
     def _evict(self) -> None:
         while len(self._sources) > self._limits.sources:

@@ -1,0 +1,89 @@
+"""Messages of the log and prediction formats, to measure and to fuzz their decoders with. Made up, in real shapes."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+from floodmark.config.formats import FormatName
+from floodmark.signals import SignalName
+
+_LINE = '10.4.0.7 - - [31/Jan/2026:12:00:00 +0000] "GET /cart/7041 HTTP/1.1" 200 5316 "-" "Mozilla/5.0 (X11)"'
+_POD = {
+    "pod_name": "cart-6d4cf56db6-x2x7p",
+    "namespace_name": "shop",
+    "pod_id": "0c9b8f5e-6b1d-4f9a-9f0e-3b8a4f1b2c3d",
+    "labels": {"app.kubernetes.io/name": "cart", "pod-template-hash": "6d4cf56db6"},
+    "annotations": {"prometheus.io/scrape": "true", "prometheus.io/port": "9102"},
+    "host": "node-3.example.net",
+    "container_name": "cart",
+    "container_image": "registry.example.net/shop/cart:2.14.0",
+}
+
+LOGS: dict[FormatName, Any] = {
+    "cri": "2026-01-31T12:00:00.123456789Z stdout F INFO cart 7041 saved in 12 ms",
+    "filebeat": {
+        "@timestamp": "2026-01-31T12:00:03.612Z",
+        "@metadata": {"beat": "filebeat", "type": "_doc", "version": "8.17.0"},
+        "message": _LINE,
+        "log": {"offset": 176144, "file": {"path": "/var/log/nginx/access.log", "inode": "140027"}},
+        "input": {"type": "filestream"},
+        "ecs": {"version": "8.0.0"},
+        "service": {"name": "shop-front"},
+        "host": {"name": "web-1.example.net"},
+        "agent": {"id": "24f13539-7e02-46c0-bd78-a1d9212f93f3", "name": "web-1.example.net", "type": "filebeat"},
+    },
+    "fluentbit": {
+        "@timestamp": 1769860800.598656,
+        "log": "INFO cart 7041 saved in 12 ms\n",
+        "stream": "stdout",
+        "kubernetes": _POD,
+    },
+    "rsyslog_json": {
+        "message": " pam_unix(sshd:auth): authentication failure; uid=0 rhost=10.1.2.3",
+        "fromhost": "db-1",
+        "programname": "sshd",
+        "procid": "24200",
+        "facility": "auth",
+        "priority": "info",
+        "timereported": "2026-01-31T12:00:00.000123+00:00",
+        "timegenerated": "2026-01-31T12:00:00.000456+00:00",
+    },
+    "syslog": '<34>1 2026-01-31T12:00:00.123456Z web-1 nginx 4242 ID47 [ex@1 a="b"] upstream timed out (110)',
+    "syslogng_json": {
+        "_SDATA": {"ex@1": {"a": "b"}},
+        "PROGRAM": "nginx",
+        "PRIORITY": "crit",
+        "PID": "4242",
+        "MESSAGE": "upstream timed out",
+        "ISODATE": "2026-01-31T12:00:00.123456+00:00",
+        "HOST": "web-1",
+        "FACILITY": "auth",
+        "DATE": "Jan 31 12:00:00.123456",
+    },
+    "vector_logs": {
+        "file": "/var/log/pods/shop_cart-x2x7p_0c9b8f5e/cart/1.log",
+        "kubernetes": {
+            "container_name": "cart",
+            "pod_labels": {"app.kubernetes.io/name": "cart"},
+            "pod_name": "cart-6d4cf56db6-x2x7p",
+            "pod_namespace": "shop",
+            "pod_node_name": "node-3",
+        },
+        "message": "E0131 12:00:00.499073       1 main.go:39] cart store: connection refused",
+        "source_type": "kubernetes_logs",
+        "stream": "stderr",
+        "timestamp": "2026-01-31T12:00:00.499555308Z",
+    },
+}
+
+
+def samples() -> Iterator[tuple[FormatName, SignalName, bytes, int]]:
+    """(format, signal, message, records in it) of each format."""
+    for format, message in LOGS.items():
+        yield format, "log", _bytes(message), 1
+
+
+def _bytes(message: Any) -> bytes:
+    return (message if isinstance(message, str) else json.dumps(message, separators=(",", ":"))).encode()
