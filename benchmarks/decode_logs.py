@@ -78,11 +78,44 @@ LOGS: dict[FormatName, Any] = {
     },
 }
 
+PREDICTIONS: dict[FormatName, Any] = {
+    "bentoml": {
+        "sepal length": 4.9,
+        "sepal width": 3.0,
+        "pred": "setosa",
+        "timestamp": "2026-01-31T12:00:00.490137",
+        "request_id": "14642743634293743168",
+    },
+    "kserve": {
+        "specversion": "1.0",
+        "type": "org.kubeflow.serving.inference.request",
+        "source": "http://localhost:9081/",
+        "id": "0009174a-24a8-4603-b098-09c8799950e9",
+        "time": "2026-01-31T12:00:00.078952900Z",
+        "inferenceservicename": "iris",
+        "namespace": "default",
+        "data": {"instances": [[6.8, 2.8, 4.8, 1.4], [6.0, 3.4, 4.5, 1.6]]},
+    },
+    "mlserver": {
+        "id": "7041",
+        "model_name": "mnist",
+        "inputs": [{"name": "predict", "shape": [1, 4], "datatype": "FP32", "data": [1, 2, 3, 4]}],
+    },
+    "seldon": {
+        "id": "7041",
+        "modelName": "cifar10",
+        "modelVersion": "1",
+        "outputs": [{"name": "fc", "datatype": "FP32", "shape": ["1", "2"], "contents": {"fp32Contents": [0.1, 0.9]}}],
+    },
+}
+
 
 def samples() -> Iterator[tuple[FormatName, SignalName, bytes, int]]:
     """(format, signal, message, records in it) of each format."""
     for format, message in LOGS.items():
         yield format, "log", _bytes(message), 1
+    for format, message in PREDICTIONS.items():
+        yield format, "prediction", _bytes(message), 1
 
 
 def _bytes(message: Any) -> bytes:

@@ -104,6 +104,23 @@ class Prediction(Struct, frozen=True, gc=False):
     groups: dict[str, str] = field(default_factory=dict)
 
 
+class Inference(Struct, frozen=True, gc=False):
+    """What a model server logged of a request: what it was asked (`features`), or what it answered; a row each.
+
+    The halves of a request have the model and the id in common, and together are its predictions. `version` is empty
+    where a half does not say it. `scores` is empty, or has an entry for each of the `predictions`.
+    """
+
+    time: float
+    model: str
+    version: str
+    request_id: str
+    answered: bool
+    features: list[dict[str, Scalar]] = field(default_factory=list)
+    predictions: list[Scalar] = field(default_factory=list)
+    scores: list[dict[str, float]] = field(default_factory=list)
+
+
 class Outcome(Struct, frozen=True, gc=False):
     """The truth about one prediction, whenever it comes."""
 
@@ -168,5 +185,5 @@ class Verdict(Struct, frozen=True, kw_only=True, omit_defaults=True):
             raise ValueError("`at` is not between 1973 and 2100")
 
 
-Signal = Metric | Histogram | Log | Prediction | Outcome | Change | Span
+Signal = Metric | Histogram | Log | Prediction | Inference | Outcome | Change | Span
 SignalName = Literal["metric", "log", "prediction", "outcome", "change", "span"]

@@ -86,16 +86,6 @@ def test_no_decoder_raises(pair, data):
     check(pair, mutated(data, pair), timestamp=data.draw(st.sampled_from([-1, NOW])))
 
 
-@pytest.mark.slow
-@pytest.mark.timeout(3600)
-@pytest.mark.parametrize("pair", PAIRS, ids="-".join)
-@settings(max_examples=50_000, deadline=None)
-@given(data=st.data())
-def test_no_decoder_raises_for_long(pair, data):
-    check(pair, data.draw(st.binary(max_size=200)))
-    check(pair, mutated(data, pair), timestamp=data.draw(st.sampled_from([-1, NOW])))
-
-
 @pytest.mark.parametrize("pair", [pair for pair in PAIRS if pair in SAMPLES], ids="-".join)
 def test_the_sample_of_each_format_is_understood(pair):
     decoded = check(pair, SAMPLES[pair])

@@ -121,7 +121,7 @@ def test_whatever_comes_from_the_adapter(values, stamp):
 
 
 @pytest.mark.slow
-@settings(max_examples=10_000, deadline=None)
+@settings(max_examples=1_000, deadline=None)
 @given(packed(mutated([PLAIN])), mutated([TEXT]))
 def test_whatever_comes_for_long(values, text):
     check_columns("prometheus_remote_write", values)

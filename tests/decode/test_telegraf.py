@@ -103,7 +103,7 @@ def test_whatever_comes(lines, messages, stamp):
 
 
 @pytest.mark.slow
-@settings(max_examples=10_000, deadline=None)
+@settings(max_examples=1_000, deadline=None)
 @given(mutated(GOOD), mutated(JSON))
 def test_whatever_comes_for_long(line, message):
     check_columns("telegraf_influx", [line])

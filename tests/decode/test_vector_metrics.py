@@ -90,7 +90,7 @@ def test_whatever_comes(values, stamp):
 
 
 @pytest.mark.slow
-@settings(max_examples=10_000, deadline=None)
+@settings(max_examples=1_000, deadline=None)
 @given(mutated(GOOD))
 def test_whatever_comes_for_long(value):
     check_columns("vector_metrics", [value])

@@ -12,18 +12,22 @@ from floodmark.signals import SignalName
 
 FormatName = Literal[
     "native",
+    "bentoml",
     "collectd_command",
     "collectd_graphite",
     "collectd_json",
     "cri",
     "filebeat",
     "fluentbit",
+    "kserve",
     "metricbeat",
+    "mlserver",
     "otlp_json",
     "otlp_proto",
     "prometheus_kafka_adapter",
     "prometheus_remote_write",
     "rsyslog_json",
+    "seldon",
     "syslog",
     "syslogng_json",
     "telegraf_influx",
@@ -32,20 +36,27 @@ FormatName = Literal[
     "vector_metrics",
 ]
 
+EnvelopeName = Literal["none", "connect", "cloudevents"]
+"""What may be wrapped around the messages of a format."""
+
 CARRIES: dict[FormatName, tuple[SignalName, ...]] = {
     "native": get_args(SignalName),
+    "bentoml": ("prediction",),
     "collectd_command": ("metric",),
     "collectd_graphite": ("metric",),
     "collectd_json": ("metric",),
     "cri": ("log",),
     "filebeat": ("log",),
     "fluentbit": ("log",),
+    "kserve": ("prediction",),
     "metricbeat": ("metric",),
+    "mlserver": ("prediction",),
     "otlp_json": ("metric", "span"),
     "otlp_proto": ("metric", "span"),
     "prometheus_kafka_adapter": ("metric",),
     "prometheus_remote_write": ("metric",),
     "rsyslog_json": ("log",),
+    "seldon": ("prediction",),
     "syslog": ("log",),
     "syslogng_json": ("log",),
     "telegraf_influx": ("metric",),

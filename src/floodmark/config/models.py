@@ -10,7 +10,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr
 
-from floodmark.config.formats import FormatName
+from floodmark.config.formats import EnvelopeName, FormatName
 from floodmark.config.quantities import Budget, Clock, Duration, Moment, Pattern, Size, Timezone
 from floodmark.signals import SignalName
 
@@ -96,6 +96,9 @@ class Input(Section):
     """What the events are: metric, log, prediction, outcome, change or span."""
     format: FormatName = "native"
     """Wire format of the messages; docs/formats.md tells what each becomes."""
+    envelope: EnvelopeName = "none"
+    """What is wrapped around the messages: connect (Kafka Connect's JSON, with or without schema; of a Debezium event
+    the row after the change) or cloudevents (binary, structured or batched)."""
     rekey: bool = False
     """The producers do not key by series, so that one series comes on several partitions: bring each event through
     `topics.rekeyed` first, keyed by its series (metrics), source (logs) or service (spans). Predictions

@@ -12,12 +12,15 @@ from functools import partial
 from typing import get_args
 
 from floodmark.config.formats import FormatName
-from floodmark.config.models import Limits
+from floodmark.config.models import Input, Limits
+from floodmark.decode.bentoml import BentoMlDecoder
 from floodmark.decode.collectd import CollectdCommandDecoder, CollectdGraphiteDecoder, CollectdJsonDecoder
 from floodmark.decode.cri import CriDecoder
 from floodmark.decode.decoder import ColumnDecoder, Decoded, Decoder, Refused
+from floodmark.decode.envelopes import Opened
 from floodmark.decode.filebeat import FilebeatDecoder
 from floodmark.decode.fluentbit import FluentBitDecoder
+from floodmark.decode.inferences import InferenceDecoder
 from floodmark.decode.metricbeat import MetricbeatDecoder
 from floodmark.decode.native import NativeDecoder, native_schemas
 from floodmark.decode.otlp_json import OtlpJsonDecoder
@@ -36,17 +39,30 @@ from floodmark.decode.vector_logs import VectorLogDecoder
 from floodmark.decode.vector_metrics import VectorDecoder
 from floodmark.signals import SignalName
 
-__all__ = ["DECODERS", "ColumnDecoder", "Decoded", "Decoder", "Refused", "column_decoder", "decoder", "native_schemas"]
+__all__ = [
+    "DECODERS",
+    "ColumnDecoder",
+    "Decoded",
+    "Decoder",
+    "Refused",
+    "column_decoder",
+    "decoder",
+    "input_decoder",
+    "native_schemas",
+]
 
 DECODERS: dict[tuple[FormatName, SignalName], Callable[[Limits], Decoder]] = {
     **{("native", signal): partial(NativeDecoder, signal) for signal in get_args(SignalName)},
+    ("bentoml", "prediction"): BentoMlDecoder,
     ("collectd_command", "metric"): CollectdCommandDecoder,
     ("collectd_graphite", "metric"): CollectdGraphiteDecoder,
     ("collectd_json", "metric"): CollectdJsonDecoder,
     ("cri", "log"): CriDecoder,
     ("filebeat", "log"): FilebeatDecoder,
     ("fluentbit", "log"): FluentBitDecoder,
+    ("kserve", "prediction"): partial(InferenceDecoder, "kserve"),
     ("metricbeat", "metric"): MetricbeatDecoder,
+    ("mlserver", "prediction"): partial(InferenceDecoder, "mlserver"),
     ("otlp_json", "metric"): OtlpJsonDecoder,
     ("otlp_json", "span"): JsonSpanDecoder,
     ("otlp_proto", "metric"): OtlpProtoDecoder,
@@ -54,6 +70,7 @@ DECODERS: dict[tuple[FormatName, SignalName], Callable[[Limits], Decoder]] = {
     ("prometheus_kafka_adapter", "metric"): KafkaAdapterDecoder,
     ("prometheus_remote_write", "metric"): RemoteWriteDecoder,
     ("rsyslog_json", "log"): RsyslogJsonDecoder,
+    ("seldon", "prediction"): partial(InferenceDecoder, "seldon"),
     ("syslog", "log"): SyslogDecoder,
     ("syslogng_json", "log"): SyslogNgJsonDecoder,
     ("telegraf_influx", "metric"): InfluxDecoder,
@@ -78,6 +95,12 @@ COLUMNS: dict[FormatName, Callable[[Decoder, Limits], ColumnDecoder]] = {
     "vector_metrics": PointColumns,
 }
 """What decodes the metrics of a format by column, around the decoder for what is unusual. Not every format has it."""
+
+
+def input_decoder(source: Input, limits: Limits) -> Decoder:
+    """A fresh decoder for an input, envelope and all."""
+    inner = decoder(source.signal, source.format, limits)
+    return inner if source.envelope == "none" else Opened(source.envelope, inner, limits)
 
 
 def decoder(signal: SignalName, format: FormatName, limits: Limits) -> Decoder:

@@ -104,14 +104,25 @@ class Admission:
         return _compact(body)
 
     def prediction(self, event: wire.PredictionEvent, latest: float) -> Prediction:
-        time = self.time(event.timestamp, latest)
+        return Prediction(
+            self.time(event.timestamp, latest),
+            self.named("model", event.model),
+            self.named("version", str(event.version)),
+            self.named("prediction_id", str(event.prediction_id)),
+            self.features(event.features),
+            self.answer("prediction", event.prediction),
+            self.scores(event.scores) if event.scores else {},
+            self.labels(event.groups, "groups"),
+        )
+
+    def features(self, features: dict[str, Scalar]) -> dict[str, Scalar]:
+        """The features of a row, without what is not finite. Changes the dict. Raises EventError."""
         limit = self._limits.label
-        if len(event.features) > self._limits.features:
+        if len(features) > self._limits.features:
             raise EventError(
                 "too_many_features",
-                f"{len(event.features)} features are more than limits.features ({self._limits.features})",
+                f"{len(features)} features are more than limits.features ({self._limits.features})",
             )
-        features = event.features
         for name, value in features.items():
             if len(name) > limit:
                 raise self._too_long("the name of a feature", name)
@@ -123,39 +134,33 @@ class Admission:
                     self.counts["features_not_finite"] += 1
             elif type(value) is str and len(value) > limit:
                 raise self._too_long(f"feature {name!r}", value)
-        scores: dict[str, float] = {}
-        if event.scores:
-            if len(event.scores) > self._limits.features:
-                raise EventError(
-                    "too_many_features",
-                    f"{len(event.scores)} scores are more than limits.features ({self._limits.features})",
-                )
-            for name, score in event.scores.items():
-                if len(name) > limit:
-                    raise self._too_long("the class of a score", name)
-                if score is None or math.isnan(score):
-                    self.counts["scores_dropped"] += 1
-                elif math.isinf(score):
-                    raise EventError("infinite", f"the score of {name!r} is infinite")
-                else:
-                    scores[name] = score
-        return Prediction(
-            time,
-            self._named("model", event.model),
-            self._named("version", str(event.version)),
-            self._named("prediction_id", str(event.prediction_id)),
-            features,
-            self._answer("prediction", event.prediction),
-            scores,
-            self.labels(event.groups, "groups"),
-        )
+        return features
+
+    def scores(self, scores: Mapping[str, float | None]) -> dict[str, float]:
+        """The scores of a row by class. Raises EventError."""
+        if len(scores) > self._limits.features:
+            raise EventError(
+                "too_many_features",
+                f"{len(scores)} scores are more than limits.features ({self._limits.features})",
+            )
+        kept: dict[str, float] = {}
+        for name, score in scores.items():
+            if len(name) > self._limits.label:
+                raise self._too_long("the class of a score", name)
+            if score is None or math.isnan(score):
+                self.counts["scores_dropped"] += 1
+            elif math.isinf(score):
+                raise EventError("infinite", f"the score of {name!r} is infinite")
+            else:
+                kept[name] = score
+        return kept
 
     def outcome(self, event: wire.OutcomeEvent, latest: float) -> Outcome:
         return Outcome(
             self.time(event.timestamp, latest),
-            self._named("model", event.model),
-            self._named("prediction_id", str(event.prediction_id)),
-            self._answer("label", event.label),
+            self.named("model", event.model),
+            self.named("prediction_id", str(event.prediction_id)),
+            self.answer("label", event.label),
         )
 
     def change(self, event: wire.ChangeEvent, latest: float) -> Change:
@@ -164,7 +169,7 @@ class Admission:
             summary = summary[: self._limits.label]
             self.counts["summary_cut"] += 1
         time = self.time(event.timestamp, latest)
-        return Change(time, self._named("service", event.service), event.kind, summary)
+        return Change(time, self.named("service", event.service), event.kind, summary)
 
     def span(self, event: wire.SpanEvent, latest: float) -> Span:
         if not math.isfinite(event.duration):
@@ -179,8 +184,8 @@ class Admission:
         return Span(
             self.time(event.timestamp, latest),
             event.duration,
-            self._named("service", event.service),
-            self._named("operation", event.operation),
+            self.named("service", event.service),
+            self.named("operation", event.operation),
             event.kind or "server",
             event.error or False,
             **ids,
@@ -248,7 +253,8 @@ class Admission:
                 kept[name] = self._cut(value if isinstance(value, str) else _compact(value), "attributes_cut")
         return kept
 
-    def _answer(self, field: str, value: wire.Value) -> Scalar:
+    def answer(self, field: str, value: wire.Value) -> Scalar:
+        """A prediction or a label. Raises EventError."""
         if type(value) is float and not math.isfinite(value):
             if math.isinf(value):
                 raise EventError("infinite", f"{field} is infinite")
@@ -259,7 +265,8 @@ class Admission:
             raise self._too_long(field, value)
         return value
 
-    def _named(self, field: str, text: str) -> str:
+    def named(self, field: str, text: str) -> str:
+        """A name or id, which must be there. Raises EventError."""
         if not text:
             raise EventError("missing_field", f"{field} is empty")
         if len(text) > self._limits.label:

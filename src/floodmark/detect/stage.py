@@ -30,13 +30,13 @@ from floodmark.detect.predictions import ModelMonitors
 from floodmark.detect.sampling import QUIET, Identity, SeriesSampler
 from floodmark.detect.series import Finding, Sample, Series
 from floodmark.detect.spans import SpanSeries
-from floodmark.signals import Histogram, Log, Metric, Origin, Outcome, Prediction, Samples, Span
+from floodmark.signals import Histogram, Inference, Log, Metric, Origin, Outcome, Prediction, Samples, Span
 from floodmark.state import StateError
 
 _STANDSTILL: Final = 6.0
 """A pause of the whole stream this many times the usual one between ticks, and a minute, is a standstill."""
 
-Judged = Metric | Histogram | Log | Prediction | Outcome | Span
+Judged = Metric | Histogram | Log | Prediction | Inference | Outcome | Span
 Told = Anomaly | Dependencies | SeriesSample | Watermark
 
 
@@ -110,7 +110,7 @@ class DetectStage:
                 self._counts["signals:span"] += 1
                 made = self._spans.observe(signal)
             else:
-                self._counts["signals:prediction" if isinstance(signal, Prediction) else "signals:outcome"] += 1
+                self._counts[f"signals:{type(signal).__name__.lower()}"] += 1
                 made = self._models.observe(signal)
             for event in made:
                 out += self._core.observe(event)

@@ -16,9 +16,9 @@ from cloudevents.core.v1.event import CloudEvent
 
 from floodmark.alerts import Anomaly, ChangeNotice, Dependencies, Incident, SeriesSample, Watermark, utc
 from floodmark.records import Headers, Output, Record, Stream
-from floodmark.signals import Histogram, Log, Metric, Outcome, Prediction, Span, Verdict
+from floodmark.signals import Histogram, Inference, Log, Metric, Outcome, Prediction, Span, Verdict
 
-Placed = Anomaly | ChangeNotice | Dependencies | Watermark | SeriesSample | Incident | Prediction | Outcome
+Placed = Anomaly | ChangeNotice | Dependencies | Watermark | SeriesSample | Incident | Prediction | Inference | Outcome
 Event = Placed | Metric | Histogram | Log | Span
 
 TYPES: Final[Mapping[str, type[Event]]] = {
@@ -29,6 +29,7 @@ TYPES: Final[Mapping[str, type[Event]]] = {
     "dev.floodmark.series-sample.v1": SeriesSample,
     "dev.floodmark.incident.v1": Incident,
     "dev.floodmark.prediction.v1": Prediction,
+    "dev.floodmark.inference.v1": Inference,
     "dev.floodmark.outcome.v1": Outcome,
     "dev.floodmark.metric.v1": Metric,
     "dev.floodmark.histogram.v1": Histogram,
@@ -164,5 +165,8 @@ def _place(body: Placed, source: str) -> tuple[Stream, str, datetime, str]:
         return "anomalies", f"{body.task}@{body.time.timestamp():.3f}/series", body.time, body.task
     if isinstance(body, Incident):
         return "alerts", f"{body.id}/{body.revision}", body.updated_at, body.id
+    if isinstance(body, Inference):
+        half = "answer" if body.answered else "request"
+        return "model_events", f"{body.model}/{body.request_id}/{half}", utc(body.time), body.model
     kind = "prediction" if isinstance(body, Prediction) else "outcome"
     return "model_events", f"{body.model}/{body.prediction_id}/{kind}", utc(body.time), body.model

@@ -12,15 +12,23 @@ from collections.abc import Callable, Mapping, Sequence
 from floodmark.alerts import Anomaly, ChangeNotice, Dependencies, SeriesSample, Watermark, content_id, utc
 from floodmark.config.models import Config, Input
 from floodmark.correlate import CorrelateStage
-from floodmark.decode import Decoded, column_decoder, decoder
+from floodmark.decode import Decoded, column_decoder, input_decoder
 from floodmark.detect import DetectStage
 from floodmark.detect.feedback import Feedback
 from floodmark.detect.logs import source_key
 from floodmark.detect.series import series_key
-from floodmark.detect.stage import Told
+from floodmark.detect.stage import Judged, Told
 from floodmark.flow.events import MalformedEventError, decode, encode, encode_rekeyed, maker
 from floodmark.records import Output, Record, Task
-from floodmark.signals import Change, Histogram, Log, Metric, Outcome, Prediction, Samples, Signal, Span
+from floodmark.signals import (
+    Change,
+    Histogram,
+    Log,
+    Metric,
+    Samples,
+    Signal,
+    Span,
+)
 from floodmark.state import StateError
 
 
@@ -195,10 +203,11 @@ class Decoding:
     """Records to signals or to our own events, with a dead letter for what is neither."""
 
     def __init__(self, config: Config, source: Input | None, stage: str) -> None:
-        self._decoder = decoder(source.signal, source.format, config.limits) if source is not None else None
+        self._decoder = input_decoder(source, config.limits) if source is not None else None
         self._samples = None
         if source is not None and source.signal == "metric" and self._decoder is not None:
-            self._samples = column_decoder(self._decoder, source.format, config.limits)
+            bare = source.envelope == "none"
+            self._samples = column_decoder(self._decoder, source.format, config.limits) if bare else None
         self._stage = stage
         self._counts: Counter[str] = Counter()
 
@@ -218,7 +227,7 @@ class Decoding:
         """What the record holds, in order; refusals are appended to `out`."""
         if self._decoder is None:
             item = self.event(record, out)
-            return [item] if isinstance(item, Metric | Histogram | Log | Prediction | Outcome | Span) else []
+            return [item] if isinstance(item, Judged) else []
         decoded = self._decoder.decode(record)
         self._refused(record, decoded, out)
         return decoded.signals
@@ -276,5 +285,5 @@ def notice(change: Change) -> ChangeNotice:
     )
 
 
-def _judged(signals: list[Signal]) -> list[Metric | Histogram | Log | Prediction | Outcome | Span]:
+def _judged(signals: list[Signal]) -> list[Judged]:
     return [signal for signal in signals if not isinstance(signal, Change)]

@@ -5,8 +5,8 @@ the newest of the signals less `detect.lateness`, closes windows as it goes, bef
 so how often `advance` is called, and how the stream is cut into batches, changes nothing. Never reads a clock.
 
 Bounds: `limits.models` models and as many versions in all, least recently used first out; `limits.pending` predictions
-and as many outcomes wait for each model; the rest is bounded for each version by its monitor's window, reference and
-features.
+and as many outcomes wait for each model, and as many rows of requests, of all models, for their other half; the rest is
+bounded for each version by its monitor's window, reference and features.
 """
 
 from __future__ import annotations
@@ -19,9 +19,10 @@ from typing import Final
 
 from floodmark.config.models import Detect, Limits, ModelMonitor
 from floodmark.detect.predictions.join import Joined, Joiner
+from floodmark.detect.predictions.requests import Requests, Waiting
 from floodmark.detect.predictions.version import Version, series_of
 from floodmark.detect.series import Finding, Sample, Series
-from floodmark.signals import Outcome, Prediction
+from floodmark.signals import Inference, Outcome, Prediction
 
 MOST_FILLED: Final = 120
 """Empty windows that a jump of event time fills with zeros, at most; the ones before them are counted as skipped."""
@@ -85,10 +86,10 @@ class Model:
 
 
 class ModelMonitors:
-    """A `Maker[Prediction | Outcome]`. The first of `models` that matches a model's name watches it, else defaults do.
+    """A `Maker[Prediction | Inference | Outcome]`. The first of `models` that matches a name watches it, else defaults.
 
-    Counts: predictions, outcomes, the join's (see `Joiner`), the features' (see `Watch`), missing_label (an outcome
-    without one), unidentified_prediction (without an id: watched, never joined), incomparable_label,
+    Counts: predictions, outcomes, the joins' (see `Joiner` and `Requests`), the features' (see `Watch`), missing_label
+    (an outcome without one), unidentified_prediction (without an id: watched, never joined), incomparable_label,
     error_drift_better, prediction_drift_twin, feature_unwatched, late_prediction, window_skipped, evicted_model,
     evicted_version.
     """
@@ -100,20 +101,28 @@ class ModelMonitors:
         self._counts: Counter[str] = Counter()
         self._models: OrderedDict[str, Model] = OrderedDict()
         self._versions: OrderedDict[tuple[str, str], Version] = OrderedDict()
+        self._requests = Requests(limits.pending, self._counts)
         self._newest = float("-inf")
         self._due = float("inf")
 
-    def observe(self, signal: Prediction | Outcome) -> list[Sample | Finding]:
-        """Take a prediction or an outcome, in the order of their topic."""
+    def observe(self, signal: Prediction | Inference | Outcome) -> list[Sample | Finding]:
+        """Take a prediction, a half of one, or an outcome, in the order of their topic."""
         made: list[Sample | Finding] = []
         if signal.time > self._newest:
             self._newest = signal.time
             made = self.advance(signal.time - self._detect.lateness)
+            for prediction in self._requests.expire(signal.time):
+                made += self._predict(self._model(prediction.model), prediction, counted=True)
         model = self._model(signal.model)
         model.start(signal.time)
         self._due = min(self._due, model.due)
         if isinstance(signal, Prediction):
             made += self._predict(model, signal)
+        elif isinstance(signal, Inference):
+            for _ in signal.predictions:  # now, and not when the other half has come: that may take a while
+                model.count(signal.time)
+            for prediction in self._requests.take(signal):
+                made += self._predict(self._model(prediction.model), prediction, counted=True)
         else:
             made += self._label(model, signal)
         return made
@@ -146,6 +155,7 @@ class ModelMonitors:
             "models": len(self._models),
             "versions": len(self._versions),
             "features": sum(version.n_features for version in self._versions.values()),
+            "pending_requests": len(self._requests),
             "pending_predictions": sum(sizes[0] for sizes in joins),
             "pending_outcomes": sum(sizes[1] for sizes in joins),
             "joined_ids": sum(sizes[2] for sizes in joins),
@@ -162,11 +172,11 @@ class ModelMonitors:
         return self._counts
 
     def state(self) -> object:
-        return self._models, self._versions, self._newest, self._due
+        return self._models, self._versions, self._newest, self._due, self._requests.state()
 
     def restore(
         self,
-        state: tuple[OrderedDict[str, Model], OrderedDict[tuple[str, str], Version], float, float],
+        state: tuple[OrderedDict[str, Model], OrderedDict[tuple[str, str], Version], float, float, Waiting],
         fits: Callable[[ModelMonitor | None, ModelMonitor], bool],
         only: Container[str] | None = None,
     ) -> set[str]:
@@ -174,7 +184,7 @@ class ModelMonitors:
 
         The names of the models that do not fit. What is here already stays; smaller limits evict, and count.
         """
-        models, versions, newest, due = state
+        models, versions, newest, due, requests = state
         first = not self._models and only is None
         unfit: set[str] = set()
         for name, model in models.items():
@@ -195,6 +205,8 @@ class ModelMonitors:
         self._newest = max(self._newest, newest)
         self._due = due if first and not unfit else min((m.due for m in self._models.values()), default=float("inf"))
         self._evict()
+        if first:
+            self._requests.restore(requests)
         return unfit
 
     def forget(self, names: Iterable[str]) -> None:
@@ -207,12 +219,14 @@ class ModelMonitors:
     def _monitor(self, name: str) -> ModelMonitor:
         return next(monitor for monitor in self._monitors if fnmatchcase(name, monitor.match))
 
-    def _predict(self, model: Model, prediction: Prediction) -> list[Finding]:
+    def _predict(self, model: Model, prediction: Prediction, *, counted: bool = False) -> list[Finding]:
+        """`counted`: it is already in the number of predictions of its window."""
         self._counts["predictions"] += 1
         identified = bool(prediction.prediction_id)
         if identified and model.joiner.knows(prediction.prediction_id):
             return []
-        model.count(prediction.time)
+        if not counted:
+            model.count(prediction.time)
         version = self._version(model, prediction.model, prediction.version)
         score = version.score_of(prediction)
         findings = version.predict(prediction, score)
