@@ -127,7 +127,7 @@ def sources(thing: str) -> list[Source]:
 
 def schedule(draw: Draw, end: float) -> list[Fault]:
     """A fault every twelve hours or so, all kinds in turn."""
-    faults = []
+    faults: list[Fault] = []
     for i in count():
         begin = START + 3 * DAY + i * BETWEEN + draw.uniform(0, 0.6) * BETWEEN
         kind = KINDS[i % len(KINDS)]

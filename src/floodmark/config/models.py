@@ -315,6 +315,8 @@ class Logs(Section):
     addresses, paths and the like need none."""
     learning: Duration = 3600.0
     """A source younger than this does not report first-seen templates."""
+    parameters: int = Field(default=20, ge=0, le=1000)
+    """Numeric parameters of a source that are followed, such as 532 in `took 532 ms`; the first that qualify."""
     lines: int = Field(default=5, ge=1, le=100)
     """Log lines carried as evidence."""
 

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from floodmark.alerts import Evidence
+from floodmark.detect.anomalies import number
 from floodmark.detect.logs.miner import Template
 from floodmark.detect.logs.windows import Tally, Window
 
@@ -30,6 +31,15 @@ def of_template(template: Template, tally: Tally | None, severity: str) -> Evide
     if severity:
         facts["severity"] = severity
     return Evidence(lines=_lines(tally), facts=facts)
+
+
+def of_parameter(
+    template: Template, place: int, now: float, before: float | None, unit: str, tally: Tally | None
+) -> Evidence:
+    """A parameter of a template in one window, marked in its text: what it is, and what it mostly was before."""
+    mark = f"<*: {number(now, unit)}" + (">" if before is None else f", before {number(before, unit)}>")
+    facts: dict[str, float | str] = {"log.record.template": shown(template.form.text({place: mark}))}
+    return Evidence(lines=_lines(tally), facts=facts | {"lines_in_window": tally.count if tally else 0})
 
 
 def of_lines(window: Window, commonest: Template | None) -> Evidence:

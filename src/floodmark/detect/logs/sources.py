@@ -20,11 +20,13 @@ from typing import Final
 from floodmark.config.models import Detect, Limits, Logs
 from floodmark.detect.logs import evidence
 from floodmark.detect.logs.lines import Lines
+from floodmark.detect.logs.measures import Measures
 from floodmark.detect.logs.miner import Template, TemplateMiner
+from floodmark.detect.logs.owner import Owner
 from floodmark.detect.logs.traces import Traces
 from floodmark.detect.logs.windows import Tally, Window
 from floodmark.detect.sampling import Identity, SeriesSampler
-from floodmark.detect.series import Finding, Sample, Series, SeriesKind, label_entity, label_scope, series_key
+from floodmark.detect.series import Finding, Sample, Series, label_entity, label_scope, series_key
 from floodmark.signals import Log
 
 _STOPPED: Final = 10
@@ -190,9 +192,8 @@ class _Source:
     ) -> None:
         self.name = name
         self.miner = TemplateMiner(logs.similarity, limits.templates, memos)
-        self._labels = labels
-        self._entity = label_entity(labels, detect.entity, name)
-        self._scope = label_scope(labels, detect.scope)
+        self._owner = Owner(labels, label_entity(labels, detect.entity, name), label_scope(labels, detect.scope))
+        self._measures = Measures(self._owner, logs.parameters)
         self._logs = logs
         self._most = limits.templates
         self._width = logs.window
@@ -205,10 +206,11 @@ class _Source:
         self._since: int | None = None
         self._last = 0
         self._graded = False
-        self._lines = self._series(LINES, "count", "lines")
-        self._errors = self._series("log_errors", "count", "lines")
-        self._ratio = self._series("log_error_ratio", "ratio", "")
-        self._new = self._series("log_new_templates", "count", "templates")
+        series = self._owner.series
+        self._lines = series(LINES, "count", "lines")
+        self._errors = series("log_errors", "count", "lines", worse="up")
+        self._ratio = series("log_error_ratio", "ratio", "", worse="up")
+        self._new = series("log_new_templates", "count", "templates", worse="up")
 
     def resize(self, most: int) -> None:
         """Keep at most so many templates from now on."""
@@ -242,11 +244,13 @@ class _Source:
             tally = self._windows[window] = Window(self._logs.lines, self._most)
         self._newest = tally, template
         tally.add(template, self._number, log.body, log.severity, is_new=match.is_new, late=late)
+        if not late:
+            self._measures.take(match, window)
         followed = self._templates.get(template.id)
         if followed is None or followed.template is not template:
             if len(self._templates) >= 2 * self._most:
                 self._settle()
-            series = self._series("log_template", "count", "lines", template=template.id)
+            series = self._owner.series("log_template", "count", "lines", {"template": template.id})
             self._templates[template.id] = _Followed(template, series, window)
         else:
             followed.heard(window)
@@ -263,9 +267,10 @@ class _Source:
             self._newest = None  # it has been told: what comes later can change nothing
         templates = tally.settled()
         made = [
+            *self._measures.close(window, time, templates),
             Sample(
                 self._lines, time, tally.all.count, partial(evidence.of_lines, tally, _commonest(templates, "count"))
-            )
+            ),
         ]
         if self._graded:
             of_errors = partial(evidence.of_errors, tally, _commonest(templates, "errors"))
@@ -286,10 +291,11 @@ class _Source:
         return made
 
     def counts(self) -> Mapping[str, int]:
-        return {**self.miner.counts(), "joined:log_line": self._more}
+        return {**self.miner.counts(), **self._measures.counts(), "joined:log_line": self._more}
 
     def _settle(self) -> None:
         """Follow joined templates into one, and evicted ones no more."""
+        self._measures.settle()
         for identity, followed in list(self._templates.items()):
             current = followed.template.current()
             if current is followed.template and not current.forgotten:
@@ -299,20 +305,6 @@ class _Source:
             if joined is not None and joined.template is current:
                 joined.heard(followed.first)
                 joined.heard(followed.last)
-
-    def _series(self, name: str, kind: SeriesKind, unit: str, **more: str) -> Series:
-        labels = dict(sorted({**self._labels, **more}.items()))
-        return Series(
-            key=series_key(name, labels),
-            name=name,
-            labels=labels,
-            entity=self._entity,
-            scope=self._scope,
-            signal="log",
-            kind=kind,
-            unit=unit,
-            worse="up" if name in ("log_errors", "log_error_ratio", "log_new_templates") else "both",
-        )
 
 
 class _Followed:

@@ -44,6 +44,12 @@ _NO_NAMES: Final = (
 )
 NO_NAMES: Final = frozenset(_NO_NAMES.split())
 """Words after `user` that do not name one (`user session`). Any other is a name, whatever letters it is made of."""
+_NO_MEASURES: Final = (
+    "attempt block chunk code col column errno exit gid id index iteration job line node number offset page partition "
+    "pid port position replica row seq sequence shard slot status step term thread tid uid user version worker"
+)
+NO_MEASURES: Final = frozenset(_NO_MEASURES.split())
+"""A number after one of these names or numbers something, and measures nothing."""
 _STATES: Final = frozenset(word for pair in _OPPOSITES.split() for word in pair.split("/"))
 _PARTS: Final = re.compile(r"[A-Z]?[a-z]+|[A-Z]+")
 
