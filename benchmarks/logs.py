@@ -209,16 +209,18 @@ def run(service: str, number: int, weeks: float, seed: int) -> Outcome:
     faults = schedule(draw, end)
     stage = DetectStage(settings(), "logs/0", 1)
     told: list[Anomaly] = []
-    written = 0
+    written, series = 0, 0
     for log in lines(draw, service, faults, end):
         written += 1
         told += [each for each in stage.process([log]) if isinstance(each, Anomaly)]
+        if not series and log.time >= START + 3 * DAY:
+            series = stage.sizes()["series"]
     found = [
         Found(each.started_at.timestamp(), each.updated_at.timestamp(), each.series, each.head, each.p_value)
         for each in told
         if each.event == "opened"
     ]
-    return Outcome(service, written, stage.sizes()["series"], faults, found)
+    return Outcome(service, written, series, faults, found)
 
 
 def of_fault(found: Found, fault: Fault) -> bool:
@@ -253,7 +255,7 @@ def report(outcomes: list[Outcome], weeks: float, *, details: bool) -> None:
     print(
         f"\nfalse alarms: {len(false)} in {service_weeks:g} service-weeks, {len(false) / service_weeks:.1f} each; "
         f"{sum(each.start > START + DAY for _, each in false)} after the first day. "
-        f"{series:.0f} series a service: the budget (1/week each) is {series:.0f} each."
+        f"{series:.0f} series a service before the first fault: a budget of {series:.0f} each, at 1/week."
     )
     by_series: defaultdict[str, Counter[str]] = defaultdict(Counter)
     for _, each in false:

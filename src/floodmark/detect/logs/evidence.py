@@ -42,6 +42,16 @@ def of_parameter(
     return Evidence(lines=_lines(tally), facts=facts | {"lines_in_window": tally.count if tally else 0})
 
 
+def of_mix(changes: Sequence[tuple[Template, float, float]], tallies: Sequence[Tally | None], lines: int) -> Evidence:
+    """The templates whose share of a block of lines changed most: their shares now and before, the newest lines."""
+    facts: dict[str, float | str] = {"lines_in_block": lines}
+    for i, (template, now, before) in enumerate(changes, start=1):
+        facts[f"template_{i}"] = shown(template.text)
+        facts[f"share_{i}"] = round(now, 4)
+        facts[f"share_before_{i}"] = round(before, 4)
+    return Evidence(lines=[line for tally in tallies for line in _lines(tally)[-1:]], facts=facts)
+
+
 def of_lines(window: Window, commonest: Template | None) -> Evidence:
     """All lines of one source in one window."""
     return Evidence(

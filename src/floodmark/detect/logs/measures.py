@@ -13,6 +13,7 @@ from functools import partial
 from statistics import median
 from typing import Final, NamedTuple
 
+from floodmark.config.models import Logs
 from floodmark.detect.logs import evidence
 from floodmark.detect.logs.miner import Match, Template
 from floodmark.detect.logs.owner import Owner
@@ -72,13 +73,13 @@ def quantity(parameter: Parameter) -> Quantity | None:
 
 
 class Measures:
-    """The measuring places of one source's templates. At most `most` have a series, the first that qualify."""
+    """The measuring places of one source's templates. At most `logs.parameters` have a series."""
 
-    __slots__ = ("_left_out", "_most", "_owner", "_places")
+    __slots__ = ("_left_out", "_logs", "_owner", "_places")
 
-    def __init__(self, owner: Owner, most: int) -> None:
+    def __init__(self, owner: Owner, logs: Logs) -> None:
         self._owner = owner
-        self._most = most
+        self._logs = logs
         self._places: dict[Template, list[_Place]] = {}
         self._left_out = 0
 
@@ -128,7 +129,7 @@ class Measures:
 
     def _follow(self, template: Template, places: list[_Place], place: _Place) -> None:
         followed = sum(each.series is not None for others in self._places.values() for each in others)
-        if followed >= self._most:
+        if followed >= self._logs.parameters:
             self._left_out += 1
             return
         labels = {"template": template.id, "place": str(place.index + 1)}

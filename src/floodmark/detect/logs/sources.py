@@ -22,6 +22,7 @@ from floodmark.detect.logs import evidence
 from floodmark.detect.logs.lines import Lines
 from floodmark.detect.logs.measures import Measures
 from floodmark.detect.logs.miner import Template, TemplateMiner
+from floodmark.detect.logs.mix import Mix
 from floodmark.detect.logs.owner import Owner
 from floodmark.detect.logs.traces import Traces
 from floodmark.detect.logs.windows import Tally, Window
@@ -193,7 +194,8 @@ class _Source:
         self.name = name
         self.miner = TemplateMiner(logs.similarity, limits.templates, memos)
         self._owner = Owner(labels, label_entity(labels, detect.entity, name), label_scope(labels, detect.scope))
-        self._measures = Measures(self._owner, logs.parameters)
+        self._measures = Measures(self._owner, logs)
+        self._mix = Mix(self._owner)
         self._logs = logs
         self._most = limits.templates
         self._width = logs.window
@@ -268,6 +270,7 @@ class _Source:
         templates = tally.settled()
         made = [
             *self._measures.close(window, time, templates),
+            *self._mix.close(time, templates),
             Sample(
                 self._lines, time, tally.all.count, partial(evidence.of_lines, tally, _commonest(templates, "count"))
             ),
