@@ -301,6 +301,16 @@ class Mask(Section):
     """Regular expression (Python's, no groups but (?:…)), searched in the first line of the body."""
 
 
+class Secrets(Section):
+    """What of log lines and templates is masked before it leaves the engine."""
+
+    known: bool = True
+    """Mask private keys, access keys and tokens by their looks, values named password, secret, token or the like,
+    credentials in URLs, e-mail addresses, and numbers of cards."""
+    patterns: list[Pattern] = []
+    """Mask what these match as well: regular expressions (Python's, no groups but (?:…))."""
+
+
 class Logs(Section):
     """How log records become series."""
 
@@ -319,6 +329,8 @@ class Logs(Section):
     """Numeric parameters of a source that are followed, such as 532 in `took 532 ms`; the first that qualify."""
     lines: int = Field(default=5, ge=1, le=100)
     """Log lines carried as evidence."""
+    secrets: Secrets = Secrets()
+    """What is masked in these lines, and in templates."""
 
 
 class Spans(Section):

@@ -113,9 +113,8 @@ class Measures:
                     continue
                 now, before = median(values), place.usual.value if place.usual.n else None
                 place.usual.update(now)
-                of_place = partial(
-                    evidence.of_parameter, template, place.index, now, before, place.unit, tallies.get(template)
-                )
+                what = evidence.Measured(template, place.index, now, before, place.unit)
+                of_place = partial(evidence.of_parameter, self._logs.secrets, what, tallies.get(template))
                 made.append(Sample(place.series, time, now, of_place))
         return made
 

@@ -12,6 +12,7 @@ from functools import partial
 from math import sqrt
 from typing import Final
 
+from floodmark.config.models import Logs
 from floodmark.detect.logs import evidence
 from floodmark.detect.logs.miner import Template
 from floodmark.detect.logs.owner import Owner
@@ -38,9 +39,10 @@ class Mix:
     few lines are expected.
     """
 
-    __slots__ = ("_block", "_blocks", "_series", "_shares")
+    __slots__ = ("_block", "_blocks", "_logs", "_series", "_shares")
 
-    def __init__(self, owner: Owner) -> None:
+    def __init__(self, owner: Owner, logs: Logs) -> None:
+        self._logs = logs
         self._series = owner.series("log_mix", "gauge", "", worse="up")
         self._shares: dict[Template, FadingMean] = {}
         self._block: dict[Template, int] = {}
@@ -69,7 +71,9 @@ class Mix:
                 chance += min(1.0, 2 * expected)
             oddest = sorted(distances, key=lambda template: (-distances[template], template.id))[:_TOLD]
             changes = [(each, recent[each] / lines, known[each] / whole) for each in oddest]
-            of_mix = partial(evidence.of_mix, changes, [tallies.get(each) for each in oddest], lines)
+            of_mix = partial(
+                evidence.of_mix, self._logs.secrets, changes, [tallies.get(each) for each in oddest], lines
+            )
             made.append(Sample(self._series, time, sqrt(sum(distances.values()) / chance), of_mix))
         self._learn(self._blocks[-1])
         return made

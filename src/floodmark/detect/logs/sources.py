@@ -24,6 +24,7 @@ from floodmark.detect.logs.measures import Measures
 from floodmark.detect.logs.miner import Template, TemplateMiner
 from floodmark.detect.logs.mix import Mix
 from floodmark.detect.logs.owner import Owner
+from floodmark.detect.logs.secrets import masked
 from floodmark.detect.logs.traces import Traces
 from floodmark.detect.logs.windows import Tally, Window
 from floodmark.detect.sampling import Identity, SeriesSampler
@@ -110,10 +111,10 @@ class LogSources:
         }
 
     def templates(self) -> list[tuple[str, str, int]]:
-        """Source, text and number of lines of every template that is held, most lines first within a source."""
+        """Source, text without secrets and number of lines of every template held, most lines first within a source."""
         return sorted(
             (
-                (source.name, template.text, template.lines)
+                (source.name, masked(template.text, self._logs.secrets), template.lines)
                 for source in self._sources.values()
                 for template in source.miner
             ),
@@ -195,7 +196,7 @@ class _Source:
         self.miner = TemplateMiner(logs.similarity, limits.templates, memos)
         self._owner = Owner(labels, label_entity(labels, detect.entity, name), label_scope(labels, detect.scope))
         self._measures = Measures(self._owner, logs)
-        self._mix = Mix(self._owner)
+        self._mix = Mix(self._owner, logs)
         self._logs = logs
         self._most = limits.templates
         self._width = logs.window
@@ -261,7 +262,7 @@ class _Source:
         """The samples of one window, which is over; its time is its end."""
         if self._since is None or window < self._since or (window - self._last) * self._width > _SILENCE:
             return []
-        time = (window + 1) * self._width
+        time, secrets = (window + 1) * self._width, self._logs.secrets
         tally = self._windows.pop(window, None)
         if tally is None:
             tally = Window(0, 0)
@@ -272,24 +273,27 @@ class _Source:
             *self._measures.close(window, time, templates),
             *self._mix.close(time, templates),
             Sample(
-                self._lines, time, tally.all.count, partial(evidence.of_lines, tally, _commonest(templates, "count"))
+                self._lines,
+                time,
+                tally.all.count,
+                partial(evidence.of_lines, secrets, tally, _commonest(templates, "count")),
             ),
         ]
         if self._graded:
-            of_errors = partial(evidence.of_errors, tally, _commonest(templates, "errors"))
+            of_errors = partial(evidence.of_errors, secrets, tally, _commonest(templates, "errors"))
             made.append(Sample(self._errors, time, tally.errors.count, of_errors))
             if tally.all.count >= _FEW:
                 made.append(Sample(self._ratio, time, tally.errors.count / tally.all.count, of_errors))
         if (window - self._since) * self._width < self._logs.learning:
             return made
-        made.append(Sample(self._new, time, tally.born, partial(evidence.of_new, tally.births, tally.born)))
+        made.append(Sample(self._new, time, tally.born, partial(evidence.of_new, secrets, tally.births, tally.born)))
         self._settle()
         for followed in self._templates.values():
             if followed.first <= window and (window - followed.last) * self._width <= _SILENCE:
                 mine = templates.get(followed.template)
                 if mine is not None:
                     followed.severity = mine.severity
-                of_template = partial(evidence.of_template, followed.template, mine, followed.severity)
+                of_template = partial(evidence.of_template, secrets, followed.template, mine, followed.severity)
                 made.append(Sample(followed.series, time, mine.count if mine else 0, of_template))
         return made
 
