@@ -198,8 +198,7 @@ def lines(draw: Draw, thing: str, faults: list[Fault], end: float) -> Iterator[L
 
 
 def settings() -> Config:
-    logs = {"session": "session"} if "session" in Config().logs.model_dump() else {}
-    return Config.model_validate({"logs": logs})
+    return Config.model_validate({"logs": {"session": "session"}})
 
 
 def run(service: str, number: int, weeks: float, seed: int) -> Outcome:

@@ -156,6 +156,8 @@ class Limits(Section):
     """Log sources of one task."""
     templates: int = Field(default=1_000, ge=1)
     """Log templates of one source."""
+    sessions: int = Field(default=10_000, ge=1)
+    """Open sessions of one log source."""
     operations: int = Field(default=1_000, ge=1)
     """Operations of services, from spans, of one task."""
     spans: int = Field(default=50_000, ge=1)
@@ -327,6 +329,12 @@ class Logs(Section):
     """A source younger than this does not report first-seen templates."""
     parameters: int = Field(default=20, ge=0, le=1000)
     """Numeric parameters of a source that are followed, such as 532 in `took 532 ms`; the first that qualify."""
+    session: str | None = None
+    """What says which session, request or job a line is of: an attribute, a label, or what stands before the id in the
+    line (session for `session=31d4`); trace_id is that of the record. Sessions in which other things happen than in
+    nearly all before are counted (`log_rare_sessions`)."""
+    idle: Duration = 300.0
+    """A session is over when it had no line for so long."""
     lines: int = Field(default=5, ge=1, le=100)
     """Log lines carried as evidence."""
     secrets: Secrets = Secrets()

@@ -163,7 +163,7 @@ def test_sources_and_templates_are_bounded():
     bodies = ["red", "green", "blue", "cyan", "pink"]
     for name in "abc":
         run(sources, [log(1, f"{body} {name}", service=name) for body in bodies * 4], until=0)
-    assert sources.sizes() == {"log_sources": 2, "log_templates": 6}
+    assert sources.sizes() == {"log_sources": 2, "log_templates": 6, "log_sessions": 0}
     counts = sources.counts()
     assert counts["evicted:log_source"] == 1
     assert counts["evicted:log_template"] == 3 * (20 - 3)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Final, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from floodmark.alerts import Evidence
 from floodmark.config.models import Secrets
@@ -11,6 +11,9 @@ from floodmark.detect.anomalies import number
 from floodmark.detect.logs.miner import Template
 from floodmark.detect.logs.secrets import masked
 from floodmark.detect.logs.windows import Tally, Window
+
+if TYPE_CHECKING:
+    from floodmark.detect.logs.sessions import RareSession
 
 LONGEST_SHOWN: Final = 500
 """Characters of a line, or of a template, that leave with an anomaly."""
@@ -85,6 +88,17 @@ def of_errors(secrets: Secrets, window: Window, commonest: Template | None) -> E
             **_named("commonest_error", commonest, secrets),
         },
     )
+
+
+def of_sessions(secrets: Secrets, rare: Sequence[RareSession], number: int) -> Evidence:
+    """Sessions whose set of templates is rare, `number` in all: of the first few, what is more and what is missing."""
+    facts: dict[str, float | str] = {"rare_sessions": number}
+    for i, session in enumerate(rare, start=1):
+        facts[f"session_{i}"] = shown(session.id, secrets)
+        for name, templates in (("has", session.more), ("lacks", session.less)):
+            if templates:
+                facts[f"{name}_{i}"] = shown("; ".join([each.text for each in templates]), secrets)
+    return Evidence(facts=facts)
 
 
 def of_new(secrets: Secrets, births: Sequence[tuple[Template, str]], count: int) -> Evidence:

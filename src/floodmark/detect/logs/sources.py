@@ -25,6 +25,7 @@ from floodmark.detect.logs.miner import Template, TemplateMiner
 from floodmark.detect.logs.mix import Mix
 from floodmark.detect.logs.owner import Owner
 from floodmark.detect.logs.secrets import masked
+from floodmark.detect.logs.sessions import Sessions
 from floodmark.detect.logs.traces import Traces
 from floodmark.detect.logs.windows import Tally, Window
 from floodmark.detect.sampling import Identity, SeriesSampler
@@ -108,6 +109,7 @@ class LogSources:
         return {
             "log_sources": len(self._sources),
             "log_templates": sum(len(source.miner) for source in self._sources.values()),
+            "log_sessions": sum(source.sessions for source in self._sources.values()),
         }
 
     def templates(self) -> list[tuple[str, str, int]]:
@@ -197,6 +199,7 @@ class _Source:
         self._owner = Owner(labels, label_entity(labels, detect.entity, name), label_scope(labels, detect.scope))
         self._measures = Measures(self._owner, logs)
         self._mix = Mix(self._owner, logs)
+        self._sessions = Sessions(self._owner, logs, limits)
         self._logs = logs
         self._most = limits.templates
         self._width = logs.window
@@ -226,6 +229,11 @@ class _Source:
         return self._lines.key
 
     @property
+    def sessions(self) -> int:
+        """How many are open."""
+        return len(self._sessions)
+
+    @property
     def heard(self) -> float:
         """End of the newest window with a line."""
         return (self._last + 1) * self._width
@@ -249,6 +257,7 @@ class _Source:
         tally.add(template, self._number, log.body, log.severity, is_new=match.is_new, late=late)
         if not late:
             self._measures.take(match, window)
+            self._sessions.take(log, match)
         followed = self._templates.get(template.id)
         if followed is None or followed.template is not template:
             if len(self._templates) >= 2 * self._most:
@@ -284,7 +293,9 @@ class _Source:
             made.append(Sample(self._errors, time, tally.errors.count, of_errors))
             if tally.all.count >= _FEW:
                 made.append(Sample(self._ratio, time, tally.errors.count / tally.all.count, of_errors))
-        if (window - self._since) * self._width < self._logs.learning:
+        learning = (window - self._since) * self._width < self._logs.learning
+        made += self._sessions.close(time, learning=learning)
+        if learning:
             return made
         made.append(Sample(self._new, time, tally.born, partial(evidence.of_new, secrets, tally.births, tally.born)))
         self._settle()
@@ -298,11 +309,17 @@ class _Source:
         return made
 
     def counts(self) -> Mapping[str, int]:
-        return {**self.miner.counts(), **self._measures.counts(), "joined:log_line": self._more}
+        return {
+            **self.miner.counts(),
+            **self._measures.counts(),
+            **self._sessions.counts(),
+            "joined:log_line": self._more,
+        }
 
     def _settle(self) -> None:
         """Follow joined templates into one, and evicted ones no more."""
         self._measures.settle()
+        self._sessions.settle()
         for identity, followed in list(self._templates.items()):
             current = followed.template.current()
             if current is followed.template and not current.forgotten:
