@@ -49,6 +49,8 @@ def test_evidence_marks_the_parameter_and_says_what_it_was():
         "wrote {} rows to port 17",
         '{{"message": "done", "rows": {}}}',
         "level=info msg=done rows={}",
+        "level=info msg=done weird={}",
+        "queue has a depth {} now",
         "used {} KB",
         "full to {}%",
     ],
@@ -67,10 +69,12 @@ def test_numbers_are_found_in_sentences_json_and_logfmt(text):
         [f"answered {[200, 404, 500][i % 3]} to it" for i in range(200)],
         took(200, "listens at port {}"),
         took(200, "order_id={} done"),
+        took(200, "variant {} of it"),
+        took(200, "weird=98{}17 done"),
         ["took 5 ms"] * 200,
         [f"guest {'abcdefgh'[i % 8]}{i} came" for i in range(200)],
     ],
-    ids=["counts up", "counts down", "codes", "ports", "ids", "constant", "no numbers"],
+    ids=["counts up", "counts down", "codes", "ports", "ids", "bare", "long", "constant", "no numbers"],
 )
 def test_what_does_not_measure_has_no_series(bodies):
     assert made(bodies)[0] == []
@@ -85,7 +89,7 @@ def test_at_most_so_many_are_followed_and_the_rest_is_counted():
 
 
 def test_other_units_and_words_in_the_place_are_no_values():
-    samples, _ = made([*took(120), *["took 3 KB"] * 60, "took 8 ms"])
+    samples, _ = made([*took(120), *["took 3 KB"] * 60, *["took 8 ms"] * 5])
     assert [(each.time, each.value) for each in samples] == [(120, 0.0055), (240, 0.008)]
 
 
@@ -123,3 +127,15 @@ def test_any_text_is_a_quantity_or_none(text, kind):
 def test_a_value_beyond_all_bounds_is_none():
     samples, _ = made([*took(120), "took 1e999 ms"])
     assert [each.time for each in samples] == [120]
+
+
+def test_windows_with_few_values_are_joined_and_rare_values_have_no_points():
+    sources = LogSources(Logs(learning=0), Limits(), Detect())
+    samples, at = [], 0.0
+    for i in range(180):
+        at += 30 if i < 120 else 100
+        samples += sources.advance(at)
+        sources.observe(Log(time=at, body=took(1, start=i)[0], labels={"service": "cart"}))
+    times = [each.time for each in samples if each.series.name == "log_parameter"]
+    assert times[:3] == [1980, 2160, 2340]  # two a minute: the third window has five
+    assert times[-1] <= 3720  # from 3600 on there are three in five minutes

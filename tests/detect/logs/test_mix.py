@@ -42,15 +42,15 @@ def test_chance_is_about_one_and_another_mix_is_far_more():
 
 def test_evidence_has_the_shares_now_and_before():
     other = {"request answered": 60, "row was written": 5, "cache is cold": 35}
-    evidence = windows(*[USUAL] * 40, *[other] * 3)[-1].evidence()
+    evidence = windows(*[USUAL] * 40, *[other] * 4)[-1].evidence()
     assert evidence.facts == {
-        "lines_in_block": 300,
+        "lines_in_block": 400,
         "template_1": "row was written",
         "share_1": 0.05,
-        "share_before_1": 0.2881,
+        "share_before_1": 0.2826,
         "template_2": "cache is cold",
         "share_2": 0.35,
-        "share_before_2": 0.1119,
+        "share_before_2": 0.1174,
         "template_3": "request answered",
         "share_3": 0.6,
         "share_before_3": 0.6,
@@ -60,7 +60,11 @@ def test_evidence_has_the_shares_now_and_before():
 
 def test_few_lines_wait_until_they_are_enough():
     tenth = {text: count // 10 for text, count in USUAL.items()}
-    assert [each.time for each in windows(*[tenth] * 140)] == [6000 + 600 * i for i in range(1, 5)]
+    assert [each.time for each in windows(*[tenth] * 84)] == [360 * i for i in range(11, 15)]
+
+
+def test_a_quiet_source_has_no_mix():
+    assert windows(*[{"request answered": 4, "row was written": 1}] * 200) == []
 
 
 def test_what_is_new_is_no_shift():

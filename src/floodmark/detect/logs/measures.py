@@ -18,8 +18,8 @@ from floodmark.detect.logs import evidence
 from floodmark.detect.logs.miner import Match, Template
 from floodmark.detect.logs.owner import Owner
 from floodmark.detect.logs.parameters import Parameter
-from floodmark.detect.logs.tokens import ANY, VALUE
-from floodmark.detect.logs.vocabulary import NO_MEASURES
+from floodmark.detect.logs.tokens import ANY, VALUE, Form
+from floodmark.detect.logs.vocabulary import NO_MEASURES, QUANTITIES
 from floodmark.detect.logs.windows import Tally
 from floodmark.detect.mean import FadingMean
 from floodmark.detect.series import LARGEST, Sample, Series
@@ -34,6 +34,12 @@ _PLACES: Final = 8
 """Places of a template that are tried."""
 _VALUES: Final = 64
 """Values of a place in one window, the first ones, of which the median is taken."""
+_ENOUGH: Final = 5
+"""Values that make a point: windows with fewer are joined."""
+_JOINED: Final = 5
+"""Windows that are joined at most; what is rarer has no points, for an alarm of it would last for hours."""
+_SHORT: Final = 10_000.0
+"""A whole number beyond this, with nothing said of what it counts, is an id more often than a measure."""
 
 _NUMBER: Final = re.compile(r"[-+]?\d[\d,_]*(?:\.\d+)?(?:[eE][-+]?\d{1,3})?")
 _PART: Final = re.compile(r"([-+]?\d[\d,_]*(?:\.\d+)?(?:[eE][-+]?\d{1,3})?) ?([a-zA-Zµ]+)")
@@ -89,7 +95,7 @@ class Measures:
         if places is None:
             tokens = match.template.form.tokens
             places = [_Place(i) for i, token in enumerate(tokens) if token == VALUE][:_PLACES]
-            self._places[match.template] = places = [each for each in places if measures(tokens, each.index)]
+            self._places[match.template] = places = [each for each in places if _may(tokens, each.index)]
         wanted = [place for place in places if place.wants(window)]
         if not wanted:
             return
@@ -100,7 +106,7 @@ class Measures:
                     place.windows.setdefault(window, []).append(found.value)
             elif place.tried(found):
                 places.remove(place)
-                if place.qualifies():
+                if place.qualifies(match.template.form):
                     self._follow(match.template, places, place)
 
     def close(self, window: int, time: float, tallies: Mapping[Template, Tally]) -> list[Sample]:
@@ -108,7 +114,7 @@ class Measures:
         made = []
         for template, places in self._places.items():
             for place in places:
-                values = place.windows.pop(window, None)
+                values = place.full(window)
                 if place.series is None or not values:
                     continue
                 now, before = median(values), place.usual.value if place.usual.n else None
@@ -141,7 +147,21 @@ class Measures:
 class _Place:
     """A place of a template: on trial, or with a series and the values of its open windows."""
 
-    __slots__ = ("_different", "_last", "_numbers", "_rises", "_seen", "index", "series", "unit", "usual", "windows")
+    __slots__ = (
+        "_different",
+        "_last",
+        "_long",
+        "_numbers",
+        "_rises",
+        "_seen",
+        "_waiting",
+        "_whole",
+        "index",
+        "series",
+        "unit",
+        "usual",
+        "windows",
+    )
 
     def __init__(self, index: int) -> None:
         self.index = index
@@ -149,14 +169,28 @@ class _Place:
         self.series: Series | None = None
         self.windows: dict[int, list[float]] = {}
         self.usual = FadingMean(0.01, warm=100)
+        self._waiting: list[tuple[int, list[float]]] = []
         self._seen = 0
         self._numbers = 0
+        self._whole = 0
+        self._long = 0
         self._rises = 0
         self._last = 0.0
         self._different: list[float] = []
 
     def wants(self, window: int) -> bool:
         return self.series is None or len(self.windows.get(window, ())) < _VALUES
+
+    def full(self, window: int) -> list[float]:
+        """Close a window: the values of the last few, if they are enough by now, else none."""
+        if values := self.windows.pop(window, None):
+            self._waiting = [each for each in self._waiting if each[0] > window - _JOINED]
+            self._waiting.append((window, values))
+        joined = [value for _, values in self._waiting for value in values]
+        if len(joined) < _ENOUGH:
+            return []
+        self._waiting = []
+        return joined
 
     def tried(self, found: Quantity | None) -> bool:
         """Take one value on trial; whether the trial is over."""
@@ -166,18 +200,33 @@ class _Place:
             self._rises += (found.value > self._last) - (found.value < self._last) if self._numbers else 0
             self._numbers += 1
             self._last = found.value
+            self._whole += found.value.is_integer()
+            self._long += abs(found.value) >= _SHORT
             if len(self._different) < _DIFFERENT and found.value not in self._different:
                 self._different.append(found.value)
         return self._seen >= _TRIAL
 
-    def qualifies(self) -> bool:
+    def qualifies(self, form: Form) -> bool:
+        """Whether the values, and the words beside them, are of a measure."""
         one_way = abs(self._rises) > (2 * _ONE_WAY - 1) * self._seen
-        return self._numbers >= 0.9 * self._seen and len(self._different) >= _DIFFERENT and not one_way
+        if self._numbers < 0.9 * self._seen or len(self._different) < _DIFFERENT or one_way:
+            return False
+        if self.unit or self._whole < 0.5 * self._numbers or _counts_something(form, self.index):
+            return True
+        of_field = form.separators[self.index].strip(" \"'") in ("=", ":")
+        return of_field and self._long < 0.5 * self._numbers
 
 
-def measures(tokens: tuple[str, ...], index: int) -> bool:
+def _may(tokens: tuple[str, ...], index: int) -> bool:
     """Whether a place may measure something, by the word before it: `port` and `id` name things."""
     return _called(tokens, index) not in NO_MEASURES
+
+
+def _counts_something(form: Form, index: int) -> bool:
+    """Whether it is said what a bare number counts: after `size`, before `rows`. `order 5` counts nothing."""
+    after = form.tokens[index + 1] if index + 1 < len(form.tokens) and form.separators[index + 1] == " " else ""
+    plural = len(after) > 2 and after.isalpha() and after.endswith("s") and not after.endswith("ss")
+    return plural or _called(form.tokens, index) in QUANTITIES
 
 
 def _called(tokens: tuple[str, ...], index: int) -> str:

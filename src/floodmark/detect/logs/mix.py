@@ -20,9 +20,11 @@ from floodmark.detect.logs.windows import Tally
 from floodmark.detect.mean import FadingMean
 from floodmark.detect.series import Sample
 
-_LINES: Final = 100
+_LINES: Final = 60
 """Lines that make a block."""
-_BLOCKS: Final = 3
+_WINDOWS: Final = 10
+"""Windows that make a block at most. With fewer lines there is no mix, for an alarm of it would last for hours."""
+_BLOCKS: Final = 4
 """Blocks, the newest, that are held against the usual mix: one has too few lines to see a shift by half."""
 _KNOWN: Final = 10
 """Blocks since a template was first seen before its share is known."""
@@ -39,28 +41,34 @@ class Mix:
     few lines are expected.
     """
 
-    __slots__ = ("_block", "_blocks", "_logs", "_series", "_shares")
+    __slots__ = ("_block", "_blocks", "_logs", "_series", "_shares", "_windows")
 
     def __init__(self, owner: Owner, logs: Logs) -> None:
         self._logs = logs
         self._series = owner.series("log_mix", "gauge", "", worse="up")
         self._shares: dict[Template, FadingMean] = {}
         self._block: dict[Template, int] = {}
+        self._windows = 0
         self._blocks: deque[dict[Template, int]] = deque(maxlen=_BLOCKS)
 
     def close(self, time: float, tallies: Mapping[Template, Tally]) -> list[Sample]:
         """Take a window, which is over; a sample if it fills the block."""
         for template, tally in tallies.items():
             self._block[template] = self._block.get(template, 0) + tally.count
-        if sum(self._block.values()) < _LINES:
+        self._windows += 1
+        full = sum(self._block.values()) >= _LINES
+        if not full and self._windows < _WINDOWS:
             return []
-        self._blocks.append(self._block)
-        self._block = {}
+        block, self._block, self._windows = self._block, {}, 0
+        if not full:
+            self._blocks.clear()
+            return []
+        self._blocks.append(block)
         self._settle()
         made = []
         recent: Counter[Template] = Counter()
-        for block in self._blocks:
-            recent.update(block)
+        for each in self._blocks:
+            recent.update(each)
         known = {template: mean.value for template, mean in self._shares.items() if mean.n >= _KNOWN}
         lines, whole = sum(recent[template] for template in known), sum(known.values())
         if lines >= _LINES / 2 and whole:
@@ -75,7 +83,7 @@ class Mix:
                 evidence.of_mix, self._logs.secrets, changes, [tallies.get(each) for each in oddest], lines
             )
             made.append(Sample(self._series, time, sqrt(sum(distances.values()) / chance), of_mix))
-        self._learn(self._blocks[-1])
+        self._learn(block)
         return made
 
     def _learn(self, block: dict[Template, int]) -> None:
