@@ -26,14 +26,16 @@ def shown(line: str, secrets: Secrets) -> str:
     return line if len(line) <= LONGEST_SHOWN else line[: LONGEST_SHOWN - 1] + "…"
 
 
-def of_template(secrets: Secrets, template: Template, tally: Tally | None, severity: str) -> Evidence:
-    """One template in one window: its newest lines there. `tally` is None where it was silent.
+def of_template(secrets: Secrets, template: Template, tally: Tally | None, severity: str, before: float) -> Evidence:
+    """One template in one window: its newest lines there, and how many a window had before. `tally` is None where it
+    was silent.
 
     The template's text has the name that OpenTelemetry gives it, as an attribute of log records.
     """
     facts: dict[str, float | str] = {
         "log.record.template": shown(template.text, secrets),
         "lines_in_window": tally.count if tally else 0,
+        "lines_before": round(before, 2),
     }
     if severity:
         facts["severity"] = severity
@@ -101,12 +103,12 @@ def of_sessions(secrets: Secrets, rare: Sequence[RareSession], number: int) -> E
     return Evidence(facts=facts)
 
 
-def of_new(secrets: Secrets, births: Sequence[tuple[Template, str]], count: int) -> Evidence:
-    """Templates first seen in one window, `count` in all: of the first few, the text and the line it came with."""
-    facts: dict[str, float | str] = {"new_templates": count}
-    for i, (template, _) in enumerate(births, start=1):
-        facts[f"new_template_{i}"] = shown(template.text, secrets)
-    return Evidence(lines=[shown(line, secrets) for _, line in births], facts=facts)
+def of_novel(secrets: Secrets, what: str, novel: Sequence[tuple[Template, str]], count: int) -> Evidence:
+    """Templates that are new or rare (`what`), `count` in all: of the first few, the text and the line it came with."""
+    facts: dict[str, float | str] = {f"{what}_templates": count}
+    for i, (template, _) in enumerate(novel, start=1):
+        facts[f"{what}_template_{i}"] = shown(template.text, secrets)
+    return Evidence(lines=[shown(line, secrets) for _, line in novel], facts=facts)
 
 
 def _lines(tally: Tally | None, secrets: Secrets) -> list[str]:

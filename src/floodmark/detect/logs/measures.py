@@ -114,8 +114,7 @@ class Measures:
         made = []
         for template, places in self._places.items():
             for place in places:
-                values = place.full(window)
-                if place.series is None or not values:
+                if place.series is None or not (values := place.full(window)):
                     continue
                 now, before = median(values), place.usual.value if place.usual.n else None
                 place.usual.update(now)

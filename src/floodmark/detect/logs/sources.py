@@ -28,6 +28,7 @@ from floodmark.detect.logs.secrets import masked
 from floodmark.detect.logs.sessions import Sessions
 from floodmark.detect.logs.traces import Traces
 from floodmark.detect.logs.windows import Tally, Window
+from floodmark.detect.mean import FadingMean
 from floodmark.detect.sampling import Identity, SeriesSampler
 from floodmark.detect.series import Finding, Sample, Series, label_entity, label_scope, series_key
 from floodmark.signals import Log
@@ -217,6 +218,7 @@ class _Source:
         self._errors = series("log_errors", "count", "lines", worse="up")
         self._ratio = series("log_error_ratio", "ratio", "", worse="up")
         self._new = series("log_new_templates", "count", "templates", worse="up")
+        self._rare = series("log_rare_templates", "count", "templates", worse="up")
 
     def resize(self, most: int) -> None:
         """Keep at most so many templates from now on."""
@@ -265,6 +267,8 @@ class _Source:
             series = self._owner.series("log_template", "count", "lines", {"template": template.id})
             self._templates[template.id] = _Followed(template, series, window)
         else:
+            if not late and (window - followed.last) * self._width > _SILENCE:
+                tally.came_back(template, log.body)
             followed.heard(window)
 
     def close(self, window: int) -> list[Sample]:
@@ -297,15 +301,19 @@ class _Source:
         made += self._sessions.close(time, learning=learning)
         if learning:
             return made
-        made.append(Sample(self._new, time, tally.born, partial(evidence.of_new, secrets, tally.births, tally.born)))
+        of_new = partial(evidence.of_novel, secrets, "new", tally.births, tally.born)
+        of_rare = partial(evidence.of_novel, secrets, "rare", tally.returns, tally.returned)
+        made += [Sample(self._new, time, tally.born, of_new), Sample(self._rare, time, tally.returned, of_rare)]
         self._settle()
         for followed in self._templates.values():
             if followed.first <= window and (window - followed.last) * self._width <= _SILENCE:
                 mine = templates.get(followed.template)
                 if mine is not None:
                     followed.severity = mine.severity
-                of_template = partial(evidence.of_template, secrets, followed.template, mine, followed.severity)
-                made.append(Sample(followed.series, time, mine.count if mine else 0, of_template))
+                count, before = mine.count if mine else 0, followed.usual.value
+                of_template = partial(evidence.of_template, secrets, followed.template, mine, followed.severity, before)
+                followed.usual.update(count)
+                made.append(Sample(followed.series, time, count, of_template))
         return made
 
     def counts(self) -> Mapping[str, int]:
@@ -332,9 +340,9 @@ class _Source:
 
 
 class _Followed:
-    """A template that has a series: since which window, and when it was last heard."""
+    """A template that has a series: since which window, when it was last heard, and how many lines it usually has."""
 
-    __slots__ = ("first", "last", "series", "severity", "template")
+    __slots__ = ("first", "last", "series", "severity", "template", "usual")
 
     def __init__(self, template: Template, series: Series, window: int) -> None:
         self.template = template
@@ -342,6 +350,7 @@ class _Followed:
         self.first = window
         self.last = window
         self.severity = ""
+        self.usual = FadingMean(0.02, warm=50)
 
     def heard(self, window: int) -> None:
         self.first = min(self.first, window)

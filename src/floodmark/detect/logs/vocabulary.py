@@ -51,10 +51,11 @@ _NO_MEASURES: Final = (
 NO_MEASURES: Final = frozenset(_NO_MEASURES.split())
 """A number after one of these names or numbers something, and measures nothing."""
 _QUANTITIES: Final = (
-    "age amount average avg backlog balance batch bytes capacity connections count cost cpu delay depth disk distance "
-    "duration elapsed entries errors free heap height hits items lag latency length level load max mean memory "
-    "messages min misses pending percent price queue queued rate ratio remaining requests retries rows rss score seconds "
-    "size space speed sum temperature tasks threads throughput time total usage used utilization volume wait weight width"
+    "age amount average avg backlog balance batch bytes capacity connections count cost cpu delay depth disk "
+    "distance duration elapsed entries errors free heap height hits items lag latency length level load max mean "
+    "memory messages min misses pending percent price queue queued rate ratio remaining requests retries rows rss "
+    "score seconds size space speed sum temperature tasks threads throughput time total usage used utilization "
+    "volume wait weight width"
 )
 QUANTITIES: Final = frozenset(_QUANTITIES.split())
 """A number after one of these measures something, unit or not."""
