@@ -32,7 +32,7 @@ _ONE_WAY: Final = 0.75
 """A share of steps in one direction above which a place counts, and does not measure."""
 _PLACES: Final = 8
 """Places of a template that are tried."""
-_VALUES: Final = 64
+_VALUES: Final = 20
 """Values of a place in one window, the first ones, of which the median is taken."""
 _ENOUGH: Final = 5
 """Values that make a point: windows with fewer are joined."""
