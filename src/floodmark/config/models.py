@@ -159,6 +159,8 @@ class Limits(Section):
     """Log sources of one task."""
     templates: int = Field(default=1_000, ge=1)
     """Log templates of one source."""
+    sessions: int = Field(default=10_000, ge=1)
+    """Open sessions of one log source."""
     operations: int = Field(default=1_000, ge=1)
     """Operations of services, from spans, of one task."""
     spans: int = Field(default=50_000, ge=1)
@@ -304,6 +306,16 @@ class Mask(Section):
     """Regular expression (Python's, no groups but (?:…)), searched in the first line of the body."""
 
 
+class Secrets(Section):
+    """What of log lines and templates is masked before it leaves the engine."""
+
+    known: bool = True
+    """Mask private keys, access keys and tokens by their looks, values named password, secret, token or the like,
+    credentials in URLs, e-mail addresses, and numbers of cards."""
+    patterns: list[Pattern] = []
+    """Mask what these match as well: regular expressions (Python's, no groups but (?:…))."""
+
+
 class Logs(Section):
     """How log records become series."""
 
@@ -318,8 +330,18 @@ class Logs(Section):
     addresses, paths and the like need none."""
     learning: Duration = 3600.0
     """A source younger than this does not report first-seen templates."""
+    parameters: int = Field(default=20, ge=0, le=1000)
+    """Numeric parameters of a source that are followed, such as 532 in `took 532 ms`; the first that qualify."""
+    session: str | None = None
+    """What says which session, request or job a line is of: an attribute, a label, or what stands before the id in the
+    line (session for `session=31d4`); trace_id is that of the record. Sessions in which other things happen than in
+    nearly all before are counted (`log_rare_sessions`)."""
+    idle: Duration = 300.0
+    """A session is over when it had no line for so long."""
     lines: int = Field(default=5, ge=1, le=100)
     """Log lines carried as evidence."""
+    secrets: Secrets = Secrets()
+    """What is masked in these lines, and in templates."""
 
 
 class Spans(Section):

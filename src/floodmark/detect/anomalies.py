@@ -174,9 +174,19 @@ def subject(series: Series, evidence: Evidence) -> str:
     template = evidence.facts.get("log.record.template")
     if series.name == "log_template" and template:
         return f"{series.entity} log template “{str(template)[:120]}”"
+    if series.name == "log_parameter" and template:
+        return f"{series.entity} log parameter in “{_around(str(template))}”"
+    if series.name == "log_mix":
+        return f"the distance of {series.entity}'s log from its usual mix of templates"
     name = series.name if series.name == series.entity else f"{series.entity} {series.name}"
     rest = ", ".join(f"{k}={v}" for k, v in series.labels.items() if v != series.entity)
     return name + (f" ({rest[:160]})" if rest else "")
+
+
+def _around(template: str) -> str:
+    """The marked parameter of a template, and what stands around it."""
+    start = max(0, template.find("<*: ") - 60)
+    return ("…" if start else "") + template[start : start + 120]
 
 
 def number(value: float | None, unit: str) -> str:

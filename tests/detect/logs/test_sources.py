@@ -92,9 +92,14 @@ def test_a_template_is_counted_from_its_first_window_on():
     _, busy, silent = (s for s in samples if s.series.labels.get("template") == took)
     assert busy.evidence() == Evidence(
         lines=["took 9 ms", "took 8 ms"],
-        facts={"log.record.template": "took <*>", "lines_in_window": 2, "severity": "WARN"},
+        facts={"log.record.template": "took <*>", "lines_in_window": 2, "lines_before": 1.0, "severity": "WARN"},
     )
-    assert silent.evidence().facts == {"log.record.template": "took <*>", "lines_in_window": 0, "severity": "WARN"}
+    assert silent.evidence().facts == {
+        "log.record.template": "took <*>",
+        "lines_in_window": 0,
+        "lines_before": 1.5,
+        "severity": "WARN",
+    }
 
 
 def test_lines_that_leave_are_few_the_newest_and_cut():
@@ -115,6 +120,18 @@ def test_nothing_is_new_while_the_source_is_learned():
         lines=["never seen the like"], facts={"new_templates": 1, "new_template_1": "never seen the like"}
     )
     assert min(time for time, _ in values(samples, "log_template")) == HOUR + 60
+
+
+def test_a_template_that_comes_back_after_a_day_is_rare():
+    signals = [log(t * 600.0, "steady beat") for t in range(6 * 60)]
+    signals += [log(t * HOUR + 1, "seldom said") for t in (0, 5, 30, 31, 58)]
+    samples = run(maker({"learning": 0, "window": 600}), sorted(signals, key=lambda s: s.time), until=60 * HOUR)
+    counted = dict(values(samples, "log_rare_templates"))
+    assert len(counted) == 360
+    assert {time: count for time, count in counted.items() if count} == {30 * HOUR + 600: 1, 58 * HOUR + 600: 1}
+    assert sample_of(samples, "log_rare_templates", 30 * HOUR + 600).evidence() == Evidence(
+        lines=["seldom said"], facts={"rare_templates": 1, "rare_template_1": "seldom said"}
+    )
 
 
 def test_joined_templates_are_one_series_from_then_on():
@@ -163,7 +180,7 @@ def test_sources_and_templates_are_bounded():
     bodies = ["red", "green", "blue", "cyan", "pink"]
     for name in "abc":
         run(sources, [log(1, f"{body} {name}", service=name) for body in bodies * 4], until=0)
-    assert sources.sizes() == {"log_sources": 2, "partial_lines": 0, "log_templates": 6}
+    assert sources.sizes() == {"log_sources": 2, "partial_lines": 0, "log_templates": 6, "log_sessions": 0}
     counts = sources.counts()
     assert counts["evicted:log_source"] == 1
     assert counts["evicted:log_template"] == 3 * (20 - 3)

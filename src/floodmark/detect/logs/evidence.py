@@ -3,65 +3,117 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from floodmark.alerts import Evidence
+from floodmark.config.models import Secrets
+from floodmark.detect.anomalies import number
 from floodmark.detect.logs.miner import Template
+from floodmark.detect.logs.secrets import masked
 from floodmark.detect.logs.windows import Tally, Window
+
+if TYPE_CHECKING:
+    from floodmark.detect.logs.sessions import RareSession
 
 LONGEST_SHOWN: Final = 500
 """Characters of a line, or of a template, that leave with an anomaly."""
 
 
-def shown(line: str) -> str:
-    """A line, or a template's text, as it may leave. Everything that leaves passes here: the place to mask secrets."""
+def shown(line: str, secrets: Secrets) -> str:
+    """A line, or a template's text, as it may leave: without secrets, and not too long. Everything that leaves passes
+    here."""
+    line = masked(line, secrets)
     return line if len(line) <= LONGEST_SHOWN else line[: LONGEST_SHOWN - 1] + "…"
 
 
-def of_template(template: Template, tally: Tally | None, severity: str) -> Evidence:
-    """One template in one window: its newest lines there. `tally` is None where it was silent.
+def of_template(secrets: Secrets, template: Template, tally: Tally | None, severity: str, before: float) -> Evidence:
+    """One template in one window: its newest lines there, and how many a window had before. `tally` is None where it
+    was silent.
 
     The template's text has the name that OpenTelemetry gives it, as an attribute of log records.
     """
     facts: dict[str, float | str] = {
-        "log.record.template": shown(template.text),
+        "log.record.template": shown(template.text, secrets),
         "lines_in_window": tally.count if tally else 0,
+        "lines_before": round(before, 2),
     }
     if severity:
         facts["severity"] = severity
-    return Evidence(lines=_lines(tally), facts=facts)
+    return Evidence(lines=_lines(tally, secrets), facts=facts)
 
 
-def of_lines(window: Window, commonest: Template | None) -> Evidence:
+class Measured(NamedTuple):
+    """A parameter: the place in its template, what it is now and mostly was before, in its unit."""
+
+    template: Template
+    place: int
+    now: float
+    before: float | None
+    unit: str
+
+
+def of_parameter(secrets: Secrets, what: Measured, tally: Tally | None) -> Evidence:
+    """A parameter in one window, marked in the text of its template."""
+    before = "" if what.before is None else f", before {number(what.before, what.unit)}"
+    text = what.template.form.text({what.place: f"<*: {number(what.now, what.unit)}{before}>"})
+    facts: dict[str, float | str] = {"log.record.template": shown(text, secrets)}
+    return Evidence(lines=_lines(tally, secrets), facts=facts | {"lines_in_window": tally.count if tally else 0})
+
+
+def of_mix(
+    secrets: Secrets, changes: Sequence[tuple[Template, float, float]], tallies: Sequence[Tally | None], lines: int
+) -> Evidence:
+    """The templates whose share of a block of lines changed most: their shares now and before, the newest lines."""
+    facts: dict[str, float | str] = {"lines_in_block": lines}
+    for i, (template, now, before) in enumerate(changes, start=1):
+        facts[f"template_{i}"] = shown(template.text, secrets)
+        facts[f"share_{i}"] = round(now, 4)
+        facts[f"share_before_{i}"] = round(before, 4)
+    return Evidence(lines=[line for tally in tallies for line in _lines(tally, secrets)[-1:]], facts=facts)
+
+
+def of_lines(secrets: Secrets, window: Window, commonest: Template | None) -> Evidence:
     """All lines of one source in one window."""
     return Evidence(
-        lines=_lines(window.all), facts={"lines_in_window": window.all.count, **_named("commonest_template", commonest)}
+        lines=_lines(window.all, secrets),
+        facts={"lines_in_window": window.all.count, **_named("commonest_template", commonest, secrets)},
     )
 
 
-def of_errors(window: Window, commonest: Template | None) -> Evidence:
+def of_errors(secrets: Secrets, window: Window, commonest: Template | None) -> Evidence:
     """The error lines of one source in one window. `commonest` is the template most of them have."""
     return Evidence(
-        lines=_lines(window.errors),
+        lines=_lines(window.errors, secrets),
         facts={
             "lines_in_window": window.all.count,
             "errors_in_window": window.errors.count,
-            **_named("commonest_error", commonest),
+            **_named("commonest_error", commonest, secrets),
         },
     )
 
 
-def of_new(births: Sequence[tuple[Template, str]], count: int) -> Evidence:
-    """Templates first seen in one window, `count` in all: of the first few, the text and the line it came with."""
-    facts: dict[str, float | str] = {"new_templates": count}
-    for i, (template, _) in enumerate(births, start=1):
-        facts[f"new_template_{i}"] = shown(template.text)
-    return Evidence(lines=[shown(line) for _, line in births], facts=facts)
+def of_sessions(secrets: Secrets, rare: Sequence[RareSession], number: int) -> Evidence:
+    """Sessions whose set of templates is rare, `number` in all: of the first few, what is more and what is missing."""
+    facts: dict[str, float | str] = {"rare_sessions": number}
+    for i, session in enumerate(rare, start=1):
+        facts[f"session_{i}"] = shown(session.id, secrets)
+        for name, templates in (("has", session.more), ("lacks", session.less)):
+            if templates:
+                facts[f"{name}_{i}"] = shown("; ".join([each.text for each in templates]), secrets)
+    return Evidence(facts=facts)
 
 
-def _lines(tally: Tally | None) -> list[str]:
-    return [shown(line) for _, line in tally.lines] if tally else []
+def of_novel(secrets: Secrets, what: str, novel: Sequence[tuple[Template, str]], count: int) -> Evidence:
+    """Templates that are new or rare (`what`), `count` in all: of the first few, the text and the line it came with."""
+    facts: dict[str, float | str] = {f"{what}_templates": count}
+    for i, (template, _) in enumerate(novel, start=1):
+        facts[f"{what}_template_{i}"] = shown(template.text, secrets)
+    return Evidence(lines=[shown(line, secrets) for _, line in novel], facts=facts)
 
 
-def _named(name: str, template: Template | None) -> dict[str, float | str]:
-    return {name: shown(template.text)} if template else {}
+def _lines(tally: Tally | None, secrets: Secrets) -> list[str]:
+    return [shown(line, secrets) for _, line in tally.lines] if tally else []
+
+
+def _named(name: str, template: Template | None, secrets: Secrets) -> dict[str, float | str]:
+    return {name: shown(template.text, secrets)} if template else {}

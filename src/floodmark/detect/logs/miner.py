@@ -11,7 +11,7 @@ templates of their own, and when they are joined the oldest of them stays, with 
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import compress, count
 from operator import ne
 from typing import Final
@@ -93,8 +93,11 @@ class Match:
     @property
     def parameters(self) -> list[Parameter]:
         """What the line has at each `<*>` of the template as it is now, in order. Worked out when asked for."""
-        wanted = [i for i, token in enumerate(self.template.form.tokens) if token in (VALUE, ANY)]
-        return self._lines.parameters(self._body, wanted)
+        return self.at([i for i, token in enumerate(self.template.form.tokens) if token in (VALUE, ANY)])
+
+    def at(self, places: Sequence[int]) -> list[Parameter]:
+        """What the line has at these tokens of the template, in order."""
+        return self._lines.parameters(self._body, places)
 
 
 class _Node:

@@ -20,12 +20,18 @@ from typing import Final
 from floodmark.config.models import Detect, Limits, Logs
 from floodmark.detect.logs import evidence
 from floodmark.detect.logs.lines import Lines
+from floodmark.detect.logs.measures import Measures
 from floodmark.detect.logs.miner import Template, TemplateMiner
+from floodmark.detect.logs.mix import Mix
+from floodmark.detect.logs.owner import Owner
 from floodmark.detect.logs.partial import Line, PartialLines
+from floodmark.detect.logs.secrets import masked
+from floodmark.detect.logs.sessions import Sessions
 from floodmark.detect.logs.traces import Traces
 from floodmark.detect.logs.windows import Tally, Window
+from floodmark.detect.mean import FadingMean
 from floodmark.detect.sampling import Identity, SeriesSampler
-from floodmark.detect.series import Finding, Sample, Series, SeriesKind, label_entity, label_scope, series_key
+from floodmark.detect.series import Finding, Sample, Series, label_entity, label_scope, series_key
 from floodmark.signals import Log
 
 _STOPPED: Final = 10
@@ -117,13 +123,14 @@ class LogSources:
             "log_sources": len(self._sources),
             "partial_lines": len(self._partial),
             "log_templates": sum(len(source.miner) for source in self._sources.values()),
+            "log_sessions": sum(source.sessions for source in self._sources.values()),
         }
 
     def templates(self) -> list[tuple[str, str, int]]:
-        """Source, text and number of lines of every template that is held, most lines first within a source."""
+        """Source, text without secrets and number of lines of every template held, most lines first within a source."""
         return sorted(
             (
-                (source.name, template.text, template.lines)
+                (source.name, masked(template.text, self._logs.secrets), template.lines)
                 for source in self._sources.values()
                 for template in source.miner
             ),
@@ -207,9 +214,10 @@ class _Source:
     ) -> None:
         self.name = name
         self.miner = TemplateMiner(logs.similarity, limits.templates, memos)
-        self._labels = labels
-        self._entity = label_entity(labels, detect.entity, name)
-        self._scope = label_scope(labels, detect.scope)
+        self._owner = Owner(labels, label_entity(labels, detect.entity, name), label_scope(labels, detect.scope))
+        self._measures = Measures(self._owner, logs)
+        self._mix = Mix(self._owner, logs)
+        self._sessions = Sessions(self._owner, logs, limits)
         self._logs = logs
         self._most = limits.templates
         self._width = logs.window
@@ -222,10 +230,12 @@ class _Source:
         self._since: int | None = None
         self._last = 0
         self._graded = False
-        self._lines = self._series(LINES, "count", "lines")
-        self._errors = self._series("log_errors", "count", "lines")
-        self._ratio = self._series("log_error_ratio", "ratio", "")
-        self._new = self._series("log_new_templates", "count", "templates")
+        series = self._owner.series
+        self._lines = series(LINES, "count", "lines")
+        self._errors = series("log_errors", "count", "lines", worse="up")
+        self._ratio = series("log_error_ratio", "ratio", "", worse="up")
+        self._new = series("log_new_templates", "count", "templates", worse="up")
+        self._rare = series("log_rare_templates", "count", "templates", worse="up")
 
     def resize(self, most: int) -> None:
         """Keep at most so many templates from now on."""
@@ -236,6 +246,11 @@ class _Source:
     def key(self) -> str:
         """What names the source among all series: the key of its log_lines."""
         return self._lines.key
+
+    @property
+    def sessions(self) -> int:
+        """How many are open."""
+        return len(self._sessions)
 
     @property
     def heard(self) -> float:
@@ -259,20 +274,25 @@ class _Source:
             tally = self._windows[window] = Window(self._logs.lines, self._most)
         self._newest = tally, template
         tally.add(template, self._number, log.body, log.severity, is_new=match.is_new, late=late)
+        if not late:
+            self._measures.take(match, window)
+            self._sessions.take(log, match)
         followed = self._templates.get(template.id)
         if followed is None or followed.template is not template:
             if len(self._templates) >= 2 * self._most:
                 self._settle()
-            series = self._series("log_template", "count", "lines", template=template.id)
+            series = self._owner.series("log_template", "count", "lines", {"template": template.id})
             self._templates[template.id] = _Followed(template, series, window)
         else:
+            if not late and (window - followed.last) * self._width > _SILENCE:
+                tally.came_back(template, log.body)
             followed.heard(window)
 
     def close(self, window: int) -> list[Sample]:
         """The samples of one window, which is over; its time is its end."""
         if self._since is None or window < self._since or (window - self._last) * self._width > _SILENCE:
             return []
-        time = (window + 1) * self._width
+        time, secrets = (window + 1) * self._width, self._logs.secrets
         tally = self._windows.pop(window, None)
         if tally is None:
             tally = Window(0, 0)
@@ -280,33 +300,51 @@ class _Source:
             self._newest = None  # it has been told: what comes later can change nothing
         templates = tally.settled()
         made = [
+            *self._measures.close(window, time, templates),
+            *self._mix.close(time, templates),
             Sample(
-                self._lines, time, tally.all.count, partial(evidence.of_lines, tally, _commonest(templates, "count"))
-            )
+                self._lines,
+                time,
+                tally.all.count,
+                partial(evidence.of_lines, secrets, tally, _commonest(templates, "count")),
+            ),
         ]
         if self._graded:
-            of_errors = partial(evidence.of_errors, tally, _commonest(templates, "errors"))
+            of_errors = partial(evidence.of_errors, secrets, tally, _commonest(templates, "errors"))
             made.append(Sample(self._errors, time, tally.errors.count, of_errors))
             if tally.all.count >= _FEW:
                 made.append(Sample(self._ratio, time, tally.errors.count / tally.all.count, of_errors))
-        if (window - self._since) * self._width < self._logs.learning:
+        learning = (window - self._since) * self._width < self._logs.learning
+        made += self._sessions.close(time, learning=learning)
+        if learning:
             return made
-        made.append(Sample(self._new, time, tally.born, partial(evidence.of_new, tally.births, tally.born)))
+        of_new = partial(evidence.of_novel, secrets, "new", tally.births, tally.born)
+        of_rare = partial(evidence.of_novel, secrets, "rare", tally.returns, tally.returned)
+        made += [Sample(self._new, time, tally.born, of_new), Sample(self._rare, time, tally.returned, of_rare)]
         self._settle()
         for followed in self._templates.values():
             if followed.first <= window and (window - followed.last) * self._width <= _SILENCE:
                 mine = templates.get(followed.template)
                 if mine is not None:
                     followed.severity = mine.severity
-                of_template = partial(evidence.of_template, followed.template, mine, followed.severity)
-                made.append(Sample(followed.series, time, mine.count if mine else 0, of_template))
+                count, before = mine.count if mine else 0, followed.usual.value
+                of_template = partial(evidence.of_template, secrets, followed.template, mine, followed.severity, before)
+                followed.usual.update(count)
+                made.append(Sample(followed.series, time, count, of_template))
         return made
 
     def counts(self) -> Mapping[str, int]:
-        return {**self.miner.counts(), "joined:log_line": self._more}
+        return {
+            **self.miner.counts(),
+            **self._measures.counts(),
+            **self._sessions.counts(),
+            "joined:log_line": self._more,
+        }
 
     def _settle(self) -> None:
         """Follow joined templates into one, and evicted ones no more."""
+        self._measures.settle()
+        self._sessions.settle()
         for identity, followed in list(self._templates.items()):
             current = followed.template.current()
             if current is followed.template and not current.forgotten:
@@ -317,25 +355,11 @@ class _Source:
                 joined.heard(followed.first)
                 joined.heard(followed.last)
 
-    def _series(self, name: str, kind: SeriesKind, unit: str, **more: str) -> Series:
-        labels = dict(sorted({**self._labels, **more}.items()))
-        return Series(
-            key=series_key(name, labels),
-            name=name,
-            labels=labels,
-            entity=self._entity,
-            scope=self._scope,
-            signal="log",
-            kind=kind,
-            unit=unit,
-            worse="up" if name in ("log_errors", "log_error_ratio", "log_new_templates") else "both",
-        )
-
 
 class _Followed:
-    """A template that has a series: since which window, and when it was last heard."""
+    """A template that has a series: since which window, when it was last heard, and how many lines it usually has."""
 
-    __slots__ = ("first", "last", "series", "severity", "template")
+    __slots__ = ("first", "last", "series", "severity", "template", "usual")
 
     def __init__(self, template: Template, series: Series, window: int) -> None:
         self.template = template
@@ -343,6 +367,7 @@ class _Followed:
         self.first = window
         self.last = window
         self.severity = ""
+        self.usual = FadingMean(0.02, warm=50)
 
     def heard(self, window: int) -> None:
         self.first = min(self.first, window)

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import re
 from array import array
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import islice
 from typing import Final, NamedTuple
 
@@ -71,9 +71,11 @@ class Form(NamedTuple):
     tokens: tuple[str, ...]
     separators: tuple[str, ...]
 
-    def text(self) -> str:
-        """The line as people read it, with `<*>` for values."""
-        shown = ("<*>" if token in (VALUE, ANY) else token for token in self.tokens)
+    def text(self, marks: Mapping[int, str] | None = None) -> str:
+        """The line as people read it, with `<*>` for values; `marks` has other text for some of its tokens."""
+        shown = ["<*>" if token in (VALUE, ANY) else token for token in self.tokens]
+        for i, mark in (marks or {}).items():
+            shown[i] = mark
         return self.separators[0] + "".join(t + s for t, s in zip(shown, self.separators[1:], strict=True))
 
 

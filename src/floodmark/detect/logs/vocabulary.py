@@ -44,6 +44,21 @@ _NO_NAMES: Final = (
 )
 NO_NAMES: Final = frozenset(_NO_NAMES.split())
 """Words after `user` that do not name one (`user session`). Any other is a name, whatever letters it is made of."""
+_NO_MEASURES: Final = (
+    "attempt block chunk code col column errno exit gid id index iteration job line node number offset page partition "
+    "pid port position replica row seq sequence shard slot status step term thread tid uid user version worker"
+)
+NO_MEASURES: Final = frozenset(_NO_MEASURES.split())
+"""A number after one of these names or numbers something, and measures nothing."""
+_QUANTITIES: Final = (
+    "age amount average avg backlog balance batch bytes capacity connections count cost cpu delay depth disk "
+    "distance duration elapsed entries errors free heap height hits items lag latency length level load max mean "
+    "memory messages min misses pending percent price queue queued rate ratio remaining requests retries rows rss "
+    "score seconds size space speed sum temperature tasks threads throughput time total usage used utilization "
+    "volume wait weight width"
+)
+QUANTITIES: Final = frozenset(_QUANTITIES.split())
+"""A number after one of these measures something, unit or not."""
 _STATES: Final = frozenset(word for pair in _OPPOSITES.split() for word in pair.split("/"))
 _PARTS: Final = re.compile(r"[A-Z]?[a-z]+|[A-Z]+")
 

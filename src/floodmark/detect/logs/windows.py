@@ -46,9 +46,9 @@ class Tally:
 
 
 class Window:
-    """One source in one window: all lines, the errors, each template, and the templates first seen in it."""
+    """One source in one window: all lines, the errors, each template, and those that are new or come back."""
 
-    __slots__ = ("_lines", "_most", "all", "births", "born", "errors", "templates")
+    __slots__ = ("_lines", "_most", "all", "births", "born", "errors", "returned", "returns", "templates")
 
     def __init__(self, lines: int, most: int) -> None:
         """`lines`: lines kept of each kind. `most`: templates the source may have."""
@@ -59,6 +59,8 @@ class Window:
         self.templates: dict[Template, Tally] = {}
         self.born = 0
         self.births: list[tuple[Template, str]] = []
+        self.returned = 0
+        self.returns: list[tuple[Template, str]] = []
 
     def add(self, template: Template, number: int, body: str, severity: str, *, is_new: bool, late: bool) -> None:
         """Take one line of `template`; `number` is its place in the source's order of arrival."""
@@ -75,6 +77,12 @@ class Window:
             self.born += 1
             if len(self.births) < self._lines:
                 self.births.append((template, body[:_KEPT]))
+
+    def came_back(self, template: Template, body: str) -> None:
+        """A template that was not heard for long is heard again."""
+        self.returned += 1
+        if len(self.returns) < self._lines:
+            self.returns.append((template, body[:_KEPT]))
 
     def append(self, template: Template, number: int, body: str) -> None:
         """Put a further line to line `number` of `template`, where it is still held."""
