@@ -27,7 +27,7 @@ _MUTED: Final = "#7a8691"
 _BAND: Final = "#56b4e9"
 _ALARM: Final = "#d55e00"
 _LABEL: Final = "#009e73"
-_HEADS: Final = ("#0072b2", "#e69f00", "#cc79a7", "#009e73", "#56b4e9", "#000000")
+_HEADS: Final = ("#0072b2", "#e69f00", "#cc79a7", "#009e73", "#56b4e9", "#000000", "#8c6d31", "#8b939c")
 _MOST: Final = 4_000
 """Points of a line; of a longer one the lowest and highest of each stretch are drawn."""
 _SMALLEST: Final = 1e-15
