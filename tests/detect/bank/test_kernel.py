@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from floodmark.config.models import Detector
@@ -172,6 +172,7 @@ number = st.one_of(
 )
 
 
+@example([(0.001, 5e-324), (0.001, 64.5), (0.001, 7.0), (0.001, 49.0)], "gauge")  # a tie that 5e-324 decides
 @given(
     st.lists(st.tuples(st.sampled_from([0.001, 1.0, 60.0, 3600.0, 90_000.0]), number), min_size=1, max_size=120),
     st.sampled_from(["gauge", "rate", "ratio"]),

@@ -125,7 +125,8 @@ def partial_sums(ring: Any, at: int, n: int, x: float) -> Any:
         s = total + partials[count]
         rest = partials[count] - (s - total)
         total = s
-    if count > 0 and rest * partials[count - 1] > 0.0:  # a tie that the smaller parts decide
+    # A tie that the smaller parts decide, by their sign: multiplied they may vanish.
+    if count > 0 and rest != 0.0 and (rest > 0.0) == (partials[count - 1] > 0.0):
         s = total + rest * 2.0
         if s - total == rest * 2.0:
             total = s
