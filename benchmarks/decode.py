@@ -4,7 +4,8 @@ python benchmarks/decode.py [FORMAT …] [--rounds 7]
 
 A batch of OTLP, remote write and influx lines holds 1,000 points with 4 attributes; the other formats have messages of
 the size that their producers write. Points or records a second of CPU, medians of the rounds; what is decoded
-repeats its series, as it does in life. A format is added to `SAMPLES`: its messages, and what its library does.
+repeats its series, as it does in life. A format is added to `SAMPLES`: its messages, and what its library does; one of
+logs or predictions to `decode_logs`.
 """
 
 from __future__ import annotations
@@ -13,14 +14,16 @@ import argparse
 import json
 import statistics
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 import cramjam
 import msgspec
 from line_protocol_parser import parse_line
+from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest
 from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceRequest
 
+import decode_logs
 from floodmark.config.formats import FormatName
 from floodmark.config.models import Limits
 from floodmark.decode import Decoded, column_decoder, decoder
@@ -184,7 +187,25 @@ SAMPLES: dict[FormatName, Callable[[], Sample]] = {
     "telegraf_json": lambda: Sample("telegraf_json", "metric", many(telegraf), _json, "msgspec"),
     "vector_metrics": lambda: Sample("vector_metrics", "metric", many(vector), _json, "msgspec"),
 }
-"""What is measured of each format; formats of logs count records."""
+"""What is measured of each format of metrics."""
+
+
+def lines() -> Iterator[Sample]:
+    """What is measured of the formats of logs and predictions; of those records count."""
+    log = {
+        "timestamp": NOW * 1000,
+        "severity": "INFO",
+        "body": "cart 7041 saved in 12 ms",
+        "labels": {"service": "cart"},
+    }
+    yield Sample("native", "log", [encoded(log)] * BATCH, _json, "msgspec")
+    for format, signal, message, records in decode_logs.samples():
+        if format == "otlp_proto":
+            yield Sample(format, signal, [message] * 20, ExportLogsServiceRequest.FromString, "upb")
+        elif message[:1] in b"{[":
+            yield Sample(format, signal, [message] * (BATCH if records == 1 else 20), _json, "msgspec")
+        else:
+            yield Sample(format, signal, [message] * BATCH, bare_lines, "str.split")
 
 
 def measure(sample: Sample, rounds: int) -> tuple[float, float]:
@@ -219,14 +240,16 @@ def _seconds(work: Callable[[], object]) -> float:
 
 def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("formats", nargs="*", choices=[*SAMPLES, []], metavar="FORMAT")
+    parser.add_argument("formats", nargs="*", metavar="FORMAT")
     parser.add_argument("--rounds", type=int, default=7)
     options = parser.parse_args(arguments)
     print("| format | points/s | bare parse, points/s | parse | share |\n|---|---:|---:|---|---:|")
-    for name in options.formats or SAMPLES:
-        sample = SAMPLES[name]()
+    for sample in (*(make() for make in SAMPLES.values()), *lines()):
+        if options.formats and sample.format not in options.formats:
+            continue
         decoded, parsed = measure(sample, options.rounds)
-        print(f"| `{name}` | {decoded:,.0f} | {parsed:,.0f} | {sample.parse} | {decoded / parsed:.0%} |")
+        name = f"`{sample.format}` {sample.signal}"
+        print(f"| {name} | {decoded:,.0f} | {parsed:,.0f} | {sample.parse} | {decoded / parsed:.0%} |", flush=True)
 
 
 if __name__ == "__main__":

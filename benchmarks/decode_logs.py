@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import base64
 import json
 from collections.abc import Iterator
 from typing import Any
 
+from google.protobuf.json_format import ParseDict
+from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest
+
 from floodmark.config.formats import FormatName
 from floodmark.signals import SignalName
 
+BATCH = 100
+"""Records of a message of OTLP."""
 _LINE = '10.4.0.7 - - [31/Jan/2026:12:00:00 +0000] "GET /cart/7041 HTTP/1.1" 200 5316 "-" "Mozilla/5.0 (X11)"'
 _POD = {
     "pod_name": "cart-6d4cf56db6-x2x7p",
@@ -110,10 +116,40 @@ PREDICTIONS: dict[FormatName, Any] = {
 }
 
 
+def otlp(records: int) -> dict[str, Any]:
+    """A message of OTLP with so many log records."""
+    resource = {"service.name": "cart", "host.name": "web-1", "k8s.pod.name": "cart-7d9f"}
+    named = [{"key": key, "value": {"stringValue": value}} for key, value in resource.items()]
+    record = {
+        "timeUnixNano": "1769860800123456789",
+        "observedTimeUnixNano": "1769860800200000000",
+        "severityNumber": 9,
+        "severityText": "Information",
+        "traceId": "5b8efff798038103d269b633813fc60c",
+        "attributes": [
+            {"key": "http.route", "value": {"stringValue": "/cart"}},
+            {"key": "items", "value": {"intValue": "3"}},
+        ],
+    }
+    lines = [{**record, "body": {"stringValue": f"cart {7041 + i} saved in {i % 90} ms"}} for i in range(records)]
+    scopes = [{"scope": {"name": "app"}, "logRecords": lines}]
+    return {"resourceLogs": [{"resource": {"attributes": named}, "scopeLogs": scopes}]}
+
+
+def otlp_proto(records: int) -> bytes:
+    """The same in protobuf."""
+    message = otlp(records)
+    for record in message["resourceLogs"][0]["scopeLogs"][0]["logRecords"]:
+        record["traceId"] = base64.b64encode(bytes.fromhex(record["traceId"])).decode()  # as protobuf's JSON has it
+    return ParseDict(message, ExportLogsServiceRequest()).SerializeToString()
+
+
 def samples() -> Iterator[tuple[FormatName, SignalName, bytes, int]]:
     """(format, signal, message, records in it) of each format."""
     for format, message in LOGS.items():
         yield format, "log", _bytes(message), 1
+    yield "otlp_json", "log", _bytes(otlp(BATCH)), BATCH
+    yield "otlp_proto", "log", otlp_proto(BATCH), BATCH
     for format, message in PREDICTIONS.items():
         yield format, "prediction", _bytes(message), 1
 

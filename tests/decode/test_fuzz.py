@@ -23,6 +23,7 @@ _SPEC = importlib.util.spec_from_file_location(
 _MODULE = importlib.util.module_from_spec(_SPEC)
 sys.modules[_SPEC.name] = _MODULE
 _SPEC.loader.exec_module(_MODULE)
+_MODULE.BATCH = 5
 SAMPLES = {(format, signal): value for format, signal, value, _ in _MODULE.samples()}
 PAIRS = sorted({(format, signal) for format, signals in CARRIES.items() for signal in signals if format != "native"})
 LIMITS = Limits(message=10_000, events=20, body=200, labels=20, label=64, features=20)

@@ -24,6 +24,7 @@ from floodmark.decode.inferences import InferenceDecoder
 from floodmark.decode.metricbeat import MetricbeatDecoder
 from floodmark.decode.native import NativeDecoder, native_schemas
 from floodmark.decode.otlp_json import OtlpJsonDecoder
+from floodmark.decode.otlp_logs import JsonLogDecoder, ProtoLogDecoder
 from floodmark.decode.otlp_proto import OtlpProtoDecoder
 from floodmark.decode.otlp_spans import JsonSpanDecoder, ProtoSpanDecoder
 from floodmark.decode.points import PointColumns
@@ -63,8 +64,10 @@ DECODERS: dict[tuple[FormatName, SignalName], Callable[[Limits], Decoder]] = {
     ("kserve", "prediction"): partial(InferenceDecoder, "kserve"),
     ("metricbeat", "metric"): MetricbeatDecoder,
     ("mlserver", "prediction"): partial(InferenceDecoder, "mlserver"),
+    ("otlp_json", "log"): JsonLogDecoder,
     ("otlp_json", "metric"): OtlpJsonDecoder,
     ("otlp_json", "span"): JsonSpanDecoder,
+    ("otlp_proto", "log"): ProtoLogDecoder,
     ("otlp_proto", "metric"): OtlpProtoDecoder,
     ("otlp_proto", "span"): ProtoSpanDecoder,
     ("prometheus_kafka_adapter", "metric"): KafkaAdapterDecoder,

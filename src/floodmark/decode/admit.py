@@ -77,7 +77,7 @@ class Admission:
             if not level and event.severity != "":
                 self.counts["severity_unknown"] += 1
         labels = self.labels(event.labels, "labels")
-        attributes = self._attributes(event.attributes) if event.attributes else {}
+        attributes = self.attributes(event.attributes) if event.attributes else {}
         return self.line(time, body, level, labels, attributes, event.trace_id or "")
 
     def line(
@@ -236,7 +236,7 @@ class Admission:
             kept[name] = text
         return kept
 
-    def _attributes(self, attributes: Mapping[str, Any]) -> dict[str, Scalar]:
+    def attributes(self, attributes: Mapping[str, Any]) -> dict[str, Scalar]:
         """Attributes are evidence, not identity: what is beyond the limits is cut, not a reason to lose the record."""
         kept: dict[str, Scalar] = {}
         for name, value in attributes.items():

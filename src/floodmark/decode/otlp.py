@@ -27,6 +27,8 @@ _NAMES: Final = {
     "host.name": "host",
     "k8s.pod.name": "pod",
     "service.instance.id": "instance",
+    "deployment.environment": "env",
+    "deployment.environment.name": "env",
 }
 """OpenTelemetry's names of what the rest of Floodmark calls otherwise."""
 SCOPE: Final = "otel_scope_name"

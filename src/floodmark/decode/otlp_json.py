@@ -173,10 +173,10 @@ class OtlpJsonDecoder(OtlpDecoder):
 
 
 def _plain(pairs: list[_KeyValue] | None) -> list[tuple[str, Any]]:
-    return [(pair.key, _value_of(pair.value)) for pair in pairs or ()]
+    return [(pair.key, value_of(pair.value)) for pair in pairs or ()]
 
 
-def _value_of(value: Any) -> Any:
+def value_of(value: Any) -> Any:
     """An `AnyValue` as plain data; what is none is kept as it is."""
     if not isinstance(value, dict) or len(value) != 1:
         return value or None
@@ -187,8 +187,8 @@ def _value_of(value: Any) -> Any:
         return float(inner) if isinstance(inner, int | float | str) else inner
     values = inner.get("values") if isinstance(inner, dict) else None
     if which == "arrayValue" and isinstance(values, list):
-        return [_value_of(each) for each in values]
+        return [value_of(each) for each in values]
     if which == "kvlistValue" and isinstance(values, list):
         pairs = (each for each in values if isinstance(each, dict))
-        return {str(each.get("key")): _value_of(each.get("value")) for each in pairs}
+        return {str(each.get("key")): value_of(each.get("value")) for each in pairs}
     return inner

@@ -85,13 +85,13 @@ class OtlpProtoDecoder(OtlpDecoder):
 
 
 def _plain(pairs: Iterable[KeyValue]) -> Attributes:
-    return ((pair.key, _value_of(pair.value)) for pair in pairs)
+    return ((pair.key, value_of(pair.value)) for pair in pairs)
 
 
-def _value_of(value: AnyValue) -> Any:
+def value_of(value: AnyValue) -> Any:
     which = value.WhichOneof("value")
     if which == "array_value":
-        return [_value_of(each) for each in value.array_value.values]
+        return [value_of(each) for each in value.array_value.values]
     if which == "kvlist_value":
         return dict(_plain(value.kvlist_value.values))
     return getattr(value, which) if which else None
