@@ -24,7 +24,7 @@ import decode
 import decode_logs
 from floodmark.config.formats import CARRIES, FormatName
 from floodmark.config.models import Limits
-from floodmark.decode import decoder
+from floodmark.decode import decoder, native_schemas
 from floodmark.records import Record
 from floodmark.signals import SignalName
 
@@ -66,6 +66,8 @@ PIECES: Final = (
     b'{"a":' * 600,
     b"a" * 3_000,
 )
+NATIVE: Final[FormatName] = "native"
+SIGNALS: Final[dict[str, SignalName]] = {signal: signal for signal in CARRIES[NATIVE]}
 VALUES: Final[tuple[Any, ...]] = (
     None,
     True,
@@ -96,9 +98,12 @@ def samples() -> dict[tuple[FormatName, SignalName], list[bytes]]:
         found[sample.format, sample.signal] = sorted(sample.messages, key=len)[:3]
     for format, signal, message, _ in decode_logs.samples():
         found.setdefault((format, signal), []).append(message)
+    for name, schema in native_schemas().items():
+        found.setdefault((NATIVE, SIGNALS[name]), []).append(json.dumps(schema["examples"][0]).encode())
     for format, signals in CARRIES.items():
-        for signal in signals:
-            found.setdefault((format, signal), next((m for (f, _), m in found.items() if f == format), [b"{}"]))
+        for signal in signals if format != "json" else ():  # which is nothing without its fields
+            alike = [m for (other, of), some in found.items() for m in some if other == format or of == signal]
+            found.setdefault((format, signal), alike)
     return found
 
 

@@ -10,14 +10,15 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator
 from ipaddress import ip_address
-from typing import Any
+from typing import Any, get_args
 from urllib.parse import urlsplit
 
 from pydantic.fields import FieldInfo
 
 from floodmark.config.formats import CARRIES
 from floodmark.config.locate import Located
-from floodmark.config.models import Feedback, KafkaSecurity, Topics
+from floodmark.config.mapping import ALWAYS, OPTIONAL, REQUIRED
+from floodmark.config.models import Feedback, Fields, KafkaSecurity, Topics
 from floodmark.config.problems import Path, Problem, did_you_mean, dotted
 from floodmark.config.quantities import clock, moment
 from floodmark.signals import SignalName
@@ -35,6 +36,7 @@ def check(tree: Located) -> tuple[list[Problem], list[Problem]]:
     errors = [
         *_topics(tree),
         *_formats(tree),
+        *_fields(tree),
         *_security(tree),
         *_http(tree),
         *_models(tree),
@@ -98,6 +100,36 @@ def _formats(tree: Located) -> Iterator[Problem]:
         can = [format for format, some in carries.items() if signal in some]
         words = f"{name} messages hold no {signal}s, only {' and '.join(f'{some}s' for some in carries[name])}"
         yield here.place.problem(("inputs", index, "format"), words, f"for {signal}s: {', '.join(can)}")
+
+
+def _fields(tree: Located) -> Iterator[Problem]:
+    """A mapping that is missing or not asked for, and fields that the signal lacks or must have."""
+    signals: dict[str, SignalName] = {signal: signal for signal in get_args(SignalName)}
+    for index, item in enumerate(_list(tree.at(("inputs",)))):
+        path: Path = ("inputs", index)
+        format, fields = item.child("format"), item.child("fields")
+        signal = signals.get(_text(item.child("signal")) or "")
+        if signal is None:
+            continue
+        if fields is None:
+            if format is not None and _text(format) == "json":
+                words = f"format json needs fields that say where things are: {', '.join(sorted(REQUIRED[signal]))}"
+                yield format.place.problem((*path, "format"), words)
+            continue
+        if _text(format) != "json":
+            yield fields.place.problem((*path, "fields"), "only an input with format: json has fields")
+            continue
+        given = set(fields.value) if isinstance(fields.value, dict) else set()
+        needed = REQUIRED[signal] - ({"name", "value"} if "values" in given else set())
+        if needed - given:
+            words = f"a {signal} needs {', '.join(sorted(needed - given))} as well"
+            yield fields.place.problem((*path, "fields"), words)
+        allowed = REQUIRED[signal] | OPTIONAL[signal] | ALWAYS
+        for name in sorted(given & Fields.model_fields.keys() - allowed):
+            here = fields.child(name)
+            if here is not None:
+                words = f"{signal}s have no {name}"
+                yield here.place.problem((*path, "fields", name), words, f"they have {', '.join(sorted(allowed))}")
 
 
 def _topic_name(here: Located | None, path: Path, topic: str) -> Iterator[Problem]:

@@ -12,6 +12,7 @@ from floodmark.signals import SignalName
 
 FormatName = Literal[
     "native",
+    "auto",
     "bentoml",
     "collectd_command",
     "collectd_graphite",
@@ -19,6 +20,7 @@ FormatName = Literal[
     "cri",
     "filebeat",
     "fluentbit",
+    "json",
     "kserve",
     "metricbeat",
     "mlserver",
@@ -41,6 +43,7 @@ EnvelopeName = Literal["none", "connect", "cloudevents"]
 
 CARRIES: dict[FormatName, tuple[SignalName, ...]] = {
     "native": get_args(SignalName),
+    "auto": get_args(SignalName),
     "bentoml": ("prediction",),
     "collectd_command": ("metric",),
     "collectd_graphite": ("metric",),
@@ -48,6 +51,7 @@ CARRIES: dict[FormatName, tuple[SignalName, ...]] = {
     "cri": ("log",),
     "filebeat": ("log",),
     "fluentbit": ("log",),
+    "json": get_args(SignalName),
     "kserve": ("prediction",),
     "metricbeat": ("metric",),
     "mlserver": ("prediction",),

@@ -11,6 +11,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, SecretStr
 
 from floodmark.config.formats import EnvelopeName, FormatName
+from floodmark.config.mapping import Source, StampFormat
 from floodmark.config.quantities import Budget, Clock, Duration, Moment, Pattern, Size, Timezone
 from floodmark.signals import SignalName
 
@@ -87,6 +88,72 @@ class Kafka(Section):
     """Most records of one fetch handed to tasks at once."""
 
 
+class Fields(Section):
+    """Where the fields of a native event are in somebody else's JSON: paths (`a.b[0]`), paths with a default
+    (`level ?? INFO`) or constants (`=prod`)."""
+
+    events: Source | None = None
+    """Where the events of a message are, if it is not one event or an array of them."""
+    timestamp: Source | None = None
+    """When it was; left out, Kafka's time of the message."""
+    timestamp_format: StampFormat | None = None
+    """s, ms, us or ns, or a strptime format (`%d/%m/%Y %H:%M:%S`); left out, as in native events."""
+    timezone: Timezone = "UTC"
+    """Of times whose format has no offset."""
+    name: Source | None = None
+    """Of a metric."""
+    value: Source | None = None
+    """Of a metric; text is read as a number."""
+    values: dict[str, Source] | None = None
+    """Several metrics in one event, instead of name and value: their names and where each value is."""
+    kind: Source | None = None
+    """Of a metric, a span or a change."""
+    unit: Source | None = None
+    """Of a metric."""
+    body: Source | None = None
+    """Of a log record."""
+    severity: Source | None = None
+    """Of a log record."""
+    labels: dict[str, Source] | None = None
+    """Labels and where they are; `"*"` takes all plain members of an object."""
+    attributes: dict[str, Source] | None = None
+    """Of a log record, likewise."""
+    trace_id: Source | None = None
+    """Of a log record or a span."""
+    model: Source | None = None
+    """Of a prediction or an outcome."""
+    version: Source | None = None
+    """Of a prediction."""
+    prediction_id: Source | None = None
+    """Of a prediction or an outcome."""
+    features: dict[str, Source] | None = None
+    """Of a prediction; `"*"` takes all plain members of an object."""
+    prediction: Source | None = None
+    """Of a prediction."""
+    scores: dict[str, Source] | None = None
+    """Of a prediction, by class; `"*"` as for features."""
+    groups: dict[str, Source] | None = None
+    """Of a prediction; `"*"` as for features."""
+    label: Source | None = None
+    """Of an outcome: the truth."""
+    service: Source | None = None
+    """Of a change or a span."""
+    summary: Source | None = None
+    """Of a change."""
+    duration: Source | None = None
+    """Of a span, in seconds."""
+    operation: Source | None = None
+    """Of a span."""
+    error: Source | None = None
+    """Of a span: true or false."""
+    span_id: Source | None = None
+    """Of a span."""
+    parent_id: Source | None = None
+    """Of a span."""
+    peer: Source | None = None
+    """Of a span."""
+
+
 class Input(Section):
     """A topic to read, and what is in it."""
 
@@ -96,6 +163,8 @@ class Input(Section):
     """What the events are: metric, log, prediction, outcome, change or span."""
     format: FormatName = "native"
     """Wire format of the messages; docs/formats.md tells what each becomes."""
+    fields: Fields | None = None
+    """For the format json: where the fields of an event are."""
     envelope: EnvelopeName = "none"
     """What is wrapped around the messages: connect (Kafka Connect's JSON, with or without schema; of a Debezium event
     the row after the change) or cloudevents (binary, structured or batched)."""

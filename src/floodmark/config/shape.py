@@ -11,7 +11,7 @@ import annotated_types
 from pydantic import BaseModel, BeforeValidator, SecretStr
 from pydantic.fields import FieldInfo
 
-from floodmark.config import quantities
+from floodmark.config import mapping, quantities
 from floodmark.config.models import Config
 from floodmark.config.problems import Path
 
@@ -22,6 +22,8 @@ _QUANTITIES = {
     quantities.clock: "clock",
     quantities.moment: "moment",
     quantities.timezone: "timezone",
+    mapping.source: "source",
+    mapping.stamp_format: "stamp_format",
 }
 _FORMS = {
     "duration": "a duration such as 30s, 5m, 2h or 1d",
@@ -30,6 +32,8 @@ _FORMS = {
     "clock": "a time of day such as 06:00 or 22:30",
     "moment": "a time with its offset such as 2026-01-31T22:00:00Z or 2026-01-31T22:00:00+01:00",
     "timezone": "the name of a timezone such as Europe/Berlin or UTC",
+    "source": "a source such as a.b[0], a.b ?? none or =prod",
+    "stamp_format": "a format of times such as s, ms, us, ns or %d/%m/%Y %H:%M:%S",
 }
 
 
@@ -76,7 +80,7 @@ class Shape(NamedTuple):
         return found
 
     def quantity(self) -> str | None:
-        """duration, budget, size, clock, moment or timezone, if it is one."""
+        """duration, budget, size, clock, moment, timezone, source or stamp_format, if it is one."""
         for item in self.metadata:
             if isinstance(item, BeforeValidator) and item.func in _QUANTITIES:
                 return _QUANTITIES[item.func]

@@ -13,6 +13,7 @@ from typing import get_args
 
 from floodmark.config.formats import FormatName
 from floodmark.config.models import Input, Limits
+from floodmark.decode.auto import AutoColumns, AutoDecoder
 from floodmark.decode.bentoml import BentoMlDecoder
 from floodmark.decode.collectd import CollectdCommandDecoder, CollectdGraphiteDecoder, CollectdJsonDecoder
 from floodmark.decode.cri import CriDecoder
@@ -21,6 +22,7 @@ from floodmark.decode.envelopes import Opened
 from floodmark.decode.filebeat import FilebeatDecoder
 from floodmark.decode.fluentbit import FluentBitDecoder
 from floodmark.decode.inferences import InferenceDecoder
+from floodmark.decode.mapped import MappedDecoder
 from floodmark.decode.metricbeat import MetricbeatDecoder
 from floodmark.decode.native import NativeDecoder, native_schemas
 from floodmark.decode.otlp_json import OtlpJsonDecoder
@@ -102,16 +104,23 @@ COLUMNS: dict[FormatName, Callable[[Decoder, Limits], ColumnDecoder]] = {
 
 def input_decoder(source: Input, limits: Limits) -> Decoder:
     """A fresh decoder for an input, envelope and all."""
-    inner = decoder(source.signal, source.format, limits)
+    if source.fields is not None:
+        inner: Decoder = MappedDecoder(source.signal, source.fields, limits)
+    else:
+        inner = decoder(source.signal, source.format, limits)
     return inner if source.envelope == "none" else Opened(source.envelope, inner, limits)
 
 
 def decoder(signal: SignalName, format: FormatName, limits: Limits) -> Decoder:
     """A fresh decoder for one input. Raises KeyError if the format lacks the signal; config refuses that earlier."""
+    if format == "auto":
+        return AutoDecoder(signal, limits, lambda found: decoder(signal, found, limits))
     return DECODERS[format, signal](limits)
 
 
 def column_decoder(decoder: Decoder, format: FormatName, limits: Limits) -> ColumnDecoder | None:
     """What decodes metrics by column as `decoder` would one by one; None for a format for which there is nothing."""
+    if isinstance(decoder, AutoDecoder):
+        return AutoColumns(decoder, lambda inner, found: column_decoder(inner, found, limits))
     columns = COLUMNS.get(format)
     return columns(decoder, limits) if columns is not None else None

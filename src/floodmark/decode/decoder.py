@@ -20,7 +20,7 @@ class Refused(Struct, frozen=True, gc=False):
 
     The classes: empty, too_large, too_many_events, not_json, not_protobuf, malformed, missing_field, wrong_type,
     infinite, not_a_time, implausible_time, from_the_future, too_many_labels, too_many_features, too_many_buckets,
-    too_long.
+    too_long, unknown_format.
     """
 
     index: int | None

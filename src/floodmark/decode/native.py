@@ -23,7 +23,7 @@ from floodmark.decode.wire import EVENTS, Event, native_schemas
 from floodmark.records import Record
 from floodmark.signals import Signal, SignalName
 
-__all__ = ["JsonDecoder", "NativeDecoder", "native_schemas", "whole"]
+__all__ = ["JsonDecoder", "NativeDecoder", "in_plain_words", "native_schemas", "whole"]
 
 E = TypeVar("E")
 
@@ -130,7 +130,7 @@ class JsonDecoder(Generic[E]):
         except orjson.JSONEncodeError as error:
             raise EventError("not_json", f"the event is not JSON: {error}") from None
         except msgspec.ValidationError as error:
-            raise _in_plain_words(str(error)) from None
+            raise in_plain_words(str(error)) from None
         except RecursionError:
             raise EventError("not_json", "the event is nested too deeply") from None
         except (msgspec.DecodeError, UnicodeDecodeError):
@@ -206,7 +206,7 @@ _WORDS = {
 }
 
 
-def _in_plain_words(text: str) -> EventError:
+def in_plain_words(text: str) -> EventError:
     """msgspec's validation errors, which name Python's types, as sentences about JSON."""
     if match := _MISSING.match(text):
         return EventError("missing_field", f"{match[1]} is missing")

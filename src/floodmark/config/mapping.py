@@ -1,0 +1,96 @@
+"""Where the fields of an event are in somebody else's JSON, as people write it in an input's `fields`.
+
+A source is a path (`a.b[0].c`, names with dots or blanks in quotes: `a."b.c"`, the event itself: `.`), a path and what
+counts where there is nothing (`level ?? INFO`), or a constant (`=prod`).
+"""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime
+from typing import Annotated, Final, NamedTuple
+
+from pydantic import BeforeValidator
+
+from floodmark.signals import SignalName
+
+UNITS: Final = {"s": 1.0, "ms": 1e3, "us": 1e6, "ns": 1e9}
+"""Of numbers since the epoch, by how many make a second."""
+ALL: Final = "*"
+"""Among the names of a mapping: all plain members of the object that its source says."""
+_STEP: Final = re.compile(r'\.?"([^"]+)"|\[(-?\d{1,6})\]|\.?([^\s."\[\]]+)')
+
+
+class Place(NamedTuple):
+    """`path`: names and indices, None for a constant. `otherwise`: what counts where there is nothing."""
+
+    path: tuple[str | int, ...] | None
+    otherwise: str | None
+
+
+def place(text: str) -> Place:
+    """Raises ValueError, in words that show the form."""
+    if text.startswith("="):
+        return Place(None, text[1:])
+    written, given, otherwise = text.partition("??")
+    written = written.strip()
+    steps: list[str | int] = []
+    at = 0
+    while at < len(written) and written != ".":
+        step = _STEP.match(written, at)
+        if step is None or (step[2] is None and step[0].startswith(".") != (at > 0)):
+            break
+        steps.append(int(step[2]) if step[2] is not None else step[1] or step[3])
+        at = step.end()
+    if written != "." and (not steps or at < len(written)):
+        raise ValueError(
+            f'{text!r} is not a path; write it like a.b[0]."c.d", with a default a.b ?? none, or =constant'
+        )
+    return Place(tuple(steps), otherwise.strip() if given else None)
+
+
+def source(value: object) -> str:
+    """The text of a source. Raises ValueError."""
+    if not isinstance(value, str):
+        raise ValueError(f"{value!r} is not a path; write it like a.b[0], or as a constant ={value}")
+    place(value)
+    return value
+
+
+def stamp_format(value: object) -> str:
+    """A unit of numbers since the epoch, or a format of strptime. Raises ValueError."""
+    if isinstance(value, str) and value not in UNITS:
+        try:
+            datetime.strptime(datetime(2026, 1, 31, 12, tzinfo=UTC).strftime(value), value)  # noqa: DTZ007 - no time
+        except ValueError:
+            value = None
+    if not isinstance(value, str) or not (value in UNITS or "%" in value):
+        raise ValueError("a time is counted in s, ms, us or ns, or written like %d/%m/%Y %H:%M:%S")
+    return value
+
+
+Source = Annotated[str, BeforeValidator(source)]
+StampFormat = Annotated[str, BeforeValidator(stamp_format)]
+
+REQUIRED: Final[dict[SignalName, frozenset[str]]] = {
+    "metric": frozenset({"name", "value"}),
+    "log": frozenset({"body"}),
+    "prediction": frozenset({"model", "version", "prediction_id", "features", "prediction"}),
+    "outcome": frozenset({"model", "prediction_id", "label"}),
+    "change": frozenset({"service", "kind", "summary"}),
+    "span": frozenset({"duration", "service", "operation"}),
+}
+"""Fields that a mapping must have. Without a timestamp an event has Kafka's time; a metric may have `values` instead
+of name and value."""
+OPTIONAL: Final[dict[SignalName, frozenset[str]]] = {
+    "metric": frozenset({"values", "labels", "kind", "unit"}),
+    "log": frozenset({"severity", "labels", "attributes", "trace_id"}),
+    "prediction": frozenset({"scores", "groups"}),
+    "outcome": frozenset(),
+    "change": frozenset(),
+    "span": frozenset({"kind", "error", "trace_id", "span_id", "parent_id", "peer", "labels"}),
+}
+ALWAYS: Final = frozenset({"events", "timestamp", "timestamp_format", "timezone"})
+"""Fields of a mapping for any signal."""
+NESTED: Final = frozenset({"labels", "attributes", "features", "scores", "groups", "values"})
+"""Fields that are names and what each is."""

@@ -1,0 +1,250 @@
+"""`format: auto`: tells of each message in which format it is. The answer follows from the record alone.
+
+So a replay gives the same answer, and a topic may hold several formats. It looks at the first bytes and, in JSON, at
+which fields the first event has; it does not try decoders until one is content. What it cannot tell is refused.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from itertools import groupby
+from typing import Final
+
+import msgspec
+
+from floodmark.config.formats import FormatName
+from floodmark.config.models import Limits
+from floodmark.decode.decoder import ColumnDecoder, Decoded, Decoder, Refused
+from floodmark.records import Record
+from floodmark.signals import Histogram, Origin, Samples, SignalName
+
+_fields = msgspec.json.Decoder(dict[str, msgspec.Raw])
+_elements = msgspec.json.Decoder(list[msgspec.Raw])
+_CRI: Final = re.compile(rb"\d{4}-\d\d-\d\dT\S+ (?:stdout|stderr) [FP]")
+_GRAPHITE: Final = re.compile(rb"[^\s=]+ [-+.\deEnaN]+ \d+(?:\.\d+)?\s*(?:$|\n)")
+_INFLUX: Final = re.compile(rb"(?:#[^\n]*\n|\s)*[^\s,=]+(?:,[^\s=]+=\S+)* [^\s=]+=")
+_SYSLOG: Final = re.compile(rb"<\d{1,3}>|[A-Z][a-z]{2} [ \d]\d \d\d:\d\d:\d\d|\d{4}-\d\d-\d\dT")
+_SELDON: Final = re.compile(r".+?\.(?:model|pipeline)\..+\.(?:inputs|outputs)")
+_OTLP: Final[dict[SignalName, str]] = {"metric": "resourceMetrics", "log": "resourceLogs", "span": "resourceSpans"}
+_RSYSLOG: Final = (
+    "timereported",
+    "timegenerated",
+    "programname",
+    "syslogtag",
+    "fromhost",
+    "app-name",
+    "syslogseverity",
+)
+_VECTOR: Final = (
+    *("counter", "gauge", "set", "distribution"),
+    *("aggregated_histogram", "aggregated_summary", "sketch"),
+)
+
+Fields = Mapping[str, msgspec.Raw]
+
+
+class AutoDecoder:
+    """Decodes messages of whatever format carries the signal. Counts are those of the decoders within, `format:NAME`
+    for each message of a format, and `unknown_format`."""
+
+    def __init__(self, signal: SignalName, limits: Limits, make: Callable[[FormatName], Decoder]) -> None:
+        """`make`: a fresh decoder of a format."""
+        self.signal: SignalName = signal
+        self._limits = limits
+        self._make = make
+        self._decoders: dict[FormatName, Decoder] = {}
+        self._counts: Counter[str] = Counter()
+
+    def counts(self) -> Mapping[str, int]:
+        return sum((Counter(each.counts()) for each in self._decoders.values()), self._counts)
+
+    def decode(self, record: Record) -> Decoded:
+        """The signals of a message. Refused as a whole: empty, too_large, unknown_format, what its format refuses."""
+        format = self.format_of(record)
+        return self.unknown(record) if format is None else self.decoder(format).decode(record)
+
+    def format_of(self, record: Record) -> FormatName | None:
+        """Tell the format of a message, and count it; None if it cannot be told."""
+        value = record.value or b""
+        format = told(self.signal, record) if len(value) <= self._limits.message else None
+        self._counts[f"format:{format}" if format is not None else "unknown_format"] += 1
+        return format
+
+    def decoder(self, format: FormatName) -> Decoder:
+        found = self._decoders.get(format)
+        if found is None:
+            found = self._decoders[format] = self._make(format)
+        return found
+
+    def unknown(self, record: Record) -> Decoded:
+        """Why a message is refused whose format cannot be told."""
+        value = record.value or b""
+        error, words = "unknown_format", f"the message is in none of the formats in which {self.signal}s are known here"
+        if not value:
+            error, words = "empty", "the message has no value"
+        elif len(value) > self._limits.message:
+            error = "too_large"
+            words = f"the message has {len(value)} bytes, more than limits.message ({self._limits.message})"
+        return Decoded([], [Refused(None, error, words, value)])
+
+
+class AutoColumns:
+    """The `ColumnDecoder` of metrics: neighbours of one format go to its own together."""
+
+    def __init__(self, decoder: AutoDecoder, make: Callable[[Decoder, FormatName], ColumnDecoder | None]) -> None:
+        """`make`: what decodes a format by column, if anything does."""
+        self._auto = decoder
+        self._make = make
+        self._columns: dict[FormatName, ColumnDecoder] = {}
+
+    def decode(self, records: Sequence[Record], refuse: Callable[[Record, Decoded], None]) -> Samples:
+        origins: list[Origin] = []
+        times: list[float] = []
+        values: list[float] = []
+        histograms: list[tuple[int, Histogram]] = []
+        for format, some in groupby(records, self._auto.format_of):
+            if format is None:
+                for record in some:
+                    refuse(record, self._auto.unknown(record))
+                continue
+            found = self._of(format).decode(list(some), refuse)
+            histograms += [(len(times) + at, histogram) for at, histogram in found.histograms]
+            origins += found.origins
+            times += found.times
+            values += found.values
+        return Samples(origins, times, values, histograms)
+
+    def _of(self, format: FormatName) -> ColumnDecoder:
+        found = self._columns.get(format)
+        if found is None:
+            found = self._make(self._auto.decoder(format), format)
+            if found is None:
+                raise TypeError(f"metrics of {format} are not decoded by column")
+            self._columns[format] = found
+        return found
+
+
+def told(signal: SignalName, record: Record) -> FormatName | None:
+    """The format of a record that holds such signals, by its looks; None if there is none that looks like it."""
+    value = (record.value or b"").lstrip()
+    if value[:1] in (b"{", b"["):
+        fields = _first(value)
+        return None if fields is None else _of_json(signal, fields, record)
+    return _of_bytes(signal, value, record)
+
+
+def _first(value: bytes) -> Fields | None:
+    """The fields of a message, or of the first event in its array."""
+    try:
+        if value[:1] == b"[":
+            elements = _elements.decode(value)
+            value = bytes(elements[0]) if elements else b"{}"
+        return _fields.decode(value)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return _loosely(value)
+
+
+def _loosely(value: bytes) -> Fields | None:
+    """NaN and Infinity are not JSON, and written all the same."""
+    strict = re.sub(rb"-?\b(?:NaN|Infinity)\b", b"null", value)
+    try:
+        return _fields.decode(strict) if strict != value else None
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return None
+
+
+def _of_json(signal: SignalName, fields: Fields, record: Record) -> FormatName | None:
+    if _OTLP.get(signal) in fields:
+        return "otlp_json"
+    if signal == "metric":
+        return _metrics(fields)
+    if signal == "log":
+        return _logs(fields)
+    if signal == "prediction":
+        return _predictions(fields, record)
+    return "native"
+
+
+def _metrics(fields: Fields) -> FormatName | None:
+    if "dsnames" in fields and "values" in fields:
+        return "collectd_json"
+    if "metricset" in fields or ("@timestamp" in fields and "event" in fields):
+        return "metricbeat"
+    if "metrics" in fields or ("fields" in fields and "tags" in fields):
+        return "telegraf_json"
+    if "kind" in fields and _any(fields, _VECTOR):
+        return "vector_metrics"
+    if "labels" in fields and b'"__name__"' in bytes(fields["labels"]):
+        return "prometheus_kafka_adapter"
+    return "native" if "name" in fields and "value" in fields else None
+
+
+def _logs(fields: Fields) -> FormatName | None:
+    if "body" in fields:
+        return "native"
+    if "source_type" in fields:
+        return "vector_logs"
+    if "@timestamp" in fields:
+        if _any(fields, ("ecs", "@metadata", "agent", "log.level")) or bytes(fields.get("log", b""))[:1] == b"{":
+            return "filebeat"
+        if _any(fields, ("log", "MESSAGE", "msg", "log_processed", "kubernetes")):
+            return "fluentbit"
+        return "rsyslog_json" if _any(fields, _RSYSLOG) else "filebeat"
+    if "MESSAGE" in fields or ("PRIORITY" in fields and _any(fields, ("PROGRAM", "HOST", "ISODATE"))):
+        return "syslogng_json"
+    if _any(fields, _RSYSLOG):
+        return "rsyslog_json"
+    if _any(fields, ("log", "log_processed", "kubernetes")):
+        return "fluentbit"
+    return (
+        "rsyslog_json" if "message" in fields and _any(fields, ("severity", "priority", "hostname", "host")) else None
+    )
+
+
+def _predictions(fields: Fields, record: Record) -> FormatName | None:
+    headers = {name.lower().replace("-", "_") for name, _ in record.headers}
+    if "prediction_id" in fields:
+        return "native"
+    if "specversion" in fields or "ce_specversion" in headers:
+        return "kserve"
+    if _SELDON.fullmatch(record.topic):
+        return "seldon"
+    if _any(fields, ("inputs", "outputs", "instances", "predictions")):
+        return "seldon" if "modelName" in fields else "mlserver"
+    return "bentoml" if _any(fields, ("bento_meta", "request_id")) else None
+
+
+def _of_bytes(signal: SignalName, value: bytes, record: Record) -> FormatName | None:
+    if signal in _OTLP and _is_embedded(record.value or b""):
+        return "otlp_proto"
+    if signal == "metric":
+        if value.startswith(b"PUTVAL "):
+            return "collectd_command"
+        if _GRAPHITE.match(value):
+            return "collectd_graphite"
+        if _INFLUX.match(value):
+            return "telegraf_influx"
+        return "prometheus_remote_write" if value and not value[:64].isascii() else None
+    if signal == "log":
+        if _CRI.match(value):
+            return "cri"
+        return "syslog" if _SYSLOG.match(value) else None
+    return None
+
+
+def _is_embedded(value: bytes) -> bool:
+    """Whether a message begins as field 1 of a protobuf message, whose length fits: so OTLP's do."""
+    if value[:1] != b"\n":
+        return False
+    length = 0
+    for place, byte in enumerate(value[1:6]):
+        length |= (byte & 0x7F) << (7 * place)
+        if byte < 0x80:
+            return 2 + place + length <= len(value)
+    return False
+
+
+def _any(fields: Fields, names: Iterable[str]) -> bool:
+    return any(name in fields for name in names)
