@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from floodmark.config.mapping import ALWAYS, NESTED, OPTIONAL, REQUIRED, place
-from floodmark.config.models import Config, Fields, Input, Limits
+from floodmark.config.mapping import ALWAYS, NESTED, OPTIONAL, REQUIRED, Fields, place
+from floodmark.config.models import Config, Input, Limits
 from floodmark.decode import input_decoder
 from floodmark.decode.wire import EVENTS
 from floodmark.records import Record

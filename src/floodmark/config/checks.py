@@ -17,8 +17,8 @@ from pydantic.fields import FieldInfo
 
 from floodmark.config.formats import CARRIES
 from floodmark.config.locate import Located
-from floodmark.config.mapping import ALWAYS, OPTIONAL, REQUIRED
-from floodmark.config.models import Feedback, Fields, KafkaSecurity, Topics
+from floodmark.config.mapping import ALWAYS, OPTIONAL, REQUIRED, Fields
+from floodmark.config.models import Feedback, KafkaSecurity, Topics
 from floodmark.config.problems import Path, Problem, did_you_mean, dotted
 from floodmark.config.quantities import clock, moment
 from floodmark.signals import SignalName

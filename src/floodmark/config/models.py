@@ -8,16 +8,13 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr
+from pydantic import Field, SecretStr
 
 from floodmark.config.formats import EnvelopeName, FormatName
-from floodmark.config.mapping import Source, StampFormat
+from floodmark.config.mapping import Fields
 from floodmark.config.quantities import Budget, Clock, Duration, Moment, Pattern, Size, Timezone
+from floodmark.config.section import Section
 from floodmark.signals import SignalName
-
-
-class Section(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
 
 
 class OAuth(Section):
@@ -86,72 +83,6 @@ class Kafka(Section):
     """Longest time between two transactions of a task that has something to commit."""
     max_poll_records: int = Field(default=2000, ge=1)
     """Most records of one fetch handed to tasks at once."""
-
-
-class Fields(Section):
-    """Where the fields of a native event are in somebody else's JSON: paths (`a.b[0]`), paths with a default
-    (`level ?? INFO`) or constants (`=prod`)."""
-
-    events: Source | None = None
-    """Where the events of a message are, if it is not one event or an array of them."""
-    timestamp: Source | None = None
-    """When it was; left out, Kafka's time of the message."""
-    timestamp_format: StampFormat | None = None
-    """s, ms, us or ns, or a strptime format (`%d/%m/%Y %H:%M:%S`); left out, as in native events."""
-    timezone: Timezone = "UTC"
-    """Of times whose format has no offset."""
-    name: Source | None = None
-    """Of a metric."""
-    value: Source | None = None
-    """Of a metric; text is read as a number."""
-    values: dict[str, Source] | None = None
-    """Several metrics in one event, instead of name and value: their names and where each value is."""
-    kind: Source | None = None
-    """Of a metric, a span or a change."""
-    unit: Source | None = None
-    """Of a metric."""
-    body: Source | None = None
-    """Of a log record."""
-    severity: Source | None = None
-    """Of a log record."""
-    labels: dict[str, Source] | None = None
-    """Labels and where they are; `"*"` takes all plain members of an object."""
-    attributes: dict[str, Source] | None = None
-    """Of a log record, likewise."""
-    trace_id: Source | None = None
-    """Of a log record or a span."""
-    model: Source | None = None
-    """Of a prediction or an outcome."""
-    version: Source | None = None
-    """Of a prediction."""
-    prediction_id: Source | None = None
-    """Of a prediction or an outcome."""
-    features: dict[str, Source] | None = None
-    """Of a prediction; `"*"` takes all plain members of an object."""
-    prediction: Source | None = None
-    """Of a prediction."""
-    scores: dict[str, Source] | None = None
-    """Of a prediction, by class; `"*"` as for features."""
-    groups: dict[str, Source] | None = None
-    """Of a prediction; `"*"` as for features."""
-    label: Source | None = None
-    """Of an outcome: the truth."""
-    service: Source | None = None
-    """Of a change or a span."""
-    summary: Source | None = None
-    """Of a change."""
-    duration: Source | None = None
-    """Of a span, in seconds."""
-    operation: Source | None = None
-    """Of a span."""
-    error: Source | None = None
-    """Of a span: true or false."""
-    span_id: Source | None = None
-    """Of a span."""
-    parent_id: Source | None = None
-    """Of a span."""
-    peer: Source | None = None
-    """Of a span."""
 
 
 class Input(Section):

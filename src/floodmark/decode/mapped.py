@@ -17,8 +17,8 @@ from zoneinfo import ZoneInfo
 import msgspec
 import orjson
 
-from floodmark.config.mapping import ALL, ALWAYS, NESTED, REQUIRED, UNITS, place
-from floodmark.config.models import Fields, Limits
+from floodmark.config.mapping import ALL, ALWAYS, NESTED, REQUIRED, UNITS, Fields, place
+from floodmark.config.models import Limits
 from floodmark.decode.admit import Admission
 from floodmark.decode.decoder import Decoded, EventError, Refused
 from floodmark.decode.native import in_plain_words, whole
