@@ -28,8 +28,8 @@ _WHITE: Final = 0.07
 FULL_DRIFT: Final = 96
 FULL_SPREAD: Final = 64
 """Points with which a window has seen enough to be judged."""
-_FINEST: Final = 0.05
-"""Smallest scale of a logarithm: no spread is known better than to 5 %."""
+_FINEST: Final = 0.1
+"""Smallest scale of a logarithm: that of the mean of 32 steps of noise without memory."""
 _ADOPTS: Final = 0.6
 """Logarithm of the least factor that a few points can tell from one."""
 

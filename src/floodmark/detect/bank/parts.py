@@ -43,6 +43,7 @@ _SPREAD: Final = 1 / 32
 FULL_DRIFT: Final = 96
 FULL_SPREAD: Final = 64
 FINEST: Final = 0.05
+FINEST_STEP: Final = 0.1
 
 part = nb.njit(error_model="numpy")
 
@@ -343,7 +344,7 @@ def band_of_window(r: Any, heads: int, expected: float, phase: float, floor: flo
         scale = scale_of(r.shape_scale, r.shape_n, FINEST)
         return r.shape_usual * math.exp(scale if scale < 50.0 else 50.0) - expected
     n = r.seen - FULL_SPREAD - 1
-    scale = scale_of(r.step_scale, n if n > 0 else 0, FINEST)
+    scale = scale_of(r.step_scale, n if n > 0 else 0, FINEST_STEP)
     usual = math.exp(r.step_centre if r.step_centre < 300.0 else 300.0)
     return usual * math.exp(scale if scale < 50.0 else 50.0) - expected
 
@@ -376,7 +377,8 @@ def learn_step(r: Any, short: float, value: float, floor: float) -> None:
         n = seen - FULL_SPREAD
         deviation = step_deviation(r, short, floor)
         if n > 0:
-            r.step_scale = fade(r.step_scale, n - 1, clipped(r.step_scale, n - 1, deviation, FINEST), _FADE_SLOW, _WARM)
+            size = clipped(r.step_scale, n - 1, deviation, FINEST_STEP)
+            r.step_scale = fade(r.step_scale, n - 1, size, _FADE_SLOW, _WARM)
         r.step_centre = fade(r.step_centre, n, r.step_centre + deviation, _FADE_SLOW, _WARM)
 
 
