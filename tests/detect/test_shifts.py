@@ -55,6 +55,17 @@ def test_a_level_that_is_adopted_is_no_drift_from_then_on() -> None:
         head.learn_one(at(draw.gauss(30, 1)))
 
 
+def test_the_first_windows_of_a_series_are_no_drift_and_no_variance() -> None:
+    """Their scales have seen nothing yet; what they took for odd would be in their tails for ever."""
+    for seed in range(20):
+        draw, heads = random.Random(seed), (Drift(), Variance())
+        for _ in range(400):
+            x = at(draw.gauss(10, 1))
+            for head in heads:
+                assert abs(head.score_one(x)) < 4.5
+                head.learn_one(x)
+
+
 def test_one_spike_is_no_drift_and_no_variance() -> None:
     draw, drift, variance = random.Random(3), Drift(), Variance()
     for _ in range(1000):

@@ -23,11 +23,13 @@ _MEMORY_DRIFT: Final = 0.00025
 _WARM_DRIFT: Final = 4000
 """A drift comes so slowly that a scale which remembers less would learn it first."""
 _SPREAD: Final = 1 / 32
+_WHITE: Final = 0.07
+"""Of the scale of points, that of their fading mean if each is drawn anew: the root of _DRIFT / (2 - _DRIFT)."""
 FULL_DRIFT: Final = 96
 FULL_SPREAD: Final = 64
 """Points with which a window has seen enough to be judged."""
-_FINEST: Final = 0.05
-"""Smallest scale of a logarithm: no spread is known better than to 5 %."""
+_FINEST: Final = 0.1
+"""Smallest scale of a logarithm: that of the mean of 32 steps of noise without memory."""
 _ADOPTS: Final = 0.6
 """Logarithm of the least factor that a few points can tell from one."""
 
@@ -56,8 +58,12 @@ class Drift:
             deviation = min(max(deviation, -reach), reach)
         return self._mean + _DRIFT * (deviation - self._mean)
 
+    def _finest(self, x: Context) -> float:
+        """Smallest scale of the window: of noise without memory. A young scale, of few windows, may be far less."""
+        return max(x.floor / 8, _WHITE * self._usual.get(x.floor))
+
     def score_one(self, x: Context) -> float:
-        return self._next(x) / self._scale.get(x.floor / 8) if self._n > FULL_DRIFT else 0.0
+        return self._next(x) / self._scale.get(self._finest(x)) if self._n > FULL_DRIFT else 0.0
 
     def learn_one(self, x: Context) -> None:
         self._mean = self._next(x)
@@ -79,7 +85,7 @@ class Drift:
         self._mean = 0.0
 
     def band(self, x: Context, down: float, up: float) -> tuple[float, float, float]:
-        scale = self._scale.get(x.floor / 8)
+        scale = self._scale.get(self._finest(x))
         usual = self._far.value + x.season
         return usual, usual - down * scale, usual + up * scale
 

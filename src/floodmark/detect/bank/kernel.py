@@ -17,7 +17,7 @@ import numpy as np
 
 from floodmark.detect.bank import layout, parts, shapes
 from floodmark.detect.bank.parts import (
-    FINEST,
+    FINEST_STEP,
     FULL_DRIFT,
     FULL_SPREAD,
     after_period,
@@ -26,6 +26,7 @@ from floodmark.detect.bank.parts import (
     exact_sum,
     factor_of,
     fade,
+    finest_drift,
     flatline_z,
     learn_drift,
     learn_flatline,
@@ -158,13 +159,13 @@ def _point(  # noqa: PLR0915 - cut up, it would pass twenty numbers from piece t
     if heads & layout.DRIFT:
         drift = next_drift(r, value - phase, floor)
         if seen > FULL_DRIFT:
-            z4 = drift / scale_of(r.drift_scale, seen - FULL_DRIFT, floor / 8)
+            z4 = drift / scale_of(r.drift_scale, seen - FULL_DRIFT, finest_drift(r, floor))
         p = tail_p(r, 4, z4) * slow_cost
         smallest = p if p < smallest and smallest > _PLAIN else smallest
     if heads & layout.VARIANCE:
         step = next_step(r, value, floor)
         if seen > FULL_SPREAD + 1:
-            z5 = step_deviation(r, step, floor) / scale_of(r.step_scale, seen - FULL_SPREAD - 1, FINEST)
+            z5 = step_deviation(r, step, floor) / scale_of(r.step_scale, seen - FULL_SPREAD - 1, FINEST_STEP)
         p = tail_p(r, 5, z5) * slow_cost
         smallest = p if p < smallest and smallest > _PLAIN else smallest
     if heads & layout.SHAPE:

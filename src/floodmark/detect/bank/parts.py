@@ -35,6 +35,7 @@ _MEMORY: Final = 20_000.0
 _REACH: Final = 4.0
 _FADE_SLOW: Final = 0.0005
 _WARM: Final = 2000
+_WHITE: Final = 0.07
 _FADE_DRIFT: Final = 0.00025
 _WARM_DRIFT: Final = 4000
 _DRIFT: Final = 0.01
@@ -42,6 +43,7 @@ _SPREAD: Final = 1 / 32
 FULL_DRIFT: Final = 96
 FULL_SPREAD: Final = 64
 FINEST: Final = 0.05
+FINEST_STEP: Final = 0.1
 
 part = nb.njit(error_model="numpy")
 
@@ -295,6 +297,12 @@ def flatline_z(r: Any, value: float) -> Any:
 
 
 @part
+def finest_drift(r: Any, floor: float) -> Any:
+    white = _WHITE * scale_of(r.drift_usual, r.seen, floor)
+    return white if white > floor / 8 else floor / 8
+
+
+@part
 def next_drift(r: Any, level: float, floor: float) -> Any:
     """The window's mean with this point in it; `level` is the value without the season."""
     seen = r.seen
@@ -331,12 +339,12 @@ def band_of_window(r: Any, heads: int, expected: float, phase: float, floor: flo
     """From the forecast to where the band of one scale ends: `Drift`'s, `Variance`'s or `Shape`'s."""
     if heads & layout.DRIFT:
         n = r.seen - FULL_DRIFT
-        return (r.drift_far + phase + scale_of(r.drift_scale, n if n > 0 else 0, floor / 8)) - expected
+        return (r.drift_far + phase + scale_of(r.drift_scale, n if n > 0 else 0, finest_drift(r, floor))) - expected
     if not heads & layout.VARIANCE:
         scale = scale_of(r.shape_scale, r.shape_n, FINEST)
         return r.shape_usual * math.exp(scale if scale < 50.0 else 50.0) - expected
     n = r.seen - FULL_SPREAD - 1
-    scale = scale_of(r.step_scale, n if n > 0 else 0, FINEST)
+    scale = scale_of(r.step_scale, n if n > 0 else 0, FINEST_STEP)
     usual = math.exp(r.step_centre if r.step_centre < 300.0 else 300.0)
     return usual * math.exp(scale if scale < 50.0 else 50.0) - expected
 
@@ -369,7 +377,8 @@ def learn_step(r: Any, short: float, value: float, floor: float) -> None:
         n = seen - FULL_SPREAD
         deviation = step_deviation(r, short, floor)
         if n > 0:
-            r.step_scale = fade(r.step_scale, n - 1, clipped(r.step_scale, n - 1, deviation, FINEST), _FADE_SLOW, _WARM)
+            size = clipped(r.step_scale, n - 1, deviation, FINEST_STEP)
+            r.step_scale = fade(r.step_scale, n - 1, size, _FADE_SLOW, _WARM)
         r.step_centre = fade(r.step_centre, n, r.step_centre + deviation, _FADE_SLOW, _WARM)
 
 
