@@ -78,3 +78,13 @@ def test_an_input_may_be_auto():
     source = Config(inputs=[Input(topic="in", signal="log", format="auto", envelope="connect")]).inputs[0]
     body = b'{"schema": null, "payload": {"timestamp": 1769860800000, "body": "x"}}'
     assert input_decoder(source, Limits()).decode(record(body)).signals[0].body == "x"
+
+
+@pytest.mark.parametrize(
+    "value",
+    [b"m" + b",a=1" * 50_000, b"m," + b"a" * 99_999, b" " * 99_999, b"a " * 50_000, b"\\" * 99_999, b"#\n" * 50_000],
+)
+def test_looks_are_told_in_one_pass(value):
+    """No run of what might be tags or blanks is read again and again."""
+    assert told("metric", record(value)) is None
+    assert told("log", record(value)) is None

@@ -96,3 +96,10 @@ def test_refusals():
     assert error("syslog", b"") == "empty"
     assert error("syslog", "<13>Jan 31 12:00:00 h a: x", message=5) == "too_large"
     assert decode("syslog", "<13>" + "[" * 5000).signals
+
+
+def test_names_in_structured_data_are_bounded():
+    """A run without an end is not read again from each of its characters."""
+    long = "a" * 65
+    line = f'<34>1 2026-01-31T12:00:00Z h p - - [ex@1 {long}="x" b="y" {"c" * 50_000}] said'
+    assert one("syslog", line).attributes == {"syslog.facility": "auth", "ex@1.b": "y"}

@@ -23,8 +23,8 @@ from floodmark.signals import Histogram, Origin, Samples, SignalName
 _fields = msgspec.json.Decoder(dict[str, msgspec.Raw])
 _elements = msgspec.json.Decoder(list[msgspec.Raw])
 _CRI: Final = re.compile(rb"\d{4}-\d\d-\d\dT\S+ (?:stdout|stderr) [FP]")
-_GRAPHITE: Final = re.compile(rb"[^\s=]+ [-+.\deEnaN]+ \d+(?:\.\d+)?\s*(?:$|\n)")
-_INFLUX: Final = re.compile(rb"(?:#[^\n]*\n|\s)*[^\s,=]+(?:,[^\s=]+=\S+)* [^\s=]+=")
+_GRAPHITE: Final = re.compile(rb"[^\s=]++ [-+.\deEnaN]++ \d++(?:\.\d++)?[ \t\r]*+(?:\Z|\n)")
+_INFLUX: Final = re.compile(rb"(?:#[^\n]*+\n|\s)*+(?:\\.|[^\s\\])++ (?:\\.|[^\s=\\])++=")
 _SYSLOG: Final = re.compile(rb"<\d{1,3}>|[A-Z][a-z]{2} [ \d]\d \d\d:\d\d:\d\d|\d{4}-\d\d-\d\dT")
 _SELDON: Final = re.compile(r".+?\.(?:model|pipeline)\..+\.(?:inputs|outputs)")
 _OTLP: Final[dict[SignalName, str]] = {"metric": "resourceMetrics", "log": "resourceLogs", "span": "resourceSpans"}

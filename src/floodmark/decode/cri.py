@@ -20,6 +20,8 @@ from floodmark.signals import Log
 
 _LINE = re.compile(r"(\S{20,40}) (stdout|stderr) ([PF])(?::\S{0,64})?(?: |$)", re.ASCII)
 _POD = re.compile(r"(?:.*/)?pods/([^_/]+)_([^_/]+)_[^/]+/([^/]+)/[^/]*")
+_LONGEST = 4_096
+"""Characters of a path, as Linux has it."""
 _CONTAINER = re.compile(r"(?:.*/)?containers/([^_/]+)_([^_/]+)_(.+?)-[0-9a-f]{12,64}\.log")
 _KNOWN = 2048
 
@@ -58,6 +60,8 @@ class CriDecoder(TextDecoder):
 
 def place_of(path: str) -> dict[str, str]:
     """The labels that the path of a container's log file tells; any other text names the service."""
+    if len(path) > _LONGEST:
+        return {"service": path}
     if match := _POD.fullmatch(path):
         return {"service": match[3], "namespace": match[1], "pod": match[2], "container": match[3]}
     if match := _CONTAINER.fullmatch(path):

@@ -23,7 +23,7 @@ from floodmark.signals import Log, Scalar
 _PRI = re.compile(r"<(\d{1,3})>(1 )?", re.ASCII)
 _ISO = re.compile(r"\d{4}-\d\d-\d\dT\S{8,40}", re.ASCII)
 _STRUCTURED = re.compile(r'(?:\[(?:[^\]"\\]|"(?:[^"\\]|\\.)*+"|\\.)*+\])++', re.DOTALL)
-_PARAMETER = re.compile(r'([^\s="\]]+)="((?:[^"\\]|\\.)*+)"|\[([^\s\]"=]+)', re.DOTALL)
+_PARAMETER = re.compile(r'(?<=\s)([^\s="\]]{1,64}+)="((?:[^"\\]|\\.)*+)"|\[([^\s\]"=]+)', re.DOTALL)
 _TAG = re.compile(r"([^\s:\[]{1,128})(?:\[[^\]\s]{0,64}\])?(:)?(?: |$)")
 _NAMES: Final = """kern user mail daemon auth syslog lpr news uucp cron authpriv ftp ntp audit alert clock
 local0 local1 local2 local3 local4 local5 local6 local7"""
