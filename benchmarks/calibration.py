@@ -66,6 +66,9 @@ FAMILIES: Final[dict[str, Simulated]] = {
     "poisson 0.3": Simulated("gauge", lambda draw, at: draw.poisson(0.3, len(at)).astype(float)),
     "poisson 0.3, counts": Simulated("count", lambda draw, at: draw.poisson(0.3, len(at)).astype(float)),
     "gamma latency": Simulated("gauge", lambda draw, at: draw.gamma(2.0, 20.0, len(at))),
+    "season of counts": Simulated(
+        "count", lambda draw, at: draw.poisson(0.9 + 0.6 * np.sin(2 * np.pi * at / DAY)).astype(float)
+    ),
 }
 
 

@@ -138,7 +138,7 @@ WINDOW = (START + 400 * 60, START + 500 * 60)
 def test_what_is_odd_only_within_the_window_is_not_told(config, why):
     values = noise(1000)
     values[420:430] = [170.0] * 10
-    values[495:500] = [170.0] * 5
+    values[495:500] = [230.0] * 5
     told = play(SeriesCore(Config()), values)
     core = SeriesCore(config)
     assert play(core, values) == [each for each in told if not 400 <= each[1] < 500]

@@ -102,7 +102,7 @@ def test_a_cluster_of_exceedances_is_one_for_the_tail() -> None:
         for tail, cluster in ((clustered, [2.5, 4.0, 6.0, 4.0]), (single, [0.0, 0.0, 6.0, 0.0])):
             for z in [*cluster, *[0.0] * 96]:
                 tail.learn_one(z)
-    assert clustered.score_one(8.0) == single.score_one(8.0)
+    assert clustered.score_one(8.0) == pytest.approx(single.score_one(8.0), rel=1e-3)  # it is learned a point later
 
 
 def test_a_cluster_that_goes_on_is_not_yet_learned() -> None:

@@ -61,6 +61,28 @@ def test_what_recurs_becomes_less_surprising() -> None:
     assert tail.score_one(20.0) > 100 * first
 
 
+def test_what_was_odd_while_nothing_was_known_is_soon_forgotten() -> None:
+    early, evenly = Tail(), Tail()
+    for i in range(3_000):
+        early.learn_one(30.0 if i < 300 and i % 10 == 0 else 0.5)
+        evenly.learn_one(30.0 if i % 100 == 0 else 0.5)
+    assert early.score_one(30.0) < evenly.score_one(30.0) / 5
+
+
+def test_a_tail_of_millions_of_points_says_what_it_said_before_its_sums_were_made_smaller() -> None:
+    draw = random.Random(2)
+    tail = Tail()
+    for _ in range(25_000):
+        tail.learn_one(draw.gauss(0, 1.5))
+    by = 1e100 / tail._weight
+    tail._n, tail._weight = tail._n * by, tail._weight * by
+    tail._above, tail._excess = [each * by for each in tail._above], [each * by for each in tail._excess]
+    before = tail.score_one(7.0)
+    tail.learn_one(0.0)
+    assert tail._weight < 3_000
+    assert tail.score_one(7.0) == pytest.approx(before, rel=1e-3)
+
+
 def test_what_is_odd_less_often_than_it_should_be_gets_smaller_p_values_and_the_other_way_never() -> None:
     draw = random.Random(4)
     calm, fair, wild, burst = Frequency(), Frequency(), Frequency(), Frequency()

@@ -101,7 +101,7 @@ def points():
     """The same values for each host, a message a minute."""
     draw = random.Random(3)
     values = [draw.gauss(100, 3) for _ in range(MINUTES)]
-    values[MILD], values[WILD] = 116.0, 200.0
+    values[MILD], values[WILD] = 117.0, 200.0
     for minute, value in enumerate(values):
         point = {"timestamp": (START + timedelta(minutes=minute)).isoformat(), "name": "load", "value": value}
         yield json.dumps([point | {"labels": {"host": host}} for host in HOSTS]).encode()

@@ -47,6 +47,8 @@ _TO_SIGMA: Final = 1.2533
 _YOUNG: Final = 10
 """Periods before there is a scale."""
 _MEMORY: Final = 20_000.0
+_YOUNG_TAIL: Final = 2_000.0
+"""Of a tail, as in `tail`."""
 _TOLD: Final = 10
 """Series that are named in the evidence, and `_SAID` in the summary."""
 _SAID: Final = 4
@@ -63,6 +65,7 @@ ENTITY: Final = np.dtype(
         ("spread", "f8"),
         # The upper side of its tail.
         ("points", "f8"),
+        ("weight", "f8"),
         ("above", "f8", (3,)),
         ("excess", "f8", (3,)),
         # When it was last odd, NaN if it is not, and since when.
@@ -71,7 +74,7 @@ ENTITY: Final = np.dtype(
     ]
 )
 
-_LEARNED: Final = ("seen", "mean", "spread", "points", "above", "excess")
+_LEARNED: Final = ("seen", "mean", "spread", "points", "weight", "above", "excess")
 
 EntitiesState = tuple[float, dict[int, Series], Any]
 
@@ -299,7 +302,8 @@ def _live(row: Any, end: float, z: float, detector: Detector, enough: bool) -> t
     """
     z = deviation(surprisal(2.0) / 2.0 * z)  # in which an exponential tail is what the tail takes for a Pareto one
     tail = Tail()
-    tail._n, tail._above[:3], tail._excess[:3] = float(row["points"]), row["above"].tolist(), row["excess"].tolist()
+    tail._n, tail._weight = float(row["points"]), float(row["weight"])
+    tail._above[:3], tail._excess[:3] = row["above"].tolist(), row["excess"].tolist()
     p_value = tail.score_one(z)
     if end - row["odd"] >= detector.refractory:
         row["odd"] = np.nan
@@ -318,17 +322,20 @@ def _live(row: Any, end: float, z: float, detector: Detector, enough: bool) -> t
         if end - row["since"] >= detector.adopt:
             row["seen"], row["odd"] = 0, np.nan
             return p_value, False
-    row["points"], row["above"], row["excess"] = tail._n, tail._above[:3], tail._excess[:3]
+    row["points"], row["weight"], row["above"], row["excess"] = tail._n, tail._weight, tail._above[:3], tail._excess[:3]
     return p_value, learned
 
 
 def _pass(rows: layout.Rows, at: Any) -> None:
     """The tails learn of these rows that nothing exceeded: as `Tail.learn_one` below its first rung."""
-    points = rows["points"][at]
-    faded = at[points > _MEMORY]
-    for name in ("points", "above", "excess"):
-        rows[name][faded] *= 1.0 - 1.0 / _MEMORY
-    rows["points"][at] += 1.0
+    points, weight = rows["points"][at], rows["weight"][at]
+    weight = np.where(
+        weight < _YOUNG_TAIL,
+        weight + 1.0,
+        np.where(points > _MEMORY * weight, weight * (1.0 + 1.0 / _MEMORY), weight),
+    )
+    rows["weight"][at] = weight
+    rows["points"][at] += weight
 
 
 def _learn(rows: layout.Rows, at: Any, value: Any, away: Any) -> None:

@@ -97,8 +97,8 @@ class SeriesModel:
         self, kind: SeriesKind, detector: Detector, evidence: int, river: AnomalyDetector | Pipeline | None
     ) -> None:
         """`evidence`: points kept to plot. `river`: the config's own model for this series, as one more head."""
-        self._forecaster = Forecaster()
         count = kind == "count"
+        self._forecaster = Forecaster(counts=count)
         candidates: tuple[tuple[bool, type[Head]], ...] = (
             (count, CountTail),
             (not count, ForecastResidual),
@@ -161,7 +161,7 @@ class SeriesModel:
 
     def judge(self, time: float, value: float) -> Judgement:
         """Score a finite value at an event time later than the last. Changes nothing."""
-        expected, season = self._forecaster.forecast_one(time)
+        expected, season = self._forecaster.nearest_one(time, value)
         slow, phase = self._forecaster.slow_one(time)
         floor = max(0.005 * self._size.value, 1e-9) if self.seen else 1.0
         if self._counting and self._forecaster.interval:

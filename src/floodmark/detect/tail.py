@@ -34,6 +34,10 @@ _WIDEST = 25.0
 """Most scales that a band is drawn wide: a heavier tail would flatten the plot of it."""
 _MEMORY = 20_000.0
 """Points after which the past has faded to 1/e: about two weeks of minutes."""
+_YOUNG = 2_000.0
+"""Up to as many points each weighs one more than the last: what was odd while nothing was known says little."""
+_HEAVIEST = 1e100
+"""A weight at which all are divided by it, so that none overflows."""
 
 
 def surprisal(z: float) -> float:
@@ -49,13 +53,15 @@ def deviation(s: float) -> float:
 class Tail:
     """Both tails of one head's signed z. River's manner: `score_one` first, then `learn_one`.
 
-    Each side sees every point: one of the other sign is a point that did not deviate its way.
+    Each side sees every point: one of the other sign is a point that did not deviate its way. Sums are not made to
+    fade: points weigh more and more, and sums are divided by the weight of the newest.
     """
 
-    __slots__ = ("_above", "_excess", "_n")
+    __slots__ = ("_above", "_excess", "_n", "_weight")
 
     def __init__(self) -> None:
         self._n = 0.0
+        self._weight = 0.0
         self._above = [0.0] * (2 * len(RUNGS))  # up, then down
         self._excess = [0.0] * (2 * len(RUNGS))
 
@@ -66,7 +72,8 @@ class Tail:
         if z < 2.0:
             return 1.0
         s = surprisal(z)
-        rung = next((r for r in (2, 1) if s >= RUNGS[r] and self._above[side + r] >= _ENOUGH), 0)
+        enough = _ENOUGH * (self._weight or 1.0)
+        rung = next((r for r in (2, 1) if s >= RUNGS[r] and self._above[side + r] >= enough), 0)
         rate, excess = self._fit(side, rung)
         return max(min(1.0, rate * math.exp(-(s - RUNGS[rung]) / excess)), 1e-300)
 
@@ -75,12 +82,13 @@ class Tail:
         return min(self._quantile(len(RUNGS), p), _WIDEST), min(self._quantile(0, p), _WIDEST)
 
     def learn_one(self, z: float) -> None:
-        if self._n > _MEMORY:
-            keep = 1.0 - 1.0 / _MEMORY
-            self._n *= keep
-            self._above = [a * keep for a in self._above]
-            self._excess = [e * keep for e in self._excess]
-        self._n += 1.0
+        if self._weight < _YOUNG:
+            self._weight += 1.0
+        elif self._n > _MEMORY * self._weight:
+            self._weight *= 1.0 + 1.0 / _MEMORY
+            if self._weight > _HEAVIEST:
+                self._lighten()
+        self._n += self._weight
         self._exceed(z)
 
     def restart(self) -> None:
@@ -94,21 +102,30 @@ class Tail:
         for rung, start in enumerate(RUNGS):
             if s < start:
                 break
-            self._above[side + rung] += 1.0
-            self._excess[side + rung] += min(s - start, _FARTHEST)
+            self._above[side + rung] += self._weight
+            self._excess[side + rung] += self._weight * min(s - start, _FARTHEST)
+
+    def _lighten(self) -> None:
+        by = _YOUNG / self._weight
+        self._weight = _YOUNG
+        self._n *= by
+        self._above = [above * by for above in self._above]
+        self._excess = [excess * by for excess in self._excess]
 
     def _quantile(self, side: int, p: float) -> float:
+        enough = _ENOUGH * (self._weight or 1.0)
         for rung in (2, 1, 0):
             rate, excess = self._fit(side, rung)
-            if (rung == 0 or self._above[side + rung] >= _ENOUGH) and rate >= p:
+            if (rung == 0 or self._above[side + rung] >= enough) and rate >= p:
                 return deviation(RUNGS[rung] + excess * math.log(rate / p))
         return 2.0
 
     def _fit(self, side: int, rung: int) -> tuple[float, float]:
         """Share of points above a rung, and their mean excess over it, with the prior in both."""
-        above = self._above[side + rung]
-        rate = (above + _PRIOR_WEIGHT * _PRIOR_RATE[rung]) / (self._n + _PRIOR_WEIGHT)
-        prior = _PRIOR_WEIGHT / 10
+        above, weight = self._above[side + rung], self._weight or 1.0
+        prior = _PRIOR_WEIGHT * weight
+        rate = (above + prior * _PRIOR_RATE[rung]) / (self._n + prior)
+        prior /= 10
         excess = (self._excess[side + rung] + prior * _PRIOR_EXCESS[rung]) / (above + prior)
         return rate, excess
 

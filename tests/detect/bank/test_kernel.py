@@ -132,6 +132,11 @@ def streams() -> Iterator[tuple[str, SeriesKind, list[tuple[float, float]]]]:
         (t, 100 + 60 * math.sin(t / 86400 * 2 * math.pi) * (t // 86400 % 7 < 5) + draw.gauss(0, 3)) for t in days
     ]
     yield "season", "gauge", seasonal
+    late = [(t, (t + 400 * draw.random()) % 86400 / 3600) for t in days[: 7 * 288]]
+    jobs = [(t, 20 + 60 * (9 <= hour < 18) + draw.random()) for t, hour in late]
+    yield "jobs", "gauge", jobs
+    hours = [START + 3600 * i for i in range(30 * 24)]
+    yield "hours", "gauge", [(t, 9 * (t // 86400 % 7 < 5) * (t // 3600 % 24 == 12) + draw.random()) for t in hours]
 
 
 @pytest.mark.parametrize(
@@ -160,9 +165,18 @@ def test_any_choice_of_heads(heads: list[str]) -> None:
 def test_tails_fade_after_their_memory() -> None:
     draw = random.Random(3)
     pair = Pair()
-    for i in range(20_400):
+    for i in range(21_500):
         pair.point(START + i, draw.gauss(0, 1))
     pair.check()
+    for tail in pair.model._tails:  # as after some millions of points
+        by = 1e100 / tail._weight
+        tail._n, tail._weight = tail._n * by, tail._weight * by
+        tail._above, tail._excess = [each * by for each in tail._above], [each * by for each in tail._excess]
+    freeze(pair.model, pair.bank, pair.slot)
+    for i in range(21_500, 21_600):
+        pair.point(START + i, draw.gauss(0, 1))
+    pair.check()
+    assert pair.model._tails[0]._weight < 3_000
 
 
 number = st.one_of(

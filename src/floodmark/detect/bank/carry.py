@@ -73,7 +73,7 @@ def thaw(bank: Bank, slot: int, model: SeriesModel) -> None:
         _set_head(head, row)
     for head, tail in zip(model._heads, model._tails, strict=True):
         place = _PLACES[head.name]
-        tail._n = float(row["points"])
+        tail._n, tail._weight = float(row["points"]), float(row["weight"])
         tail._above = row["above"][place].tolist()
         tail._excess = row["excess"][place].tolist()
         if isinstance(tail, PeakTail):
@@ -112,7 +112,7 @@ def freeze(model: SeriesModel, bank: Bank, slot: int) -> None:
     for head, tail in zip(model._heads, model._tails, strict=True):
         _get_head(head, row)
         place = _PLACES[head.name]
-        row["points"] = tail._n
+        row["points"], row["weight"] = tail._n, tail._weight
         row["above"][place], row["excess"][place] = tail._above, tail._excess
         if isinstance(tail, PeakTail):
             row["peak"][place - 4] = tail._peak

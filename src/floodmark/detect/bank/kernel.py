@@ -28,6 +28,7 @@ from floodmark.detect.bank.parts import (
     fade,
     finest_drift,
     flatline_z,
+    is_sparse,
     learn_drift,
     learn_flatline,
     learn_frequency,
@@ -38,6 +39,7 @@ from floodmark.detect.bank.parts import (
     learn_step,
     learn_tails,
     learn_week,
+    nearest_to,
     next_drift,
     next_interval,
     next_step,
@@ -85,13 +87,14 @@ def _point(  # noqa: PLR0915 - cut up, it would pass twenty numbers from piece t
     seen = r.seen
     # What is expected.
     position = (time % _DAY) / _DAY * 96
-    offset = season_offset(day_mean[s], day_count[s], position, 96)
+    day_sparse, week_sparse = is_sparse(r.interval, _DAY / 96), is_sparse(r.interval, _WEEK / 168)
+    offset = season_offset(day_mean[s], day_count[s], position, 96, day_sparse)
     forecast = after_period(r.day_since, time, _DAY, r.day_level, offset)
-    expected, error = r.level, r.error
+    expected, error, speaks = r.level, r.error, 0
     phase, slow_error = 0.0, _CLEARLY * r.slow_error
     if not math.isnan(forecast):
         if r.day_error < error:
-            expected, error = forecast, r.day_error
+            expected, error, speaks = forecast, r.day_error, 1
         if r.day_slow < slow_error:
             phase, slow_error = offset, r.day_slow
     week_position = 0.0
@@ -99,11 +102,19 @@ def _point(  # noqa: PLR0915 - cut up, it would pass twenty numbers from piece t
         w = weeks[r.week]
         week_position = (time % _WEEK) / _WEEK * 168
         if w.error < error or w.slow < slow_error:
-            week_offset = season_offset(w.mean, w.count, week_position, 168)
+            week_offset = season_offset(w.mean, w.count, week_position, 168, week_sparse)
             week_forecast = after_period(w.since, time, _WEEK, w.level, week_offset)
             if not math.isnan(week_forecast):
-                expected = week_forecast if w.error < error else expected
+                if w.error < error:
+                    expected, speaks = week_forecast, 2
                 phase = week_offset if w.slow < slow_error else phase
+    if speaks == 1 and not day_sparse:
+        expected = nearest_to(value, expected, r.day_level, day_mean[s], day_count[s], position, 96)
+    elif speaks == 2 and not week_sparse:
+        w = weeks[r.week]
+        expected = nearest_to(value, expected, w.level, w.mean, w.count, week_position, 168)
+    if abs(value - r.level) < abs(value - expected):
+        expected = r.level
     phase = phase if phase != 0.0 else 0.0
     slow = r.base + phase
     floor = 1.0
@@ -255,7 +266,7 @@ def _point(  # noqa: PLR0915 - cut up, it would pass twenty numbers from piece t
         part = r.interval / (_DAY / 96)
         learn_phase(day_mean[s], day_count[s], position, 96, value - r.base, 1.0 if part > 1.0 else part)
         if r.week >= 0:
-            learn_week(weeks[r.week], r, value, time, week_position, base, before, share)
+            learn_week(weeks[r.week], r, value, time, week_position, week_sparse, base, before, share)
     r.level = fade(r.level, seen, value, _FADE_LEVEL, 1)
     r.seen = seen + 1
     if not r.scheduled and heads & layout.STALE and r.seen >= rules[r.rule].warmup and r.sporadic <= _SPORADIC:

@@ -121,6 +121,7 @@ SERIES: Final = np.dtype(
         ("odd", "f8"),
         ("odd_since", "f8"),
         ("points", "f8"),
+        ("weight", "f8"),  # of the newest point
         ("above", "f8", (7, 6)),
         ("excess", "f8", (7, 6)),
         ("peak", "f8", (3,)),

@@ -16,6 +16,7 @@ from floodmark.detect.bank import layout
 
 # Forecaster and heads.
 _WEEK: Final = 604_800.0
+_SPARSE: Final = 2.5
 _FADE_LEVEL: Final = 0.15
 _FADE_ERROR: Final = 0.02
 _TO_SIGMA: Final = 1.2533
@@ -31,6 +32,8 @@ _APART: Final = 6.0
 _ENOUGH: Final = 5.0
 _FARTHEST: Final = 20.0
 _MEMORY: Final = 20_000.0
+_YOUNG: Final = 2_000.0
+_HEAVIEST: Final = 1e100
 # Windows.
 _REACH: Final = 4.0
 _FADE_SLOW: Final = 0.0005
@@ -139,18 +142,38 @@ def partial_sums(ring: Any, at: int, n: int, x: float) -> Any:
 
 
 @part
-def season_offset(mean: Any, count: Any, position: float, slots: int) -> Any:
+def is_sparse(interval: float, width: float) -> Any:
+    """Whether a slot of so many seconds has only one or two points."""
+    return _SPARSE * interval > width
+
+
+@part
+def season_offset(mean: Any, count: Any, position: float, slots: int, sparse: bool) -> Any:
     """What the phase adds, between the centres of the slots; NaN where it was never seen."""
     position = position - 0.5
     left = math.floor(position)
     share = position - left
     i = int(left) % slots
     j = (int(left) + 1) % slots
+    if sparse:
+        share = 0.0 if share < 0.5 else 1.0
     if count[i] == 0.0:
         return mean[j] if count[j] != 0.0 else math.nan
     if count[j] == 0.0:
         return mean[i]
     return mean[i] * (1 - share) + mean[j] * share
+
+
+@part
+def nearest_to(value: float, best: float, level: float, mean: Any, count: Any, position: float, slots: int) -> Any:
+    """Of the forecast and what the slots around it say, that which is nearest to a value."""
+    left = math.floor(position - 0.5)
+    for slot in (int(left) % slots, (int(left) + 1) % slots):
+        if count[slot] != 0.0:
+            other = level + mean[slot]
+            if abs(value - other) < abs(value - best):
+                best = other
+    return best
 
 
 @part
@@ -183,14 +206,17 @@ def tail_p(r: Any, head: int, z: float) -> Any:
     if z < 2.0:
         return 1.0
     s = surprisal(z)
+    weight = r.weight if r.weight != 0.0 else 1.0
+    enough = _ENOUGH * weight
     rung = 0
-    if s >= _RUNGS[2] and r.above[head, side + 2] >= _ENOUGH:
+    if s >= _RUNGS[2] and r.above[head, side + 2] >= enough:
         rung = 2
-    elif s >= _RUNGS[1] and r.above[head, side + 1] >= _ENOUGH:
+    elif s >= _RUNGS[1] and r.above[head, side + 1] >= enough:
         rung = 1
     above = r.above[head, side + rung]
-    rate = (above + _PRIOR_WEIGHT * _PRIOR_RATE[rung]) / (r.points + _PRIOR_WEIGHT)
-    prior = _PRIOR_WEIGHT / 10
+    prior = _PRIOR_WEIGHT * weight
+    rate = (above + prior * _PRIOR_RATE[rung]) / (r.points + prior)
+    prior /= 10
     excess = (r.excess[head, side + rung] + prior * _PRIOR_EXCESS[rung]) / (above + prior)
     p = rate * math.exp(-(s - _RUNGS[rung]) / excess)
     p = 1.0 if p > 1.0 else p
@@ -206,9 +232,9 @@ def exceed(r: Any, head: int, z: float) -> None:
     for rung in range(3):
         if s < _RUNGS[rung]:
             break
-        r.above[head, side + rung] += 1.0
+        r.above[head, side + rung] += r.weight
         over = s - _RUNGS[rung]
-        r.excess[head, side + rung] += _FARTHEST if over > _FARTHEST else over
+        r.excess[head, side + rung] += r.weight * (_FARTHEST if over > _FARTHEST else over)
 
 
 @part
@@ -226,14 +252,19 @@ def peak(r: Any, which: int, z: float) -> None:
 
 @part
 def learn_tails(r: Any, z0: float, z1: float, z2: float, z3: float, z4: float, z5: float, z6: float) -> None:
-    if r.points > _MEMORY:
-        keep = 1.0 - 1.0 / _MEMORY
-        r.points *= keep
-        for head in range(7):
-            for i in range(6):
-                r.above[head, i] *= keep
-                r.excess[head, i] *= keep
-    r.points += 1.0
+    if r.weight < _YOUNG:
+        r.weight += 1.0
+    elif r.points > _MEMORY * r.weight:
+        r.weight *= 1.0 + 1.0 / _MEMORY
+        if r.weight > _HEAVIEST:
+            by = _YOUNG / r.weight
+            r.weight = _YOUNG
+            r.points *= by
+            for head in range(7):
+                for i in range(6):
+                    r.above[head, i] *= by
+                    r.excess[head, i] *= by
+    r.points += r.weight
     exceed(r, 0, z0)
     exceed(r, 1, z1)
     exceed(r, 2, z2)
@@ -465,9 +496,9 @@ def learn_season(
 
 @part
 def learn_week(
-    w: Any, r: Any, value: float, time: float, position: float, base: float, before: float, share: float
+    w: Any, r: Any, value: float, time: float, position: float, sparse: bool, base: float, before: float, share: float
 ) -> None:
-    offset = season_offset(w.mean, w.count, position, 168)
+    offset = season_offset(w.mean, w.count, position, 168, sparse)
     forecast = after_period(w.since, time, _WEEK, w.level, offset)
     error = abs(value - forecast) if not math.isnan(forecast) else 1.5 * abs(value - r.level)
     level = value - offset if not math.isnan(offset) else r.base
