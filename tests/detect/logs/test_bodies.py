@@ -22,6 +22,16 @@ def test_json_is_its_message_and_the_names_of_its_fields():
     assert mined('{"log": "Jan  2 03:04:05 red cron[7]: job 12 ran"}') == ("job <*> ran", [("12", "number")])
 
 
+def test_json_after_words_is_a_sentence_too():
+    body = '2024-01-02 03:04:05,678 INFO [main] app.Shop - order placed {"id": "a b", "items": 7, "state": "started"}'
+    assert mined(body) == ("order placed id=<*> items=<*> state=started", [("a b", "list"), ("7", "number")])
+    assert mined('cart-1 | {"level": "info", "msg": "took 5 ms"}')[0] == "cart-<*> | took <*>".replace(
+        "cart-<*>", "<*>"
+    )
+    assert mined("{x} took {y}")[0] == "{x} took {y}"
+    assert mined("if (a) {}")[0] == "if (a)"
+
+
 def test_logfmt_is_its_message_and_the_names_of_its_fields():
     body = 'time=2024-01-02T03:04:05Z level=warn msg="took \\"long\\", 5 ms" path=/a/b empty='
     assert mined(body) == (
@@ -31,7 +41,21 @@ def test_logfmt_is_its_message_and_the_names_of_its_fields():
 
 
 @pytest.mark.parametrize(
-    "body", ['{"broken": ', "{not json}", "[1]", "uid=0 ruser= rhost=x", "a=1,b=2", "{", "x=", "=", "{}"]
+    "body",
+    [
+        '{"broken": ',
+        "{not json}",
+        "[1]",
+        "uid=0 ruser= rhost=x",
+        "a=1,b=2",
+        "{",
+        "x=",
+        "=",
+        "{}",
+        "a {b}",
+        "a {",
+        "a\n{}",
+    ],
 )
 def test_what_is_neither_is_a_sentence(body):
     text, parameters = mined(body)
@@ -78,6 +102,9 @@ BODIES = st.one_of(
         lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=6), inner, max_size=4),
         max_leaves=8,
     ).map(json.dumps),
+    st.tuples(st.text(max_size=8), st.dictionaries(st.text(max_size=6), st.text(max_size=6), max_size=4)).map(
+        lambda said: said[0] + json.dumps(said[1])
+    ),
 )
 
 

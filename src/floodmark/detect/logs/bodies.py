@@ -86,6 +86,13 @@ def of_json(body: str) -> Text | None:
     return _sentence(_leaves(found, "")) if isinstance(found, dict) else None
 
 
+def of_words_and_json(body: str) -> Text | None:
+    """A line that ends in a JSON object, as a sentence that begins with the words before it; None if it does not."""
+    words, brace, _ = body.partition("{")
+    said = None if "\n" in words or not brace else of_json(body[len(words) :])
+    return said and Text(f"{words.rstrip().replace(SLOT, '?')} {said.text}", said.slots)
+
+
 def of_pairs(body: str) -> Text | None:
     """A logfmt line as a sentence; None if it is none."""
     pairs: list[tuple[str, object]] = []

@@ -11,7 +11,16 @@ from collections.abc import Sequence
 from typing import Final
 
 from floodmark.detect.logs import headers
-from floodmark.detect.logs.bodies import LONGEST_BODY, SLOT, Masks, Text, first_line, of_json, of_pairs
+from floodmark.detect.logs.bodies import (
+    LONGEST_BODY,
+    SLOT,
+    Masks,
+    Text,
+    first_line,
+    of_json,
+    of_pairs,
+    of_words_and_json,
+)
 from floodmark.detect.logs.parameters import Parameter, kind_of
 from floodmark.detect.logs.tokens import Form, Place, Shapes, folded, form, place, spots, words
 
@@ -51,7 +60,7 @@ class Lines:
 
     def of(self, body: str) -> Line:
         """The line of a body. Any text will do; only its beginning is looked at."""
-        if self._masked or "\n" in body or body[:1] == "{" or len(body) > LONGEST_BODY:
+        if self._masked or "\n" in body or body[:1] == "{" or body[-1:] == "}" or len(body) > LONGEST_BODY:
             return self._of_words(words(folded(self._prepared(body).text)))
         text = folded(body)
         line = self._texts.get(text)
@@ -100,6 +109,8 @@ class Lines:
         said = None
         if body[:1] == "{":
             said = of_json(body)
+        elif body[-1:] == "}":
+            said = of_words_and_json(body)
         if said is None:
             body = first_line(body[:LONGEST_BODY]) if "\n" in body else body[:LONGEST_BODY]
             if "=" in body.partition(" ")[0]:
