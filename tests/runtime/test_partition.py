@@ -222,6 +222,42 @@ async def test_stop_waits_for_what_is_in_flight_and_takes_no_more():
     assert (work.position, consumer.fetches) == (1, 1)
 
 
+async def test_stop_leaves_what_is_fetched_and_not_begun_to_be_read_again():
+    fetched = [raw(i) for i in range(1200)]
+    consumer, outbox, task = Consumer([fetched]), Outbox(), Task()
+    work = partition(task, consumer, outbox)
+    work.start(lambda _: None)
+    await until(lambda: task.calls)
+    await work.stop()
+    done = work.position
+    assert 0 < done < 1200
+    assert work.committed == done == consumer.sought[-1]
+    consumer.batches.append(fetched[done:])
+    work.start(lambda _: None)
+    await until(lambda: work.committed == 1200)
+    await work.stop()
+    assert [offset for call in task.calls for offset in call] == list(range(1200))
+
+
+async def test_a_replay_that_is_stopped_goes_on_where_it_stopped():
+    fetched = [raw(i) for i in range(1200)]
+    consumer, outbox, task = Consumer([fetched]), Outbox(), Task()
+    work = partition(task, consumer, outbox, recovery=Recovery(0, 1100))
+    work.start(lambda _: None)
+    await until(lambda: task.calls)
+    await work.stop()
+    left = consumer.sought[-1]
+    assert 0 < left < 1100
+    assert work.replaying() == 1100 - left
+    assert outbox.committed == []
+    consumer.batches.append(fetched[left:])
+    work.start(lambda _: None)
+    await until(lambda: work.committed == 1200)
+    await work.stop()
+    assert [offset for call in task.calls for offset in call] == list(range(1200))
+    assert [int(output.value) for output in outbox.outputs] == list(range(1100, 1200))
+
+
 async def test_it_starts_again_where_it_stopped():
     consumer, outbox, task = Consumer([[raw(0)]]), Outbox(), Task()
     work = partition(task, consumer, outbox)

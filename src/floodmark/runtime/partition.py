@@ -137,7 +137,9 @@ class Partition:
         self._work.add_done_callback(ended)
 
     async def stop(self) -> None:
-        """Return when what was fetched is processed and committed; nothing more is fetched."""
+        """Return when the slice in hand is processed and committed. What was fetched beyond it is left to be read
+        again: a task that is slow must not make a stop, or a rebalance, wait for all of a fetch.
+        """
         self._stopping = True
         if self._work is None:
             return
@@ -283,10 +285,18 @@ class Partition:
         replayed = [record for record in records if record.offset < self._mute] if muted else []
         for some in (replayed, records[len(replayed) :]):
             for piece, size in slices(some, self._pace):
+                if self._stopping:
+                    self._leave(piece[0].offset)
+                    return
                 await self._process(piece, size)
                 if self._due():
                     await self._commit()
                 await asyncio.sleep(0)
+
+    def _leave(self, offset: int) -> None:
+        """What was fetched from `offset` on is not begun: whoever goes on, here or elsewhere, reads it again."""
+        self._member.consumer.seek(self.source, offset)
+        self._fetched = offset
 
     async def _process(self, records: Sequence[Any], size: int) -> None:
         # A ConsumerRecord has a Record's fields; to copy each would cost more than to decode it.
