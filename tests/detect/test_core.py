@@ -111,6 +111,25 @@ def test_a_level_that_moves_for_good_alarms_no_longer_than_adopt(by: float) -> N
     assert len(opened(found)) == sum(a.event == "closed" for a in found)
 
 
+def test_a_spike_of_an_hourly_series_is_over_and_not_adopted() -> None:
+    """Six hours are six points there: all of them normal again, they must not move the level to where the spike was."""
+    core, values = SeriesCore(Config()), noise(500, 5)
+    values[400] = 190.0
+    found = [a for a in run(core, series(), values, every=3600.0) if a.started_at.timestamp() == START + 400 * 3600]
+    assert [a.event for a in found] == ["opened", "closed"]
+    assert found[-1].ended_at == found[-1].started_at
+    assert not core.counts()["adopted"]
+
+
+def test_a_level_of_an_hourly_series_is_adopted_after_twelve_points() -> None:
+    core, values = SeriesCore(Config()), noise(400, 5) + noise(100, 6, level=160.0)
+    found = run(core, series(), values, every=3600.0)
+    moved = [a for a in found if a.started_at.timestamp() == START + 400 * 3600]
+    assert [moved[0].event, moved[-1].event] == ["opened", "closed"]
+    assert START + 412 * 3600 <= moved[-1].updated_at.timestamp() <= START + 413 * 3600
+    assert core.counts()["adopted"]
+
+
 def test_an_incident_is_not_learned_as_normal() -> None:
     values = noise(3000, 7)
     for start in (1000, 1360, 2440):  # again after 6 h and after a day

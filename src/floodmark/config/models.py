@@ -262,7 +262,7 @@ class Detector(Section):
     refractory: Duration = 300.0
     """Quiet time before an alarm of a series is over (and at least six of its intervals)."""
     adopt: Duration = 21600.0
-    """A change that has lasted this long becomes the new normal."""
+    """A change that has lasted this long, and at least twelve of its intervals, becomes the new normal."""
     limit: Limit | None = None
     """What the series must not reach."""
     quiet: list[Quiet] = []

@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Callable, Mapping
+from typing import Final
 
 from floodmark.alerts import Anomaly, Direction, Evidence, Point
 from floodmark.config.models import Detect
@@ -23,6 +24,8 @@ from floodmark.detect.watched import HOLD, Alarm, Watched
 
 Witness = Callable[[Watched, Judgement, Why | None], None]
 """Shown a point's judgement before anything follows from it, and why no alarm may open. It must change nothing."""
+_LASTS: Final = 12
+"""Points that a change must have lasted, however long `adopt` is."""
 AlarmsState = tuple[float, list[Alarm], Discoveries]
 
 
@@ -103,8 +106,10 @@ class Alarms:
                 model.learn(judgement)
                 return found
         anomaly = self._anomaly(watched, sample, judgement)
-        # What has lasted as long as all that was known before is no exception any more.
+        # What has lasted as long as all that was known before is no exception any more. But a few points of a series
+        # that has one an hour, some of them normal again, are not yet where it is from now on.
         patience = min(watched.detector.adopt, max(sample.time - watched.born, 4 * watched.quiet))
+        patience = max(patience, _LASTS * watched.interval)
         self._open(watched, anomaly, sample.time, patience)
         watched.learn_opening(judgement)
         return [*found, anomaly]
@@ -207,13 +212,14 @@ class Alarms:
                 alarm.told(sample.time)
         else:
             alarm.normal += 1
+        if sample.time - alarm.last_odd >= watched.quiet:  # normal again: there is nothing to adopt
+            watched.move(judgement)
+            return [*told, self.close(watched, alarm.last_odd, sample.time)]
         if sample.time >= alarm.adopt_at:
             self._counts["adopted"] += 1
             model.adopt(sample.time, sample.value, alarm.first.head)
             return [*told, self.close(watched, alarm.last_odd, sample.time)]
         watched.move(judgement)
-        if sample.time - alarm.last_odd >= watched.quiet:
-            told.append(self.close(watched, alarm.last_odd, sample.time))
         return told
 
     def _anomaly(self, watched: Watched, sample: Sample, judgement: Judgement, first: Anomaly | None = None) -> Anomaly:
