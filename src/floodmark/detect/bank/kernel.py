@@ -15,43 +15,47 @@ from typing import Any, Final
 import numba as nb
 import numpy as np
 
-from floodmark.detect.bank import layout, parts, shapes
+from floodmark.detect.bank import layout, parts, seasons, shapes, tails
 from floodmark.detect.bank.parts import (
     FINEST_STEP,
     FULL_DRIFT,
     FULL_SPREAD,
-    after_period,
     band_of_window,
     clipped,
     exact_sum,
-    factor_of,
     fade,
     finest_drift,
     flatline_z,
-    is_sparse,
     learn_drift,
     learn_flatline,
-    learn_frequency,
     learn_level,
-    learn_phase,
     learn_range,
-    learn_season,
     learn_step,
-    learn_tails,
-    learn_week,
-    nearest_to,
     next_drift,
-    next_interval,
     next_step,
     part,
     range_z,
     remember,
     scale_of,
-    season_offset,
     step_deviation,
-    tail_p,
+)
+from floodmark.detect.bank.seasons import (
+    after_period,
+    is_sparse,
+    learn_phase,
+    learn_season,
+    learn_week,
+    nearest_to,
+    next_interval,
+    season_offset,
 )
 from floodmark.detect.bank.shapes import learn_shape
+from floodmark.detect.bank.tails import (
+    factor_of,
+    learn_frequency,
+    learn_tails,
+    tail_p,
+)
 
 _FEW: Final = 1e-6
 _PLAIN: Final = 4e-6
@@ -375,7 +379,7 @@ def _compiled() -> Callable[..., tuple[int, int]]:
     Numba renews its cache when this file changes. A closure's variables are part of its key, so the digest of the other
     files renews it, too.
     """
-    sources = b"".join(Path(module.__file__ or "").read_bytes() for module in (layout, parts, shapes))
+    sources = b"".join(Path(module.__file__ or "").read_bytes() for module in (layout, parts, seasons, shapes, tails))
     digest = hashlib.blake2b(sources, digest_size=8).hexdigest()
 
     def run(

@@ -1,4 +1,4 @@
-"""The parts of the kernel: fading means, exact sums, seasons, tails and heads, each as its Python twin does it.
+"""The parts of the kernel: fading means, exact sums and heads, each as its Python twin does it.
 
 Bit for bit: the same operations in the same order, no fast math, Python's rules for min, max, % and //. The twins'
 constants are written out again, so that a change of either is seen by the tests of the bank.
@@ -14,26 +14,8 @@ import numpy as np
 
 from floodmark.detect.bank import layout
 
-# Forecaster and heads.
-_WEEK: Final = 604_800.0
-_SPARSE: Final = 2.5
-_FADE_LEVEL: Final = 0.15
-_FADE_ERROR: Final = 0.02
 _TO_SIGMA: Final = 1.2533
 _CLIP: Final = 6.0
-# Tails.
-_RUNGS: Final = tuple(2.5 * math.log1p(z * z / 4) for z in (2.0, 3.0, 5.0))
-_PRIOR_RATE: Final = (0.05, 0.006, 0.0004)
-_PRIOR_EXCESS: Final = (0.55, 0.55, 0.55)
-_PRIOR_WEIGHT: Final = 30.0
-_COUNTED: Final = 0.001
-_EVIDENCE: Final = 5.0
-_APART: Final = 6.0
-_ENOUGH: Final = 5.0
-_FARTHEST: Final = 20.0
-_MEMORY: Final = 20_000.0
-_YOUNG: Final = 2_000.0
-_HEAVIEST: Final = 1e100
 # Windows.
 _REACH: Final = 4.0
 _FADE_SLOW: Final = 0.0005
@@ -136,163 +118,6 @@ def partial_sums(ring: Any, at: int, n: int, x: float) -> Any:
         if s - total == rest * 2.0:
             total = s
     return total
-
-
-# -- seasons
-
-
-@part
-def is_sparse(interval: float, width: float) -> Any:
-    """Whether a slot of so many seconds has only one or two points."""
-    return _SPARSE * interval > width
-
-
-@part
-def season_offset(mean: Any, count: Any, position: float, slots: int, sparse: bool) -> Any:
-    """What the phase adds, between the centres of the slots; NaN where it was never seen."""
-    position = position - 0.5
-    left = math.floor(position)
-    share = position - left
-    i = int(left) % slots
-    j = (int(left) + 1) % slots
-    if sparse:
-        share = 0.0 if share < 0.5 else 1.0
-    if count[i] == 0.0:
-        return mean[j] if count[j] != 0.0 else math.nan
-    if count[j] == 0.0:
-        return mean[i]
-    return mean[i] * (1 - share) + mean[j] * share
-
-
-@part
-def nearest_to(value: float, best: float, level: float, mean: Any, count: Any, position: float, slots: int) -> Any:
-    """Of the forecast and what the slots around it say, that which is nearest to a value."""
-    left = math.floor(position - 0.5)
-    for slot in (int(left) % slots, (int(left) + 1) % slots):
-        if count[slot] != 0.0:
-            other = level + mean[slot]
-            if abs(value - other) < abs(value - best):
-                best = other
-    return best
-
-
-@part
-def learn_phase(mean: Any, count: Any, position: float, slots: int, value: float, weight: float) -> None:
-    slot = int(position) % slots
-    seen = np.float64(count[slot]) + weight
-    count[slot] = 3.0 if seen > 3.0 else seen
-    by = weight / (weight if weight > seen else seen) if seen < 3.0 else weight / 3.0
-    mean[slot] += (value - mean[slot]) * by
-
-
-@part
-def after_period(since: float, time: float, period: float, level: float, offset: float) -> Any:
-    """A seasonal expert's forecast; NaN until it has seen a period."""
-    return level + offset if time - since >= period else math.nan  # NaN since: never
-
-
-# -- tails
-
-
-@part
-def surprisal(z: float) -> Any:
-    return 2.5 * math.log1p(z * z / 4)
-
-
-@part
-def tail_p(r: Any, head: int, z: float) -> Any:
-    side = 3 if z < 0 else 0
-    z = abs(z)
-    if z < 2.0:
-        return 1.0
-    s = surprisal(z)
-    weight = r.weight if r.weight != 0.0 else 1.0
-    enough = _ENOUGH * weight
-    rung = 0
-    if s >= _RUNGS[2] and r.above[head, side + 2] >= enough:
-        rung = 2
-    elif s >= _RUNGS[1] and r.above[head, side + 1] >= enough:
-        rung = 1
-    above = r.above[head, side + rung]
-    prior = _PRIOR_WEIGHT * weight
-    rate = (above + prior * _PRIOR_RATE[rung]) / (r.points + prior)
-    prior /= 10
-    excess = (r.excess[head, side + rung] + prior * _PRIOR_EXCESS[rung]) / (above + prior)
-    p = rate * math.exp(-(s - _RUNGS[rung]) / excess)
-    p = 1.0 if p > 1.0 else p
-    return 1e-300 if p < 1e-300 else p
-
-
-@part
-def exceed(r: Any, head: int, z: float) -> None:
-    if -2.0 < z < 2.0:
-        return
-    side = 3 if z < 0 else 0
-    s = surprisal(z)
-    for rung in range(3):
-        if s < _RUNGS[rung]:
-            break
-        r.above[head, side + rung] += r.weight
-        over = s - _RUNGS[rung]
-        r.excess[head, side + rung] += r.weight * (_FARTHEST if over > _FARTHEST else over)
-
-
-@part
-def peak(r: Any, which: int, z: float) -> None:
-    """A point of a head whose exceedances come in clusters."""
-    beyond = not -2.0 < z < 2.0
-    before = r.peak[which]
-    if not beyond or z * before < 0:
-        if before != 0.0:
-            exceed(r, 4 + which, before)
-        r.peak[which] = z if beyond else 0.0
-    elif abs(z) > abs(before):
-        r.peak[which] = z
-
-
-@part
-def learn_tails(r: Any, z0: float, z1: float, z2: float, z3: float, z4: float, z5: float, z6: float) -> None:
-    if r.weight < _YOUNG:
-        r.weight += 1.0
-    elif r.points > _MEMORY * r.weight:
-        r.weight *= 1.0 + 1.0 / _MEMORY
-        if r.weight > _HEAVIEST:
-            by = _YOUNG / r.weight
-            r.weight = _YOUNG
-            r.points *= by
-            for head in range(7):
-                for i in range(6):
-                    r.above[head, i] *= by
-                    r.excess[head, i] *= by
-    r.points += r.weight
-    exceed(r, 0, z0)
-    exceed(r, 1, z1)
-    exceed(r, 2, z2)
-    exceed(r, 3, z3)
-    peak(r, 0, z4)
-    peak(r, 1, z5)
-    peak(r, 2, z6)
-
-
-@part
-def factor_of(r: Any) -> Any:
-    factor = (r.odd + _EVIDENCE) / (r.tried * _COUNTED + _EVIDENCE)
-    return 1.0 if factor > 1.0 else factor
-
-
-@part
-def learn_frequency(r: Any, p_value: float, factor: float) -> None:
-    odd = p_value < _COUNTED * factor
-    if r.tried < _MEMORY:
-        r.tried += 1.0
-    else:
-        r.odd *= 1.0 - 1.0 / _MEMORY
-    if odd:
-        if r.odd_since >= _APART:
-            r.odd += 1.0
-        r.odd_since = 0.0
-    else:
-        r.odd_since += 1.0
 
 
 # -- heads: z of a point
@@ -466,47 +291,3 @@ def remember(r: Any, cells: Any, time: float, value: float, expected: float, sca
     cells[at, 1] = value
     cells[at, 2] = expected
     cells[at, 3] = scale
-
-
-@part
-def next_interval(r: Any, time: float) -> Any:
-    if r.seen == 0:
-        return r.interval
-    gap = time - r.learned
-    if r.seen == 1:
-        return gap
-    most = 5 * r.interval
-    return r.interval + ((most if most < gap else gap) - r.interval) * 0.05
-
-
-@part
-def learn_season(
-    r: Any, value: float, offset: float, forecast: float, time: float, base: float, before: float, share: float
-) -> None:
-    """The daily expert, but for its profile. `base`: the long-run level before; `before`: how far off it was."""
-    error = abs(value - forecast) if not math.isnan(forecast) else 1.5 * abs(value - r.level)
-    first = math.isnan(r.day_since)
-    r.day_error = fade(r.day_error, 0 if first else 1, error, _FADE_ERROR, 1)
-    r.day_slow += ((abs(value - (base + offset)) if not math.isnan(forecast) else 1.5 * before) - r.day_slow) * share
-    level = value - offset if not math.isnan(offset) else r.base
-    r.day_level = fade(r.day_level, 0 if first else 1, level, _FADE_LEVEL, 1)
-    if first:
-        r.day_since = time
-
-
-@part
-def learn_week(
-    w: Any, r: Any, value: float, time: float, position: float, sparse: bool, base: float, before: float, share: float
-) -> None:
-    offset = season_offset(w.mean, w.count, position, 168, sparse)
-    forecast = after_period(w.since, time, _WEEK, w.level, offset)
-    error = abs(value - forecast) if not math.isnan(forecast) else 1.5 * abs(value - r.level)
-    level = value - offset if not math.isnan(offset) else r.base
-    first = math.isnan(w.since)
-    w.error = fade(w.error, 0 if first else 1, error, _FADE_ERROR, 1)
-    w.slow += ((abs(value - (base + offset)) if not math.isnan(forecast) else 1.5 * before) - w.slow) * share
-    w.level = fade(w.level, 0 if first else 1, level, _FADE_LEVEL, 1)
-    if first:
-        w.since = time
-    part = r.interval / (_WEEK / 168)
-    learn_phase(w.mean, w.count, position, 168, value - r.base, 1.0 if part > 1.0 else part)
