@@ -285,18 +285,14 @@ class Partition:
         replayed = [record for record in records if record.offset < self._mute] if muted else []
         for some in (replayed, records[len(replayed) :]):
             for piece, size in slices(some, self._pace):
-                if self._stopping:
-                    self._leave(piece[0].offset)
+                if self._stopping:  # what is not begun is read again by whoever goes on, here or elsewhere
+                    self._fetched = piece[0].offset
+                    self._member.consumer.seek(self.source, self._fetched)
                     return
                 await self._process(piece, size)
                 if self._due():
                     await self._commit()
                 await asyncio.sleep(0)
-
-    def _leave(self, offset: int) -> None:
-        """What was fetched from `offset` on is not begun: whoever goes on, here or elsewhere, reads it again."""
-        self._member.consumer.seek(self.source, offset)
-        self._fetched = offset
 
     async def _process(self, records: Sequence[Any], size: int) -> None:
         # A ConsumerRecord has a Record's fields; to copy each would cost more than to decode it.
