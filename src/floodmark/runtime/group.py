@@ -9,7 +9,7 @@ those that are at work.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine, Iterable
+from collections.abc import Callable, Coroutine, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -43,20 +43,21 @@ SAVE_SECONDS = 10.0
 
 @dataclass(frozen=True)
 class Route:
-    """A consumer group's work: `task(topic, partition, tasks)` makes the task of one partition.
+    """A consumer group's work: `task(topic, partition, partitions)` makes the task of one partition.
 
-    `group` follows the configured prefix ("detect" → floodmark-detect) and names the stage in dead letters; `tasks` is
-    the number of partitions over all `topics`.
+    `group` follows the configured prefix ("detect" → floodmark-detect) and names the stage in dead letters;
+    `partitions` is how many each of `topics` has.
     """
 
     group: str
     topics: tuple[str, ...]
-    task: Callable[[str, int, int], Task]
+    task: Callable[[str, int, Mapping[str, int]], Task]
 
 
 @dataclass(frozen=True)
 class Setting:
-    """What all groups of a run share. `idle`: seconds of silence after which a task is told."""
+    """What all groups of a run share. `idle`: seconds after which a task says that nothing comes; `patience`: of the
+    silence of others, after which it goes on without them."""
 
     kafka: Kafka
     state: State
@@ -64,6 +65,7 @@ class Setting:
     telemetry: Telemetry
     snapshots: Snapshots | None
     idle: float
+    patience: float
     embedded: bool = False
     internal: frozenset[str] = field(default_factory=frozenset)
     """Topics of our own, which are always read from their beginning."""
@@ -120,13 +122,14 @@ class Group(ConsumerRebalanceListener):
             telemetry=setting.telemetry,
             most=kafka.max_poll_records,
             idle=setting.idle,
+            patience=setting.patience,
             commit=kafka.commit_interval,
             snapshot=setting.state.interval,
         )
         self._partitions: dict[TopicPartition, Partition] = {}
         self._kept: dict[TopicPartition, Partition] = {}
         self._warming: dict[TopicPartition, asyncio.Task[None]] = {}
-        self._tasks = 0
+        self._tasks: dict[str, int] = {}
         self._first = asyncio.Event()
         self._turn = asyncio.Lock()
         self._leaving = False
@@ -229,7 +232,7 @@ class Group(ConsumerRebalanceListener):
         async with self._turn:
             if self._leaving:
                 return
-            tasks = sum(len(self._consumer.partitions_for_topic(topic) or ()) for topic in self._route.topics)
+            tasks = {topic: len(self._consumer.partitions_for_topic(topic) or ()) for topic in self._route.topics}
             same, self._tasks = tasks == self._tasks, tasks
             kept = 0
             for source in sorted(assigned):
@@ -245,7 +248,13 @@ class Group(ConsumerRebalanceListener):
             self.assigned = True
             self._work()
             self._telemetry.rebalances.labels(self.name).inc()
-            log.info("partitions assigned", group=self.name, partitions=len(assigned), of=tasks, state_kept=kept)
+            log.info(
+                "partitions assigned",
+                group=self.name,
+                partitions=len(assigned),
+                of=sum(tasks.values()),
+                state_kept=kept,
+            )
             self._first.set()
 
     def _work(self) -> None:

@@ -40,6 +40,7 @@ async def run(
     state: State,
     idle: float,
     stop: asyncio.Event,
+    patience: float = 30.0,
     embedded: bool = False,
     ready: asyncio.Event | None = None,
     on_output: Callable[[Output], None] | None = None,
@@ -52,14 +53,14 @@ async def run(
     A cluster that does not answer is waited for, for ever, with one sentence an attempt. `embedded` says that the
     broker is `EmbeddedBroker`: topics are created by use and not looked for, delivery is at least once, and no
     snapshots are kept, for they would outlive the broker. `ready` is set once all tasks are recovered and heard.
-    `on_output` is called with each output after it is committed. `create_with` is the command that creates missing
-    topics, for the message. `reloads` are the configs to go on with. `listener` has heard all of its topic before a
-    task begins, and goes on hearing.
+    `idle` and `patience` are `correlate`'s. `on_output` is called with each output after it is committed.
+    `create_with` is the command that creates missing topics, for the message. `reloads` are the configs to go on with.
+    `listener` has heard all of its topic before a task begins, and goes on hearing.
 
     Raises RunError (MissingTopicsError, SecurityError, PermissionDeniedError, AddressError, SnapshotError, DrainError)
     with a sentence for the operator; any other exception is a bug.
     """
-    run_ = _Run(kafka, routes, topics, state, idle, stop, embedded, ready, on_output, create_with, listener)
+    run_ = _Run(kafka, routes, topics, state, idle, patience, stop, embedded, ready, on_output, create_with, listener)
     async with endpoint(http, run_.telemetry):
         following = asyncio.create_task(run_.follow(reloads)) if reloads is not None else None
         try:
@@ -85,6 +86,7 @@ class _Run:
         topics: Topics,
         state: State,
         idle: float,
+        patience: float,
         stop: asyncio.Event,
         embedded: bool,
         ready: asyncio.Event | None,
@@ -101,6 +103,7 @@ class _Run:
         self._routes = routes
         self._state = state
         self._idle = idle
+        self._patience = patience
         self._stop = stop
         self._embedded = embedded
         self._ready = ready
@@ -202,6 +205,7 @@ class _Run:
             telemetry=self.telemetry,
             snapshots=self._snapshots,
             idle=self._idle,
+            patience=self._patience,
             embedded=self._embedded,
             internal=frozenset(streams.values()),
         )
