@@ -142,6 +142,17 @@ class Group(ConsumerRebalanceListener):
     def views(self) -> Iterable[Partition]:
         return list(self._partitions.values())
 
+    def owns(self, source: TopicPartition) -> bool:
+        """Whether the partition is read by this very process."""
+        return source in self._partitions
+
+    async def ends(self) -> Mapping[TopicPartition, int]:
+        """The end of each partition of the group's topics. Raises KafkaError."""
+        topics = self._route.topics
+        sources = [TopicPartition(t, p) for t in topics for p in self._consumer.partitions_for_topic(t) or ()]
+        found: Mapping[TopicPartition, int] = await self._consumer.end_offsets(sources)
+        return found
+
     async def start(self) -> None:
         """Connect, join, and return once every task of the first assignment is recovered and heard. Raises RunError."""
         try:

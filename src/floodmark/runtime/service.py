@@ -18,6 +18,7 @@ from floodmark.runtime.endpoint import endpoint
 from floodmark.runtime.errors import DrainError, MissingTopicsError, RunError
 from floodmark.runtime.group import Group, Route, Setting
 from floodmark.runtime.listening import Listening
+from floodmark.runtime.oversight import Oversight
 from floodmark.runtime.reload import Reload
 from floodmark.runtime.snapshots import Snapshots
 from floodmark.runtime.telemetry import Telemetry
@@ -95,6 +96,7 @@ class _Run:
         listener: Listener | None,
     ) -> None:
         self.telemetry = Telemetry()
+        self.telemetry.oversight = self._oversight = Oversight(kafka, patience)
         if listener is not None:
             self.telemetry.standing = listener.standing
         self.telemetry.reloaded(success=True, now=time.time())
@@ -170,7 +172,13 @@ class _Run:
             if self._ready is not None:
                 self._ready.set()
             log.info("running", groups=[group.name for group in groups])
-            await _first(self.stopping, self._changed, *failed)
+            overseeing = asyncio.create_task(self._oversight.run(groups)) if not self._embedded else None
+            try:
+                await _first(self.stopping, self._changed, *failed)
+            finally:
+                if overseeing is not None:
+                    overseeing.cancel()
+                    await asyncio.wait({overseeing})
         finally:
             self._groups = []
             started.cancel()

@@ -86,14 +86,23 @@ class GroupView(Protocol):
     def views(self) -> Iterable[PartitionView]: ...
 
 
+class Reasons(Protocol):
+    """Whoever knows why what arrives now would not be told."""
+
+    @property
+    def reasons(self) -> Sequence[str]: ...
+
+
 class Telemetry(Collector):
     """The run's counters, and a collector over the live tasks. `groups`, `failure`, `damaged` (snapshots that could not
-    be read back) and `standing` (verdicts of people, if they are heard) are set by the run."""
+    be read back), `standing` (verdicts of people, if they are heard) and `oversight` (of partitions that are not read
+    by this process) are set by the run."""
 
     def __init__(self) -> None:
         self.groups: Sequence[GroupView] = ()
         self.failure = ""
         self.damaged: Callable[[], int] = lambda: 0
+        self.oversight: Reasons | None = None
         self.standing: Callable[[], int] | None = None
         self.registry = registry = CollectorRegistry()
         place = ("topic", "partition")
@@ -186,6 +195,8 @@ class Telemetry(Collector):
                 continue
             for view in group.views():
                 reasons += view.troubles()
+        if self.oversight is not None:
+            reasons += self.oversight.reasons
         more = len(reasons) - _REASONS
         return [*reasons[:_REASONS], f"and {more} more"] if more > 0 else reasons
 
