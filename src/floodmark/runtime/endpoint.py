@@ -47,7 +47,8 @@ async def endpoint(http: Http, telemetry: Telemetry) -> AsyncIterator[str | None
             for group in telemetry.groups
         }
         ready = telemetry.ready()
-        body = {"status": "ready" if ready else "not ready", "groups": groups}
+        reasons = [sentence] if (sentence := telemetry.presence.sentence()) else []
+        body = {"status": "ready" if ready else "not ready", "groups": groups, "reasons": reasons}
         return web.json_response(body, status=200 if ready else 503)
 
     app = web.Application()
