@@ -194,6 +194,8 @@ def _reason(error: OSError | KafkaError, host: str, port: int, security: KafkaSe
     if isinstance(error, KafkaError):
         if sentence := refused(error, security.username):
             raise sentence from error
+        if ours := _expired(security):  # a broker may hang up before its alert is read
+            raise CertificateError(f"{host}:{port} hangs up: {ours}; renew it") from error
         return f"it hangs up ({_hint(security)})"
     if isinstance(error, TimeoutError):
         return f"no answer in {seconds:.0f} s"
@@ -223,13 +225,20 @@ def _tls_refused(error: ssl.SSLError, broker: str, security: KafkaSecurity) -> S
             f"{broker} wants a certificate of ours ({reason}); set kafka.security.cert_file and kafka.security.key_file"
         )
     if "alert" in reason and ("certificate" in reason or "unknown ca" in reason):
-        ours = f"our certificate, kafka.security.cert_file {security.cert_file}"
-        if security.cert_file and (ended := expired(security.cert_file)):
-            return CertificateError(f"{broker} refuses {ours}: it has expired on {ended}; renew it")
+        if ours := _expired(security):
+            return CertificateError(f"{broker} refuses us ({reason}): {ours}; renew it")
         return CertificateError(
-            f"{broker} refuses {ours} ({reason}): has it expired, and does the broker trust its authority?"
+            f"{broker} refuses our certificate, kafka.security.cert_file {security.cert_file} ({reason}): "
+            "has it expired, and does the broker trust its authority?"
         )
     return SecurityError(f"TLS with {broker} failed: {reason}; is kafka.security.protocol right?")
+
+
+def _expired(security: KafkaSecurity) -> str:
+    """That our certificate has expired, and when; empty if it has not, or there is none."""
+    if not security.cert_file or not security.protocol.endswith("SSL") or not (day := expired(security.cert_file)):
+        return ""
+    return f"our certificate, kafka.security.cert_file {security.cert_file}, has expired on {day}"
 
 
 def _hint(security: KafkaSecurity) -> str:
