@@ -155,6 +155,18 @@ async def test_a_refusal_is_away_with_its_sentence_and_then_all_join_anew(monkey
     assert admitted == [None]
 
 
+async def test_once_an_hour_a_new_connection_is_tried_and_a_refusal_is_no_outage(monkeypatch):
+    monkeypatch.setattr(probing, "ANEW", 2)
+    refusal = CertificateError("The certificate of b:9093 has expired; renew it at the broker")
+    away = AwayError("b:9093: connection refused")
+    cluster = Cluster(monkeypatch, True, True, True, True, True, True, refusal, True, True, away, True)
+    presence, connected = Presence(Clock()), []
+    with capture_logs() as logs:
+        await watched(cluster, presence, connected=connected.append)
+    assert events(logs) == [f"Kafka refuses new connections, those that are open go on: {refusal}"]
+    assert (presence.outages, len(connected)) == (0, 2)
+
+
 @pytest.mark.parametrize(("seconds", "said"), [(119, "119 s"), (120, "2 min"), (7200, "2.0 h")])
 def test_durations_are_for_people(seconds, said):
     clock = Clock()

@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pydantic import SecretStr
 from structlog.testing import capture_logs
 
 from floodmark.config.models import State
@@ -259,6 +260,14 @@ async def test_a_slow_object_store_is_said_given_up_and_holds_up_nobody(monkeypa
     assert not snapshots.busy
     name = "floodmark_state_store_seconds_count"
     assert telemetry.registry.get_sample_value(name, {"operation": operation}) == 1
+
+
+async def test_a_client_that_gives_a_request_up_says_that_the_store_is_slow():
+    async with stalling() as state:
+        options = state.options | {"timeout": SecretStr("50ms")}
+        with pytest.raises(SnapshotError, match="it does not answer in time") as caught:
+            await Snapshots(state.model_copy(update={"options": options})).load(TASK, 5)
+    assert caught.value.kind == "slow"
 
 
 async def test_a_store_that_is_quick_is_measured_and_not_spoken_of(tmp_path):

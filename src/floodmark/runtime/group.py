@@ -294,7 +294,7 @@ class Group(ConsumerRebalanceListener):
             oldest = (await self._consumer.beginning_offsets([source]))[source]
             begin = await recovery.back_to(source, self._setting.state.history, oldest, partition.position)
             log.info("learning what has changed", records=partition.position - begin, **where)
-            partition.warming = Warming(self._client, source, partition.make())
+            partition.warming = Warming(self._client, source, partition.make(), self._setting.turns)
             await partition.warming.run(begin, lambda: partition.position, stopped)
             if partition.task is not None:
                 partition.task.graft(partition.warming.task)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable
 
+import structlog
 from aiokafka.conn import AIOKafkaConnection
 from aiokafka.errors import KafkaError
 from aiokafka.protocol.metadata import MetadataRequest
@@ -18,8 +19,13 @@ from floodmark.runtime.connection import quickest
 from floodmark.runtime.errors import AwayError, RunError, SecurityError
 from floodmark.runtime.presence import PROBE_SECONDS, Presence
 
+log = structlog.get_logger(__name__)
+
 ANSWER_SECONDS = 3.0
 """How long an answer may take. A broker that is frozen is noticed after two questions without one."""
+
+ANEW = 1800
+"""After so many questions (an hour) a second connection is tried, for what only a new one shows: certificates."""
 
 
 async def watch(
@@ -44,7 +50,8 @@ async def watch(
                 if refused:
                     refused = False
                     admitted()
-                await _until_silent(connection, presence, sleep)
+                while await _answers(connection, presence, sleep):
+                    await _try_anew(kafka, connected)
         except AwayError as error:
             presence.away(error.reasons)
         except RunError as error:  # a refusal, or a token server that is away
@@ -55,13 +62,26 @@ async def watch(
         await sleep(PROBE_SECONDS)
 
 
-async def _until_silent(
+async def _answers(
     connection: AIOKafkaConnection, presence: Presence, sleep: Callable[[float], Awaitable[None]]
-) -> None:
-    while True:
+) -> bool:
+    """Whether `ANEW` questions were answered; False after the first that was not."""
+    for _ in range(ANEW):
         await sleep(PROBE_SECONDS)
         try:
             await connection.send(MetadataRequest([]))
         except (OSError, KafkaError):  # asyncio.TimeoutError is an OSError since 3.11
-            return
+            return False
         presence.back()
+    return True
+
+
+async def _try_anew(kafka: Kafka, connected: Callable[[AIOKafkaConnection], None]) -> None:
+    """See whether Kafka would take us again. It is there all the same, on the connections that are open."""
+    try:
+        async with quickest(kafka, ANSWER_SECONDS) as connection:
+            connected(connection)
+    except AwayError:
+        return
+    except RunError as error:
+        log.error(f"Kafka refuses new connections, those that are open go on: {error}")

@@ -25,8 +25,8 @@ from floodmark.runtime.telemetry import Telemetry
 
 log = structlog.get_logger(__name__)
 
-SLOW_SECONDS = 30.0
-"""A store that takes longer is spoken of, while it is waited for."""
+SLOW_SECONDS = 15.0
+"""A store that takes longer is spoken of, while it is waited for (the client gives a request up after 30 s)."""
 LIMIT_SECONDS = 600.0
 """After so long a save or a load is given up."""
 
@@ -136,6 +136,8 @@ def _reason(error: Exception) -> tuple[str, str]:
         return f"{error.strerror}; check the folder's disk and permissions", _KINDS.get(error.errno or 0, "other")
     if isinstance(error, FileNotFoundError):
         return "it has vanished; does something else delete there?", "other"
+    if "kind: Timeout" in said:
+        return "it does not answer in time; check how busy the store and the network are", "slow"
     return (
         "the store cannot be reached; check its address in state.store and state.options, and that it runs",
         "unreachable",
