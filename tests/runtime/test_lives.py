@@ -253,3 +253,18 @@ async def test_a_pause_is_over_when_kafka_is_back(lives, cluster):
         made.telemetry.presence.away("b:9092: connection refused")
         stop.set()
         assert await made.stopped(1000)
+
+
+async def test_a_watch_that_fails_begins_again(monkeypatch):
+    monkeypatch.setattr(service, "WATCH_AGAIN_SECONDS", 0.0)
+    times = 0
+
+    async def watch():
+        nonlocal times
+        times += 1
+        if times < 3:
+            raise ZeroDivisionError
+
+    with capture_logs() as logs:
+        await service._lasting(watch)
+    assert (times, [line["log_level"] for line in logs]) == (3, ["error", "error"])

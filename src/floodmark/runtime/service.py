@@ -40,6 +40,7 @@ _ALWAYS: tuple[Stream, ...] = ("anomalies", "alerts", "dead_letters")
 
 DRAIN_SECONDS = 25.0
 """How long a stop may take to deliver what is in flight (Kubernetes kills after 30 s)."""
+WATCH_AGAIN_SECONDS = 60.0
 ASK_AGAIN_SECONDS = 3.0
 """Pause before Kafka is asked a second time for a topic that it does not know."""
 
@@ -74,7 +75,7 @@ async def run(
     """
     run_ = _Run(kafka, routes, topics, state, idle, stop, embedded, ready, on_output, create_with, listener)
     async with endpoint(http, run_.telemetry):
-        watches = [asyncio.create_task(watch) for watch in run_.watches()]
+        watches = [asyncio.create_task(_lasting(watch)) for watch in run_.watches()]
         if reloads is not None:
             watches.append(asyncio.create_task(run_.follow(reloads)))
         try:
@@ -133,16 +134,14 @@ class _Run:
         self._groups: list[Group] = []
         self._changed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
-    def watches(self) -> list[Coroutine[Any, Any, None]]:
+    def watches(self) -> list[Callable[[], Coroutine[Any, Any, None]]]:
         """What looks, for as long as the run lasts, at what is around it."""
-        looking = [pauses.keep_looking(self.telemetry)]
+        kafka, there, expiries = self._kafka, self.telemetry.presence, Expiries(self.telemetry)
+        looking = [partial(pauses.keep_looking, self.telemetry)]
         if not self._embedded:
-            expiries = Expiries(self.telemetry)
             looking += [
-                certificates.keep_looking(self._kafka, expiries),
-                probing.watch(
-                    self._kafka, self.telemetry.presence, connected=expiries.note_shown, admitted=self._join_anew
-                ),
+                partial(certificates.keep_looking, kafka, expiries),
+                partial(probing.watch, kafka, there, connected=expiries.note_shown, admitted=self._join_anew),
             ]
         return looking
 
@@ -277,6 +276,18 @@ class _Run:
             if not await stop_within(self._stop, ASK_AGAIN_SECONDS) and (absent := await missing(self._kafka, absent)):
                 raise MissingTopicsError(absent, self._create_with)
         return needed
+
+
+async def _lasting(watch: Callable[[], Coroutine[Any, Any, None]]) -> None:
+    """A watch that is begun again if it fails: a bug in what only looks must not end or mislead the run."""
+    while True:
+        try:
+            await watch()
+        except Exception:
+            log.exception("a watch has failed (a bug in Floodmark, please report it); it begins again in a minute")
+            await asyncio.sleep(WATCH_AGAIN_SECONDS)
+        else:
+            return
 
 
 async def _first(*futures: asyncio.Future[Any]) -> None:
