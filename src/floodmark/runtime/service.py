@@ -137,7 +137,7 @@ class _Run:
     def watches(self) -> list[Callable[[], Coroutine[Any, Any, None]]]:
         """What looks, for as long as the run lasts, at what is around it."""
         kafka, there, expiries = self._kafka, self.telemetry.presence, Expiries(self.telemetry)
-        looking = [partial(pauses.keep_looking, self.telemetry)]
+        looking: list[Callable[[], Coroutine[Any, Any, None]]] = [partial(pauses.keep_looking, self.telemetry)]
         if not self._embedded:
             looking += [
                 partial(certificates.keep_looking, kafka, expiries),
