@@ -166,6 +166,7 @@ async def _engine(config: Config, stop: asyncio.Event, ready: asyncio.Event, wat
         config.http,
         state=config.state,
         idle=config.correlate.idle,
+        patience=config.correlate.patience,
         stop=stop,
         embedded=True,
         ready=ready,

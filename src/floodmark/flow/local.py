@@ -23,7 +23,9 @@ class LocalFlow:
         streams = config.topics.model_dump()
         work = groups(config, feedback)
         self._tasks: dict[str, Task] = {
-            topic: factory(topic, 0, len(topics)) for topics in work.values() for topic, factory in topics.items()
+            topic: factory(topic, 0, dict.fromkeys(topics, 1))
+            for topics in work.values()
+            for topic, factory in topics.items()
         }
         self._order = list(self._tasks)
         self._streams: Mapping[str, str] = streams
@@ -43,7 +45,7 @@ class LocalFlow:
             task = self._tasks[topic]
             if isinstance(task, DetectTask):
                 self._follow(task.finish(), out)
-                self._follow(task.idle(), out)
+                self._follow(task.speak(idle=True), out)
         for task in self._tasks.values():
             if isinstance(task, CorrelateTask):
                 self._follow(task.finish(), out)

@@ -6,12 +6,14 @@ Three kinds stand between the topics: `RouteTask` brings signals that must be jo
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 
-from floodmark.alerts import Anomaly, ChangeNotice, Dependencies, SeriesSample, Watermark, content_id, utc
+from floodmark.alerts import Absence, Anomaly, ChangeNotice, Dependencies, SeriesSample, Watermark, content_id, utc
 from floodmark.config.models import Config, Input
 from floodmark.correlate import CorrelateStage
+from floodmark.correlate.order import Blocker
 from floodmark.decode import Decoded, column_decoder, input_decoder
 from floodmark.detect import DetectStage
 from floodmark.detect.feedback import Feedback
@@ -19,7 +21,7 @@ from floodmark.detect.logs import source_key
 from floodmark.detect.series import series_key
 from floodmark.detect.stage import Judged, Told
 from floodmark.flow.events import MalformedEventError, decode, encode, encode_rekeyed, maker
-from floodmark.records import Output, Record, Task
+from floodmark.records import Awaited, Output, Record, Task
 from floodmark.signals import (
     Change,
     Histogram,
@@ -50,8 +52,17 @@ class RouteTask:
                 out.append(self._encode(signal, f"{record.offset}.{index}"))
         return out
 
-    def idle(self) -> list[Output]:
+    def speak(self, *, idle: bool) -> list[Output]:
         return []
+
+    def awaited(self) -> Awaited | None:
+        return None
+
+    def forgo(self, names: Sequence[str], silent: float) -> list[Output]:
+        return []
+
+    def learning(self) -> Sequence[str]:
+        return ()
 
     def counts(self) -> Mapping[str, int]:
         return self._decode.counts()
@@ -100,12 +111,14 @@ class DetectTask:
         partition: int,
         tasks: int,
         feedback: Feedback | None = None,
+        topics: Mapping[str, int] | None = None,
     ) -> None:
-        """`source` is None for the model events and the rekeyed ones, whose records are our own."""
+        """`source` is None for the model events and the rekeyed ones, whose records are our own. `topics`: of which
+        topics the `tasks` are, and the number of partitions of each."""
         self._name = f"{topic}/{partition}"
         self._topic = topic
         self._decode = Decoding(config, source, "detect")
-        self._stage = DetectStage(config, self._name, tasks, feedback)
+        self._stage = DetectStage(config, self._name, tasks, feedback, topics)
 
     def process(self, records: Sequence[Record]) -> list[Output]:
         """Dead letters come before all else: their order among themselves is that of the records, however split."""
@@ -115,8 +128,17 @@ class DetectTask:
         signals = [signal for record in records for signal in self._decode.signals(record, out)]
         return out + self._encoded(self._stage.process(_judged(signals)))
 
-    def idle(self) -> list[Output]:
-        return self._encoded(self._stage.idle())
+    def speak(self, *, idle: bool) -> list[Output]:
+        return self._encoded(self._stage.speak(idle=idle))
+
+    def awaited(self) -> Awaited | None:
+        return None
+
+    def forgo(self, names: Sequence[str], silent: float) -> list[Output]:
+        return []
+
+    def learning(self) -> Sequence[str]:
+        return ()
 
     def finish(self) -> list[Output]:
         """The input has ended for good (replay): close what its last records left open."""
@@ -161,20 +183,49 @@ class CorrelateTask:
 
     def __init__(self, config: Config, topic: str, partition: int) -> None:
         self._name = f"{topic}/{partition}"
+        self._partition = partition
         self._decode = Decoding(config, None, "correlate")
         self._stage = CorrelateStage(config.correlate, config.services)
+        self._detected = any(source.signal != "change" for source in config.inputs)
+        # An anomaly at t is let through by a watermark beyond t, which lags by `lateness` and comes each `tick`; a
+        # partition where nothing comes is waited for until it is idle.
+        self._bound = config.detect.lateness + config.detect.tick + config.correlate.idle
 
     def process(self, records: Sequence[Record]) -> list[Output]:
         out: list[Output] = []
         for record in records:
             item = self._decode.event(record, out)
-            if isinstance(item, Anomaly | ChangeNotice | Dependencies | SeriesSample | Watermark):
-                found = self._stage.process(item, maker(record.headers))
+            if isinstance(item, Absence) and item.correlator != self._name:
+                continue  # another one's decision, copied here
+            if isinstance(item, Absence | Anomaly | ChangeNotice | Dependencies | SeriesSample | Watermark):
+                since = record.timestamp / 1000 if record.timestamp >= 0 else math.nan
+                found = self._stage.process(item, maker(record.headers), since)
                 out += [encode(i, source=self._name, key=i.id) for i in found]
         return out
 
-    def idle(self) -> list[Output]:
+    def speak(self, *, idle: bool) -> list[Output]:
         return []
+
+    def awaited(self) -> Awaited | None:
+        """Where nothing is detected, nobody is waited for."""
+        if not self._detected:
+            return None
+        order = self._stage.order
+        blocker = order.blocker()
+        return Awaited(order.heard(), order.since, "" if blocker is None else _blame(blocker), self._bound)
+
+    def forgo(self, names: Sequence[str], silent: float) -> list[Output]:
+        passed = self._stage.order.passed
+        absence = Absence(
+            correlator=self._name,
+            time=utc(passed if math.isfinite(passed) else 0.0),
+            tasks=sorted(name for name in names if name),
+            silent=round(silent, 1),
+        )
+        return [encode(absence, source=self._name, key=self._name, partition=self._partition)]
+
+    def learning(self) -> Sequence[str]:
+        return ()
 
     def finish(self) -> list[Output]:
         """The input has ended for good (replay): resolve what is open."""
@@ -271,6 +322,14 @@ def _sound(restore: Callable[[bytes], Mapping[str, int]], state: bytes) -> Mappi
         return restore(state)
     except (TypeError, ValueError, LookupError, AttributeError) as error:
         raise StateError(f"the snapshot does not hold what it should ({type(error).__name__}: {error})") from None
+
+
+def _blame(blocker: Blocker) -> str:
+    """Who holds the oldest item up, in words."""
+    name = blocker.task or "a detect task"
+    if math.isinf(blocker.time):
+        return f"{name} has not been heard"
+    return f"{name} is at {utc(blocker.time):%Y-%m-%d %H:%M:%S} UTC of event time"
 
 
 def notice(change: Change) -> ChangeNotice:

@@ -9,7 +9,7 @@ those that are at work.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine, Iterable
+from collections.abc import Callable, Coroutine, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -44,20 +44,21 @@ SAVE_SECONDS = 10.0
 
 @dataclass(frozen=True)
 class Route:
-    """A consumer group's work: `task(topic, partition, tasks)` makes the task of one partition.
+    """A consumer group's work: `task(topic, partition, partitions)` makes the task of one partition.
 
-    `group` follows the configured prefix ("detect" → floodmark-detect) and names the stage in dead letters; `tasks` is
-    the number of partitions over all `topics`.
+    `group` follows the configured prefix ("detect" → floodmark-detect) and names the stage in dead letters;
+    `partitions` is how many each of `topics` has.
     """
 
     group: str
     topics: tuple[str, ...]
-    task: Callable[[str, int, int], Task]
+    task: Callable[[str, int, Mapping[str, int]], Task]
 
 
 @dataclass(frozen=True)
 class Setting:
-    """What all groups of a run share. `idle`: seconds of silence after which a task is told."""
+    """What all groups of a run share. `idle`: seconds after which a task says that nothing comes; `patience`: of the
+    silence of others, after which it goes on without them."""
 
     kafka: Kafka
     state: State
@@ -65,6 +66,7 @@ class Setting:
     telemetry: Telemetry
     snapshots: Snapshots | None
     idle: float
+    patience: float
     embedded: bool = False
     turns: Turns = field(default_factory=Turns)
     internal: frozenset[str] = field(default_factory=frozenset)
@@ -123,13 +125,14 @@ class Group(ConsumerRebalanceListener):
             telemetry=setting.telemetry,
             most=kafka.max_poll_records,
             idle=setting.idle,
+            patience=setting.patience,
             commit=kafka.commit_interval,
             snapshot=setting.state.interval,
         )
         self._partitions: dict[TopicPartition, Partition] = {}
         self._kept: dict[TopicPartition, Partition] = {}
         self._warming: dict[TopicPartition, asyncio.Task[None]] = {}
-        self._tasks = 0
+        self._tasks: dict[str, int] = {}
         self._first = asyncio.Event()
         self._turn = asyncio.Lock()
         self._leaving = False
@@ -141,6 +144,17 @@ class Group(ConsumerRebalanceListener):
 
     def views(self) -> Iterable[Partition]:
         return list(self._partitions.values())
+
+    def owns(self, source: TopicPartition) -> bool:
+        """Whether the partition is read by this very process."""
+        return source in self._partitions
+
+    async def ends(self) -> Mapping[TopicPartition, int]:
+        """The end of each partition of the group's topics. Raises KafkaError."""
+        topics = self._route.topics
+        sources = [TopicPartition(t, p) for t in topics for p in self._consumer.partitions_for_topic(t) or ()]
+        found: Mapping[TopicPartition, int] = await self._consumer.end_offsets(sources)
+        return found
 
     async def start(self) -> None:
         """Connect, join, and return once every task of the first assignment is recovered and heard. Raises RunError."""
@@ -233,7 +247,7 @@ class Group(ConsumerRebalanceListener):
         async with self._turn:
             if self._leaving:
                 return
-            tasks = sum(len(self._consumer.partitions_for_topic(topic) or ()) for topic in self._route.topics)
+            tasks = {topic: len(self._consumer.partitions_for_topic(topic) or ()) for topic in self._route.topics}
             same, self._tasks = tasks == self._tasks, tasks
             kept = 0
             for source in sorted(assigned):
@@ -249,7 +263,13 @@ class Group(ConsumerRebalanceListener):
             self.assigned = True
             self._work()
             self._telemetry.rebalances.labels(self.name).inc()
-            log.info("partitions assigned", group=self.name, partitions=len(assigned), of=tasks, state_kept=kept)
+            log.info(
+                "partitions assigned",
+                group=self.name,
+                partitions=len(assigned),
+                of=sum(tasks.values()),
+                state_kept=kept,
+            )
             self._first.set()
 
     def _work(self) -> None:

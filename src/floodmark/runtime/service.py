@@ -28,6 +28,7 @@ from floodmark.runtime.errors import (
 from floodmark.runtime.group import Group, Route, Setting
 from floodmark.runtime.listening import Listening
 from floodmark.runtime.log import folding
+from floodmark.runtime.oversight import Oversight
 from floodmark.runtime.reload import Reload
 from floodmark.runtime.snapshots import Snapshots
 from floodmark.runtime.telemetry import Telemetry
@@ -54,6 +55,7 @@ async def run(
     state: State,
     idle: float,
     stop: asyncio.Event,
+    patience: float = 30.0,
     embedded: bool = False,
     ready: asyncio.Event | None = None,
     on_output: Callable[[Output], None] | None = None,
@@ -66,14 +68,14 @@ async def run(
     A cluster that does not answer is waited for, for ever; that it is away, and that it is back, is said once.
     `embedded` says that the broker is `EmbeddedBroker`: topics are created by use and not looked for, delivery is at
     least once, and no snapshots are kept, for they would outlive the broker. `ready` is set once all tasks are
-    recovered and heard. `on_output` is called with each output after it is committed. `create_with` is the command that
-    creates missing topics, for the message. `reloads` are the configs to go on with. `listener` has heard all of its
-    topic before a task begins, and goes on hearing.
+    recovered and heard. `idle` and `patience` are `correlate`'s. `on_output` is called with each output after it is
+    committed. `create_with` is the command that creates missing topics, for the message. `reloads` are the configs to
+    go on with. `listener` has heard all of its topic before a task begins, and goes on hearing.
 
     Raises RunError (MissingTopicsError, SecurityError, PermissionDeniedError, AddressError, SnapshotError, DrainError)
     with a sentence for the operator; any other exception is a bug.
     """
-    run_ = _Run(kafka, routes, topics, state, idle, stop, embedded, ready, on_output, create_with, listener)
+    run_ = _Run(kafka, routes, topics, state, idle, patience, stop, embedded, ready, on_output, create_with, listener)
     async with endpoint(http, run_.telemetry):
         watches = [asyncio.create_task(_lasting(watch)) for watch in run_.watches()]
         if reloads is not None:
@@ -102,6 +104,7 @@ class _Run:
         topics: Topics,
         state: State,
         idle: float,
+        patience: float,
         stop: asyncio.Event,
         embedded: bool,
         ready: asyncio.Event | None,
@@ -110,6 +113,7 @@ class _Run:
         listener: Listener | None,
     ) -> None:
         self.telemetry = Telemetry()
+        self.telemetry.oversight = self._oversight = Oversight(kafka, patience)
         if listener is not None:
             self.telemetry.standing = listener.standing
         self.telemetry.reloaded(success=True, now=time.time())
@@ -118,6 +122,7 @@ class _Run:
         self._routes = routes
         self._state = state
         self._idle = idle
+        self._patience = patience
         self._stop = stop
         self._embedded = embedded
         self._ready = ready
@@ -216,7 +221,13 @@ class _Run:
             if self._ready is not None:
                 self._ready.set()
             log.info("running", groups=[group.name for group in groups])
-            await _first(self.stopping, self._changed, *failed)
+            overseeing = asyncio.create_task(self._oversight.run(groups)) if not self._embedded else None
+            try:
+                await _first(self.stopping, self._changed, *failed)
+            finally:
+                if overseeing is not None:
+                    overseeing.cancel()
+                    await asyncio.wait({overseeing})
         finally:
             self._groups = []
             started.cancel()
@@ -256,6 +267,7 @@ class _Run:
             telemetry=self.telemetry,
             snapshots=self._snapshots,
             idle=self._idle,
+            patience=self._patience,
             embedded=self._embedded,
             turns=self._turns,
             internal=frozenset(streams.values()),
