@@ -8,7 +8,7 @@ from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 from aiokafka.client import AIOKafkaClient
 from aiokafka.structs import BrokerMetadata
 
-from floodmark.runtime.turns import FIRST_SECONDS, LONGEST_SECONDS, Turns
+from floodmark.runtime.turns import FIRST_SECONDS, FORGET_SECONDS, LONGEST_SECONDS, Turns
 
 BROKER = ("b", 9092)
 
@@ -63,6 +63,15 @@ async def test_addresses_do_not_mind_each_other():
     turns = Turns(Clock())
     turns.tell(BROKER, connected=False)
     assert await turns.wait(("c", 9092))
+
+
+async def test_addresses_that_nobody_tries_any_more_are_forgotten():
+    clock = Clock()
+    turns = Turns(clock)
+    for host in range(1000):
+        turns.tell((f"pod-{host}", 9092), connected=False)
+        clock.now += 60
+    assert len(turns._failing) <= FORGET_SECONDS / 60 + 1
 
 
 @pytest.mark.parametrize("make", [AIOKafkaConsumer, AIOKafkaProducer])

@@ -19,6 +19,8 @@ FIRST_SECONDS = 0.25
 """Pause after the first failure at an address; it doubles with each."""
 LONGEST_SECONDS = 2.0
 """Longest pause. It is also how long a client waits for its turn before it is told that there is no connection."""
+FORGET_SECONDS = 600.0
+"""After so long without an attempt a failure is forgotten."""
 
 Address = tuple[str, int]
 
@@ -30,7 +32,7 @@ class Turns:
         """`clock` counts seconds, from anywhere; default: the event loop's."""
         self.attempts = 0
         self._clock = clock
-        self._failing: dict[Address, _Failing] = {}  # bounded by the brokers of the cluster
+        self._failing: dict[Address, _Failing] = {}  # bounded by the brokers that failed within `FORGET_SECONDS`
 
     async def wait(self, address: Address) -> bool:
         """Whether it is the caller's turn now; False if none came within `LONGEST_SECONDS`."""
@@ -57,10 +59,12 @@ class Turns:
             if (over := self._failing.pop(address, None)) is not None:
                 over.over.set()
             return
-        clock = self._clock or asyncio.get_running_loop().time
+        now = (self._clock or asyncio.get_running_loop().time)()
+        for old in [each for each, failing in self._failing.items() if now - failing.until > FORGET_SECONDS]:
+            del self._failing[old]  # a broker that has moved
         failing = self._failing.setdefault(address, _Failing())
         failing.pause = min(LONGEST_SECONDS, 2 * failing.pause) if failing.pause else FIRST_SECONDS
-        failing.until = clock() + failing.pause
+        failing.until = now + failing.pause
 
     def share(self, client: T) -> T:
         """The same consumer or producer, not started yet, that opens its connections by turns from now on."""
