@@ -266,3 +266,24 @@ async def test_a_watch_that_fails_begins_again(monkeypatch):
     with capture_logs() as logs:
         await service._lasting(watch)
     assert (times, [line["log_level"] for line in logs]) == (3, ["error", "error"])
+
+
+async def test_all_join_anew_when_kafka_takes_us_again(lives, cluster, monkeypatch):
+    monkeypatch.setattr(service, "connection", cluster.connection)
+    renewed = asyncio.Event()
+
+    async def watch(*_, admitted, **__):
+        await renewed.wait()
+        admitted()
+
+    monkeypatch.setattr(service.probing, "watch", watch)
+    made, stop, ready = lives("works", "works"), asyncio.Event(), asyncio.Event()
+    work = begin(stop, ready, embedded=False)
+    async with asyncio.timeout(5):
+        await ready.wait()
+        renewed.set()
+        while len(made) < 2:
+            await asyncio.sleep(0)
+    stop.set()
+    await work
+    assert made[0].drained
