@@ -23,7 +23,7 @@ from cluster import SOURCE, TOPICS, Cluster
 from floodmark.records import Output
 from floodmark.runtime import delivery
 from floodmark.runtime.delivery import Mail
-from floodmark.runtime.errors import FencedError, PermissionDeniedError, RunError, UnreachableError
+from floodmark.runtime.errors import FencedError, PermissionDeniedError, UnreachableError
 from floodmark.runtime.telemetry import Telemetry
 from floodmark.runtime.transactions import Transactions
 
@@ -119,7 +119,7 @@ async def test_refusals_and_missing_topics_are_sentences(cluster):
     with pytest.raises(PermissionDeniedError, match="topic a"):
         await one.commit([ONE], 1)
     cluster.answer = lambda topic, value: UnknownTopicOrPartitionError()
-    with pytest.raises(RunError, match=r"output topic is gone \(one of a\)"):
+    with pytest.raises(UnreachableError, match=r"has not found an output topic \(a\)"):
         await one.commit([ONE], 1)
 
 
