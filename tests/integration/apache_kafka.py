@@ -26,8 +26,10 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from cached import CACHE, kept
+
 POM = Path(__file__).with_name("kafka-pom.xml")
-START_SECONDS = 60
+START_SECONDS = 180
 USER, PASSWORD = "floodmark", "a-secret-of-the-tests"
 
 _KEEPER = '"$@" & java=$!; echo $java; exec >&-; read _; kill $java; wait $java'
@@ -169,27 +171,22 @@ def jars() -> Path:
     """The folder with Kafka's jars, fetched the first time. Raises KafkaUnavailableError."""
     version = re.search(r"<kafka.version>(.+?)<", POM.read_text())
     assert version is not None
-    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache", "floodmark")
-    folder = cache / f"kafka-{version[1]}"
-    if folder.is_dir():
-        return folder
-    mvn = shutil.which("mvn")
-    if mvn is None:
-        raise KafkaUnavailableError(f"no mvn on the path to fetch Kafka {version[1]}, and none in {folder}")
-    cache.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=cache) as temporary:
-        fetched = Path(temporary, "jars")
+    name = f"kafka-{version[1]}"
+
+    def fetch(folder: Path) -> None:
+        mvn = shutil.which("mvn")
+        if mvn is None:
+            raise KafkaUnavailableError(f"no mvn on the path to fetch Kafka {version[1]}, and no {CACHE / name}")
         done = subprocess.run(
-            [mvn, "-q", "-B", "-f", str(POM), "dependency:copy-dependencies", f"-DoutputDirectory={fetched}"],
+            [mvn, "-q", "-B", "-f", str(POM), "dependency:copy-dependencies", f"-DoutputDirectory={folder}"],
             capture_output=True,
             text=True,
             check=False,
         )
         if done.returncode:
             raise KafkaUnavailableError(f"mvn cannot fetch Kafka {version[1]}: {(done.stdout + done.stderr)[-500:]}")
-        with contextlib.suppress(OSError):  # another process was faster
-            fetched.rename(folder)
-    return folder
+
+    return kept(name, fetch)
 
 
 def free_ports(count: int) -> list[int]:
@@ -207,7 +204,7 @@ def wait_until_answering(port: int, alive: Callable[[], bool], log: Path | None 
     request = struct.pack(">ihhih", 10, 18, 0, 1, -1)
     deadline = time.monotonic() + START_SECONDS
     while time.monotonic() < deadline and alive():
-        with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=5) as asking:
+        with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=30) as asking:
             asking.sendall(request)
             if len(asking.recv(4)) == 4:
                 return
