@@ -22,12 +22,12 @@ PYTEST = (sys.executable, "-m", "pytest", "--durations=5", "--durations-min=5")
 INTEGRATION = "tests/integration"
 KAFKA = (*PYTEST, INTEGRATION)
 TWO = ("-n", "2")  # processes
-BY_FILE = ("--dist", "loadfile", "--no-loadscope-reorder")
+IN_ORDER = ("--dist", "loadgroup", "--no-loadscope-reorder")
 PARTS: Mapping[str, Sequence[str]] = {
     "lint": ("make", "--no-print-directory", "lint"),
     "unit": (*PYTEST, "tests", f"--ignore={INTEGRATION}", *TWO, "--dist", "worksteal"),
-    # A Kafka for each process, and all tests of a file in one; the longest file, that of the crashes, comes first.
-    "kafka": (*KAFKA, "-m", "not producers and not s3 and not chaos", *TWO, *BY_FILE),
+    # A Kafka for each process, and the tests of a file in one; the longest, those of crashes, begin.
+    "kafka": (*KAFKA, "-m", "not producers and not s3 and not chaos", *TWO, *IN_ORDER),
     "producers": (*KAFKA, "-m", "producers"),
     "object store": (*KAFKA, "-m", "s3"),
 }

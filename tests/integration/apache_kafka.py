@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import random
 import re
 import shutil
 import signal
@@ -32,6 +33,7 @@ POM = Path(__file__).with_name("kafka-pom.xml")
 START_SECONDS = 180
 USER, PASSWORD = "floodmark", "a-secret-of-the-tests"
 
+_chance = random.SystemRandom()  # a seed of the tests must not give two processes the same ports
 _KEEPER = '"$@" & java=$!; echo $java; exec >&-; read _; kill $java; wait $java'
 
 
@@ -190,12 +192,14 @@ def jars() -> Path:
 
 
 def free_ports(count: int) -> list[int]:
-    """Ports that nobody listens on now."""
-    with contextlib.ExitStack() as stack:
-        sockets = [stack.enter_context(socket.socket()) for _ in range(count)]
-        for each in sockets:
-            each.bind(("127.0.0.1", 0))
-        return [each.getsockname()[1] for each in sockets]
+    """Ports that nobody listens on now, and that the system gives to no connection (those begin at 32768)."""
+    found: list[int] = []
+    while len(found) < count:
+        port = _chance.randrange(10_000, 32_768)
+        with socket.socket() as asking, contextlib.suppress(OSError):
+            asking.bind(("127.0.0.1", port))
+            found += [port] if port not in found else []
+    return found
 
 
 def wait_until_answering(port: int, alive: Callable[[], bool], log: Path | None = None) -> None:

@@ -207,7 +207,7 @@ def _running(command: Sequence[object], log: Path, settings: Mapping[str, str]) 
         yield
     finally:
         keeper.stdin.close()
-        keeper.wait(30)
+        keeper.wait(120)
 
 
 def _call(command: Sequence[str], settings: Mapping[str, str] | None = None, folder: str | None = None) -> None:

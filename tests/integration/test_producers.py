@@ -133,6 +133,11 @@ http: {{port: {self.port}}}
     def series(self, topic):
         return self.metrics("floodmark_task_state", topic)["series"]
 
+    async def hears(self, topic, rounds):
+        """Return when as many metrics more have come as all series say in so many rounds."""
+        enough = self.events(topic)["signals:metric"] + rounds * self.series(topic)
+        await until(lambda: self.events(topic)["signals:metric"] >= enough)
+
     async def read(self, topic, signal, format):
         """What the topic holds, decoded; and the partitions that it lies on. Nothing of it may be refused."""
         records = []
@@ -180,7 +185,7 @@ async def test_collectd(place, root, tmp_path):
     await create(Kafka(brokers=[place.kafka]), topics)
     with producers.collectd(root, place.kafka, place.name, tmp_path, others):
         await until(lambda: place.series("collectd") > 30)
-        await asyncio.sleep(4)
+        await place.hears("collectd", rounds=4)
     found = await place.read("collectd", "metric", "collectd_json")
     series = _series(found)
     last = max(metric.time for _, metric in found)  # at first, until collectd knows the leaders, it takes any partition
@@ -291,7 +296,7 @@ async def test_an_opentelemetry_collector(collector, place, tmp_path, request):
         with urllib.request.urlopen(posted, timeout=30) as answer:
             assert answer.status == 200
         await until(lambda: place.events("rekeyed")["signals:span"] == 1)
-        await asyncio.sleep(2)
+        await place.hears("metrics", rounds=2)
     found = await place.read("metrics", "metric", encoding)
     kinds = {metric.name: metric.kind for _, metric in found}
     assert kinds["system.cpu.load_average.1m"] == "gauge"
