@@ -31,7 +31,7 @@ from cached import CACHE, kept
 
 PACKAGE, VERSION = "github.com/versity/versitygw/cmd/versitygw", "v1.8.0"
 START_SECONDS = 180
-BUILD_SECONDS = 1200
+BUILD_SECONDS = 1800
 
 _KEEPER = '"$@" & gateway=$!; read _; kill $gateway; wait $gateway'
 

@@ -25,7 +25,7 @@ from cached import CACHE, kept
 
 CONFIGS = Path(__file__).parents[2] / "deploy" / "producers"
 HOST = "web-1"
-BUILD_SECONDS = 1200
+BUILD_SECONDS = 1800
 
 _PACKAGES = (
     ("collectd-core", "librdkafka1", "libyajl2"),
