@@ -111,7 +111,7 @@ def test_the_same_input_gives_the_same_bytes(outputs: list[Output]) -> None:
 
 
 @given(st.lists(st.integers(1, 3000), min_size=1, max_size=12))
-@settings(max_examples=5, deadline=None)
+@settings(max_examples=5)
 def test_how_the_input_is_cut_into_batches_changes_nothing(cuts: list[int]) -> None:
     """Task by task: what a partition's task gives does not depend on how its records were fetched."""
     metrics = [r for r in records(world()) if r.topic == "metrics"]
