@@ -1,0 +1,217 @@
+"""What goes wrong in the chaos benchmark, and when: pure data, no clock, no Kafka. A seed always gives the same plan.
+
+Seconds are counted from a phase's start: the moment at which its first workers are ready. Three tracks run side by
+side: what happens to the broker (one thing at a time), what happens to the workers (the same), and odd records. The
+strong faults go through all that. The end of a phase is calm: nothing new happens, and all has time to catch up.
+"""
+
+from __future__ import annotations
+
+import math
+import random
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Final, NamedTuple
+
+WORKERS: Final = 3
+"""Most workers; a phase begins with `FIRST` of them."""
+FIRST: Final = 2
+SERVICES: Final = ("web", "cart", "search", "stock", "payment", "mail", "offers", "login", "media", "invoice")
+FAULTS: Final = ("slow", "errors", "both")
+BROKER: Final = ("stop", "kill", "freeze")
+"""SIGTERM, kill -9, SIGSTOP; started again (or continued) at the end."""
+OUTAGE_SECONDS: Final = (1.0, 120.0)
+POISON: Final = ("text", "binary", "huge", "untimed")
+TIMES: Final = ("microseconds", "seconds", "zero", "week_ahead")
+"""Kafka times of records whose own time is right: in the wrong unit, none, or a week ahead."""
+CLOCKS: Final = {"fast-clock": 3540.0, "slow-clock": -3600.0}
+"""Sources and how far their clocks are off, in seconds. Not a full hour ahead: beyond it is refused as bad input."""
+TROUBLES: Final = (*BROKER, "kill -9", "pause", "join", "leave")
+KINDS: Final = (*TROUBLES, "clocks", "times", "poison")
+"""What can be left out."""
+FORGOTTEN: Final = 44.0
+"""With no shared store a worker joins after so long: longer than `state.history` (30 s) and `correlate.idle` (10 s), so
+that what a silent task has once said is beyond what the newcomer reads."""
+
+
+class Fault(NamedTuple):
+    """A service is hit. `number` counts from 0 over the whole plan."""
+
+    number: int
+    at: float
+    seconds: float
+    service: str
+    kind: str
+
+    @property
+    def end(self) -> float:
+        return self.at + self.seconds
+
+
+class Trouble(NamedTuple):
+    """Something happens to the broker or to a worker, and lasts. A join or a leave lasts no time."""
+
+    at: float
+    seconds: float
+    kind: str
+    worker: int = -1
+
+    @property
+    def end(self) -> float:
+        return self.at + self.seconds
+
+
+class Oddity(NamedTuple):
+    """One odd record: poison, or with a wild Kafka time. `number` is its own within the phase."""
+
+    at: float
+    kind: str
+    number: int
+
+
+class Phase(NamedTuple):
+    """A stretch of the run with a fleet and topics of its own. `shared`: its workers have one store for all."""
+
+    name: str
+    shared: bool
+    seconds: float
+    calm: float
+    faults: tuple[Fault, ...]
+    troubles: tuple[Trouble, ...]
+    oddities: tuple[Oddity, ...]
+    clocks: dict[str, float]
+    """When the sources of `CLOCKS` begin."""
+
+
+class Tempo(NamedTuple):
+    """How dense a run is, in seconds."""
+
+    first_fault: float
+    every: float
+    lasts: float
+    calm: float
+    start_outage: tuple[float, float]
+    outages: tuple[float, float]
+    """From the end of one thing that happens to the broker to the next one."""
+    outage: tuple[float, float]
+    works: tuple[float, float]
+    """The same for the workers."""
+    pause: tuple[float, float]
+    oddities: tuple[float, float]
+
+
+LONG: Final = Tempo(60, 120, 40, 120, (40, 60), (60, 150), OUTAGE_SECONDS, (25, 70), (3, 25), (4, 15))
+SHORT: Final = Tempo(15, 33, 14, 40, (6, 9), (10, 14), (11, 14), (8, 12), (7, 9), (2, 5))
+"""Of a run of three minutes. Frozen for longer than the ten seconds in which that must be noticed."""
+
+
+def plan(seed: int, minutes: float, kinds: Iterable[str] = KINDS) -> tuple[Phase, ...]:
+    """Two phases of equal length. `kinds`: what may happen, of `KINDS`; leaving some out moves nothing else.
+
+    Raises ValueError if it is too short for a fault and the calm after it.
+    """
+    seconds = minutes * 30
+    tempo = LONG if minutes >= 10 else SHORT
+    if seconds < tempo.first_fault + tempo.calm:
+        raise ValueError(f"a run takes at least {math.ceil((tempo.first_fault + tempo.calm) / 30)} minutes")
+    names = (("shared store", True), ("own stores or none", False))
+    allowed = frozenset(kinds)
+    phases: list[Phase] = []
+    for name, shared in names:
+        first = sum(len(phase.faults) for phase in phases)
+        draw = random.Random(f"{seed}/{name}")
+        phases.append(_phase(draw, name, tempo, seconds, first, allowed, shared=shared))
+    return tuple(phases)
+
+
+def _phase(
+    draw: random.Random, name: str, tempo: Tempo, seconds: float, first: int, kinds: frozenset[str], *, shared: bool
+) -> Phase:
+    last = seconds - tempo.calm
+    faults = tuple(_faults(draw, tempo, last, first))
+    broker = list(_broker(draw, tempo, last))
+    work = list(_work(draw, tempo, last, shared=shared))
+    oddities = [oddity for oddity in _oddities(draw, tempo, last) if _family(oddity.kind) in kinds]
+    begins = {source: draw.uniform(0.1, 0.3) * last for source in CLOCKS}
+    return Phase(
+        name,
+        shared,
+        seconds,
+        tempo.calm,
+        faults,
+        tuple(sorted(trouble for trouble in broker + work if trouble.kind in kinds)),
+        tuple(oddities),
+        begins if "clocks" in kinds else {},
+    )
+
+
+def _faults(draw: random.Random, tempo: Tempo, last: float, first: int) -> Iterator[Fault]:
+    """Each hits another service, until all have been hit."""
+    services = _shuffled(draw, SERVICES)
+    kinds = _shuffled(draw, FAULTS)
+    at, number = tempo.first_fault, first
+    while at <= last:
+        yield Fault(number, round(at + draw.uniform(-2, 2), 1), tempo.lasts, next(services), next(kinds))
+        at += tempo.every
+        number += 1
+
+
+def _broker(draw: random.Random, tempo: Tempo, last: float) -> Iterator[Trouble]:
+    """The first thing happens right after the start."""
+    kinds = _shuffled(draw, BROKER)
+    at, seconds = draw.uniform(1, 4), draw.uniform(*tempo.start_outage)
+    while at + seconds <= last:
+        yield Trouble(round(at, 1), round(seconds, 1), next(kinds))
+        at += seconds + draw.uniform(*tempo.outages)
+        low, high = tempo.outage
+        seconds = math.exp(draw.uniform(math.log(low), math.log(min(high, max(low, last - at)))))
+
+
+def _work(draw: random.Random, tempo: Tempo, last: float, *, shared: bool) -> Iterator[Trouble]:
+    """Kills, pauses, joins and leaves; never fewer than one worker is left."""
+    running = set(range(FIRST))
+    join = None if shared else FORGOTTEN + draw.uniform(0, 2)
+    kinds = _shuffled(draw, ("kill -9", "pause", "join", "leave") if shared else ("kill -9", "pause"))
+    at = draw.uniform(*tempo.works)
+    while at <= last:
+        kind = next(kinds)
+        if kind == "join" and len(running) == WORKERS:
+            kind = "leave"
+        if kind == "leave" and len(running) == 1:
+            kind = "join"
+        seconds = 0.0
+        if kind == "pause":
+            seconds = draw.uniform(*tempo.pause)
+        elif kind == "kill -9":
+            seconds = draw.uniform(0, 4)
+        if join is not None and at + seconds > join:
+            at, kind, seconds, join = join, "join", 0.0, None
+            kinds = _shuffled(draw, ("kill -9", "pause", "leave", "join"))
+        if at + seconds > last:
+            return
+        worker = draw.choice(sorted(set(range(WORKERS)) - running if kind == "join" else running))
+        if kind == "join":
+            running.add(worker)
+        elif kind == "leave":
+            running.discard(worker)
+        yield Trouble(round(at, 1), round(seconds, 1), kind, worker)
+        at += seconds + draw.uniform(*tempo.works)
+
+
+def _oddities(draw: random.Random, tempo: Tempo, last: float) -> Iterator[Oddity]:
+    kinds = _shuffled(draw, (*(f"poison {kind}" for kind in POISON), *(f"time {kind}" for kind in TIMES)))
+    at = draw.uniform(*tempo.oddities)
+    number = 0
+    while at <= last:
+        yield Oddity(round(at, 1), next(kinds), number)
+        at += draw.uniform(*tempo.oddities)
+        number += 1
+
+
+def _family(kind: str) -> str:
+    return "poison" if kind.startswith("poison") else "times"
+
+
+def _shuffled(draw: random.Random, kinds: Sequence[str]) -> Iterator[str]:
+    """All of them in a random order, then all in another one, for ever."""
+    while True:
+        yield from draw.sample(kinds, len(kinds))
