@@ -127,7 +127,7 @@ class Feed:
             self.catch_up()
 
 
-def play(kafka: ApacheKafka, phase: Phase, number: int, seed: int, folder: Path) -> Run:
+def play(kafka: ApacheKafka, startup: float, phase: Phase, number: int, seed: int, folder: Path) -> Run:
     """One phase, from its topics to its last record. Raises GaveUpError, KafkaException, KafkaUnavailableError."""
     folder.mkdir()
     prefix = f"chaos-{number}"
@@ -142,17 +142,14 @@ def play(kafka: ApacheKafka, phase: Phase, number: int, seed: int, folder: Path)
         for worker in range(FIRST):
             crew.join(worker)
         until(crew.all_ready, START_SECONDS, "the first workers are not ready")
-        reader = stack.enter_context(Reader(kafka.bootstrap, outputs, PARTITIONS))
-        probe = stack.enter_context(Probe(crew.living))
         start = math.ceil(time.time())
         traffic.start = start
         time.sleep(max(0.0, start - time.time()))
         zero = time.monotonic()
-        outages = stack.enter_context(BrokerTrouble(kafka, zero))
-        end = through(phase, crew, outages, reader, zero, start)
-        outages.wait()
-        for line in crew.drain():
-            print(line)
+        outages = BrokerTrouble(kafka, zero, startup)
+        with Reader(kafka.bootstrap, outputs, PARTITIONS) as reader, Probe(crew.living) as probe, outages:
+            end = through(phase, crew, outages, reader, zero, start)
+        stubborn = crew.drain()
     records: list[Written] = []
     read_committed(kafka.bootstrap, outputs, records.append)
     times = reader.times()
@@ -165,7 +162,7 @@ def play(kafka: ApacheKafka, phase: Phase, number: int, seed: int, folder: Path)
         records,
         traffic.poison(),
         end,
-        [*crew.notes(zero), *(f"not ready, {count} times: {reason}" for reason, count in probe.reasons.most_common(8))],
+        [*crew.notes(zero), *stubborn, *probe.notes()],
     )
 
 
@@ -199,7 +196,7 @@ def through(phase: Phase, crew: Crew, outages: BrokerTrouble, reader: Reader, ze
 
 def all_told(phase: Phase, reader: Reader, zero: float, start: int) -> bool:
     reading = Reading.of([(at - zero, record) for at, record in list(reader.seen)], start)
-    return all(verdict.judge(fault, (), reading.revisions).told is not None for fault in phase.faults)
+    return all(verdict.judge(fault, (), reading).told is not None for fault in phase.faults)
 
 
 class Marks(NamedTuple):
@@ -227,12 +224,13 @@ def report(run: Run) -> Marks:
     for trouble in run.happened:
         who = f"worker {trouble.worker}" if trouble.worker >= 0 else "broker"
         print(f"| {trouble.begin:6.1f} | {trouble.end:5.1f} | {who}: {trouble.kind} |")
-    verdicts = [verdict.judge(fault, run.happened, run.reading.revisions) for fault in run.phase.faults]
-    print("\n| fault | at s | due s | told s | | incidents |\n|---|-----:|------:|-------:|---|---:|")
+    verdicts = [verdict.judge(fault, run.happened, run.reading) for fault in run.phase.faults]
+    print("\n| fault | at s | due s | anomaly s | told s | | incidents |\n|---|---:|---:|---:|---:|---|---:|")
     for each in verdicts:
-        told = "" if each.told is None else f"{each.told:.1f}"
+        found, told = ("" if at is None else f"{at:.1f}" for at in (each.found, each.told))
         what = f"{each.fault.service}, {each.fault.kind}"
-        print(f"| {what} | {each.fault.at:.1f} | {each.due:.1f} | {told} | {each.outcome} | {len(each.incidents)} |")
+        times = f"{each.fault.at:.1f} | {each.due:.1f} | {found} | {told}"
+        print(f"| {what} | {times} | {each.outcome} | {len(each.incidents)} |")
     return marked(run, verdicts)
 
 
@@ -280,9 +278,12 @@ def run(args: argparse.Namespace, folder: Path) -> bool:
     phases = plan(args.seed, args.minutes, args.only)
     found: list[tuple[str, Marks]] = []
     print(f"chaos, seed {args.seed}: {args.minutes:g} minutes in {len(phases)} phases", flush=True)
+    begun = time.monotonic()
     with broker(more=PROPERTIES) as kafka:
+        startup = (time.monotonic() - begun) / 2  # its storage was formatted, too
         for number, phase in enumerate(phases):
-            found.append((phase.name, report(play(kafka, phase, number, args.seed, folder / f"phase-{number}"))))
+            played = play(kafka, startup, phase, number, args.seed, folder / f"phase-{number}")
+            found.append((phase.name, report(played)))
             sys.stdout.flush()
     summed_up(found)
     marks = [marks for _, marks in found]

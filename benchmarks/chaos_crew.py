@@ -129,12 +129,15 @@ class Crew:
 class BrokerTrouble:
     """Outages of the broker, in a thread of their own: a start takes seconds. Use it as a context."""
 
-    def __init__(self, kafka: ApacheKafka, zero: float) -> None:
-        """`zero`: the phase's start, in monotonic seconds."""
+    def __init__(self, kafka: ApacheKafka, zero: float, startup: float) -> None:
+        """`zero`: the phase's start, in monotonic seconds. `startup`: how many seconds the broker takes to start; they
+        are a part of an outage.
+        """
         self.happened: list[Happened] = []
         """In seconds since `zero`. An outage begins when the broker no longer answers and ends when it does."""
         self._kafka = kafka
         self._zero = zero
+        self._startup = startup
         self._thread: threading.Thread | None = None
         self._failure: KafkaUnavailableError | None = None
 
@@ -172,8 +175,10 @@ class BrokerTrouble:
                     self._wait_closed()
                 self._kafka.kill()
                 begin = time.monotonic()
-                time.sleep(seconds)
+                time.sleep(max(0.0, seconds - self._startup))
+                again = time.monotonic()
                 self._kafka.restart()
+                self._startup = time.monotonic() - again
         except KafkaUnavailableError as error:
             self._failure = error
             return

@@ -44,7 +44,7 @@ class Fault(NamedTuple):
 
     @property
     def end(self) -> float:
-        return self.at + self.seconds
+        return round(self.at + self.seconds, 1)
 
 
 class Trouble(NamedTuple):
@@ -57,7 +57,7 @@ class Trouble(NamedTuple):
 
     @property
     def end(self) -> float:
-        return self.at + self.seconds
+        return round(self.at + self.seconds, 1)
 
 
 class Oddity(NamedTuple):
@@ -158,21 +158,22 @@ def _faults(draw: random.Random, tempo: Tempo, last: float, first: int) -> Itera
 def _broker(draw: random.Random, tempo: Tempo, last: float) -> Iterator[Trouble]:
     """The first thing happens right after the start."""
     kinds = _shuffled(draw, BROKER)
-    at, seconds = draw.uniform(1, 4), draw.uniform(*tempo.start_outage)
-    while at + seconds <= last:
-        yield Trouble(round(at, 1), round(seconds, 1), next(kinds))
-        at += seconds + draw.uniform(*tempo.outages)
+    outage = Trouble(_tenths(draw, 1, 4), _tenths(draw, *tempo.start_outage), next(kinds))
+    while outage.end <= last:
+        yield outage
+        at = round(outage.end + _tenths(draw, *tempo.outages), 1)
         low, high = tempo.outage
         seconds = math.exp(draw.uniform(math.log(low), math.log(min(high, max(low, last - at)))))
+        outage = Trouble(at, round(seconds, 1), next(kinds))
 
 
 def _work(draw: random.Random, tempo: Tempo, last: float, *, shared: bool) -> Iterator[Trouble]:
     """Kills, pauses, joins and leaves; never fewer than one worker is left."""
     running = set(range(FIRST))
-    join = None if shared else FORGOTTEN + draw.uniform(0, 2)
+    join = None if shared else _tenths(draw, FORGOTTEN, FORGOTTEN + 2)
     kinds = _shuffled(draw, ("kill -9", "pause", "join", "leave") if shared else ("kill -9", "pause"))
-    at = draw.uniform(*tempo.works)
-    while at <= last:
+    at = _tenths(draw, *tempo.works)
+    while join is not None or at <= last:
         kind = next(kinds)
         if kind == "join" and len(running) == WORKERS:
             kind = "leave"
@@ -180,21 +181,22 @@ def _work(draw: random.Random, tempo: Tempo, last: float, *, shared: bool) -> It
             kind = "join"
         seconds = 0.0
         if kind == "pause":
-            seconds = draw.uniform(*tempo.pause)
+            seconds = _tenths(draw, *tempo.pause)
         elif kind == "kill -9":
-            seconds = draw.uniform(0, 4)
-        if join is not None and at + seconds > join:
+            seconds = _tenths(draw, 0, 4)
+        if join is not None and round(at + seconds, 1) > join:
             at, kind, seconds, join = join, "join", 0.0, None
             kinds = _shuffled(draw, ("kill -9", "pause", "leave", "join"))
-        if at + seconds > last:
-            return
         worker = draw.choice(sorted(set(range(WORKERS)) - running if kind == "join" else running))
         if kind == "join":
             running.add(worker)
         elif kind == "leave":
             running.discard(worker)
-        yield Trouble(round(at, 1), round(seconds, 1), kind, worker)
-        at += seconds + draw.uniform(*tempo.works)
+        trouble = Trouble(at, seconds, kind, worker)
+        if trouble.end > last:
+            return
+        yield trouble
+        at = round(trouble.end + _tenths(draw, *tempo.works), 1)
 
 
 def _oddities(draw: random.Random, tempo: Tempo, last: float) -> Iterator[Oddity]:
@@ -209,6 +211,10 @@ def _oddities(draw: random.Random, tempo: Tempo, last: float) -> Iterator[Oddity
 
 def _family(kind: str) -> str:
     return "poison" if kind.startswith("poison") else "times"
+
+
+def _tenths(draw: random.Random, low: float, high: float) -> float:
+    return round(draw.uniform(low, high), 1)
 
 
 def _shuffled(draw: random.Random, kinds: Sequence[str]) -> Iterator[str]:

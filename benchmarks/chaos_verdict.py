@@ -123,10 +123,14 @@ class Reading(NamedTuple):
 
 
 class Verdict(NamedTuple):
-    """What became of a fault. `told` is None if it was missed; `incidents` are all that list a member of it."""
+    """What became of a fault. `found` is when its first anomaly was readable, `told` when an incident was.
+
+    They are None if that never was. `incidents` are all that list a member of it.
+    """
 
     fault: Fault
     due: float
+    found: float | None
     told: float | None
     outcome: Outcome
     incidents: tuple[str, ...]
@@ -154,19 +158,20 @@ def due(fault: Fault, happened: Iterable[Happened]) -> float:
     return when
 
 
-def judge(fault: Fault, happened: Iterable[Happened], revisions: Sequence[Revision]) -> Verdict:
-    """`revisions` in the order in which they were read."""
+def judge(fault: Fault, happened: Iterable[Happened], reading: Reading) -> Verdict:
+    """What became of a fault. `happened`: all trouble of its phase."""
+    found = next((one.at for one in reading.opened if is_of(fault, one.entity, one.started)), None)
     telling = [
         revision
-        for revision in revisions
+        for revision in reading.revisions
         if any(is_of(fault, member.entity, member.started) for member in revision.members)
     ]
     when = due(fault, happened)
     incidents = tuple(dict.fromkeys(revision.id for revision in telling))
     if not telling:
-        return Verdict(fault, when, None, "missed", incidents)
+        return Verdict(fault, when, found, None, "missed", incidents)
     at = telling[0].at
-    return Verdict(fault, when, at, "told" if at <= when else "late", incidents)
+    return Verdict(fault, when, found, at, "told" if at <= when else "late", incidents)
 
 
 def away(happened: Iterable[Happened]) -> list[Interval]:
@@ -182,10 +187,7 @@ def waiting(verdicts: Iterable[Verdict], reading: Reading, end: float) -> list[I
         for member in revision.members:
             listed.setdefault(member.id, revision.at)
     spans = [(one.at, listed[one.id]) for one in reading.opened if one.severe and one.id in listed]
-    for verdict in verdicts:
-        own = (one.at for one in reading.opened if is_of(verdict.fault, one.entity, one.started))
-        if (first := next(own, None)) is not None:
-            spans.append((first, end if verdict.told is None else verdict.told))
+    spans += [(one.found, end if one.told is None else one.told) for one in verdicts if one.found is not None]
     return [(begin + BEARABLE, until) for begin, until in spans if until - begin > BEARABLE]
 
 

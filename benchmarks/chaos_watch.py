@@ -93,6 +93,10 @@ class Probe:
         self._stop.set()
         self._thread.join()
 
+    def notes(self) -> list[str]:
+        """The commonest reasons, as lines of a report."""
+        return [f"not ready, {count} times: {reason}" for reason, count in self.reasons.most_common(8)]
+
     def _look(self) -> None:
         with ThreadPoolExecutor(8) as pool:
             while not self._stop.is_set():
