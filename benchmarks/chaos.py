@@ -45,6 +45,7 @@ from kafka_side import ApacheKafka, KafkaUnavailableError, Sender, Written, brok
 
 HISTORY_SECONDS: Final = 150
 """Of traffic that is there before the workers start, to be learned from."""
+SESSION_SECONDS: Final = 8.0
 START_SECONDS: Final = 90.0
 SETTLE_SECONDS: Final = 60.0
 """How much longer than planned a phase takes, at most, while a fault is not told yet."""
@@ -69,7 +70,12 @@ class Run(NamedTuple):
 
 def config(bootstrap: str, prefix: str, store: Path | None, history: str) -> dict[str, Any]:
     return {
-        "kafka": {"brokers": [bootstrap], "group": prefix, "start": "latest", "session_timeout": "6s"},
+        "kafka": {
+            "brokers": [bootstrap],
+            "group": prefix,
+            "start": "latest",
+            "session_timeout": f"{SESSION_SECONDS:g}s",
+        },
         "inputs": [
             {"topic": f"{prefix}.metrics", "signal": "metric"},
             {"topic": f"{prefix}.logs", "signal": "log"},

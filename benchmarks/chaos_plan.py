@@ -100,8 +100,9 @@ class Tempo(NamedTuple):
 
 
 LONG: Final = Tempo(60, 120, 40, 120, (40, 60), (60, 150), OUTAGE_SECONDS, (25, 70), (3, 25), (4, 15))
-SHORT: Final = Tempo(15, 33, 14, 40, (6, 9), (10, 14), (11, 14), (8, 12), (7, 9), (2, 5))
-"""Of a run of three minutes. Frozen for longer than the ten seconds in which that must be noticed."""
+SHORT: Final = Tempo(15, 33, 14, 40, (6, 9), (10, 14), (11, 14), (8, 12), (9, 11), (2, 5))
+"""Of a run of three minutes. The second outage is longer than the ten seconds in which a frozen broker must be noticed,
+a pause longer than a session."""
 
 
 def plan(seed: int, minutes: float, kinds: Iterable[str] = KINDS) -> tuple[Phase, ...]:
