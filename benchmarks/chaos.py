@@ -46,7 +46,7 @@ from kafka_side import ApacheKafka, KafkaUnavailableError, Sender, Written, brok
 HISTORY_SECONDS: Final = 150
 """Of traffic that is there before the workers start, to be learned from."""
 SESSION_SECONDS: Final = 8.0
-START_SECONDS: Final = 90.0
+START_SECONDS: Final = 180.0
 SETTLE_SECONDS: Final = 60.0
 """How much longer than planned a phase takes, at most, while a fault is not told yet."""
 PROPERTIES: Final = {
@@ -175,7 +175,7 @@ def play(kafka: ApacheKafka, startup: float, phase: Phase, number: int, seed: in
 def create_topics(worker: Worker) -> None:
     """As an operator does it. Raises GaveUpError."""
     command = [*FLOODMARK, "topics", "create", "-c", str(worker.config), "--partitions", str(PARTITIONS)]
-    done = subprocess.run([*command, "--replication", "1"], capture_output=True, text=True, timeout=60, check=False)
+    done = subprocess.run([*command, "--replication", "1"], capture_output=True, text=True, timeout=180, check=False)
     if done.returncode:
         raise GaveUpError(f"the topics cannot be created: {done.stdout}{done.stderr}")
 

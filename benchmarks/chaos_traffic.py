@@ -1,7 +1,7 @@
 """What the chaos benchmark's infrastructure says, second by second, as Kafka messages: noise, faults, odd records.
 
-The same seed, phase, begin and start give the same bytes. Event time is real time. In each topic one partition is
-silent, as the keys of a few producers leave it. Ten services in three regions send metrics and log lines; two further
+The same seed, phase, begin and start give the same bytes. Event time is real time. In each topic half of the
+partitions are silent, as the keys of a few producers leave them. Ten services in three regions send metrics and log lines; two further
 sources have clocks that are off by an hour, in the same partitions; now and then a record is poison, or its Kafka time
 is wild.
 """
@@ -18,9 +18,9 @@ import orjson
 from chaos_plan import CLOCKS, SERVICES, Fault, Oddity, Phase
 from kafka_side import Message
 
-PARTITIONS: Final = 4
-METRIC_PARTITIONS: Final = (0, 1, 2)
-LOG_PARTITIONS: Final = (0, 1, 3)
+PARTITIONS: Final = 6
+METRIC_PARTITIONS: Final = (0, 1, 4)
+LOG_PARTITIONS: Final = (1, 3, 5)
 REGIONS: Final = ("eu", "us", "ap")
 HUGE: Final = 200_000
 """Bytes of a huge message: beyond `limits.message` of the benchmark's config, within what Kafka takes."""

@@ -126,8 +126,8 @@ def test_a_second_of_traffic_is_always_the_same_and_in_order():
     assert times == sorted(times)
     assert times[0] >= (START + 5) * 1000
     assert times[-1] <= (START + 6) * 1000
-    assert {message.partition for message in one if message.topic == "m"} == {0, 1, 2}
-    assert {message.partition for message in one if message.topic == "l"} == {0, 1, 3}
+    assert {message.partition for message in one if message.topic == "m"} == {0, 1, 4}
+    assert {message.partition for message in one if message.topic == "l"} == {1, 3, 5}
 
 
 def test_a_fault_is_strong_while_it_lasts_and_hits_one_service():
