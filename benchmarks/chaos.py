@@ -4,9 +4,10 @@
 
 Real Apache Kafka and `floodmark run` as one to three processes, in real time. Half of the run the workers share one
 `state.store`; in the other half two have a store of their own and one has none, with a `state.history` of 30 s. Every
-two minutes a strong fault hits one of ten services. All the while, by the seed: the broker is stopped, killed or frozen
-for 1 to 120 s (also right after the start); workers are killed with -9, stopped (SIGSTOP) and continued, come and go;
-two sources have clocks that are off by an hour; records are poison, or their Kafka time is wild. Each half ends calmly.
+two minutes a strong fault hits a service, in six regions at once, and has to be told in each. All the while, by the
+seed: the broker is stopped, killed or frozen for 1 to 120 s (also right after the start); workers are killed with -9,
+stopped (SIGSTOP) and continued, come and go; two sources have clocks that are off by an hour; records are poison, or
+their Kafka time is wild. Each half ends calmly.
 
 Printed is what happened, what became of each fault, and the seconds of false green: chaos_verdict.py says what these
 words mean exactly. The exit code is 0 only if no fault was missed, there was no second of false green, nothing was
@@ -26,9 +27,10 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import ExitStack
 from functools import partial
+from itertools import groupby
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
@@ -231,13 +233,28 @@ def report(run: Run) -> Marks:
         who = f"worker {trouble.worker}" if trouble.worker >= 0 else "broker"
         print(f"| {trouble.begin:6.1f} | {trouble.end:5.1f} | {who}: {trouble.kind} |")
     verdicts = [verdict.judge(fault, run.happened, run.reading) for fault in run.phase.faults]
-    print("\n| fault | at s | due s | anomaly s | told s | | incidents |\n|---|---:|---:|---:|---:|---|---:|")
-    for each in verdicts:
-        found, told = ("" if at is None else f"{at:.1f}" for at in (each.found, each.told))
-        what = f"{each.fault.service}, {each.fault.kind}"
-        times = f"{each.fault.at:.1f} | {each.due:.1f} | {found} | {told}"
-        print(f"| {what} | {times} | {each.outcome} | {len(each.incidents)} |")
+    print("\n| fault | at s | due s | anomaly s | told s | told | late | missed | incidents |")
+    print("|---|---:|---:|---:|---:|---:|---:|---:|---:|")
+    for _, group in groupby(verdicts, key=lambda each: each.fault.at):  # in all regions
+        print(row(list(group)))
     return marked(run, verdicts)
+
+
+def row(group: Sequence[Verdict]) -> str:
+    """A fault in all its regions."""
+    fault, outcomes = group[0].fault, [each.outcome for each in group]
+    found = span(each.found for each in group)
+    told = span(each.told for each in group)
+    counts = " | ".join(str(outcomes.count(outcome)) for outcome in ("told", "late", "missed"))
+    incidents = len({incident for each in group for incident in each.incidents})
+    times = f"{fault.at:.1f} | {group[0].due:.1f} | {found} | {told}"
+    return f"| {fault.service}, {fault.kind} | {times} | {counts} | {incidents} |"
+
+
+def span(times: Iterable[float | None]) -> str:
+    """The first and the last that there are."""
+    known = [at for at in times if at is not None]
+    return f"{min(known):.1f} to {max(known):.1f}" if known else ""
 
 
 def marked(run: Run, verdicts: Sequence[Verdict]) -> Marks:

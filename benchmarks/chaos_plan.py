@@ -15,7 +15,9 @@ from typing import Final, NamedTuple
 WORKERS: Final = 3
 """Most workers; a phase begins with `FIRST` of them."""
 FIRST: Final = 2
-SERVICES: Final = ("web", "cart", "search", "stock", "payment", "mail", "offers", "login", "media", "invoice")
+SERVICES: Final = ("web", "cart", "search", "payment", "login")
+REGIONS: Final = ("af", "us", "sa", "se", "eu", "me")
+"""Scopes. Their names are such that each is the key of another one of six partitions."""
 FAULTS: Final = ("slow", "errors", "both")
 BROKER: Final = ("stop", "kill", "freeze")
 """SIGTERM, kill -9, SIGSTOP; started again (or continued) at the end."""
@@ -34,12 +36,12 @@ that what a silent task has once said is beyond what the newcomer reads."""
 
 
 class Fault(NamedTuple):
-    """A service is hit. `number` counts from 0 over the whole plan."""
+    """A service is hit in a region. It is hit in all of them at once: every correlate task has one to tell."""
 
-    number: int
     at: float
     seconds: float
     service: str
+    region: str
     kind: str
 
     @property
@@ -116,19 +118,16 @@ def plan(seed: int, minutes: float, kinds: Iterable[str] = KINDS) -> tuple[Phase
         raise ValueError(f"a run takes at least {math.ceil((tempo.first_fault + tempo.calm) / 30)} minutes")
     names = (("shared store", True), ("own stores or none", False))
     allowed = frozenset(kinds)
-    phases: list[Phase] = []
-    for name, shared in names:
-        first = sum(len(phase.faults) for phase in phases)
-        draw = random.Random(f"{seed}/{name}")
-        phases.append(_phase(draw, name, tempo, seconds, first, allowed, shared=shared))
-    return tuple(phases)
+    return tuple(
+        _phase(random.Random(f"{seed}/{name}"), name, tempo, seconds, allowed, shared=shared) for name, shared in names
+    )
 
 
 def _phase(
-    draw: random.Random, name: str, tempo: Tempo, seconds: float, first: int, kinds: frozenset[str], *, shared: bool
+    draw: random.Random, name: str, tempo: Tempo, seconds: float, kinds: frozenset[str], *, shared: bool
 ) -> Phase:
     last = seconds - tempo.calm
-    faults = tuple(_faults(draw, tempo, last, first))
+    faults = tuple(_faults(draw, tempo, last))
     broker = list(_broker(draw, tempo, last))
     work = list(_work(draw, tempo, last, shared=shared))
     oddities = [oddity for oddity in _oddities(draw, tempo, last) if _family(oddity.kind) in kinds]
@@ -145,15 +144,18 @@ def _phase(
     )
 
 
-def _faults(draw: random.Random, tempo: Tempo, last: float, first: int) -> Iterator[Fault]:
-    """Each hits another service, until all have been hit."""
+def _faults(draw: random.Random, tempo: Tempo, last: float) -> Iterator[Fault]:
+    """Each hits another service, until all have been hit; no service is hit twice in a row."""
     services = _shuffled(draw, SERVICES)
     kinds = _shuffled(draw, FAULTS)
-    at, number = tempo.first_fault, first
+    at, before = tempo.first_fault, ""
     while at <= last:
-        yield Fault(number, round(at + draw.uniform(-2, 2), 1), tempo.lasts, next(services), next(kinds))
+        service = next(services)
+        if service == before:
+            service = next(services)
+        begin, kind, before = _tenths(draw, at - 2, at + 2), next(kinds), service
+        yield from (Fault(begin, tempo.lasts, service, region, kind) for region in REGIONS)
         at += tempo.every
-        number += 1
 
 
 def _broker(draw: random.Random, tempo: Tempo, last: float) -> Iterator[Trouble]:

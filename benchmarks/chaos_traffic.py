@@ -1,9 +1,9 @@
 """What the chaos benchmark's infrastructure says, second by second, as Kafka messages: noise, faults, odd records.
 
 The same seed, phase, begin and start give the same bytes. Event time is real time. In each topic half of the
-partitions are silent, as the keys of a few producers leave them. Ten services in three regions send metrics and log lines; two further
-sources have clocks that are off by an hour, in the same partitions; now and then a record is poison, or its Kafka time
-is wild.
+partitions are silent, as the keys of a few producers leave them. Five services, each in six regions, send metrics and
+log lines; two further sources have clocks that are off by an hour, in the same partitions; now and then a record is
+poison, or its Kafka time is wild.
 """
 
 from __future__ import annotations
@@ -11,17 +11,17 @@ from __future__ import annotations
 import math
 import random
 from collections.abc import Iterator
+from itertools import product
 from typing import Final, NamedTuple
 
 import orjson
 
-from chaos_plan import CLOCKS, SERVICES, Fault, Oddity, Phase
+from chaos_plan import CLOCKS, REGIONS, SERVICES, Fault, Oddity, Phase
 from kafka_side import Message
 
 PARTITIONS: Final = 6
 METRIC_PARTITIONS: Final = (0, 1, 4)
 LOG_PARTITIONS: Final = (1, 3, 5)
-REGIONS: Final = ("eu", "us", "ap")
 HUGE: Final = 200_000
 """Bytes of a huge message: beyond `limits.message` of the benchmark's config, within what Kafka takes."""
 POISON_KEY: Final = b"poison-"
@@ -79,16 +79,16 @@ class Traffic:
         return {_poison_key(oddity) for oddity in self._phase.oddities if oddity.kind.startswith("poison")}
 
     def _services(self, draw: random.Random, now: int, since: float) -> Iterator[Event]:
-        for index, service in enumerate(SERVICES):
-            fault = self._fault(service, since)
+        for index, (service, region) in enumerate(product(SERVICES, REGIONS)):
+            fault = self._fault(service, region, since)
             slow = fault is not None and fault.kind in ("slow", "both")
             failing = fault is not None and fault.kind in ("errors", "both")
             yield self._metric(draw, now, service, "latency_ms", draw.gauss(50, 2) * (10 if slow else 1), index)
             yield self._metric(draw, now, service, "cpu", draw.gauss(0.4, 0.02), index)
-            for _ in range(2):
+            for _ in range(0 if failing else 2):
                 line = draw.choice(_LINES).format(draw.randrange(9999), draw.randrange(200))
                 yield self._log(draw, now, service, "INFO", line, index)
-            for _ in range(10 if failing else 0):
+            for _ in range(20 if failing else 0):
                 yield self._log(draw, now, service, "ERROR", f"cannot reach shard {draw.randrange(8)}", index)
 
     def _clocks(self, draw: random.Random, now: int, since: float) -> Iterator[Event]:
@@ -117,8 +117,8 @@ class Traffic:
                 )
                 yield event._replace(kafka_ms=_wild(event.time, kind))
 
-    def _fault(self, service: str, since: float) -> Fault | None:
-        hits = (fault for fault in self._phase.faults if fault.service == service)
+    def _fault(self, service: str, region: str, since: float) -> Fault | None:
+        hits = (fault for fault in self._phase.faults if (fault.service, fault.region) == (service, region))
         return next((fault for fault in hits if fault.at <= since < fault.end), None)
 
     def _metric(
@@ -128,7 +128,7 @@ class Traffic:
         labels = {"service": source, "region": REGIONS[index % len(REGIONS)]}
         body = {"timestamp": round(time + off, 3), "name": name, "value": round(value, 4), "labels": labels}
         partition = METRIC_PARTITIONS[index % len(METRIC_PARTITIONS)]
-        return Event(time, self._metrics, partition, f"{source}/{name}".encode(), orjson.dumps(body))
+        return Event(time, self._metrics, partition, f"{source}/{labels['region']}/{name}".encode(), orjson.dumps(body))
 
     def _log(
         self, draw: random.Random, now: int, source: str, severity: str, line: str, index: int, off: float = 0.0
@@ -137,7 +137,7 @@ class Traffic:
         labels = {"service": source, "region": REGIONS[index % len(REGIONS)]}
         body = {"timestamp": round(time + off, 3), "severity": severity, "body": line, "labels": labels}
         partition = LOG_PARTITIONS[index % len(LOG_PARTITIONS)]
-        return Event(time, self._logs, partition, source.encode(), orjson.dumps(body))
+        return Event(time, self._logs, partition, f"{source}/{labels['region']}".encode(), orjson.dumps(body))
 
 
 def _poison_key(oddity: Oddity) -> bytes:

@@ -4,8 +4,8 @@ All times are seconds since the phase's start, by the clock of whoever watched; 
 read-committed reader was first shown it. Times of events are turned into seconds since the start by `Reading.of`.
 
 Told
-    A fault is *told* by the first revision of an incident that lists a member of the fault's service which began while
-    the fault was on. It is *due* `TELL` seconds after it began; if something happens to the broker or to a worker
+    A fault is *told* by the first revision of an incident of its region that lists a member of its service which began
+    while it was on. It is *due* `TELL` seconds after it began; if something happens to the broker or to a worker
     before that, not before `RECOVER` and `TELL` after that has ended. Told after it was due is *late*, never told
     (until a minute after the phase's end) is *missed*.
 
@@ -73,6 +73,7 @@ class Opened(NamedTuple):
 
     at: float
     id: str
+    scope: str
     entity: str
     started: float
     severe: bool
@@ -90,7 +91,7 @@ class Revision(NamedTuple):
     at: float
     id: str
     number: int
-    event: str
+    scope: str
     members: tuple[Member, ...]
 
 
@@ -112,13 +113,13 @@ class Reading(NamedTuple):
                 if body["event"] == "opened":
                     severe = body["severity"] in ("error", "critical")
                     began = _seconds(body["started_at"], start)
-                    opened.append(Opened(at, body["id"], body["entity"], began, severe))
+                    opened.append(Opened(at, body["id"], body["scope"], body["entity"], began, severe))
             elif kind == "dev.floodmark.incident.v1":
                 body = orjson.loads(record.value or b"{}")
                 members = tuple(
                     Member(one["id"], one["entity"], _seconds(one["started_at"], start)) for one in body["members"]
                 )
-                revisions.append(Revision(at, body["id"], body["revision"], body["event"], members))
+                revisions.append(Revision(at, body["id"], body["revision"], body["scope"], members))
         return Reading(tuple(sorted(opened)), tuple(sorted(revisions)))
 
 
@@ -144,9 +145,14 @@ class DeadLetters(NamedTuple):
     others: Counter[str]
 
 
-def is_of(fault: Fault, entity: str, started: float) -> bool:
-    """Whether an anomaly is the fault's: of its service, and begun while it was on."""
-    return entity == fault.service and fault.at - ONSET <= started <= fault.end
+def is_of(fault: Fault, scope: str, entity: str, started: float) -> bool:
+    """Whether an anomaly is the fault's: of its region and service, and begun while it was on."""
+    return (scope, entity) == (fault.region, fault.service) and fault.at - ONSET <= started <= fault.end
+
+
+def tells(revision: Revision, fault: Fault) -> bool:
+    """Whether the revision lists an anomaly of the fault."""
+    return any(is_of(fault, revision.scope, member.entity, member.started) for member in revision.members)
 
 
 def due(fault: Fault, happened: Iterable[Happened]) -> float:
@@ -160,12 +166,8 @@ def due(fault: Fault, happened: Iterable[Happened]) -> float:
 
 def judge(fault: Fault, happened: Iterable[Happened], reading: Reading) -> Verdict:
     """What became of a fault. `happened`: all trouble of its phase."""
-    found = next((one.at for one in reading.opened if is_of(fault, one.entity, one.started)), None)
-    telling = [
-        revision
-        for revision in reading.revisions
-        if any(is_of(fault, member.entity, member.started) for member in revision.members)
-    ]
+    found = next((one.at for one in reading.opened if is_of(fault, one.scope, one.entity, one.started)), None)
+    telling = [revision for revision in reading.revisions if tells(revision, fault)]
     when = due(fault, happened)
     incidents = tuple(dict.fromkeys(revision.id for revision in telling))
     if not telling:
@@ -231,8 +233,7 @@ def noise(revisions: Iterable[Revision], faults: Sequence[Fault]) -> int:
     """Incidents that list no member of any fault."""
     ours: dict[str, bool] = {}
     for revision in revisions:
-        found = any(is_of(fault, member.entity, member.started) for fault in faults for member in revision.members)
-        ours[revision.id] = ours.get(revision.id, False) or found
+        ours[revision.id] = ours.get(revision.id, False) or any(tells(revision, fault) for fault in faults)
     return sum(not found for found in ours.values())
 
 

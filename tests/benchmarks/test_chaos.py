@@ -1,7 +1,8 @@
 """The chaos benchmark's plan, traffic and verdict: what it counts has to be what it says."""
 
 import sys
-from itertools import pairwise
+from collections import Counter
+from itertools import groupby, pairwise, product
 from pathlib import Path
 
 import orjson
@@ -11,10 +12,13 @@ from hypothesis import strategies as st
 
 sys.path.insert(0, str(Path(__file__).parents[2] / "benchmarks"))
 
+from aiokafka.partitioner import DefaultPartitioner
+
 import chaos_plan
 import chaos_traffic
 import chaos_verdict
-from chaos_plan import BROKER, Fault
+from chaos_plan import BROKER, REGIONS, SERVICES, Fault
+from chaos_traffic import PARTITIONS
 from chaos_verdict import BEARABLE, RECOVER, TELL, Happened, Look, Member, Opened, Reading, Revision
 from floodmark.alerts import Anomaly, Evidence, Incident, Watermark, utc
 from floodmark.alerts import Member as MemberOfIncident
@@ -22,15 +26,19 @@ from floodmark.flow.events import encode
 from kafka_side import Written
 
 START = 1_800_000_000
-FAULT = Fault(0, 100.0, 40.0, "web", "slow")
+FAULT = Fault(100.0, 40.0, "web", "eu", "slow")
 
 
-def revision(at, *members, incident="inc-1", number=1, event="opened"):
-    return Revision(at, incident, number, event, tuple(Member(*member) for member in members))
+def revision(at, *members, incident="inc-1", number=1, scope="eu"):
+    return Revision(at, incident, number, scope, tuple(Member(*member) for member in members))
 
 
-def judged(revisions, opened=()):
-    return chaos_verdict.judge(FAULT, (), Reading(tuple(opened), tuple(revisions)))
+def opened(at, identity, entity, started, *, severe=False):
+    return Opened(at, identity, "eu", entity, started, severe)
+
+
+def judged(revisions, anomalies=()):
+    return chaos_verdict.judge(FAULT, (), Reading(tuple(anomalies), tuple(revisions)))
 
 
 def record(topic, kind="", identity="", key=None, value=None, source="", **more):
@@ -80,11 +88,23 @@ def test_what_happens_to_workers_can_happen(seed, minutes):
             assert 44 <= joins[0].at <= 46.5  # beyond what a newcomer without a store reads
 
 
-def test_faults_hit_each_service_once_before_any_twice():
-    for phase in chaos_plan.plan(3, 60):
-        services = [fault.service for fault in phase.faults]
-        assert len(set(services[:10])) == 10
-        assert len(services) > 10
+@settings(deadline=None)
+@given(seed=st.integers(0, 10_000))
+def test_a_fault_hits_all_regions_and_no_service_twice_in_a_row(seed):
+    for phase in chaos_plan.plan(seed, 30):
+        hits = [list(group) for _, group in groupby(phase.faults, key=lambda fault: fault.at)]
+        assert len(hits) == 7
+        assert all([fault.region for fault in hit] == list(REGIONS) for hit in hits)
+        services = [{fault.service for fault in hit} for hit in hits]
+        assert all(len(service) == 1 for service in services)
+        assert all(one != other for one, other in pairwise(services))
+        assert set().union(*services[:5]) == set(SERVICES)
+
+
+def test_each_region_is_the_key_of_another_partition():
+    partition = DefaultPartitioner()
+    places = {partition(region.encode(), range(PARTITIONS), range(PARTITIONS)) for region in REGIONS}
+    assert len(places) == PARTITIONS
 
 
 def test_leaving_kinds_out_moves_nothing_else():
@@ -112,10 +132,10 @@ def traffic(phase, start=START):
     return found
 
 
-def said(messages, service):
+def said(messages, service, region=None):
     """The events of a service."""
     events = [orjson.loads(message.value) for message in messages if message.key.startswith(service.encode())]
-    return [event for event in events if event["labels"]["service"] == service]
+    return [event for event in events if region in (None, event["labels"]["region"])]
 
 
 def test_a_second_of_traffic_is_always_the_same_and_in_order():
@@ -131,16 +151,16 @@ def test_a_second_of_traffic_is_always_the_same_and_in_order():
 
 
 def test_a_fault_is_strong_while_it_lasts_and_hits_one_service():
-    phase = chaos_plan.plan(7, 3, ())[0]._replace(faults=(Fault(0, 10, 5, "web", "both"),))
+    phase = chaos_plan.plan(7, 3, ())[0]._replace(faults=(Fault(10, 5, "web", "eu", "both"),))
     for at, hit in ((9, False), (10, True), (14, True), (15, False)):
         messages = traffic(phase).second(START + at)
-        latency = {
-            service: next(e["value"] for e in said(messages, service) if e.get("name") == "latency_ms")
-            for service in ("web", "cart")
-        }
-        errors = [event for event in said(messages, "web") if event.get("severity") == "ERROR"]
-        assert (latency["web"] > 300, len(errors)) == (hit, 10 if hit else 0)
-        assert latency["cart"] < 100
+        for service, region in product(SERVICES, REGIONS):
+            events = said(messages, service, region)
+            latency = next(event["value"] for event in events if event.get("name") == "latency_ms")
+            lines = Counter(event["severity"] for event in events if "severity" in event)
+            struck = hit and (service, region) == ("web", "eu")
+            assert (latency > 300) == struck
+            assert lines == ({"ERROR": 20} if struck else {"INFO": 2})
     assert not any(e.get("severity") == "ERROR" for e in said(traffic(phase, None).second(START + 10), "web"))
 
 
@@ -178,10 +198,17 @@ def test_a_fault_is_told_by_a_member_of_its_service_that_began_while_it_was_on()
 
 
 @pytest.mark.parametrize(
-    "member", [("a", "cart", 101.0), ("a", "web", 90.0), ("a", "web", 141.0)], ids=["other", "before", "after"]
+    ("member", "scope"),
+    [
+        (("a", "cart", 101.0), "eu"),
+        (("a", "web", 101.0), "us"),
+        (("a", "web", 90.0), "eu"),
+        (("a", "web", 141.0), "eu"),
+    ],
+    ids=["service", "region", "before", "after"],
 )
-def test_what_is_not_the_faults_does_not_tell_it(member):
-    verdict = judged([revision(142.0, member)])
+def test_what_is_not_the_faults_does_not_tell_it(member, scope):
+    verdict = judged([revision(142.0, member, scope=scope)])
     assert (verdict.outcome, verdict.told, verdict.incidents) == ("missed", None, ())
 
 
@@ -219,12 +246,11 @@ def test_green_counts_between_two_looks_that_saw_it():
 
 
 def test_a_faults_first_anomaly_waits_until_it_is_told_or_for_ever():
-    own = Opened(103.0, "a", "web", 101.0, severe=False)
-    other = Opened(102.0, "x", "cart", 101.0, severe=False)
+    own, other = opened(103.0, "a", "web", 101.0), opened(102.0, "x", "cart", 101.0)
 
-    def waiting(opened, *revisions):
-        reading = Reading(opened, revisions)
-        return chaos_verdict.waiting([judged(revisions, opened)], reading, 500)
+    def waiting(anomalies, *revisions):
+        reading = Reading(anomalies, revisions)
+        return chaos_verdict.waiting([judged(revisions, anomalies)], reading, 500)
 
     assert waiting((other, own), revision(200.0, ("b", "web", 104.0))) == [(103 + BEARABLE, 200)]
     assert waiting((other, own)) == [(103 + BEARABLE, 500)]
@@ -233,7 +259,7 @@ def test_a_faults_first_anomaly_waits_until_it_is_told_or_for_ever():
 
 
 def test_a_severe_anomaly_waits_for_the_incident_that_lists_it():
-    severe, mild = Opened(10.0, "a", "x", 9.0, severe=True), Opened(10.0, "b", "x", 9.0, severe=False)
+    severe, mild = opened(10.0, "a", "x", 9.0, severe=True), opened(10.0, "b", "x", 9.0)
     listing = revision(100.0, ("a", "x", 9.0), ("b", "x", 9.0))
     assert chaos_verdict.waiting([], Reading((severe, mild), (listing,)), 500) == [(10 + BEARABLE, 100)]
     assert chaos_verdict.waiting([], Reading((severe, mild), ()), 500) == []
@@ -352,7 +378,7 @@ def test_what_the_engine_writes_becomes_a_reading():
         (106.0, record("dead-letters", key=b"poison-1")),
     ]
     reading = Reading.of(records, START)
-    assert reading.opened == (Opened(103.0, "a", "web", 101.0, severe=True),)
+    assert reading.opened == (opened(103.0, "a", "web", 101.0, severe=True),)
     assert reading.revisions == (revision(109.0, ("a", "web", 101.0)),)
     assert chaos_verdict.doubled([record for _, record in [*records, *records]]) == {
         "inc-1/1": 1,
