@@ -87,6 +87,9 @@ class Phase(NamedTuple):
 class Tempo(NamedTuple):
     """How dense a run is, in seconds."""
 
+    shared: bool
+    share: float
+    """Of the run's time, for this phase."""
     first_fault: float
     every: float
     lasts: float
@@ -99,46 +102,48 @@ class Tempo(NamedTuple):
     """The same for the workers."""
     pause: tuple[float, float]
     oddities: tuple[float, float]
+    join_is_last: bool = False
+    """After the join of a phase without a shared store nothing more happens to the workers."""
 
 
-LONG: Final = Tempo(60, 120, 40, 120, (40, 60), (60, 150), OUTAGE_SECONDS, (25, 70), (3, 25), (4, 15))
-SHORT: Final = Tempo(15, 33, 14, 40, (6, 9), (10, 14), (11, 14), (8, 12), (9, 11), (2, 5))
+LONG: Final = Tempo(True, 0.5, 60, 120, 40, 120, (40, 60), (60, 150), OUTAGE_SECONDS, (25, 70), (3, 25), (4, 15))
+LONG_OWN: Final = LONG._replace(shared=False)
+SHORT: Final = Tempo(True, 0.45, 15, 27, 14, 37, (6, 9), (10, 14), (11, 14), (8, 12), (9, 11), (2, 5))
 """Of a run of three minutes. The second outage is longer than the ten seconds in which a frozen broker must be noticed,
 a pause longer than a session."""
+SHORT_OWN: Final = SHORT._replace(shared=False, share=0.55, every=45, join_is_last=True)
+"""The second fault comes after the join: the newcomer has to tell its part of it."""
 
 
 def plan(seed: int, minutes: float, kinds: Iterable[str] = KINDS) -> tuple[Phase, ...]:
-    """Two phases of equal length. `kinds`: what may happen, of `KINDS`; leaving some out moves nothing else.
+    """Two phases. `kinds`: what may happen, of `KINDS`; leaving some out moves nothing else.
 
-    Raises ValueError if it is too short for a fault and the calm after it.
+    Raises ValueError if it is to take less than three minutes.
     """
-    seconds = minutes * 30
-    tempo = LONG if minutes >= 10 else SHORT
-    if seconds < tempo.first_fault + tempo.calm:
-        raise ValueError(f"a run takes at least {math.ceil((tempo.first_fault + tempo.calm) / 30)} minutes")
-    names = (("shared store", True), ("own stores or none", False))
+    if minutes < 3:
+        raise ValueError("a run takes at least 3 minutes")
+    shared, own = (LONG, LONG_OWN) if minutes >= 10 else (SHORT, SHORT_OWN)
     allowed = frozenset(kinds)
-    return tuple(
-        _phase(random.Random(f"{seed}/{name}"), name, tempo, seconds, allowed, shared=shared) for name, shared in names
+    return (
+        _phase(random.Random(f"{seed}/shared"), "shared store", shared, minutes * 60, allowed),
+        _phase(random.Random(f"{seed}/own"), "own stores or none", own, minutes * 60, allowed),
     )
 
 
-def _phase(
-    draw: random.Random, name: str, tempo: Tempo, seconds: float, kinds: frozenset[str], *, shared: bool
-) -> Phase:
+def _phase(draw: random.Random, name: str, tempo: Tempo, run: float, kinds: frozenset[str]) -> Phase:
+    seconds = run * tempo.share
     last = seconds - tempo.calm
     faults = tuple(_faults(draw, tempo, last))
-    broker = list(_broker(draw, tempo, last))
-    work = list(_work(draw, tempo, last, shared=shared))
+    troubles = [*_broker(draw, tempo, last), *_work(draw, tempo, last)]
     oddities = [oddity for oddity in _oddities(draw, tempo, last) if _family(oddity.kind) in kinds]
-    begins = {source: draw.uniform(0.1, 0.3) * last for source in CLOCKS}
+    begins = {source: _tenths(draw, 0.1 * last, 0.3 * last) for source in CLOCKS}
     return Phase(
         name,
-        shared,
+        tempo.shared,
         seconds,
         tempo.calm,
         faults,
-        tuple(sorted(trouble for trouble in broker + work if trouble.kind in kinds)),
+        tuple(sorted(trouble for trouble in troubles if trouble.kind in kinds)),
         tuple(oddities),
         begins if "clocks" in kinds else {},
     )
@@ -170,11 +175,11 @@ def _broker(draw: random.Random, tempo: Tempo, last: float) -> Iterator[Trouble]
         outage = Trouble(at, round(seconds, 1), next(kinds))
 
 
-def _work(draw: random.Random, tempo: Tempo, last: float, *, shared: bool) -> Iterator[Trouble]:
+def _work(draw: random.Random, tempo: Tempo, last: float) -> Iterator[Trouble]:
     """Kills, pauses, joins and leaves; never fewer than one worker is left."""
     running = set(range(FIRST))
-    join = None if shared else _tenths(draw, FORGOTTEN, FORGOTTEN + 2)
-    kinds = _shuffled(draw, ("kill -9", "pause", "join", "leave") if shared else ("kill -9", "pause"))
+    join = None if tempo.shared else _tenths(draw, FORGOTTEN, FORGOTTEN + 2)
+    kinds = _shuffled(draw, ("kill -9", "pause", "join", "leave") if tempo.shared else ("kill -9", "pause"))
     at = _tenths(draw, *tempo.works)
     while join is not None or at <= last:
         kind = next(kinds)
@@ -190,6 +195,7 @@ def _work(draw: random.Random, tempo: Tempo, last: float, *, shared: bool) -> It
         if join is not None and round(at + seconds, 1) > join:
             at, kind, seconds, join = join, "join", 0.0, None
             kinds = _shuffled(draw, ("kill -9", "pause", "leave", "join"))
+            last = at if tempo.join_is_last else last
         worker = draw.choice(sorted(set(range(WORKERS)) - running if kind == "join" else running))
         if kind == "join":
             running.add(worker)

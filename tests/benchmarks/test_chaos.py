@@ -56,7 +56,7 @@ def test_a_plan_follows_from_its_seed_and_ends_calmly(seed, minutes):
     phases = chaos_plan.plan(seed, minutes)
     assert phases == chaos_plan.plan(seed, minutes)
     assert [phase.shared for phase in phases] == [True, False]
-    assert sum(phase.seconds for phase in phases) == minutes * 60
+    assert sum(phase.seconds for phase in phases) == pytest.approx(minutes * 60)
     for phase in phases:
         last = phase.seconds - phase.calm
         assert phase.faults
@@ -85,7 +85,8 @@ def test_what_happens_to_workers_can_happen(seed, minutes):
             assert running
         joins = [trouble for trouble in phase.troubles if trouble.kind == "join"]
         if not phase.shared:
-            assert 44 <= joins[0].at <= 46.5  # beyond what a newcomer without a store reads
+            assert 44 <= joins[0].at <= 46  # beyond what a newcomer without a store reads
+            assert phase.faults[-1].at > joins[0].at + 10
 
 
 @settings(deadline=None)
@@ -119,7 +120,7 @@ def test_leaving_kinds_out_moves_nothing_else():
 
 
 def test_a_run_that_is_too_short_is_refused():
-    with pytest.raises(ValueError, match="at least 2 minutes"):
+    with pytest.raises(ValueError, match="at least 3 minutes"):
         chaos_plan.plan(1, 1)
 
 
@@ -177,7 +178,7 @@ def test_clocks_that_are_off_are_off_in_the_event_and_not_in_kafka():
 
 def test_every_odd_record_is_sent_once():
     phase = chaos_plan.plan(7, 3, ("poison", "times"))[1]
-    messages = [message for at in range(-5, 90) for message in traffic(phase).second(START + at)]
+    messages = [message for at in range(-5, 100) for message in traffic(phase).second(START + at)]
     poison = [message.key for message in messages if message.key.startswith(b"poison-")]
     assert sorted(poison) == sorted(traffic(phase).poison())
     wild = [message for message in messages if b"gateway-" in message.key]

@@ -13,7 +13,7 @@ CHAOS = Path(__file__).parents[2] / "benchmarks" / "chaos.py"
 
 @pytest.mark.timeout(900)  # three minutes, but for a machine on which a broker takes half a minute to start
 def test_no_fault_is_missed_and_nobody_says_ready_in_vain():
-    command = [sys.executable, CHAOS, "--short", "--seed", "5"]
+    command = [sys.executable, CHAOS, "--short", "--seed", "3"]
     done = subprocess.run(command, capture_output=True, text=True, timeout=840, check=False)
     if "Kafka cannot be run here" in done.stdout:
         pytest.skip(done.stdout)
