@@ -115,8 +115,8 @@ def test_the_same_input_gives_the_same_bytes(outputs: list[Output]) -> None:
 def test_how_the_input_is_cut_into_batches_changes_nothing(cuts: list[int]) -> None:
     """Task by task: what a partition's task gives does not depend on how its records were fetched."""
     metrics = [r for r in records(world()) if r.topic == "metrics"]
-    whole = groups(CONFIG)["detect"]["metrics"]("metrics", 0, 3).process(metrics)
-    task = groups(CONFIG)["detect"]["metrics"]("metrics", 0, 3)
+    whole = groups(CONFIG)["detect"]["metrics"]("metrics", 0, {"metrics": 3}).process(metrics)
+    task = groups(CONFIG)["detect"]["metrics"]("metrics", 0, {"metrics": 3})
     pieces, at = [], 0
     for cut in cuts:
         pieces += task.process(metrics[at : at + cut])

@@ -21,8 +21,8 @@ EVENTS = {
 def correlated(signal: str, place: Callable[[int, int], int], minutes: int = 80) -> tuple[Task, int]:
     """Twenty hosts that say something each half minute, on the partition that `place` (host, minute) says."""
     work = groups(CONFIG)
-    tasks = [work["detect"][signal](signal, partition, 4) for partition in range(4)]
-    correlate = work["correlate"]["floodmark.anomalies"]("floodmark.anomalies", 0, 1)
+    tasks = [work["detect"][signal](signal, partition, {signal: 4}) for partition in range(4)]
+    correlate = work["correlate"]["floodmark.anomalies"]("floodmark.anomalies", 0, {"floodmark.anomalies": 1})
     taken, samples = 0, 0
     for tick in range(2 * minutes):
         for host in range(20):

@@ -39,7 +39,7 @@ def record(topic: str, offset: int, event: object, partition: int = 0) -> Record
 
 def routed(topic: str, events: list[dict[str, object]]) -> list[Output]:
     """The events spread over partitions as an unkeyed producer does, routed in the order of their times."""
-    tasks = [groups(REKEYED)["route"][topic](topic, p, PARTITIONS) for p in range(PARTITIONS)]
+    tasks = [groups(REKEYED)["route"][topic](topic, p, {topic: PARTITIONS}) for p in range(PARTITIONS)]
     draw = random.Random(9)
     out: list[Output] = []
     for offset, event in enumerate(events):
@@ -58,9 +58,9 @@ def test_an_unkeyed_stream_gives_each_task_the_same_points_as_a_keyed_one() -> N
     assert len(set(partitions)) > 1
     for partition in set(partitions):
         mine = [i for i, p in enumerate(partitions) if p == partition]
-        rekeyed = groups(REKEYED)["detect"]["floodmark.rekeyed"]("t", partition, PARTITIONS)
+        rekeyed = groups(REKEYED)["detect"]["floodmark.rekeyed"]("t", partition, {"t": PARTITIONS})
         keyed = groups(Config(inputs=[Input(topic="t", signal="metric")], detect=REKEYED.detect))["detect"]["t"](
-            "t", partition, PARTITIONS
+            "t", partition, {"t": PARTITIONS}
         )
         one = rekeyed.process([Record("t", partition, i, -1, out[i].key, out[i].value, out[i].headers) for i in mine])
         two = keyed.process([record("t", i, events[i], partition) for i in mine])
@@ -81,7 +81,7 @@ def test_a_log_is_keyed_by_its_source() -> None:
 
 
 def test_each_event_has_an_id_of_its_own_and_little_else() -> None:
-    task = groups(REKEYED)["route"]["metrics"]("metrics", 2, PARTITIONS)
+    task = groups(REKEYED)["route"]["metrics"]("metrics", 2, {"metrics": PARTITIONS})
     out = task.process([record("metrics", 7, series(1)[:2], 2), record("metrics", 8, series(1)[0], 2)])
     assert [dict(output.headers)["ce_id"] for output in out] == [b"7.0", b"7.1", b"8.0"]
     assert {dict(output.headers)["ce_source"] for output in out} == {b"/floodmark/metrics/2"}
@@ -90,7 +90,7 @@ def test_each_event_has_an_id_of_its_own_and_little_else() -> None:
 
 
 def test_what_is_refused_is_refused_on_the_way() -> None:
-    task = groups(REKEYED)["route"]["metrics"]("metrics", 0, PARTITIONS)
+    task = groups(REKEYED)["route"]["metrics"]("metrics", 0, {"metrics": PARTITIONS})
     labels = {f"l{n}": "x" for n in range(100)}
     (letter,) = task.process([record("metrics", 1, {**series(1)[0], "labels": labels})])
     assert letter.stream == "dead_letters"

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import importlib
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 
 from floodmark.config.models import Config, Input
@@ -20,8 +20,8 @@ from floodmark.records import Task
 
 __all__ = ["CorrelateTask", "DetectTask", "RouteTask", "TaskFactory", "groups", "prepare", "written"]
 
-TaskFactory = Callable[[str, int, int], Task]
-"""(topic, partition, number of tasks in the group) → task."""
+TaskFactory = Callable[[str, int, Mapping[str, int]], Task]
+"""(topic, partition, number of partitions by topic of the group) → task."""
 
 JOINED = ("prediction", "outcome")
 REKEYED = ("metric", "log", "span")
@@ -73,15 +73,21 @@ def _meeting_places(config: Config) -> list[str]:
     return [topic for topic, needed in topics.items() if needed]
 
 
-def _route(config: Config, source: Input, topic: str, partition: int, _: int) -> Task:
-    return RouteTask(config, source, partition)
+def _route(config: Config, source: Input, topic: str, partition: int, topics: Mapping[str, int]) -> Task:
+    joined = {each.topic for each in config.inputs if each.signal in JOINED}
+    return RouteTask(config, source, partition, {name: topics[name] for name in sorted(joined & topics.keys())})
 
 
 def _detect(
-    config: Config, feedback: Feedback | None, source: Input | None, topic: str, partition: int, tasks: int
+    config: Config,
+    feedback: Feedback | None,
+    source: Input | None,
+    topic: str,
+    partition: int,
+    topics: Mapping[str, int],
 ) -> Task:
-    return DetectTask(config, source, topic, partition, tasks, feedback)
+    return DetectTask(config, source, topic, partition, sum(topics.values()), feedback)
 
 
-def _correlate(config: Config, topic: str, partition: int, _: int) -> Task:
+def _correlate(config: Config, topic: str, partition: int, _: Mapping[str, int]) -> Task:
     return CorrelateTask(config, topic, partition)

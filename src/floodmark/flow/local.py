@@ -23,7 +23,9 @@ class LocalFlow:
         streams = config.topics.model_dump()
         work = groups(config, feedback)
         self._tasks: dict[str, Task] = {
-            topic: factory(topic, 0, len(topics)) for topics in work.values() for topic, factory in topics.items()
+            topic: factory(topic, 0, dict.fromkeys(topics, 1))
+            for topics in work.values()
+            for topic, factory in topics.items()
         }
         self._order = list(self._tasks)
         self._streams: Mapping[str, str] = streams

@@ -7,7 +7,10 @@ Three kinds stand between the topics: `RouteTask` brings signals that must be jo
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+
+from msgspec.msgpack import decode as unpack
+from msgspec.msgpack import encode as pack
 
 from floodmark.alerts import Anomaly, ChangeNotice, Dependencies, SeriesSample, Watermark, content_id, utc
 from floodmark.config.models import Config, Input
@@ -19,6 +22,7 @@ from floodmark.detect.logs import source_key
 from floodmark.detect.series import series_key
 from floodmark.detect.stage import Judged, Told
 from floodmark.flow.events import MalformedEventError, decode, encode, encode_rekeyed, maker
+from floodmark.flow.merge import Merge
 from floodmark.records import Output, Record, Task
 from floodmark.signals import (
     Change,
@@ -36,22 +40,32 @@ class RouteTask:
     """Predictions and outcomes to the model events, keyed by model; changes to the anomalies.
 
     Metrics, logs and spans of an input with `rekey` to the rekeyed ones, keyed by series, log source or service.
+
+    What it brings to the model events is put into event-time order there (`merge`), so it says there how far it is.
     """
 
-    def __init__(self, config: Config, source: Input, partition: int) -> None:
+    def __init__(self, config: Config, source: Input, partition: int, joined: Mapping[str, int] | None = None) -> None:
+        """`joined`: the topics whose signals meet in the model events, and how many partitions each has."""
         self._decode = Decoding(config, source, "route")
         self._sources, self._scope = config.logs.source, config.detect.scope
         self._name = f"{source.topic}/{partition}"
+        self._lateness, self._grid = config.detect.lateness, config.detect.tick
+        self._joined = sum(joined.values()) if joined and source.topic in joined else 0
+        self._tick = 0.0
 
     def process(self, records: Sequence[Record]) -> list[Output]:
         out: list[Output] = []
         for record in records:
             for index, signal in enumerate(self._decode.signals(record, out)):
+                tick = (signal.time - self._lateness) // self._grid * self._grid
+                if self._joined and tick > self._tick:
+                    self._tick = tick
+                    out.append(self._word(idle=False))
                 out.append(self._encode(signal, f"{record.offset}.{index}"))
         return out
 
     def idle(self) -> list[Output]:
-        return []
+        return [self._word(idle=True)] if self._joined else []
 
     def counts(self) -> Mapping[str, int]:
         return self._decode.counts()
@@ -63,16 +77,23 @@ class RouteTask:
         return []
 
     def snapshot(self) -> bytes:
-        """Nothing is held from one record to the next."""
-        return b""
+        """How far it is; nothing else is held from one record to the next."""
+        return pack(self._tick) if self._joined else b""
 
     def restore(self, state: bytes) -> Mapping[str, int]:
-        if state:
-            raise StateError("this is no snapshot of a route task, which has no state")
+        try:
+            self._tick = unpack(state, type=float) if state else 0.0
+        except ValueError as error:
+            raise StateError(f"this is no snapshot of a route task: {error}") from None
         return {}
 
     def graft(self, warmed: Task) -> None:
         """There is nothing to take over."""
+
+    def _word(self, *, idle: bool) -> Output:
+        mark = Watermark(task=self._name, tasks=self._joined, time=utc(self._tick), idle=idle)
+        word = encode(mark, source=self._name, key=self._name, everywhere=True)
+        return word._replace(stream="model_events")
 
     def _encode(self, signal: Signal, number: str) -> Output:
         """`number`: of the signal, among all of the partition."""
@@ -105,11 +126,19 @@ class DetectTask:
         self._name = f"{topic}/{partition}"
         self._topic = topic
         self._decode = Decoding(config, source, "detect")
+        self._merge: Merge | None = None
+        if source is None and topic == config.topics.model_events:
+            detect = config.detect
+            self._merge = Merge(detect.lateness + 2 * detect.tick + config.correlate.idle)
+            # What comes out of it is in order: it has been waited for what is late already.
+            config = config.model_copy(update={"detect": detect.model_copy(update={"lateness": 0.0})})
         self._stage = DetectStage(config, self._name, tasks, feedback)
 
     def process(self, records: Sequence[Record]) -> list[Output]:
         """Dead letters come before all else: their order among themselves is that of the records, however split."""
         out: list[Output] = []
+        if self._merge is not None:
+            return out + self._merged(self._merge, records, out)
         if self._decode.by_column:
             return out + self._encoded(self._stage.take(self._decode.samples(records, out)))
         signals = [signal for record in records for signal in self._decode.signals(record, out)]
@@ -120,30 +149,54 @@ class DetectTask:
 
     def finish(self) -> list[Output]:
         """The input has ended for good (replay): close what its last records left open."""
-        return self._encoded(self._stage.finish())
+        waiting = self._stage.process(self._merge.drain()) if self._merge is not None else []
+        return self._encoded([*waiting, *self._stage.finish()])
 
     def templates(self) -> list[tuple[str, str, int]]:
         """The log templates that are held: source, text, lines."""
         return self._stage.templates()
 
     def counts(self) -> Mapping[str, int]:
-        return Counter(self._decode.counts()) + Counter(self._stage.counts())
+        merged = self._merge.counts() if self._merge is not None else {}
+        return Counter(self._decode.counts()) + Counter(self._stage.counts()) + Counter(merged)
 
     def sizes(self) -> Mapping[str, int]:
-        return self._stage.sizes()
+        waiting = self._merge.sizes() if self._merge is not None else {}
+        return {**self._stage.sizes(), **waiting}
 
     def remarks(self) -> list[str]:
         return []
 
     def snapshot(self) -> bytes:
-        return self._stage.snapshot()
+        state = self._stage.snapshot()
+        return pack((self._merge.state(), state)) if self._merge is not None else state
 
     def restore(self, state: bytes) -> Mapping[str, int]:
-        return _sound(self._stage.restore, state)
+        return _sound(self._restore, state)
 
     def graft(self, warmed: Task) -> None:
         if isinstance(warmed, DetectTask):
             self._stage.graft(warmed._stage)
+
+    def _restore(self, state: bytes) -> Mapping[str, int]:
+        if self._merge is None:
+            return self._stage.restore(state)
+        merge, stage = unpack(state, type=tuple[bytes, bytes])
+        self._merge.restore(merge)
+        return self._stage.restore(stage)
+
+    def _merged(self, merge: Merge, records: Iterable[Record], refused: list[Output]) -> list[Output]:
+        """Handle model events in the order of event time; dead letters are appended to `refused`."""
+        out: list[Output] = []
+        for record in records:
+            event = self._decode.event(record, refused)
+            if isinstance(event, Watermark):
+                out += self._encoded(self._stage.process(merge.hear(event)))
+                if merge.falls_silent():
+                    out += self.idle()
+            elif isinstance(event, Judged):
+                out += self._encoded(self._stage.process(merge.push(event, maker(record.headers))))
+        return out
 
     def _encoded(self, found: Sequence[Told]) -> list[Output]:
         return [self._encode(item) for item in found]

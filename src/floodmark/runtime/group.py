@@ -9,7 +9,7 @@ those that are at work.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine, Iterable
+from collections.abc import Callable, Coroutine, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -43,15 +43,15 @@ SAVE_SECONDS = 10.0
 
 @dataclass(frozen=True)
 class Route:
-    """A consumer group's work: `task(topic, partition, tasks)` makes the task of one partition.
+    """A consumer group's work: `task(topic, partition, partitions)` makes the task of one partition.
 
-    `group` follows the configured prefix ("detect" → floodmark-detect) and names the stage in dead letters; `tasks` is
-    the number of partitions over all `topics`.
+    `group` follows the configured prefix ("detect" → floodmark-detect) and names the stage in dead letters;
+    `partitions` is how many each of `topics` has.
     """
 
     group: str
     topics: tuple[str, ...]
-    task: Callable[[str, int, int], Task]
+    task: Callable[[str, int, Mapping[str, int]], Task]
 
 
 @dataclass(frozen=True)
@@ -126,7 +126,7 @@ class Group(ConsumerRebalanceListener):
         self._partitions: dict[TopicPartition, Partition] = {}
         self._kept: dict[TopicPartition, Partition] = {}
         self._warming: dict[TopicPartition, asyncio.Task[None]] = {}
-        self._tasks = 0
+        self._tasks: dict[str, int] = {}
         self._first = asyncio.Event()
         self._turn = asyncio.Lock()
         self._leaving = False
@@ -229,7 +229,7 @@ class Group(ConsumerRebalanceListener):
         async with self._turn:
             if self._leaving:
                 return
-            tasks = sum(len(self._consumer.partitions_for_topic(topic) or ()) for topic in self._route.topics)
+            tasks = {topic: len(self._consumer.partitions_for_topic(topic) or ()) for topic in self._route.topics}
             same, self._tasks = tasks == self._tasks, tasks
             kept = 0
             for source in sorted(assigned):
@@ -245,7 +245,13 @@ class Group(ConsumerRebalanceListener):
             self.assigned = True
             self._work()
             self._telemetry.rebalances.labels(self.name).inc()
-            log.info("partitions assigned", group=self.name, partitions=len(assigned), of=tasks, state_kept=kept)
+            log.info(
+                "partitions assigned",
+                group=self.name,
+                partitions=len(assigned),
+                of=sum(tasks.values()),
+                state_kept=kept,
+            )
             self._first.set()
 
     def _work(self) -> None:
