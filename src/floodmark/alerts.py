@@ -104,14 +104,31 @@ class ChangeNotice(Struct, frozen=True, kw_only=True):
 class Watermark(Struct, frozen=True, kw_only=True):
     """A detect task's promise: nothing older than `time` will follow, except what is late.
 
-    `task` is "topic/partition"; `tasks` is how many such tasks there are, so that the correlator waits for all;
-    an `idle` task is not waited for until it speaks again.
+    `task` is "topic/partition"; `tasks` is how many such tasks there are, and `topics` of which topics, with the number
+    of partitions of each, so that the correlator waits for all and can name who is missing. An `idle` task is not
+    waited for until it has something to say. A task that has nothing new to say repeats its word every few seconds: so
+    that whoever begins to listen hears of it, and silence means that it is not there.
     """
 
     task: str
     tasks: int
     time: datetime
     idle: bool
+    topics: dict[str, int] = field(default_factory=dict)
+
+
+class Absence(Struct, frozen=True, kw_only=True):
+    """A correlate task's decision: it goes on without detect tasks that it has not heard for `correlate.patience`.
+
+    Written to the very partition that `correlator` ("topic/partition") reads, and it holds from where it stands there,
+    so that a replay decides the same. Each of `tasks` is waited for again once it speaks; none named: all that have
+    never been heard. `time`: event time of the decision, `silent` seconds of silence, of the longest.
+    """
+
+    correlator: str
+    time: datetime
+    tasks: list[str]
+    silent: float
 
 
 class Dependencies(Struct, frozen=True, kw_only=True):

@@ -33,13 +33,15 @@ class Record(NamedTuple):
 
 
 class Output(NamedTuple):
-    """One record to be written; `everywhere` sends it to each partition of the topic (watermarks, changes)."""
+    """One record to be written; `everywhere` sends it to each partition of the topic (watermarks, changes),
+    `partition` to that one (what a task says to itself), else its key decides."""
 
     stream: Stream
     key: bytes | None
     value: bytes | None
     headers: Headers = ()
     everywhere: bool = False
+    partition: int | None = None
 
 
 class Remark(NamedTuple):
@@ -68,6 +70,28 @@ class Listener(Protocol):
         ...
 
 
+class Heard(NamedTuple):
+    """How often somebody has spoken, and how often with something new (or to say that nothing comes)."""
+
+    words: int
+    moves: int
+
+
+class Awaited(NamedTuple):
+    """Whom a task waits for, as it knows them from what it has read.
+
+    `heard`: how often each of them has spoken (0: never), by name ("topic/partition", or "" for whoever there may
+    be). `behind` names who holds the oldest item up, and why, in words; empty if nothing waits. `since`: Kafka's time
+    of that item in epoch seconds, NaN if nothing waits or it is not known. `bound`: seconds for which an item
+    waits at most where everybody is heard.
+    """
+
+    heard: Mapping[str, Heard]
+    since: float
+    behind: str
+    bound: float
+
+
 class Task(Protocol):
     """One partition of one input topic. State is never shared between tasks (law 2)."""
 
@@ -78,8 +102,26 @@ class Task(Protocol):
         """
         ...
 
-    def idle(self) -> list[Output]:
-        """Say downstream that nothing has come for a while; called by the runtime's clock, at most once a silence."""
+    def speak(self, *, idle: bool) -> list[Output]:
+        """Say downstream that this task is there, and whether nothing has come for a while. Changes no state.
+
+        Called by the runtime's clock: at once when the task begins to be heard, then every few seconds.
+        """
+        ...
+
+    def awaited(self) -> Awaited | None:
+        """Whom the task has to hear of before it can go on; None for a task that waits for nobody."""
+        ...
+
+    def forgo(self, names: Sequence[str], silent: float) -> list[Output]:
+        """Say, in a record that the task will read itself, that it goes on without those it has waited for in vain.
+
+        `silent`: seconds of silence, of the longest. Changes no state: what decides is the record, when it is read.
+        """
+        ...
+
+    def learning(self) -> Sequence[str]:
+        """What is not judged yet because too little is known of it, in words; bounded."""
         ...
 
     def counts(self) -> Mapping[str, int]:

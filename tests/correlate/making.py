@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 
-from floodmark.alerts import Anomaly, ChangeNotice, Evidence, Incident, Watermark, content_id, utc
+from floodmark.alerts import Absence, Anomaly, ChangeNotice, Evidence, Incident, Watermark, content_id, utc
 from floodmark.config.models import Correlate, Service
 from floodmark.correlate.symptoms import Symptom
 
@@ -70,8 +70,14 @@ def change(at, service="payment", summary="v42", kind="deploy", scope="default")
     )  # fmt: skip
 
 
-def mark(at, task="metrics/0", tasks=1, *, idle=False):
-    return Watermark(task=task, tasks=tasks, time=utc(T0 + at), idle=idle)
+def mark(at, task="metrics/0", tasks=1, *, idle=False, topics=None):
+    """`topics` (topic → partitions) names whom there are; without it a word is as an older release has it."""
+    number = sum(topics.values()) if topics else tasks
+    return Watermark(task=task, tasks=number, time=utc(T0 + at), idle=idle, topics=topics or {})
+
+
+def absence(*tasks, at=0, silent=30.0):
+    return Absence(correlator="anomalies/0", time=utc(T0 + at), tasks=list(tasks), silent=silent)
 
 
 def symptom(at, entity, name="latency", **more):

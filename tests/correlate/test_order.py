@@ -1,8 +1,10 @@
+import math
+
 import pytest
 
 from floodmark.correlate.order import EventOrder
 
-from .making import change, closed, mark, opened
+from .making import T0, absence, change, closed, mark, opened
 
 
 def push(order, *items):
@@ -116,3 +118,87 @@ def test_a_nonsense_number_of_tasks_counts_as_one(tasks):
     push(order, item)
     order.hear(mark(20, tasks=tasks))
     assert taken(order) == [item]
+
+
+def test_a_task_that_is_named_and_not_heard_is_waited_for_by_its_name():
+    order = EventOrder()
+    item = opened(10)
+    push(order, item)
+    topics = {"metrics": 2, "logs": 1}
+    order.hear(mark(20, "metrics/0", topics=topics))
+    order.hear(mark(20, "metrics/1", topics=topics))
+    order.hear(mark(20, "old/0", topics=topics))  # three have spoken, but not those three
+    assert taken(order) == []
+    assert order.blocker() == ("logs/0", -math.inf)
+    assert {name for name, heard in order.heard().items() if not heard.words} == {"logs/0"}
+    order.hear(mark(20, "logs/0", topics=topics))
+    assert taken(order) == [item]
+
+
+def test_who_is_given_up_is_waited_for_again_once_it_says_something_new():
+    order = EventOrder()
+    topics = {"metrics": 2}
+    first, second = opened(10), opened(30)
+    push(order, first, second)
+    order.hear(mark(5, "metrics/1", topics=topics))
+    order.hear(mark(20, "metrics/0", topics=topics))
+    assert taken(order) == []
+    assert order.blocker() == ("metrics/1", T0 + 5)
+    order.forgo(absence("metrics/1"))
+    assert taken(order) == [first]
+    order.hear(mark(5, "metrics/1", topics=topics))  # it is there, but stands where it stood
+    order.hear(mark(40, "metrics/0", topics=topics))
+    assert taken(order) == [second]
+    third = opened(50)
+    push(order, third)
+    order.hear(mark(45, "metrics/1", topics=topics))
+    order.hear(mark(60, "metrics/0", topics=topics))
+    assert taken(order) == []
+    order.hear(mark(60, "metrics/1", topics=topics))
+    assert taken(order) == [third]
+
+
+def test_where_nobody_has_spoken_all_can_be_given_up():
+    order = EventOrder()
+    item = opened(10)
+    push(order, item)
+    assert order.heard() == {"": (0, 0)}
+    assert order.blocker() == ("", -math.inf)
+    order.forgo(absence())
+    assert taken(order) == [item]
+    push(order, opened(20))
+    order.hear(mark(0, "metrics/0", topics={"metrics": 2}))  # now it is known whom there are
+    assert taken(order) == []
+    assert order.blocker() == ("metrics/1", -math.inf)
+
+
+def test_given_up_by_name_before_anybody_has_spoken():
+    order = EventOrder()
+    item = opened(10)
+    push(order, item)
+    order.hear(mark(20, "metrics/0", topics={"metrics": 2}))
+    order.forgo(absence("metrics/1"))
+    assert taken(order) == [item]
+
+
+def test_how_long_the_oldest_has_waited_is_by_arrival():
+    order = EventOrder()
+    late, early = opened(30), opened(10)
+    list(order.push(order.stamp(late), late, 1000.0))
+    list(order.push(order.stamp(early), early, 1005.0))
+    assert order.since == 1000.0
+    order.hear(mark(20))
+    assert taken(order) == [early]
+    assert order.since == 1000.0
+    order.hear(mark(40))
+    assert taken(order) == [late]
+    assert math.isnan(order.since)
+
+
+def test_a_repeated_word_moves_nothing_and_is_heard():
+    order = EventOrder()
+    order.hear(mark(20))
+    order.hear(mark(20))
+    assert order.heard() == {"metrics/0": (2, 1)}
+    order.hear(mark(20, idle=True))
+    assert order.heard() == {"metrics/0": (3, 2)}

@@ -116,11 +116,11 @@ def test_one_silent_series_among_others_is_stale():
 
 def test_idle_marks():
     one = stage()
-    (before,) = one.idle()
+    (before,) = one.speak(idle=True)
     assert before.idle
     assert before.time.timestamp() == 0.0
     last = marks(one.process(signals(10)))[-1]
-    (mark,) = one.idle()
+    (mark,) = one.speak(idle=True)
     assert mark == msgspec.structs.replace(last, idle=True)
 
 

@@ -52,7 +52,7 @@ def routed() -> dict[tuple[str, int], list[Output]]:
         record = Record(topic, partition, offset, -1, None, json.dumps(event).encode())
         out[topic, partition] += tasks[topic, partition].process([record])
     for place, task in tasks.items():
-        out[place] += task.idle()
+        out[place] += task.speak(idle=True)
     return out
 
 
@@ -146,7 +146,7 @@ def test_changes_and_unjoined_inputs_say_nothing_of_their_time() -> None:
     event = {"timestamp": START, "service": "web", "kind": "deploy", "summary": "v2"}
     out = task.process([Record("changes", 0, 0, -1, None, json.dumps(event).encode())])
     assert [output.stream for output in out] == ["anomalies"]
-    assert task.idle() == []
+    assert task.speak(idle=True) == []
 
 
 @pytest.mark.parametrize("at", [1, 7, 60])

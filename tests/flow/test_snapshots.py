@@ -236,7 +236,7 @@ def test_a_route_task_knows_how_far_it_is() -> None:
         expected = task.process([record])
         assert moved.process([record]) == expected
         moved = restarted(moved, RouteTask(conf, source, 0, {"predictions": 1}))  # type: ignore[assignment]
-    assert moved.idle() == task.idle()
+    assert moved.speak(idle=True) == task.speak(idle=True)
     with pytest.raises(StateError, match="route task"):
         RouteTask(conf, source, 0).restore(b"no")
 

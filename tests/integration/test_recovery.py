@@ -44,8 +44,14 @@ class Sum:
             outputs.append(Output("anomalies", record.key, json.dumps(self.sums).encode()))
         return outputs
 
-    def idle(self):
+    def speak(self, *, idle):
         return []
+
+    def awaited(self):
+        return None
+
+    def learning(self):
+        return ()
 
     def counts(self):
         return {}

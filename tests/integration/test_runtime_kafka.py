@@ -37,8 +37,14 @@ class Echo:
         self.seen += len(records)
         return [Output("anomalies", record.key, record.value) for record in records]
 
-    def idle(self):
+    def speak(self, *, idle):
         return []
+
+    def awaited(self):
+        return None
+
+    def learning(self):
+        return ()
 
     def counts(self):
         return {}

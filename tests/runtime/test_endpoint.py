@@ -1,7 +1,9 @@
+import json
 import socket
 
 import aiohttp
 import pytest
+from prometheus_client import generate_latest
 
 from floodmark.config.models import Http
 from floodmark.runtime.endpoint import endpoint
@@ -16,9 +18,16 @@ class Task:
     def sizes(self):
         return {"series": 5}
 
+    def learning(self):
+        return ["log source nginx: warming up until 15:41"]
+
 
 class View:
-    topic, partition, task = "metrics", 1, Task()
+    topic, partition, task, missing, waited = "metrics", 1, Task(), 2, 31.5
+    words = ()
+
+    def troubles(self):
+        return list(self.words)
 
     def lag(self):
         return 12
@@ -55,9 +64,26 @@ async def test_ready_only_once_every_group_is_assigned():
         assert (status, "joining" in body) == (503, True)
         telemetry.groups[0].assigned = True
         status, body = await get(f"{url}/readyz")
-        assert (status, "recovering" in body) == (503, True)
+        assert (status, "recovering" in body) == (200, True)
         telemetry.groups[0].live = True
         assert (await get(f"{url}/readyz"))[0] == 200
+
+
+async def test_not_ready_is_said_with_its_reasons_and_learning_is_no_reason(monkeypatch):
+    telemetry = Telemetry()
+    telemetry.groups = [Group()]
+    telemetry.groups[0].assigned = True
+    async with endpoint(Http(port=0), telemetry) as url:
+        status, body = await get(f"{url}/readyz")
+        assert status == 200
+        assert json.loads(body)["learning"] == ["log source nginx: warming up until 15:41"]
+        monkeypatch.setattr(View, "words", tuple(f"metrics/{i} is being recovered" for i in range(25)))
+        status, body = await get(f"{url}/readyz")
+    reasons = json.loads(body)["reasons"]
+    assert status == 503
+    assert reasons[0] == "metrics/0 is being recovered"
+    assert reasons[-1] == "and 5 more"
+    assert "floodmark_ready 0.0" in generate_latest(telemetry.registry).decode().splitlines()
 
 
 async def test_healthy_until_something_has_failed():
@@ -84,6 +110,8 @@ async def test_metrics_read_the_tasks():
         f'floodmark_task_events_total{{event="series",{place},reason="evicted",topic="metrics"}} 2.0',
         f'floodmark_task_events_total{{event="points",{place},reason="",topic="metrics"}} 7.0',
         'floodmark_task_state{group="floodmark-detect",kind="series",partition="1",topic="metrics"} 5.0',
+        f'floodmark_correlate_missing_tasks{{{place},topic="metrics"}} 2.0',
+        f'floodmark_correlate_oldest_wait_seconds{{{place},topic="metrics"}} 31.5',
         "floodmark_up 1.0",
     ):
         assert line in body.splitlines()

@@ -1,6 +1,7 @@
 """One task on one partition, with a consumer, an outbox and a clock that the test holds."""
 
 import asyncio
+import math
 from collections import namedtuple
 
 import pytest
@@ -10,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from structlog.testing import capture_logs
 
-from floodmark.records import Output, Record
+from floodmark.records import Awaited, Heard, Output, Record
 from floodmark.runtime.partition import HELD, Member, Partition, dead_letter
 from floodmark.runtime.recovery import Start
 from floodmark.runtime.snapshots import Saved
@@ -115,7 +116,7 @@ class Task:
     def __init__(self, poison=()):
         self.poison = set(poison)
         self.calls = []
-        self.idles = 0
+        self.idles = self.words = 0
 
     def process(self, records):
         self.calls.append([record.offset for record in records])
@@ -123,9 +124,16 @@ class Task:
             raise ValueError(f"cannot take {min(bad)}")
         return [Output("anomalies", record.key, b"%d" % record.offset) for record in records]
 
-    def idle(self):
-        self.idles += 1
-        return [Output("anomalies", None, b"idle", everywhere=True)]
+    def speak(self, *, idle):
+        self.words += 1
+        self.idles += idle
+        return [Output("anomalies", None, b"idle", everywhere=True)] if idle else []
+
+    def awaited(self):
+        return None
+
+    def learning(self):
+        return ()
 
     def remarks(self):
         return []
@@ -151,6 +159,7 @@ def partition(task, consumer, outbox, *, clock=None, telemetry=None, recovery=No
         telemetry=telemetry or Telemetry(),
         most=2000,
         idle=10.0,
+        patience=30.0,
         commit=commit,
         snapshot=60.0,
         clock=clock or Clock(),
@@ -271,22 +280,90 @@ async def test_it_starts_again_where_it_stopped():
     assert task.calls == [[0], [1]]
 
 
-async def test_idle_is_said_once_a_silence():
+async def test_idle_is_said_as_soon_as_it_is_so_and_again_and_again():
     clock, task, outbox = Clock(), Task(), Outbox()
     consumer = Consumer([[raw(0)]], clock)
     work = partition(task, consumer, outbox, clock=clock)
     work.start(lambda _: None)
     await until(lambda: clock.now >= 108)
-    assert task.idles == 0
-    await until(lambda: clock.now > 200)
-    assert task.idles == 1
+    assert (task.idles, task.words) == (0, 1)  # that it is there it has said at once
+    await until(lambda: clock.now >= 112)
+    assert (task.idles, task.words) == (1, 2)
+    await until(lambda: clock.now >= 153)
+    assert (task.idles, task.words) == (5, 6)  # each third of the patience
     consumer.batches.append([raw(1)])
+    await until(lambda: work.position == 2)
     then = clock.now
-    await until(lambda: clock.now > then + 50)
+    await until(lambda: clock.now >= then + 8)
+    assert task.idles == 5
+    await until(lambda: clock.now >= then + 12)
     await work.stop()
-    assert task.idles == 2
+    assert task.idles == 6
     idle = [Output("anomalies", None, b"idle", everywhere=True)]
-    assert [d for d in outbox.committed if d[0] == idle] == [(idle, None)] * 2
+    assert [d for d in outbox.committed if d[0] == idle] == [(idle, None)] * 6
+
+
+async def test_a_task_that_goes_on_where_it_stopped_says_at_once_that_it_is_there():
+    clock, task, outbox = Clock(), Task(), Outbox()
+    work = partition(task, Consumer([[raw(0)]], clock), outbox, clock=clock)
+    work.start(lambda _: None)
+    await until(lambda: clock.now >= 112)
+    await work.stop()
+    assert (task.idles, task.words) == (1, 2)
+    work.start(lambda _: None)
+    await until(lambda: task.words == 3)
+    await work.stop()
+    assert task.idles == 2  # it is as idle as it was: whoever begins to listen need not wait
+
+
+class Waiting(Task):
+    """Waits for the detect tasks that `heard` says."""
+
+    def __init__(self):
+        super().__init__()
+        self.heard = {"metrics/0": Heard(1, 1), "metrics/1": Heard(0, 0)}
+
+    def speak(self, *, idle):
+        return []
+
+    def awaited(self):
+        return Awaited(self.heard, math.nan, "", 50.0)
+
+    def forgo(self, names, silent):
+        return [Output("anomalies", None, f"without {','.join(names)} after {silent:.0f} s".encode(), partition=3)]
+
+
+async def test_whom_a_task_does_not_hear_it_is_not_ready_without_and_at_last_goes_on():
+    clock, task, outbox = Clock(), Waiting(), Outbox()
+    work = partition(task, Consumer([[raw(0)]], clock), outbox, clock=clock)
+    assert work.troubles() == ["metrics/3 is being recovered"]
+    work.start(lambda _: None)
+    await until(lambda: clock.now >= 110)
+    assert work.missing == 1
+    assert work.troubles() == ["metrics/3: detect task metrics/1 has not been heard yet"]
+    task.heard = {"metrics/0": Heard(2, 2), "metrics/1": Heard(1, 1)}
+    await until(lambda: clock.now >= 115)
+    assert (work.missing, work.troubles()) == (0, [])
+    await until(lambda: clock.now >= 150)
+    await work.stop()
+    assert work.missing == 2
+    (decision,) = [o for outputs, _ in outbox.committed for o in outputs if o.value != b"0"]
+    assert decision.partition == 3
+    assert decision.value.startswith(b"without metrics/0,metrics/1 after 3")
+
+
+async def test_what_cannot_be_read_is_no_silence_of_others_and_not_ready():
+    clock, task, outbox = Clock(), Waiting(), Outbox()
+    consumer = Consumer([[raw(0)]], clock)
+    consumer.highwater = lambda _: consumer.end + (50 if clock.now > 105 else 0)
+    task.heard = {"metrics/0": Heard(1, 1)}
+    work = partition(task, consumer, outbox, clock=clock)
+    work.start(lambda _: None)
+    await until(lambda: clock.now >= 300)
+    await work.stop()
+    assert not [o for outputs, _ in outbox.committed for o in outputs if o.value != b"0"]
+    (words,) = work.troubles()
+    assert "could not be read for" in words
 
 
 async def test_a_task_that_is_behind_is_not_idle():
@@ -363,9 +440,9 @@ async def test_a_fetch_that_can_be_retried_is(error, monkeypatch):
     assert logs[0]["reason"] == str(error)
 
 
-async def test_an_idle_that_raises_is_counted_and_work_goes_on():
+async def test_a_word_that_raises_is_counted_and_work_goes_on():
     class Broken(Task):
-        def idle(self):
+        def speak(self, *, idle):
             raise RuntimeError("no")
 
     clock, telemetry = Clock(), Telemetry()
@@ -377,7 +454,7 @@ async def test_an_idle_that_raises_is_counted_and_work_goes_on():
         consumer.batches.append([raw(1)])
         await until(lambda: work.position == 2)
         await work.stop()
-    assert telemetry.registry.get_sample_value("floodmark_process_failures_total", PLACE) == 1
+    assert telemetry.registry.get_sample_value("floodmark_process_failures_total", PLACE) > 1
 
 
 async def test_what_stops_the_work_is_told():

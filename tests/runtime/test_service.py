@@ -43,8 +43,14 @@ class Echo:
         self.seen += len(records)
         return [Output("anomalies", record.key, record.value) for record in records]
 
-    def idle(self):
+    def speak(self, *, idle):
         return []
+
+    def awaited(self):
+        return None
+
+    def learning(self):
+        return ()
 
     def counts(self):
         return {"records": self.seen}
@@ -139,8 +145,8 @@ async def test_each_record_once_over_a_restart(broker):
 
 async def test_idle_everywhere_and_the_endpoint(broker):
     class Marking(Echo):
-        def idle(self):
-            return [Output("anomalies", None, b"idle", everywhere=True)]
+        def speak(self, *, idle):
+            return [Output("anomalies", None, b"idle", everywhere=True)] if idle else []
 
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
@@ -195,7 +201,9 @@ async def test_sigterm_drains_and_exits_with_0(broker, tmp_path):
                     time.sleep(0.2)
                     print("working", file=sys.stderr, flush=True)
                     return [Output("anomalies", r.key, r.value) for r in records]
-                def idle(self): return []
+                def speak(self, *, idle): return []
+                def awaited(self): return None
+                def learning(self): return ()
                 def counts(self): return {{}}
                 def sizes(self): return {{}}
                 def remarks(self): return []

@@ -31,6 +31,7 @@ def told(act, *, width=100, faults=(), **console):
     )
     with display:
         act(display)
+        display.tell(START + 48 * HOUR)
     return out.getvalue()
 
 

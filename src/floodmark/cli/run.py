@@ -83,6 +83,7 @@ async def _run(config: Config, path: Path, seen: bytes, worker: int | None) -> N
             config.http,
             state=config.state,
             idle=config.correlate.idle,
+            patience=config.correlate.patience,
             stop=stop,
             create_with=f"floodmark topics create --config {path}",
             reloads=reloads(

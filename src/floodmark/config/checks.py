@@ -18,13 +18,16 @@ from pydantic.fields import FieldInfo
 from floodmark.config.formats import CARRIES
 from floodmark.config.locate import Located
 from floodmark.config.mapping import ALWAYS, OPTIONAL, REQUIRED, Fields
-from floodmark.config.models import Feedback, KafkaSecurity, Topics
+from floodmark.config.models import Correlate, Feedback, Kafka, KafkaSecurity, Topics
 from floodmark.config.problems import Path, Problem, did_you_mean, dotted
-from floodmark.config.quantities import clock, moment
+from floodmark.config.quantities import clock, duration, moment
 from floodmark.signals import SignalName
 
 _TOPIC = re.compile(r"(?!\.{1,2}$)[A-Za-z0-9._-]{1,249}", re.ASCII)
 """Kafka's rule (org.apache.kafka.common.internals.Topic)."""
+
+SESSIONS = 4
+"""Session timeouts for which a silent task may be waited for, at most."""
 
 _SECURITY: Path = ("kafka", "security")
 _SASL = ("sasl_mechanism", "username", "password", "oauth")
@@ -42,6 +45,7 @@ def check(tree: Located) -> tuple[list[Problem], list[Problem]]:
         *_models(tree),
         *_schedules(tree),
         *_limits(tree),
+        *_patience(tree),
     ]
     warnings = [*_services(tree), *_idle_security(tree), *_open_http(tree), *_shadowed(tree), *_odd(tree)]
     return errors, sorted(warnings, key=lambda p: (p.file, p.line, p.column))
@@ -130,6 +134,34 @@ def _fields(tree: Located) -> Iterator[Problem]:
             if here is not None:
                 words = f"{signal}s have no {name}"
                 yield here.place.problem((*path, "fields", name), words, f"they have {', '.join(sorted(allowed))}")
+
+
+def _patience(tree: Located) -> Iterator[Problem]:
+    """No patience would give up whoever takes a breath; and by then somebody else has long spoken for who is gone."""
+    path: Path = ("correlate", "patience")
+    here = tree.at(path)
+    session = _seconds(tree.at(("kafka", "session_timeout")), float(Kafka.model_fields["session_timeout"].default))
+    patience = _seconds(here, float(Correlate.model_fields["patience"].default))
+    if patience is None or session is None:
+        return
+    if patience <= 0:
+        if here is not None:
+            yield here.place.problem(path, "0 gives up every detect task that takes a breath", "write 30s")
+    elif patience > SESSIONS * session:
+        at = here or tree.at(("kafka", "session_timeout")) or tree
+        words = f"{patience:g} s is more than {SESSIONS} times kafka.session_timeout ({session:g} s)"
+        hint = "after a session timeout somebody else speaks for the task; write 30s, or raise kafka.session_timeout"
+        yield at.place.problem(path, words, hint)
+
+
+def _seconds(here: Located | None, default: float) -> float | None:
+    """A duration; None if it is none."""
+    if here is None:
+        return default
+    try:
+        return duration(here.value)
+    except ValueError:
+        return None
 
 
 def _topic_name(here: Located | None, path: Path, topic: str) -> Iterator[Problem]:

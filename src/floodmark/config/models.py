@@ -403,7 +403,10 @@ class Correlate(Section):
     open_incidents: int = Field(default=500, ge=1)
     """Open incidents of one task."""
     idle: Duration = 10.0
-    """Wall-clock silence after which a detect task is not waited for."""
+    """Time, by the clock on the wall, in which nothing has come to a detect task, after which it is not waited for."""
+    patience: Duration = 30.0
+    """Time, by the clock on the wall, in which a detect task has not been heard, after which incidents no longer wait
+    for it: what it tells later is late. At most four times `kafka.session_timeout`."""
 
 
 class Http(Section):

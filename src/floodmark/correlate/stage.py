@@ -7,6 +7,7 @@ It never reads a clock; nothing but watermarks moves its time.
 
 from __future__ import annotations
 
+import math
 import sys
 from collections.abc import Mapping
 from functools import cache
@@ -14,7 +15,7 @@ from typing import Final
 
 from msgspec.msgpack import decode, encode
 
-from floodmark.alerts import Anomaly, ChangeNotice, Dependencies, Incident, SeriesSample, Watermark
+from floodmark.alerts import Absence, Anomaly, ChangeNotice, Dependencies, Incident, SeriesSample, Watermark
 from floodmark.config.models import Correlate, Service
 from floodmark.correlate.lifecycle import Lifecycle
 from floodmark.correlate.misplaced import Misplaced
@@ -22,7 +23,7 @@ from floodmark.correlate.order import BUFFER, EventOrder, Item, Stamp
 from floodmark.correlate.topology import Topology
 from floodmark.state import Codec, StateError, classes_in
 
-_MADE_BY: Final = "correlate 2"
+_MADE_BY: Final = "correlate 3"
 """The form of the state."""
 _KINDS = ("changes", "anomalies", "updates", "closes", "dependencies")  # by `Stamp.kind`
 
@@ -39,26 +40,30 @@ class CorrelateStage:
         self._settings = _settings(correlate, services)
         self._order = EventOrder(buffer)
         self._lifecycle = Lifecycle(correlate, Topology(services))
-        self._taken = dict.fromkeys((*_KINDS, "watermarks"), 0)
+        self._taken = dict.fromkeys((*_KINDS, "watermarks", "absences"), 0)
         self._misplaced = Misplaced()
         self._late = {f"late:{kind}": 0 for kind in _KINDS}
 
-    def process(self, item: Item | Watermark | SeriesSample, task: str = "") -> list[Incident]:
+    def process(
+        self, item: Item | Absence | Watermark | SeriesSample, task: str = "", since: float = math.nan
+    ) -> list[Incident]:
         """Take the next item of the partition; return the revisions that are now certain, in event-time order.
 
-        `task` is the detect task that sent it, if that is known; it is only used to find misplaced series.
+        `task` is the detect task that sent it, if that is known; it is only used to find misplaced series. `since` is
+        Kafka's time of the item (epoch seconds); it is only used to say how long an item has waited.
         """
         if isinstance(item, SeriesSample):
             self._misplaced.sample(item)
             return []
+        if isinstance(item, Absence):
+            self._taken["absences"] += 1
+            self._order.forgo(item)
+            return self._advanced()
         if isinstance(item, Watermark):
             self._taken["watermarks"] += 1
             self._misplaced.watermark(item.task, item.time.timestamp())
             self._order.hear(item)
-            for stamp, ready in self._order.take():
-                self._hand_over(stamp, ready)
-            self._lifecycle.advance(self._order.passed)
-            return self._lifecycle.revisions()
+            return self._advanced()
         if isinstance(item, Anomaly) and task:
             self._misplaced.anomaly(item, task)
         stamp = self._order.stamp(item)
@@ -67,9 +72,14 @@ class CorrelateStage:
             self._late[f"late:{_KINDS[stamp.kind]}"] += 1
             self._hand_over(stamp, item, late=True)
             return self._lifecycle.revisions()
-        for forced, ready in self._order.push(stamp, item):
+        for forced, ready in self._order.push(stamp, item, since):
             self._hand_over(forced, ready)
         return self._lifecycle.revisions()
+
+    @property
+    def order(self) -> EventOrder:
+        """What waits, and for whom; to look at."""
+        return self._order
 
     def finish(self) -> list[Incident]:
         """The end of the input (replay, demo): as if every task had sent an infinite watermark.
@@ -124,7 +134,15 @@ class CorrelateStage:
 
     def sizes(self) -> Mapping[str, int]:
         """How much state is held now."""
-        return {"waiting": len(self._order), "tasks": self._order.tasks, **self._lifecycle.sizes()}
+        order = self._order
+        return {"waiting": len(order), "tasks": order.tasks, "absent": order.absent, **self._lifecycle.sizes()}
+
+    def _advanced(self) -> list[Incident]:
+        """What the words heard so far let through."""
+        for stamp, ready in self._order.take():
+            self._hand_over(stamp, ready)
+        self._lifecycle.advance(self._order.passed)
+        return self._lifecycle.revisions()
 
     def _hand_over(self, stamp: Stamp, item: Item, *, late: bool = False) -> None:
         if isinstance(item, ChangeNotice):

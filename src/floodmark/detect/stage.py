@@ -66,14 +66,23 @@ class Missing(NamedTuple):
 class DetectStage:
     """The detection state of one partition. Bounded by the config's limits."""
 
-    def __init__(self, config: Config, task: str, tasks: int, feedback: Feedback | None = None) -> None:
-        """`task`: "topic/partition", named in the watermarks. `tasks`: how many detect tasks there are in all.
+    def __init__(
+        self,
+        config: Config,
+        task: str,
+        tasks: int,
+        feedback: Feedback | None = None,
+        topics: Mapping[str, int] | None = None,
+    ) -> None:
+        """`task`: "topic/partition", named in the watermarks. `tasks`: how many detect tasks there are in all, and
+        `topics` of which topics, with the number of partitions of each.
 
         `feedback`: what people say of its series; shared, and no part of its state.
         """
         self._config = config
         self._task = task
         self._tasks = tasks
+        self._topics = dict(sorted(topics.items())) if topics else {}
         self._lateness = config.detect.lateness
         self._grid = config.detect.tick
         self._core = SeriesCore(config, feedback)
@@ -149,9 +158,9 @@ class DetectStage:
         """Look on while series are judged; see `SeriesCore.watch`."""
         self._core.watch(wanted, witness)
 
-    def idle(self) -> list[Watermark]:
-        """Nothing comes: do not wait for this task (the runtime's clock says so, law 6)."""
-        return [self._watermark(idle=True)]
+    def speak(self, *, idle: bool) -> list[Watermark]:
+        """The last word again. `idle`: nothing comes, do not wait for this task, the runtime's clock says (law 6)."""
+        return [self._watermark(idle=idle)]
 
     def finish(self) -> list[Told]:
         """The input has ended for good (a replay): close what the last signals left open."""
@@ -329,7 +338,7 @@ class DetectStage:
 
     def _watermark(self, *, idle: bool) -> Watermark:
         time = self._tick if self._tick > float("-inf") else 0.0  # nothing has come yet
-        return Watermark(task=self._task, tasks=self._tasks, time=utc(time), idle=idle)
+        return Watermark(task=self._task, tasks=self._tasks, time=utc(time), idle=idle, topics=self._topics)
 
 
 def _samples(signals: list[Metric | Histogram]) -> Samples:

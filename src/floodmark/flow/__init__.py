@@ -86,7 +86,7 @@ def _detect(
     partition: int,
     topics: Mapping[str, int],
 ) -> Task:
-    return DetectTask(config, source, topic, partition, sum(topics.values()), feedback)
+    return DetectTask(config, source, topic, partition, sum(topics.values()), feedback, topics)
 
 
 def _correlate(config: Config, topic: str, partition: int, _: Mapping[str, int]) -> Task:

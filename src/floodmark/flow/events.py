@@ -14,11 +14,22 @@ from cloudevents.core.bindings.kafka import to_binary
 from cloudevents.core.formats.json import JSONFormat
 from cloudevents.core.v1.event import CloudEvent
 
-from floodmark.alerts import Anomaly, ChangeNotice, Dependencies, Incident, SeriesSample, Watermark, utc
+from floodmark.alerts import (
+    Absence,
+    Anomaly,
+    ChangeNotice,
+    Dependencies,
+    Incident,
+    SeriesSample,
+    Watermark,
+    content_id,
+    utc,
+)
 from floodmark.records import Headers, Output, Record, Stream
 from floodmark.signals import Histogram, Inference, Log, Metric, Outcome, Prediction, Span, Verdict
 
-Placed = Anomaly | ChangeNotice | Dependencies | Watermark | SeriesSample | Incident | Prediction | Inference | Outcome
+Told = Absence | Anomaly | ChangeNotice | Dependencies | Watermark | SeriesSample
+Placed = Told | Incident | Prediction | Inference | Outcome
 Event = Placed | Metric | Histogram | Log | Span
 
 TYPES: Final[Mapping[str, type[Event]]] = {
@@ -26,6 +37,7 @@ TYPES: Final[Mapping[str, type[Event]]] = {
     "dev.floodmark.change.v1": ChangeNotice,
     "dev.floodmark.dependencies.v1": Dependencies,
     "dev.floodmark.watermark.v1": Watermark,
+    "dev.floodmark.absence.v1": Absence,
     "dev.floodmark.series-sample.v1": SeriesSample,
     "dev.floodmark.incident.v1": Incident,
     "dev.floodmark.prediction.v1": Prediction,
@@ -59,7 +71,9 @@ class MalformedEventError(ValueError):
     """A record of one of our own topics that is not one of our events."""
 
 
-def encode(body: Placed, *, source: str, key: str | None, everywhere: bool = False) -> Output:
+def encode(
+    body: Placed, *, source: str, key: str | None, everywhere: bool = False, partition: int | None = None
+) -> Output:
     """A body as a record of the stream where its kind belongs. `source`: the task that made it."""
     stream, identity, time, subject = _place(body, source)
     attributes = {
@@ -72,9 +86,8 @@ def encode(body: Placed, *, source: str, key: str | None, everywhere: bool = Fal
         "datacontenttype": "application/json",
     }
     message = to_binary(CloudEvent(attributes, _ENCODER.encode(body)), _FORMAT)
-    return Output(
-        stream, key.encode() if key is not None else None, message.value, tuple(message.headers.items()), everywhere
-    )
+    name = key.encode() if key is not None else None
+    return Output(stream, name, message.value, tuple(message.headers.items()), everywhere, partition)
 
 
 def encode_rekeyed(body: Metric | Histogram | Log | Span, *, source: str, key: str, number: str) -> Output:
@@ -130,6 +143,7 @@ def body_schemas() -> dict[str, dict[str, Any]]:
         "change-notice": ChangeNotice,
         "dependencies": Dependencies,
         "watermark": Watermark,
+        "absence": Absence,
         "series-sample": SeriesSample,
         "incident": Incident,
         "feedback": Verdict,
@@ -159,6 +173,9 @@ def _place(body: Placed, source: str) -> tuple[Stream, str, datetime, str]:
             body.time,
             body.task,
         )
+    if isinstance(body, Absence):
+        told = content_id("abs", body.correlator, f"{body.time.timestamp():.3f}", *body.tasks)
+        return "anomalies", told, body.time, body.correlator
     if isinstance(body, Dependencies):
         return "anomalies", f"{body.task}@{body.time.timestamp():.3f}/calls", body.time, body.task
     if isinstance(body, SeriesSample):

@@ -45,7 +45,7 @@ class LocalFlow:
             task = self._tasks[topic]
             if isinstance(task, DetectTask):
                 self._follow(task.finish(), out)
-                self._follow(task.idle(), out)
+                self._follow(task.speak(idle=True), out)
         for task in self._tasks.values():
             if isinstance(task, CorrelateTask):
                 self._follow(task.finish(), out)

@@ -16,7 +16,7 @@ from typing import Any, Final, cast
 
 from msgspec.msgpack import decode, encode
 
-from floodmark.alerts import Watermark
+from floodmark.alerts import Absence, Watermark
 from floodmark.correlate.order import EventOrder, Stamp
 from floodmark.detect.stage import Judged
 from floodmark.state import Codec, StateError, classes_in
@@ -32,7 +32,7 @@ class Merge:
     nobody has to wait for what this partition may still hold."""
 
     def __init__(self, patience: float, capacity: int = MOST) -> None:
-        self._order = EventOrder(capacity)
+        self.order = EventOrder(capacity)
         self._patience = patience
         self._awake: set[str] = set()
         self._newest = -math.inf
@@ -46,44 +46,53 @@ class Merge:
 
     def hear(self, mark: Watermark) -> Iterator[Judged]:
         """Take a route task's word; the events that all have passed with it, in order."""
-        self._order.hear(mark)
+        self.order.hear(mark)
         (self._awake.discard if mark.idle else self._awake.add)(mark.task)
         yield from self._ready()
 
-    def push(self, event: Judged, task: str) -> Iterator[Judged]:
-        """Take an event that a route task brought; the events that may leave with it, in order."""
+    def forgo(self, absence: Absence) -> Iterator[Judged]:
+        """Go on without the route tasks that it names; the events that may leave with it, in order."""
+        self.order.forgo(absence)
+        self._awake.difference_update(absence.tasks)
+        yield from self._ready()
+
+    def push(self, event: Judged, task: str, since: float = math.nan) -> Iterator[Judged]:
+        """Take an event that a route task brought; the events that may leave with it, in order.
+
+        `since`: Kafka's time of it, epoch seconds.
+        """
         self._silent = False
         self._newest = max(self._newest, event.time)
         self._arrivals += 1
         stamp = Stamp(event.time, 0, event.time, task, self._arrivals)
-        if stamp.time < self._order.passed:
+        if stamp.time < self.order.passed:
             self._late += 1
             yield event
             return
-        for _, forced in self._order.push(stamp, cast("Any", event)):
+        for _, forced in self.order.push(stamp, cast("Any", event), since):
             yield cast("Any", forced)
         yield from self._ready()
 
     def falls_silent(self) -> bool:
         """Whether it has become `silent` since last asked."""
-        quiet = not self._awake or self._order.passed - self._newest > self._patience
-        before, self._silent = self._silent, quiet and not len(self._order) and self._order.passed > -math.inf
+        quiet = not self._awake or self.order.passed - self._newest > self._patience
+        before, self._silent = self._silent, quiet and not len(self.order) and self.order.passed > -math.inf
         return self._silent and not before
 
     def drain(self) -> Iterator[Judged]:
         """All that waits: the input has ended."""
-        for _, event in self._order.drain():
+        for _, event in self.order.drain():
             yield cast("Any", event)
 
     def counts(self) -> Mapping[str, int]:
-        return {"late:event": self._late, "forced": self._order.forced}
+        return {"late:event": self._late, "forced": self.order.forced}
 
     def sizes(self) -> Mapping[str, int]:
-        return {"waiting": len(self._order)}
+        return {"waiting": len(self.order)}
 
     def state(self) -> bytes:
         own = self._awake, self._newest, self._silent, self._arrivals
-        return encode((_MADE_BY, _codec().dumps((self._order.state(), own))))
+        return encode((_MADE_BY, _codec().dumps((self.order.state(), own))))
 
     def restore(self, data: bytes) -> None:
         """Raises StateError."""
@@ -94,11 +103,11 @@ class Merge:
         if made_by != _MADE_BY:
             raise StateError(f"the snapshot is of another release ({made_by}; this one is {_MADE_BY})")
         order, own = _codec().loads(written)
-        self._order.restore(order)
+        self.order.restore(order)
         self._awake, self._newest, self._silent, self._arrivals = own
 
     def _ready(self) -> Iterator[Judged]:
-        for _, event in self._order.take():
+        for _, event in self.order.take():
             yield cast("Any", event)
 
 

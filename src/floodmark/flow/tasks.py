@@ -6,15 +6,17 @@ Three kinds stand between the topics: `RouteTask` brings signals that must be jo
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from msgspec.msgpack import decode as unpack
 from msgspec.msgpack import encode as pack
 
-from floodmark.alerts import Anomaly, ChangeNotice, Dependencies, SeriesSample, Watermark, content_id, utc
+from floodmark.alerts import Absence, Anomaly, ChangeNotice, Dependencies, SeriesSample, Watermark, content_id, utc
 from floodmark.config.models import Config, Input
 from floodmark.correlate import CorrelateStage
+from floodmark.correlate.order import Blocker, EventOrder
 from floodmark.decode import Decoded, column_decoder, input_decoder
 from floodmark.detect import DetectStage
 from floodmark.detect.feedback import Feedback
@@ -23,7 +25,7 @@ from floodmark.detect.series import series_key
 from floodmark.detect.stage import Judged, Told
 from floodmark.flow.events import MalformedEventError, decode, encode, encode_rekeyed, maker
 from floodmark.flow.merge import Merge
-from floodmark.records import Output, Record, Task
+from floodmark.records import Awaited, Output, Record, Task
 from floodmark.signals import (
     Change,
     Histogram,
@@ -50,7 +52,7 @@ class RouteTask:
         self._sources, self._scope = config.logs.source, config.detect.scope
         self._name = f"{source.topic}/{partition}"
         self._lateness, self._grid = config.detect.lateness, config.detect.tick
-        self._joined = sum(joined.values()) if joined and source.topic in joined else 0
+        self._joined = dict(joined) if joined and source.topic in joined else {}
         self._tick = 0.0
 
     def process(self, records: Sequence[Record]) -> list[Output]:
@@ -64,8 +66,17 @@ class RouteTask:
                 out.append(self._encode(signal, f"{record.offset}.{index}"))
         return out
 
-    def idle(self) -> list[Output]:
-        return [self._word(idle=True)] if self._joined else []
+    def speak(self, *, idle: bool) -> list[Output]:
+        return [self._word(idle=idle)] if self._joined else []
+
+    def awaited(self) -> Awaited | None:
+        return None
+
+    def forgo(self, names: Sequence[str], silent: float) -> list[Output]:
+        return []
+
+    def learning(self) -> Sequence[str]:
+        return ()
 
     def counts(self) -> Mapping[str, int]:
         return self._decode.counts()
@@ -91,7 +102,8 @@ class RouteTask:
         """There is nothing to take over."""
 
     def _word(self, *, idle: bool) -> Output:
-        mark = Watermark(task=self._name, tasks=self._joined, time=utc(self._tick), idle=idle)
+        tasks = sum(self._joined.values())
+        mark = Watermark(task=self._name, tasks=tasks, time=utc(self._tick), idle=idle, topics=self._joined)
         word = encode(mark, source=self._name, key=self._name, everywhere=True)
         return word._replace(stream="model_events")
 
@@ -121,18 +133,22 @@ class DetectTask:
         partition: int,
         tasks: int,
         feedback: Feedback | None = None,
+        topics: Mapping[str, int] | None = None,
     ) -> None:
-        """`source` is None for the model events and the rekeyed ones, whose records are our own."""
+        """`source` is None for the model events and the rekeyed ones, whose records are our own. `topics`: of which
+        topics the `tasks` are, and the number of partitions of each."""
         self._name = f"{topic}/{partition}"
         self._topic = topic
         self._decode = Decoding(config, source, "detect")
+        self._partition = partition
         self._merge: Merge | None = None
+        # A word at t comes each `tick`, `lateness` after t; from who has nothing to bring, once that is said.
+        self._bound = config.detect.lateness + config.detect.tick + config.correlate.idle
         if source is None and topic == config.topics.model_events:
-            detect = config.detect
-            self._merge = Merge(detect.lateness + 2 * detect.tick + config.correlate.idle)
-            # What comes out of it is in order: it has been waited for what is late already.
-            config = config.model_copy(update={"detect": detect.model_copy(update={"lateness": 0.0})})
-        self._stage = DetectStage(config, self._name, tasks, feedback)
+            self._merge = Merge(self._bound + config.detect.tick)
+            # What comes out of it is in order: what is late has been waited for already.
+            config = config.model_copy(update={"detect": config.detect.model_copy(update={"lateness": 0.0})})
+        self._stage = DetectStage(config, self._name, tasks, feedback, topics)
 
     def process(self, records: Sequence[Record]) -> list[Output]:
         """Dead letters come before all else: their order among themselves is that of the records, however split."""
@@ -144,8 +160,24 @@ class DetectTask:
         signals = [signal for record in records for signal in self._decode.signals(record, out)]
         return out + self._encoded(self._stage.process(_judged(signals)))
 
-    def idle(self) -> list[Output]:
-        return self._encoded(self._stage.idle())
+    def speak(self, *, idle: bool) -> list[Output]:
+        # The words of route tasks keep coming where no model's events do, so that the runtime sees no silence there.
+        quiet = self._merge is not None and self._merge.silent
+        return self._encoded(self._stage.speak(idle=idle or quiet))
+
+    def awaited(self) -> Awaited | None:
+        """The task of the model events waits for all who bring some."""
+        return _awaited(self._merge.order, self._bound, "a route task") if self._merge is not None else None
+
+    def forgo(self, names: Sequence[str], silent: float) -> list[Output]:
+        if self._merge is None:
+            return []
+        absence = _absence(self._name, self._merge.order.passed, names, silent)
+        said = encode(absence, source=self._name, key=self._name, partition=self._partition)
+        return [said._replace(stream="model_events")]
+
+    def learning(self) -> Sequence[str]:
+        return ()
 
     def finish(self) -> list[Output]:
         """The input has ended for good (replay): close what its last records left open."""
@@ -190,12 +222,17 @@ class DetectTask:
         out: list[Output] = []
         for record in records:
             event = self._decode.event(record, refused)
-            if isinstance(event, Watermark):
-                out += self._encoded(self._stage.process(merge.hear(event)))
-                if merge.falls_silent():
-                    out += self.idle()
-            elif isinstance(event, Judged):
-                out += self._encoded(self._stage.process(merge.push(event, maker(record.headers))))
+            if isinstance(event, Judged):
+                ready = merge.push(event, maker(record.headers), _written(record))
+            elif isinstance(event, Watermark):
+                ready = merge.hear(event)
+            elif isinstance(event, Absence) and event.correlator == self._name:
+                ready = merge.forgo(event)
+            else:
+                continue
+            out += self._encoded(self._stage.process(ready))
+            if merge.falls_silent():
+                out += self._encoded(self._stage.speak(idle=True))
         return out
 
     def _encoded(self, found: Sequence[Told]) -> list[Output]:
@@ -214,20 +251,38 @@ class CorrelateTask:
 
     def __init__(self, config: Config, topic: str, partition: int) -> None:
         self._name = f"{topic}/{partition}"
+        self._partition = partition
         self._decode = Decoding(config, None, "correlate")
         self._stage = CorrelateStage(config.correlate, config.services)
+        self._detected = any(source.signal != "change" for source in config.inputs)
+        # An anomaly at t is let through by a watermark beyond t, which lags by `lateness` and comes each `tick`; a
+        # partition where nothing comes is waited for until it is idle.
+        self._bound = config.detect.lateness + config.detect.tick + config.correlate.idle
 
     def process(self, records: Sequence[Record]) -> list[Output]:
         out: list[Output] = []
         for record in records:
             item = self._decode.event(record, out)
-            if isinstance(item, Anomaly | ChangeNotice | Dependencies | SeriesSample | Watermark):
-                found = self._stage.process(item, maker(record.headers))
+            if isinstance(item, Absence) and item.correlator != self._name:
+                continue  # another one's decision, copied here
+            if isinstance(item, Absence | Anomaly | ChangeNotice | Dependencies | SeriesSample | Watermark):
+                found = self._stage.process(item, maker(record.headers), _written(record))
                 out += [encode(i, source=self._name, key=i.id) for i in found]
         return out
 
-    def idle(self) -> list[Output]:
+    def speak(self, *, idle: bool) -> list[Output]:
         return []
+
+    def awaited(self) -> Awaited | None:
+        """Where nothing is detected, nobody is waited for."""
+        return _awaited(self._stage.order, self._bound, "a detect task") if self._detected else None
+
+    def forgo(self, names: Sequence[str], silent: float) -> list[Output]:
+        absence = _absence(self._name, self._stage.order.passed, names, silent)
+        return [encode(absence, source=self._name, key=self._name, partition=self._partition)]
+
+    def learning(self) -> Sequence[str]:
+        return ()
 
     def finish(self) -> list[Output]:
         """The input has ended for good (replay): resolve what is open."""
@@ -324,6 +379,35 @@ def _sound(restore: Callable[[bytes], Mapping[str, int]], state: bytes) -> Mappi
         return restore(state)
     except (TypeError, ValueError, LookupError, AttributeError) as error:
         raise StateError(f"the snapshot does not hold what it should ({type(error).__name__}: {error})") from None
+
+
+def _written(record: Record) -> float:
+    """Kafka's time of a record in epoch seconds, NaN if it is not known."""
+    return record.timestamp / 1000 if record.timestamp >= 0 else math.nan
+
+
+def _awaited(order: EventOrder, bound: float, whom: str) -> Awaited:
+    """Whom `order` waits for; `whom`: what to call one that cannot be named."""
+    blocker = order.blocker()
+    return Awaited(order.heard(), order.since, "" if blocker is None else _blame(blocker, whom), bound)
+
+
+def _absence(task: str, passed: float, names: Sequence[str], silent: float) -> Absence:
+    """The decision of `task`, whose order has come to `passed`, to go on without `names`."""
+    return Absence(
+        correlator=task,
+        time=utc(passed if math.isfinite(passed) else 0.0),
+        tasks=sorted(name for name in names if name),
+        silent=round(silent, 1),
+    )
+
+
+def _blame(blocker: Blocker, whom: str) -> str:
+    """Who holds the oldest item up, in words."""
+    name = blocker.task or whom
+    if math.isinf(blocker.time):
+        return f"{name} has not been heard"
+    return f"{name} is at {utc(blocker.time):%Y-%m-%d %H:%M:%S} UTC of event time"
 
 
 def notice(change: Change) -> ChangeNotice:

@@ -98,7 +98,9 @@ class Mail:
             for index, output in enumerate(outputs):
                 topic = self.topics[output.stream]
                 key = b"" if output.key is None and output.value is None else output.key  # Kafka refuses two nulls
-                partitions = sorted(await producer.partitions_for(topic)) if output.everywhere else [None]
+                partitions: list[int | None] = [output.partition]
+                if output.everywhere:
+                    partitions = sorted(await producer.partitions_for(topic))
                 for partition in partitions:
                     acknowledgement = await producer.send(
                         topic, output.value, key, partition, headers=list(output.headers)

@@ -46,9 +46,14 @@ async def endpoint(http: Http, telemetry: Telemetry) -> AsyncIterator[str | None
             group.name: "live" if group.live else "recovering" if group.assigned else "joining"
             for group in telemetry.groups
         }
-        ready = telemetry.ready()
-        body = {"status": "ready" if ready else "not ready", "groups": groups}
-        return web.json_response(body, status=200 if ready else 503)
+        reasons = telemetry.reasons()
+        body = {
+            "status": "not ready" if reasons else "ready",
+            "reasons": reasons,
+            "learning": telemetry.learning(),
+            "groups": groups,
+        }
+        return web.json_response(body, status=503 if reasons else 200)
 
     app = web.Application()
     app.add_routes([web.get("/metrics", metrics), web.get("/healthz", healthz), web.get("/readyz", readyz)])

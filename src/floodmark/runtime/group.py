@@ -20,6 +20,7 @@ from aiokafka.errors import KafkaConnectionError, KafkaError, UnknownTopicOrPart
 
 from floodmark.config.models import Kafka, State
 from floodmark.records import Task
+from floodmark.runtime.awake import Awake
 from floodmark.runtime.connection import client_settings
 from floodmark.runtime.delivery import Mail, Outbox
 from floodmark.runtime.errors import RunError, UnreachableError, refused
@@ -56,7 +57,8 @@ class Route:
 
 @dataclass(frozen=True)
 class Setting:
-    """What all groups of a run share. `idle`: seconds of silence after which a task is told."""
+    """What all groups of a run share. `idle`: seconds after which a task says that nothing comes; `patience`: of the
+    silence of others, after which it goes on without them."""
 
     kafka: Kafka
     state: State
@@ -64,6 +66,7 @@ class Setting:
     telemetry: Telemetry
     snapshots: Snapshots | None
     idle: float
+    patience: float
     embedded: bool = False
     internal: frozenset[str] = field(default_factory=frozenset)
     """Topics of our own, which are always read from their beginning."""
@@ -120,8 +123,10 @@ class Group(ConsumerRebalanceListener):
             telemetry=setting.telemetry,
             most=kafka.max_poll_records,
             idle=setting.idle,
+            patience=setting.patience,
             commit=kafka.commit_interval,
             snapshot=setting.state.interval,
+            clock=Awake(),
         )
         self._partitions: dict[TopicPartition, Partition] = {}
         self._kept: dict[TopicPartition, Partition] = {}
@@ -138,6 +143,36 @@ class Group(ConsumerRebalanceListener):
 
     def views(self) -> Iterable[Partition]:
         return list(self._partitions.values())
+
+    def owns(self, source: TopicPartition) -> bool:
+        """Whether the partition is read by this very process."""
+        return source in self._partitions
+
+    async def ends(self) -> Mapping[TopicPartition, int]:
+        """The end of each partition of the group's topics. Raises KafkaError."""
+        topics = self._route.topics
+        sources = [TopicPartition(t, p) for t in topics for p in self._consumer.partitions_for_topic(t) or ()]
+        found: Mapping[TopicPartition, int] = await self._consumer.end_offsets(sources)
+        return found
+
+    @property
+    def stage(self) -> str:
+        return self._route.group
+
+    def delivered(self, ends: Mapping[TopicPartition, int]) -> bool:
+        """Whether all before `ends` is processed by this very process, and what came of it is written."""
+        return all(
+            (partition := self._partitions.get(source)) is not None
+            and partition.live.is_set()
+            and partition.committed is not None
+            and (partition.committed >= end or (partition.at_rest() and self._at(source, end)))
+            for source, end in ends.items()
+        )
+
+    def _at(self, source: TopicPartition, end: int) -> bool:
+        """Whether nothing before `end` is left to be fetched: control records of transactions count in it."""
+        highwater = self._consumer.highwater(source)
+        return highwater is not None and highwater >= end and self._partitions[source].lag() == 0
 
     async def start(self) -> None:
         """Connect, join, and return once every task of the first assignment is recovered and heard. Raises RunError."""

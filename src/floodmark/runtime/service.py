@@ -18,6 +18,8 @@ from floodmark.runtime.endpoint import endpoint
 from floodmark.runtime.errors import DrainError, MissingTopicsError, RunError
 from floodmark.runtime.group import Group, Route, Setting
 from floodmark.runtime.listening import Listening
+from floodmark.runtime.oversight import Oversight
+from floodmark.runtime.progress import Progress
 from floodmark.runtime.reload import Reload
 from floodmark.runtime.snapshots import Snapshots
 from floodmark.runtime.telemetry import Telemetry
@@ -40,26 +42,29 @@ async def run(
     state: State,
     idle: float,
     stop: asyncio.Event,
+    patience: float = 30.0,
     embedded: bool = False,
     ready: asyncio.Event | None = None,
     on_output: Callable[[Output], None] | None = None,
     create_with: str = "floodmark topics create",
     reloads: AsyncIterator[Reload] | None = None,
     listener: Listener | None = None,
+    progress: Progress | None = None,
 ) -> None:
     """Run every route's group until `stop` is set, then drain: finish, commit, save, leave, disconnect.
 
     A cluster that does not answer is waited for, for ever, with one sentence an attempt. `embedded` says that the
     broker is `EmbeddedBroker`: topics are created by use and not looked for, delivery is at least once, and no
     snapshots are kept, for they would outlive the broker. `ready` is set once all tasks are recovered and heard.
-    `on_output` is called with each output after it is committed. `create_with` is the command that creates missing
-    topics, for the message. `reloads` are the configs to go on with. `listener` has heard all of its topic before a
-    task begins, and goes on hearing.
+    `idle` and `patience` are `correlate`'s. `on_output` is called with each output after it is committed.
+    `create_with` is the command that creates missing topics, for the message. `reloads` are the configs to go on with.
+    `listener` has heard all of its topic before a task begins, and goes on hearing. `progress` is told the groups.
 
     Raises RunError (MissingTopicsError, SecurityError, PermissionDeniedError, AddressError, SnapshotError, DrainError)
     with a sentence for the operator; any other exception is a bug.
     """
-    run_ = _Run(kafka, routes, topics, state, idle, stop, embedded, ready, on_output, create_with, listener)
+    run_ = _Run(kafka, routes, topics, state, idle, patience, stop, embedded, ready, on_output, create_with, listener)
+    run_.progress = progress
     async with endpoint(http, run_.telemetry):
         following = asyncio.create_task(run_.follow(reloads)) if reloads is not None else None
         try:
@@ -85,6 +90,7 @@ class _Run:
         topics: Topics,
         state: State,
         idle: float,
+        patience: float,
         stop: asyncio.Event,
         embedded: bool,
         ready: asyncio.Event | None,
@@ -93,6 +99,8 @@ class _Run:
         listener: Listener | None,
     ) -> None:
         self.telemetry = Telemetry()
+        self.progress: Progress | None = None
+        self.telemetry.oversight = self._oversight = Oversight(kafka, patience)
         if listener is not None:
             self.telemetry.standing = listener.standing
         self.telemetry.reloaded(success=True, now=time.time())
@@ -101,6 +109,7 @@ class _Run:
         self._routes = routes
         self._state = state
         self._idle = idle
+        self._patience = patience
         self._stop = stop
         self._embedded = embedded
         self._ready = ready
@@ -154,6 +163,8 @@ class _Run:
         """Join, work until a stop, a failure or other topics, drain."""
         groups = await self._prepared()
         self.telemetry.groups = self._groups = groups
+        if self.progress is not None:
+            self.progress.groups = groups
         listening = Listening(self._kafka, self._listener, self.telemetry) if self._listener is not None else None
         heard = asyncio.create_task(listening.start() if listening is not None else asyncio.sleep(0))
         starts = [heard, *(asyncio.create_task(_after(heard, group.start)) for group in groups)]
@@ -167,9 +178,17 @@ class _Run:
             if self._ready is not None:
                 self._ready.set()
             log.info("running", groups=[group.name for group in groups])
-            await _first(self.stopping, self._changed, *failed)
+            overseeing = asyncio.create_task(self._oversight.run(groups)) if not self._embedded else None
+            try:
+                await _first(self.stopping, self._changed, *failed)
+            finally:
+                if overseeing is not None:
+                    overseeing.cancel()
+                    await asyncio.wait({overseeing})
         finally:
             self._groups = []
+            if self.progress is not None:
+                self.progress.groups = ()
             started.cancel()
             for start in starts:  # gather leaves the others running when one fails
                 start.cancel()
@@ -202,6 +221,7 @@ class _Run:
             telemetry=self.telemetry,
             snapshots=self._snapshots,
             idle=self._idle,
+            patience=self._patience,
             embedded=self._embedded,
             internal=frozenset(streams.values()),
         )

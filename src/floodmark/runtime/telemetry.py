@@ -17,6 +17,8 @@ from prometheus_client.registry import Collector
 from floodmark import __version__
 from floodmark.records import Task
 
+_REASONS = 20
+"""Most sentences of one kind in an answer."""
 _SECONDS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 
 
@@ -50,6 +52,20 @@ class PartitionView(Protocol):
         """Seconds since the newest snapshot; None before the first."""
         ...
 
+    @property
+    def missing(self) -> int | None:
+        """Of those that the task has to hear of, how many it does not hear; None where it waits for nobody."""
+        ...
+
+    @property
+    def waited(self) -> float:
+        """Seconds that the oldest item which waits for others has waited."""
+        ...
+
+    def troubles(self) -> list[str]:
+        """Why what arrives now would not be told, in words."""
+        ...
+
 
 class GroupView(Protocol):
     """A consumer group, as the metrics and /readyz see it."""
@@ -70,14 +86,23 @@ class GroupView(Protocol):
     def views(self) -> Iterable[PartitionView]: ...
 
 
+class Reasons(Protocol):
+    """Whoever knows why what arrives now would not be told."""
+
+    @property
+    def reasons(self) -> Sequence[str]: ...
+
+
 class Telemetry(Collector):
     """The run's counters, and a collector over the live tasks. `groups`, `failure`, `damaged` (snapshots that could not
-    be read back) and `standing` (verdicts of people, if they are heard) are set by the run."""
+    be read back), `standing` (verdicts of people, if they are heard) and `oversight` (of partitions that are not read
+    by this process) are set by the run."""
 
     def __init__(self) -> None:
         self.groups: Sequence[GroupView] = ()
         self.failure = ""
         self.damaged: Callable[[], int] = lambda: 0
+        self.oversight: Reasons | None = None
         self.standing: Callable[[], int] | None = None
         self.registry = registry = CollectorRegistry()
         place = ("topic", "partition")
@@ -154,8 +179,32 @@ class Telemetry(Collector):
         ProcessCollector(registry=registry)
 
     def ready(self) -> bool:
-        """Whether every group is joined and all its tasks are recovered and heard, and nothing has failed."""
-        return bool(self.groups) and not self.failure and all(group.live for group in self.groups)
+        """Whether what arrives now would be told."""
+        return not self.reasons()
+
+    def reasons(self) -> list[str]:
+        """Why what arrives now would not be told: a sentence each, at most `_REASONS`; empty if it would."""
+        if self.failure:
+            return [self.failure]
+        if not self.groups:
+            return ["starting: no consumer group is joined yet"]
+        reasons = []
+        for group in self.groups:
+            if not group.assigned:
+                reasons.append(f"group {group.name} is being joined")
+                continue
+            for view in group.views():
+                reasons += view.troubles()
+        if self.oversight is not None:
+            reasons += self.oversight.reasons
+        more = len(reasons) - _REASONS
+        return [*reasons[:_REASONS], f"and {more} more"] if more > 0 else reasons
+
+    def learning(self) -> list[str]:
+        """What is not judged yet because too little is known of it: a sentence each, at most `_REASONS`."""
+        tasks = (view.task for group in self.groups for view in group.views())
+        words = [sentence for task in tasks if task is not None for sentence in task.learning()]
+        return words[:_REASONS]
 
     def reloaded(self, *, success: bool, now: float) -> None:
         """A config was loaded at `now` (seconds since the epoch), or refused."""
@@ -169,7 +218,7 @@ class Telemetry(Collector):
         build.add_metric((__version__, platform.python_version()), 1)
         yield build
         yield GaugeMetricFamily("floodmark_up", "1 unless the run has failed.", value=float(not self.failure))
-        yield GaugeMetricFamily("floodmark_ready", "1 if every task is recovered and heard.", value=float(self.ready()))
+        yield GaugeMetricFamily("floodmark_ready", "1 if what arrives now would be told.", value=float(self.ready()))
         yield CounterMetricFamily(
             "floodmark_snapshots_damaged", "Snapshots that could not be read back.", value=self.damaged()
         )
@@ -187,6 +236,14 @@ class Telemetry(Collector):
         )
         age = GaugeMetricFamily("floodmark_snapshot_age_seconds", "Time since the newest snapshot.", labels=place)
         lag = GaugeMetricFamily("floodmark_lag_records", "Records not taken yet.", labels=place)
+        missing = GaugeMetricFamily(
+            "floodmark_correlate_missing_tasks", "Detect tasks that are not heard, or not yet.", labels=place
+        )
+        waited = GaugeMetricFamily(
+            "floodmark_correlate_oldest_wait_seconds",
+            "Time that the oldest anomaly has waited for the words of detect tasks.",
+            labels=place,
+        )
         events = CounterMetricFamily(
             "floodmark_task_events", "What tasks took, skipped and refused.", labels=(*place, "event", "reason")
         )
@@ -200,6 +257,9 @@ class Telemetry(Collector):
                 if behind is not None:
                     lag.add_metric(where, behind)
                 learning.add_metric(where, view.learning())
+                if view.missing is not None:
+                    missing.add_metric(where, view.missing)
+                    waited.add_metric(where, view.waited)
                 for family, value in ((replay, view.replaying()), (age, view.snapshot_age())):
                     if value is not None:
                         family.add_metric(where, value)
@@ -210,4 +270,4 @@ class Telemetry(Collector):
                     events.add_metric((*where, event, reason), count)
                 for kind, size in view.task.sizes().items():
                     state.add_metric((*where, kind), size)
-        yield from (tasks, lag, replay, learning, age, events, state)
+        yield from (tasks, lag, replay, learning, age, missing, waited, events, state)

@@ -1,11 +1,13 @@
 """The demo on a terminal: incidents as a calm operator would log them, a progress line, and the scoreboard.
 
 On a terminal it is laid out and coloured, with one line that moves; anywhere else it is plain lines, one for each fact,
-without control codes. It must never decide what is an incident: it only leaves out updates that are no news.
+without control codes. Everything is told in the order of event time, so it waits until all that is older has come. It
+must never decide what is an incident: it only leaves out updates that are no news.
 """
 
 from __future__ import annotations
 
+import heapq
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from types import TracebackType
@@ -56,6 +58,8 @@ class Display:
         self._learning = self._coming[-1].start if self._coming else start
         self._shown: dict[str, tuple[Severity, str]] = {}
         self._said = start
+        self._waiting: list[tuple[float, int, Incident]] = []
+        self._arrivals = 0
         self._live: Live | None = None
 
     def __enter__(self) -> Display:
@@ -77,9 +81,20 @@ class Display:
             self._live = None
 
     def incident(self, incident: Incident) -> None:
-        """Show a revision, if it is news: opened, re-opened, resolved, merged, worse, or with another first cause."""
-        at = incident.updated_at.timestamp()
-        self._announce(at)
+        """Keep a revision until event time has come to it; then it is shown if it is news: opened, re-opened, resolved,
+        merged, worse, or with another first cause."""
+        self._arrivals += 1
+        heapq.heappush(self._waiting, (incident.updated_at.timestamp(), self._arrivals, incident))
+
+    def tell(self, time: float) -> None:
+        """Show what belongs before event time `time`: nothing older will come."""
+        while self._waiting and self._waiting[0][0] <= time:
+            at, _, incident = heapq.heappop(self._waiting)
+            self._announce(at)
+            self._revision(at, incident)
+        self._announce(time)
+
+    def _revision(self, at: float, incident: Incident) -> None:
         cause = incident.causes[0].entity if incident.causes else ""
         before = self._shown.get(incident.id)
         colour = _COLOURS[incident.severity]
@@ -102,16 +117,17 @@ class Display:
         self._entry(at, incident.severity, colour, again + incident.title, self._details(incident))
 
     def progress(self, time: float, *, events: int, rate: float, anomalies: int, incidents: int, opened: int) -> None:
-        """Say how far it is: simulated `time` (epoch seconds), events so far and a second, anomalies, incidents so far
-        and how many of them are open."""
-        self._announce(time)
+        """Tell all up to `time` (epoch seconds), and say how far it is: events so far and a second, anomalies, incidents
+        so far and how many of them are open."""
         facts = f"{events:,} events {self._dot} {rate:,.0f}/s {self._dot} {anomalies:,} anomalies {self._dot} "
         facts += f"{incidents:,} incidents, {opened:,} open"
+        while self._plain and time - self._said >= _PLAIN_EVERY:
+            self._said += _PLAIN_EVERY
+            self.tell(self._said)
+            self._line(Text(f"{moment(self._said)}  progress  {self._share(self._said)}{facts}"))
+        self.tell(time)
         if self._live is not None:
             self._live.update(self._bar(time, facts))
-        elif time - self._said >= _PLAIN_EVERY:
-            self._said = time
-            self._line(Text(f"{moment(time)}  progress  {self._share(time)}{facts}"))
 
     def finish(self, score: Score) -> None:
         """Take the moving line away; print the scoreboard and what became of each fault."""

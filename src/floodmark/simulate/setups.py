@@ -22,10 +22,20 @@ _SIGNALS: dict[Topic, SignalName] = {
 }
 
 
+SESSION = 600.0
+"""Seconds. Nobody else could take the work over, and what was learned would be lost: the broker keeps no snapshots. So
+a demo that was stopped for a while, or suspended, goes on where it was."""
+
+
 def demo_config(shop: Shop, brokers: Sequence[str] = ("localhost:9092",)) -> Config:
     """The configuration under which the demo watches `shop`: its topics, its call graph, and the defaults."""
     return Config(
-        kafka=Kafka(brokers=list(brokers), group="floodmark-demo", start="earliest"),  # the shop is its own history
+        kafka=Kafka(
+            brokers=list(brokers),
+            group="floodmark-demo",
+            start="earliest",  # the shop is its own history
+            session_timeout=SESSION,
+        ),
         inputs=[Input(topic=PREFIX + topic, signal=signal) for topic, signal in _SIGNALS.items()],
         detect=Detect(tick=60.0),  # a simulated minute passes in some 30 ms: a watermark each is enough
         services={name: Service(depends_on=called) for name, called in shop.depends_on.items()},
