@@ -23,7 +23,7 @@ from floodmark.runtime.stopping import stop_on_signals
 from floodmark.simulate.board import moment
 from floodmark.simulate.display import Display, introduce
 from floodmark.simulate.machine import MissingPsutilError
-from floodmark.simulate.publish import PublishError
+from floodmark.simulate.publish import BOUND, PublishError
 from floodmark.simulate.publisher import Publisher, publishing
 from floodmark.simulate.score import scoreboard
 from floodmark.simulate.setups import demo_config
@@ -68,10 +68,11 @@ def demo(
 
 @asynccontextmanager
 async def engine(
-    config: Config, stop: asyncio.Event, watcher: Watcher, progress: Progress
+    config: Config, stop: asyncio.Event, watcher: Watcher, progress: Progress, *, patience: float
 ) -> AsyncIterator[asyncio.Task[None]]:
     """The engine on the embedded broker, ready or failed, for as long as the context lasts; its task.
 
+    `patience`: `correlate`'s, in seconds; all tasks are in this process, so that a slow one is all that can be missing.
     Leaving sets `stop` and raises RunError if it had failed.
     """
     ready = asyncio.Event()
@@ -83,7 +84,7 @@ async def engine(
             config.http,
             state=config.state,
             idle=config.correlate.idle,
-            patience=config.correlate.patience,
+            patience=patience,
             stop=stop,
             embedded=True,
             ready=ready,
@@ -155,16 +156,19 @@ async def _shop(bootstrap: str, shop: Shop, save: Path | None) -> None:
 
 
 async def _run_shop(bootstrap: str, shop: Shop, watcher: Watcher, display: Display, stop: asyncio.Event) -> _Ran:
-    """Publish the shop and watch until all of it is read, or `stop` is set. Raises RunError, PublishError."""
+    """Publish the shop and watch until all of it is read, or `stop` is set. Raises RunError, PublishError.
+
+    The engine begins when the first hours are there: a topic that is empty would be thought silent.
+    """
     progress = Progress()
-    async with engine(demo_config(shop, [bootstrap]), stop, watcher, progress) as running:
+    async with publishing(bootstrap, shop) as publisher:
+        published = asyncio.create_task(publisher.wait())
+        while publisher.time < shop.start + BOUND / 2 and not published.done() and not stop.is_set():
+            await asyncio.sleep(_LOOK)
         begun = time.monotonic()
-        whole = False
-        if running.done():
-            return _Ran(0, 0.0, whole)
-        async with publishing(bootstrap, shop) as publisher:
+        async with engine(demo_config(shop, [bootstrap]), stop, watcher, progress, patience=_LONGEST) as running:
             showing = asyncio.create_task(_show(publisher, watcher, display, progress, begun))
-            work = asyncio.create_task(_all_read(publisher, watcher, progress))
+            work = asyncio.create_task(_all_read(published, watcher, progress))
             stopped = asyncio.create_task(stop.wait())
             waiting: list[asyncio.Task[None] | asyncio.Task[bool]] = [running, showing, work, stopped]
             try:
@@ -174,18 +178,18 @@ async def _run_shop(bootstrap: str, shop: Shop, watcher: Watcher, display: Displ
                     if task.done():
                         task.result()
             finally:
-                for each in (showing, work, stopped):
+                for each in (showing, work, stopped, published):
                     each.cancel()
-                await asyncio.wait([showing, work, stopped])
+                await asyncio.wait([showing, work, stopped, published])
             return _Ran(publisher.events, time.monotonic() - begun, whole)
 
 
-async def _all_read(publisher: Publisher, watcher: Watcher, progress: Progress) -> None:
+async def _all_read(published: asyncio.Task[None], watcher: Watcher, progress: Progress) -> None:
     """Return when the stream is published and every stage has read all that it and the stages before it wrote.
 
     Raises PublishError.
     """
-    await publisher.wait()
+    await published
     for stage in ("route", "detect", "correlate"):
         while stage == "correlate" and not watcher.complete:
             await asyncio.sleep(_LOOK)
@@ -196,9 +200,16 @@ async def _all_read(publisher: Publisher, watcher: Watcher, progress: Progress) 
 
 
 async def _show(publisher: Publisher, watcher: Watcher, display: Display, progress: Progress, begun: float) -> None:
-    """Follow how far the correlator is: what it has passed is told, and the publisher may run on. For ever."""
+    """Follow how far detection is, so that the publisher may run on, and the correlator: what it has passed is told.
+
+    For ever. The publisher is not let on when the correlator is far behind, for the broker would forget what it has not
+    read.
+    """
     mark: _Mark | None = None
+    passed = publisher.time
     while True:
+        if watcher.reached is not None:
+            publisher.reached(min(watcher.reached, passed + BOUND))
         for incident in watcher.news():
             display.incident(incident)
         if mark is None:
@@ -206,7 +217,7 @@ async def _show(publisher: Publisher, watcher: Watcher, display: Display, progre
             if reached is not None and (ends := await progress.ends("correlate")) is not None:
                 mark = _Mark(reached, complete, ends)
         elif progress.delivered("correlate", mark.ends):
-            publisher.reached(mark.reached)
+            passed = mark.reached
             if mark.complete:
                 seconds = max(time.monotonic() - begun, 0.001)
                 display.progress(

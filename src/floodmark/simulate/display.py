@@ -8,7 +8,7 @@ must never decide what is an incident: it only leaves out updates that are no ne
 from __future__ import annotations
 
 import heapq
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from types import TracebackType
 
@@ -33,7 +33,7 @@ class Display:
 
     `start` and `end` are the simulated time (epoch seconds) that the progress spans; if `end` is None it has no end, as
     on a live machine. `title` and `subtitle` are said first. `faults` are announced, faintly, as time passes
-    their injection.
+    their injection. `clock` writes a time, in at most nine characters.
     """
 
     def __init__(
@@ -45,8 +45,10 @@ class Display:
         start: float = 0.0,
         end: float | None = None,
         faults: Sequence[Fault] = (),
+        clock: Callable[[float], str] = moment,
     ) -> None:
         self._console = console
+        self._clock = clock
         self._plain = not console.is_terminal
         ascii_only = console.options.ascii_only
         open_, done, fault = "*v+" if ascii_only else "●✓◇"
@@ -117,17 +119,29 @@ class Display:
         self._entry(at, incident.severity, colour, again + incident.title, self._details(incident))
 
     def progress(self, time: float, *, events: int, rate: float, anomalies: int, incidents: int, opened: int) -> None:
-        """Tell all up to `time` (epoch seconds), and say how far it is: events so far and a second, anomalies, incidents
-        so far and how many of them are open."""
+        """Tell all up to `time` (epoch seconds), and say how far it is.
+
+        Events so far and a second, anomalies, incidents so far and how many of them are open.
+        """
         facts = f"{events:,} events {self._dot} {rate:,.0f}/s {self._dot} {anomalies:,} anomalies {self._dot} "
         facts += f"{incidents:,} incidents, {opened:,} open"
         while self._plain and time - self._said >= _PLAIN_EVERY:
             self._said += _PLAIN_EVERY
             self.tell(self._said)
-            self._line(Text(f"{moment(self._said)}  progress  {self._share(self._said)}{facts}"))
+            self._line(Text(f"{self._clock(self._said)}  progress  {self._share(self._said)}{facts}"))
         self.tell(time)
         if self._live is not None:
             self._live.update(self._bar(time, facts))
+
+    @property
+    def plain(self) -> bool:
+        """Whether nothing can move here."""
+        return self._plain
+
+    def show(self, body: RenderableType) -> None:
+        """Have `body` as what moves, if anything can."""
+        if self._live is not None:
+            self._live.update(body)
 
     def finish(self, score: Score) -> None:
         """Take the moving line away; print the scoreboard and what became of each fault."""
@@ -166,7 +180,7 @@ class Display:
         """One event of the log: when, what, and the details under it. What is faint takes one line, cut if need be."""
         text, details = visible(text), [(name, visible(detail)) for name, detail in details]
         if self._plain:
-            self._line(Text(f"{moment(time)}  {word:<8}  {text}"))
+            self._line(Text(f"{self._clock(time)}  {word:<8}  {text}"))
             for name, detail in details:
                 self._line(Text(f"{'':<21}{name}: {detail}"))
             return
@@ -177,7 +191,7 @@ class Display:
         grid.add_column(ratio=1)
         body = Text(text, style="dim", no_wrap=True, overflow="ellipsis") if faint else Text(text, style="bold")
         style = f"dim {colour}" if faint else colour
-        grid.add_row(Text(moment(time), style="dim"), Text(f"{mark} {word}", style=style), body)
+        grid.add_row(Text(self._clock(time), style="dim"), Text(f"{mark} {word}", style=style), body)
         for name, detail in details:
             cell = Table.grid(padding=(0, 1))
             cell.add_column(width=6)
@@ -189,7 +203,7 @@ class Display:
     def _bar(self, time: float, facts: str) -> RenderableType:
         grid = Table.grid(padding=(0, 1), expand=True)
         grid.add_column(width=9)
-        cells: list[RenderableType] = [Text(moment(time), style="bold")]
+        cells: list[RenderableType] = [Text(self._clock(time), style="bold")]
         if self._end is not None:
             grid.add_column(width=16)
             done = min(max(time - self._start, 0.0), self._end - self._start)

@@ -25,7 +25,7 @@ from floodmark.simulate.shop import START, Shop
 
 BOUND = 4 * HOUR
 """How far the stream may run ahead of its consumers, in simulated seconds. The embedded broker keeps 5 MB of a
-partition; the shop's busiest ones fill that in most of a day, and the anomalies with their watermarks in half of one."""
+partition; the shop's busiest ones fill that in most of a day, the anomalies and watermarks in half of one."""
 _POLL = 0.02
 _REPORT = 0.5
 

@@ -79,6 +79,6 @@ class Watcher:
         return 0 < self._tasks <= told
 
     def cut(self, time: float) -> None:
-        """Forget what belongs after event time `time`: how much of that there is depends on when the run was stopped."""
+        """Forget what belongs after event time `time`: how much there is of that depends on when the run ends."""
         self.incidents = [incident for incident in self.incidents if incident.updated_at.timestamp() <= time]
         self._opened = [opened for opened in self._opened if opened <= time]
