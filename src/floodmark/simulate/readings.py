@@ -94,8 +94,9 @@ def headline(facts: Facts, now: float) -> str:
     """The facts in one line."""
     learning = f"learning until {clock(facts.learning)}" if now < facts.learning else "watching"
     return (
-        f"{learning} · {facts.series} series · {facts.events:,} events · {facts.anomalies} anomalies · "
-        f"{facts.incidents} incidents, {facts.open} open"
+        f"{learning} · {facts.series} series · {facts.events:,} events · "
+        f"{_many(facts.anomalies, 'anomaly', 'anomalies')} · "
+        f"{_many(facts.incidents, 'incident', 'incidents')}, {facts.open} open"
     )
 
 
@@ -127,7 +128,7 @@ def summary(facts: Facts, incidents: Iterable[Incident], seconds: float) -> list
     told = [incident for incident in final.values() if incident.event != "merged"]
     lines = [
         f"Watched for {duration(seconds)}: {facts.series} series, {facts.events:,} events, "
-        f"{facts.anomalies} anomalies, {len(told)} incidents."
+        f"{_many(facts.anomalies, 'anomaly', 'anomalies')}, {_many(len(told), 'incident', 'incidents')}."
     ]
     for incident in told:
         begun = incident.started_at.timestamp()
@@ -137,6 +138,10 @@ def summary(facts: Facts, incidents: Iterable[Incident], seconds: float) -> list
             lasted = f"for {duration(incident.resolved_at.timestamp() - begun)}"
         lines.append(f"  {clock(begun)}  {lasted:<11}  {incident.severity:<8}  {visible(incident.title)}")
     return lines
+
+
+def _many(count: int, one: str, more: str) -> str:
+    return f"{count:,} {one if count == 1 else more}"
 
 
 def _values(reading: Reading, name: str) -> list[float]:
