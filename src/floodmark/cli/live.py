@@ -89,8 +89,9 @@ async def _show(
         _tell(display, watcher)
         now, odd = time.time(), list(watcher.odd.values())
         found, facts = readings.rows(sight.before, sight.now), _facts(watcher, sight, begun)
-        display.show(readings.panel(found, odd, facts, now))
-        if display.plain and sight.now and now - said >= _PLAIN_EVERY:
+        if sight.before:
+            display.show(readings.panel(found, odd, facts, now))
+        if display.plain and sight.before and now - said >= _PLAIN_EVERY:
             said = now
             out.print(f"{readings.clock(now)}  {readings.headline(facts, now)}", markup=False, soft_wrap=True)
             out.print(f"          {readings.plain(found, odd)}", markup=False, soft_wrap=True)

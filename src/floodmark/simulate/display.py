@@ -226,7 +226,7 @@ class Display:
 def introduce(services: int, start: float, days: float, faults: Sequence[Fault]) -> tuple[str, str]:
     """(title, subtitle) for the simulated shop."""
     day = datetime.fromtimestamp(start, UTC)
-    title = f"A simulated shop of {services} services, {days:g} days from {day:%A %-d %B %Y}"
+    title = f"A simulated shop of {services} services, {days:g} day{'s' * (days != 1)} from {day:%A %-d %B %Y}"
     if not faults:
         return title, "No faults are injected: the right number of incidents is none."
     hours = (faults[0].start - start) / HOUR
