@@ -233,3 +233,26 @@ def test_models_that_cannot_be_built(detector, place, words):
 )
 def test_other_forms_are_left_to_the_models(text):
     assert look(text)[0] == []
+
+
+def test_no_patience_is_refused_with_its_line():
+    errors, _ = look(INPUT + "correlate:\n  patience: 0\n")
+    assert errors == ["c.yaml:4:13: correlate.patience: 0 gives up every detect task that takes a breath; write 30s"]
+
+
+@pytest.mark.parametrize(
+    ("text", "line"),
+    [
+        ("correlate: {patience: 2m}\n", "c.yaml:3:23: correlate.patience: 120 s"),
+        ("kafka: {session_timeout: 6s}\n", "c.yaml:3:26: correlate.patience: 30 s"),
+    ],
+)
+def test_more_patience_than_the_session_timeout_allows_is_refused_with_its_line(text, line):
+    (error,), _ = look(INPUT + text)
+    assert error.startswith(f"{line} is more than 4 times kafka.session_timeout (")
+    assert "raise kafka.session_timeout" in error
+
+
+def test_patience_within_the_session_timeout_is_right():
+    assert look(INPUT + "kafka: {session_timeout: 30s}\ncorrelate: {patience: 2m}\n")[0] == []
+    assert look(INPUT + "correlate: {patience: soon}\n")[0] == []  # that is no duration: told elsewhere

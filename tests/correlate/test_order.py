@@ -202,3 +202,27 @@ def test_a_repeated_word_moves_nothing_and_is_heard():
     assert order.heard() == {"metrics/0": (2, 1)}
     order.hear(mark(20, idle=True))
     assert order.heard() == {"metrics/0": (3, 2)}
+
+
+def test_a_watermark_that_had_gone_wrong_by_days_heals():
+    order = EventOrder()
+    order.hear(mark(700_000))
+    assert taken(order) == []
+    order.hear(mark(100))
+    assert order.heal()
+    assert order.passed == T0 + 100
+    item = opened(150)
+    assert order.stamp(item).time > order.passed  # it is not late
+    push(order, item)
+    order.hear(mark(160))
+    assert not order.heal()
+    assert taken(order) == [item]
+
+
+def test_a_task_that_began_anew_and_has_heard_nothing_heals_nothing():
+    order = EventOrder()
+    order.hear(mark(700_000))
+    list(order.take())
+    order.hear(mark(-T0))
+    assert not order.heal()
+    assert order.passed == T0 + 700_000

@@ -1,27 +1,38 @@
-"""`floodmark check`: is the config right? Needs no broker."""
+"""`floodmark check`: is the config right? Needs no broker, unless asked to look at what runs."""
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
 from typing import Annotated
 
 import typer
 from rich.table import Column, Table
 
-from floodmark.cli.console import ConfigPath, out, read_config
+from floodmark.cli.console import ConfigPath, err, fail, out, read_config
+from floodmark.cli.online import ask
 from floodmark.config.models import Config, Detector, Input
 from floodmark.flow import groups
+from floodmark.runtime import RunError
 
 
 def check(
     config: ConfigPath = Path("floodmark.yaml"),
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print nothing if all is well.")] = False,
+    online: Annotated[
+        bool, typer.Option("--online", help="Ask Kafka, and the engine that runs on this machine, too.")
+    ] = False,
 ) -> None:
     """Check a config without a broker: every problem at once, with file:line:column.
 
-    If all is well, shows what would run: the topics, who reads them, and which detectors judge what.
+    If all is well, shows what would run: the topics, who reads them, and which detectors judge what. With --online it
+    asks instead whether the topics are there, whether what arrives now would be told, why not, and what is still being
+    learned; it ends with 1 if something is not as it should be.
     """
     settings = read_config(config)
+    if online:
+        _online(settings, quiet)
+        return
     if quiet:
         return
     out.print(f"[green]{config} is right.[/]")
@@ -29,6 +40,19 @@ def check(
     out.print(_topics(settings))
     out.print()
     out.print(_detectors(settings))
+
+
+def _online(config: Config, quiet: bool) -> None:
+    try:
+        wrong, said = asyncio.run(ask(config))
+    except RunError as error:
+        fail(str(error))
+    for sentence in said if not quiet else ():
+        out.print(sentence, markup=False, soft_wrap=True)
+    for sentence in wrong:
+        err.print(sentence, style="red", markup=False, soft_wrap=True)
+    if wrong:
+        raise typer.Exit(1)
 
 
 def _topics(config: Config) -> Table:

@@ -112,6 +112,11 @@ class Lifecycle:
             self._changes.expire(self._now - self._kept)
             self._topology.expire(self._now)
 
+    def go_back(self, time: float) -> None:
+        """Event time had gone wrong, and is `time` again."""
+        self._settle()
+        self._now = min(self._now, time)
+
     def opened(self, anomaly: Anomaly, time: float, *, late: bool) -> None:
         """An anomaly has opened, at event time `time`."""
         self.advance(time)

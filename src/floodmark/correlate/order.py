@@ -26,6 +26,11 @@ BUFFER = 50_000
 TASKS = 10_000
 """Most detect tasks that are waited for."""
 
+HEALED = 3600.0
+"""Seconds by which a watermark that goes back had gone wrong; as far as `limits.ahead` lets an event be ahead."""
+EARLIEST = 1e8
+"""Epoch seconds, March 1973: no event is older."""
+
 Item = Anomaly | ChangeNotice | Dependencies
 
 _KINDS = {"opened": 1, "updated": 2, "closed": 3}
@@ -91,6 +96,8 @@ class EventOrder:
         """Items that left before the watermark reached them, because the buffer was full."""
         self.backwards = 0
         """Watermarks below an earlier one of the same task; the earlier one stays."""
+        self.healed = 0
+        """Times that `passed` went back, since watermarks that had gone wrong were right again."""
         self.forgotten = 0
         """Tasks that are no longer waited for since the number of tasks shrank."""
         self._capacity = capacity
@@ -192,17 +199,21 @@ class EventOrder:
             yield first
 
     def hear(self, mark: Watermark) -> None:
-        """Note what a task says of its progress. A task never goes back; the number of tasks is the newest said."""
+        """Note what a task says of its progress. The number of tasks is the newest said.
+
+        A task goes back only by more than `HEALED`: then its watermark had gone wrong, and is right again. A little is
+        a task that began anew, and 1970 is one to which nothing has come.
+        """
         time = mark.time.timestamp()
         said = self._said.get(mark.task)
         if said is None:
             said = self._said[mark.task] = _Said(time, max(1, mark.tasks), mark.idle, mark.topics)
             moved, self._unheard = True, False
         else:
-            moved = time > said.time or mark.idle
-            if time < said.time:
-                self.backwards += 1
-            else:
+            healed = EARLIEST <= time < said.time - HEALED
+            moved = time > said.time or mark.idle or healed
+            self.backwards += time < said.time
+            if healed or time >= said.time:
                 said.time, said.tasks, said.topics = time, max(1, mark.tasks), mark.topics
             said.idle = mark.idle
         said.words += 1
@@ -211,6 +222,8 @@ class EventOrder:
             # One that is there, but stands where it was when it was given up, is still not waited for.
             self._absent.discard(mark.task)
         roster = _Roster(said.time, said.tasks, said.topics)
+        if self._roster.time > said.time + HEALED and self._roster.time > max(s.time for s in self._said.values()):
+            self._roster = self._roster._replace(time=-math.inf)  # it was the word of a watermark that had gone wrong
         if roster.follows(self._roster):
             if roster.topics != self._roster.topics:
                 self._names = roster.names()
@@ -226,6 +239,15 @@ class EventOrder:
     def take(self) -> Iterator[tuple[Stamp, Item]]:
         """Yield what the watermarks have passed, in order, and move `passed` there."""
         yield from self._until(self._limit())
+
+    def heal(self) -> bool:
+        """Move `passed` back to where the watermarks are, if they had gone wrong; whether it did."""
+        limit = self._limit()
+        if not -math.inf < limit < self.passed - HEALED:
+            return False
+        self.passed = limit
+        self.healed += 1
+        return True
 
     def drain(self) -> Iterator[tuple[Stamp, Item]]:
         """Yield everything, as if all watermarks were infinite."""

@@ -127,6 +127,7 @@ class CorrelateStage:
             **self._late,
             "forced": self._order.forced,
             "watermarks:backwards": self._order.backwards,
+            "watermarks:healed": self._order.healed,
             "tasks:forgotten": self._order.forgotten,
             **self._lifecycle.counts(),
             **self._misplaced.counts(),
@@ -139,6 +140,8 @@ class CorrelateStage:
 
     def _advanced(self) -> list[Incident]:
         """What the words heard so far let through."""
+        if self._order.heal():
+            self._lifecycle.go_back(self._order.passed)
         for stamp, ready in self._order.take():
             self._hand_over(stamp, ready)
         self._lifecycle.advance(self._order.passed)

@@ -1,0 +1,110 @@
+import asyncio
+import socket
+import threading
+from contextlib import contextmanager
+
+import pytest
+from typer.testing import CliRunner
+
+from floodmark.cli import app, online
+from floodmark.config.models import Http
+from floodmark.runtime.endpoint import endpoint
+from floodmark.runtime.telemetry import Telemetry
+
+TOPICS = ("metrics", "floodmark.anomalies", "floodmark.alerts", "floodmark.dead-letters")
+
+
+class View:
+    topic, partition, missing, waited = "floodmark.anomalies", 0, 0, 0.0
+    words = ()
+
+    class task:  # noqa: N801 - it stands for one
+        @staticmethod
+        def learning():
+            return ["log source nginx: warming up until 15:41"]
+
+    def troubles(self):
+        return list(self.words)
+
+
+class Group:
+    name, assigned, live = "floodmark-correlate", True, True
+
+    def __init__(self, view):
+        self.view = view
+
+    def views(self):
+        return [self.view]
+
+
+@contextmanager
+def engine(port, *words):
+    """An engine that is not ready for the reasons of `words`, in a loop of its own."""
+    telemetry, view, begun, over = Telemetry(), View(), threading.Event(), threading.Event()
+    view.words = words
+    telemetry.groups = [Group(view)]
+
+    async def serve():
+        async with endpoint(Http(port=port), telemetry):
+            begun.set()
+            while not over.is_set():
+                await asyncio.sleep(0.01)
+
+    thread = threading.Thread(target=lambda: asyncio.run(serve()))
+    thread.start()
+    try:
+        assert begun.wait(30)
+        yield
+    finally:
+        over.set()
+        thread.join()
+
+
+@pytest.fixture
+def ask(tmp_path, monkeypatch):
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    path = tmp_path / "f.yaml"
+    path.write_text(f"inputs: [{{topic: metrics, signal: metric}}]\nhttp: {{port: {port}}}\n")
+    there = dict.fromkeys(TOPICS, 4)
+
+    async def partitions(kafka, names):
+        return {name: there.get(name) for name in names}
+
+    monkeypatch.setattr(online, "partitions", partitions)
+
+    def run():
+        found = CliRunner().invoke(app, ["check", "--online", "-c", str(path)])
+        return found.exit_code, found.output
+
+    run.port, run.there = port, there
+    return run
+
+
+def test_a_ready_engine_says_what_it_still_learns(ask):
+    with engine(ask.port):
+        code, text = ask()
+    assert code == 0
+    assert "metrics (4)" in text
+    assert f"The engine at port {ask.port} is ready: what arrives now would be told." in text
+    assert "log source nginx: warming up until 15:41." in text
+
+
+def test_an_engine_that_is_not_ready_says_why(ask):
+    with engine(ask.port, "floodmark.anomalies/0: detect task metrics/2 has not been heard for 31 s"):
+        code, text = ask()
+    assert code == 1
+    assert "is not ready: floodmark.anomalies/0: detect task metrics/2 has not been heard for 31 s." in text
+
+
+def test_no_engine_is_said_and_is_no_fault_of_the_config(ask):
+    code, text = ask()
+    assert code == 0
+    assert "No engine answers at 127.0.0.1" in text
+
+
+def test_a_topic_that_is_not_there_is_wrong(ask):
+    del ask.there["floodmark.alerts"]
+    code, text = ask()
+    assert code == 1
+    assert "Kafka has no topic floodmark.alerts; make it with: floodmark topics create" in text
