@@ -87,12 +87,12 @@ class Alarms:
         if not odd and watched.alpha <= judgement.p_value < watched.budgeted and model.seen >= watched.detector.warmup:
             self._counts["held:too_many"] += 1
         level = self._level(watched, judgement.direction, sample.time) if odd else watched.alpha
-        if odd and judgement.p_value >= level:
+        if odd and judgement.p_value >= level * watched.share:
             self._counts["held:feedback"] += 1
             odd = False
         if not odd:
             if watched.hushed is None:
-                model.learn(judgement)
+                watched.learn(judgement)
             else:
                 watched.move(judgement)
             return found
@@ -103,16 +103,41 @@ class Alarms:
             share = judgement.p_value / level
             if not self._discoveries.test(self._rate, watched.series, sample.time, share):
                 self._counts["held:false_discoveries"] += 1
-                model.learn(judgement)
+                watched.learn(judgement)
                 return found
+        anomaly = self._opening(watched, sample, judgement)
+        watched.learn_opening(judgement)
+        return [*found, anomaly]
+
+    def glimpse(self, watched: Watched, sample: Sample) -> list[Anomaly]:
+        """What a window that is not over has counted so far: an alarm may open, or be told to be back, no more."""
+        alarm = watched.alarm
+        if watched.hushed is not None or self._rate is not None:
+            return []
+        if self._schedules.why(watched.series, watched.detector, sample.time) is not None:
+            return []
+        judgement = watched.model.judge(sample.time, sample.value)
+        level = self._level(watched, judgement.direction, sample.time) * watched.share
+        if judgement.point_p_value >= level or not watched.opens(judgement):
+            return []
+        if alarm is None:
+            return [self._opening(watched, sample, judgement)]
+        if not alarm.returned(plain=True):
+            return []
+        alarm.last_odd = max(alarm.last_odd, sample.time)
+        return [self._again(watched, alarm, sample, judgement)]
+
+    def _opening(self, watched: Watched, sample: Sample, judgement: Judgement) -> Anomaly:
+        """An alarm opens with a point."""
         anomaly = self._anomaly(watched, sample, judgement)
         # What has lasted as long as all that was known before is no exception any more. But a few points of a series
         # that has one an hour, some of them normal again, are not yet where it is from now on.
         patience = min(watched.detector.adopt, max(sample.time - watched.born, 4 * watched.quiet))
         patience = max(patience, _LASTS * watched.interval)
+        if watched.upwards:  # errors are none the better for having been there soon after the start
+            patience = watched.detector.adopt
         self._open(watched, anomaly, sample.time, patience)
-        watched.learn_opening(judgement)
-        return [*found, anomaly]
+        return anomaly
 
     def find(self, watched: Watched, finding: Finding) -> list[Anomaly]:
         """A verdict on a series: an anomaly, unless an alarm is open, which then goes on, and may be told to."""
@@ -206,12 +231,13 @@ class Alarms:
             level = self._level(watched, judgement.direction, sample.time)
             if _tops(watched, alarm, judgement, level) and watched.barred(judgement) is None:
                 alarm.peak = self._anomaly(watched, sample, judgement, alarm.first)
+            returned = alarm.returned(plain=watched.upwards and judgement.point_p_value < level)
             persists = sample.time >= alarm.tell_at and alarm.odd > alarm.normal
-            if persists or alarm.louder or (alarm.peak.severity, alarm.peak.head == "limit") != before:
-                told.append(anomalies.persisting(alarm.peak, max(sample.time, self._now)))
-                alarm.told(sample.time)
+            if persists or returned or alarm.louder or (alarm.peak.severity, alarm.peak.head == "limit") != before:
+                told.append(self._again(watched, alarm, sample, judgement if returned else None))
         else:
             alarm.normal += 1
+            alarm.calm += 1
         if sample.time - alarm.last_odd >= watched.quiet:  # normal again: there is nothing to adopt
             watched.move(judgement)
             return [*told, self.close(watched, alarm.last_odd, sample.time)]
@@ -221,6 +247,12 @@ class Alarms:
             return [*told, self.close(watched, alarm.last_odd, sample.time)]
         watched.move(judgement)
         return told
+
+    def _again(self, watched: Watched, alarm: Alarm, sample: Sample, judgement: Judgement | None) -> Anomaly:
+        """An open alarm is told again, by its oddest moment or, if it is back, by this one."""
+        said = alarm.peak if judgement is None else self._anomaly(watched, sample, judgement, alarm.first)
+        alarm.told(sample.time)
+        return anomalies.persisting(said, max(sample.time, self._now))
 
     def _anomaly(self, watched: Watched, sample: Sample, judgement: Judgement, first: Anomaly | None = None) -> Anomaly:
         """What the point says. `first`: the opening anomaly, if it is open."""

@@ -39,6 +39,9 @@ class SeriesCore:
     def observe(self, event: Sample | Finding) -> list[Anomaly]:
         """Judge one sample or finding. Samples of a series come in order of time; an older one is counted and left."""
         watchlist = self._watchlist
+        if isinstance(event, Sample) and event.early:
+            known = watchlist.series.get(event.series.key)
+            return self._alarms.glimpse(known, event) if known is not None and known.out is not None else []
         watched = watchlist.enter(event.series, event.time)
         if watched is None:
             self._counts["skipped:disabled"] += 1

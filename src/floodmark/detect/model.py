@@ -312,6 +312,30 @@ class SeriesModel:
                 found.append(Point(time, value, None, None, None))
         return found
 
+    def start(self) -> list[tuple[float, float]] | None:
+        """Times and values of all points so far, oldest first; None if they are more than are kept to plot."""
+        size = len(self._cells) // _CELLS
+        return self._recent(size) if size < self._evidence else None
+
+    @property
+    def plain(self) -> bool:
+        """Whether all its heads can be learned again: a model of River and a way to a limit cannot."""
+        return not any(isinstance(head, RiverScore | TimeToLimit) for head in self._heads)
+
+    def relearned(
+        self, kind: SeriesKind, detector: Detector, points: Sequence[tuple[float, float]], kept: Sequence[bool]
+    ) -> SeriesModel:
+        """A plain model of such a series that has learned, of these times and values, those that are `kept`."""
+        fresh = SeriesModel(kind, detector, self._evidence, None)
+        for (time, value), normal in zip(points, kept, strict=True):
+            judgement = fresh.judge(time, value)
+            if normal:
+                fresh.learn(judgement)
+            else:
+                fresh.follow(judgement)
+        fresh.restart()
+        return fresh
+
     def _weights(self) -> list[float]:
         """By head, what its tail's p-value is multiplied by. Of a limit nothing but the number of heads is held."""
         factor = self._frequency.factor

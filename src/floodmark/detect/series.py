@@ -52,12 +52,17 @@ def series_key(name: str, labels: Mapping[str, str]) -> str:
 
 
 class Sample(NamedTuple):
-    """A value of a series at an event time, to be judged. `evidence` is only called if it becomes an anomaly."""
+    """A value of a series at an event time, to be judged. `evidence` is only called if it becomes an anomaly.
+
+    `early`: what a window that is not over has counted so far, at its beginning. The count can only grow, so it may
+    open an alarm; whatever it does, nothing is learned of it, and the sample of the window comes when it is over.
+    """
 
     series: Series
     time: float
     value: float
     evidence: Callable[[], Evidence] | None = None
+    early: bool = False
 
 
 class Finding(NamedTuple):
