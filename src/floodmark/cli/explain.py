@@ -65,7 +65,7 @@ def _show(found: Explanation) -> None:
     facts = Table.grid(padding=(0, 3))
     facts.add_row("value", Text(number(x.value, unit)))
     facts.add_row("expected", Text(expectation(found)))
-    facts.add_row("combined p", Text(f"{last.judgement.p_value:.2g} ({odds(last.judgement.p_value)})"))
+    facts.add_row("combined p", Text(f"{last.judgement.p_value:.2g} ({rarity(last.judgement.p_value, last.support)})"))
     facts.add_row(
         "level", Text(f"{last.alpha:.2g} ({odds(last.alpha)}): {budget}, detector {found.detector.name}{calmer}")
     )

@@ -22,7 +22,7 @@ from floodmark.correlate.order import BUFFER, EventOrder, Item, Stamp
 from floodmark.correlate.topology import Topology
 from floodmark.state import Codec, StateError, classes_in
 
-_MADE_BY: Final = "correlate 2"
+_MADE_BY: Final = "correlate 3"
 """The form of the state."""
 _KINDS = ("changes", "anomalies", "updates", "closes", "dependencies")  # by `Stamp.kind`
 

@@ -61,7 +61,7 @@ class Alarms:
         """Event time has reached `watermark`: the alarms without a series are over."""
         self._now = max(self._now, watermark)
         orphans, self._orphans = self._orphans, []
-        return [anomalies.closed(a.first, a.peak, a.last_odd, max(a.last_odd, self._now)) for a in orphans]
+        return [anomalies.closed(a.first, a.peak, a.last_odd, max(a.last_odd, self._now), a.returns) for a in orphans]
 
     def orphan(self, watched: Watched) -> None:
         """Its series has gone: if an alarm is open, the next `advance` closes it."""
@@ -122,10 +122,13 @@ class Alarms:
             return []
         if alarm is None:
             return [self._opening(watched, sample, judgement)]
-        if not alarm.returned(plain=True):
-            return []
+        returned, before = alarm.returned(plain=True), alarm.peak.severity
         alarm.last_odd = max(alarm.last_odd, sample.time)
-        return [self._again(watched, alarm, sample, judgement)]
+        if _tops(watched, alarm, judgement, level):
+            alarm.peak = self._anomaly(watched, sample, judgement, alarm)
+        if not returned and alarm.peak.severity == before:
+            return []
+        return [self._again(watched, alarm, sample, judgement if returned else None)]
 
     def _opening(self, watched: Watched, sample: Sample, judgement: Judgement) -> Anomaly:
         """An alarm opens with a point."""
@@ -161,14 +164,14 @@ class Alarms:
         self._counts["held:findings"] += 1
         alarm.last_odd = max(alarm.last_odd, finding.time)
         before = alarm.peak.severity
-        if finding.head == alarm.first.head and finding.p_value < alarm.peak.p_value:
+        if finding.head == alarm.first.head and anomalies.surprise(finding.p_value) > alarm.peak.surprise:
             now = max(finding.time, self._now)
             level = self._level(watched, finding.direction, finding.time)
             alarm.peak = anomalies.of_finding(finding, watched.detector.name, level, now, alarm.first)
         if finding.time < alarm.tell_at and not alarm.louder and alarm.peak.severity == before:
             return []
         alarm.told(finding.time)
-        return [anomalies.persisting(alarm.peak, max(finding.time, self._now))]
+        return [anomalies.persisting(alarm.peak, max(finding.time, self._now), alarm.returns)]
 
     def stale(self, watched: Watched, due: float) -> Anomaly:
         """A series without an alarm has been silent for too long at `due`."""
@@ -189,6 +192,7 @@ class Alarms:
             alpha=watched.alpha,
             summary=anomalies.say_stale(series, silence, model.interval, model.recent()),
             evidence=Evidence(points=model.points(watched.alpha)),
+            seen=model.seen,
         )
         self._open(watched, anomaly, due, watched.detector.adopt)
         return anomaly
@@ -199,7 +203,7 @@ class Alarms:
         if alarm is None:
             raise RuntimeError(f"no open alarm to close on {watched.series.key}")
         watched.model.restart()
-        return anomalies.closed(alarm.first, alarm.peak, end, max(now, self._now))
+        return anomalies.closed(alarm.first, alarm.peak, end, max(now, self._now), alarm.returns)
 
     def counts(self) -> Mapping[str, int]:
         return self._counts
@@ -230,7 +234,7 @@ class Alarms:
             before = alarm.peak.severity, alarm.peak.head == "limit"
             level = self._level(watched, judgement.direction, sample.time)
             if _tops(watched, alarm, judgement, level) and watched.barred(judgement) is None:
-                alarm.peak = self._anomaly(watched, sample, judgement, alarm.first)
+                alarm.peak = self._anomaly(watched, sample, judgement, alarm)
             returned = alarm.returned(plain=watched.upwards and judgement.point_p_value < level)
             persists = sample.time >= alarm.tell_at and alarm.odd > alarm.normal
             if persists or returned or alarm.louder or (alarm.peak.severity, alarm.peak.head == "limit") != before:
@@ -250,13 +254,15 @@ class Alarms:
 
     def _again(self, watched: Watched, alarm: Alarm, sample: Sample, judgement: Judgement | None) -> Anomaly:
         """An open alarm is told again, by its oddest moment or, if it is back, by this one."""
-        said = alarm.peak if judgement is None else self._anomaly(watched, sample, judgement, alarm.first)
+        said = alarm.peak if judgement is None else self._anomaly(watched, sample, judgement, alarm)
         alarm.told(sample.time)
-        return anomalies.persisting(said, max(sample.time, self._now))
+        return anomalies.persisting(said, max(sample.time, self._now), alarm.returns)
 
-    def _anomaly(self, watched: Watched, sample: Sample, judgement: Judgement, first: Anomaly | None = None) -> Anomaly:
-        """What the point says. `first`: the opening anomaly, if it is open."""
-        model, series = watched.model, watched.series
+    def _anomaly(self, watched: Watched, sample: Sample, judgement: Judgement, alarm: Alarm | None = None) -> Anomaly:
+        """What the point says. `alarm`: the one that is open."""
+        model, series, first = watched.model, watched.series, None if alarm is None else alarm.first
+        again = watched.alarms_of_late > (alarm is not None) or model.partly
+        support = anomalies.Support(model.seen, model.looks(judgement), again)
         alpha = self._level(watched, judgement.direction, sample.time)
         band = model.band(judgement, alpha)
         head, observed = model.head(judgement), model.observed(judgement)
@@ -276,8 +282,10 @@ class Alarms:
             band=band,
             p_value=judgement.p_value,
             alpha=alpha,
-            summary=anomalies.say(series, head, judgement, observed, band, evidence, model.outlook(judgement)),
+            summary=anomalies.say(series, head, judgement, observed, band, evidence, support, model.outlook(judgement)),
             evidence=Evidence(points=points, lines=evidence.lines, facts=evidence.facts),
+            seen=support.looks,
+            returns=0 if alarm is None else alarm.returns,
             id=None if first is None else first.id,
         )
 
@@ -286,5 +294,5 @@ def _tops(watched: Watched, alarm: Alarm, judgement: Judgement, level: float) ->
     """Whether this is what the alarm should tell from now on: the oddest moment, or that a limit is near."""
     now, before = watched.model.head(judgement) == "limit", alarm.peak.head == "limit"
     if now == before:
-        return judgement.p_value < alarm.peak.p_value
+        return anomalies.surprise(judgement.p_value) > alarm.peak.surprise
     return now and judgement.p_value < level

@@ -55,6 +55,8 @@ class SeriesCore:
         elif watched.out is None and (why := self._step(watched, event)) != layout.PYTHON:
             if why == layout.SCHEDULE:
                 self._deadlines.set(watched)
+            elif why == layout.SETTLE:
+                self._settle(watched)
             return []
         elif watchlist.take_out(watched).seen and event.time <= watched.last:
             self._counts["skipped:out_of_order"] += 1
@@ -146,6 +148,10 @@ class SeriesCore:
         """After SCHEDULE: set the deadline that the series now has."""
         self._deadlines.set(self._watchlist.series[series.key])
 
+    def settle(self, series: Series) -> None:
+        """After SETTLE: see what of its first points is normal."""
+        self._settle(self._watchlist.series[series.key])
+
     # -- snapshots
 
     @property
@@ -184,6 +190,11 @@ class SeriesCore:
             self._deadlines.set(watched)
             self._watchlist.put_back(watched)
         self._watchlist.shrink()
+
+    def _settle(self, watched: Watched) -> None:
+        self._watchlist.take_out(watched)
+        watched.settle()
+        self._watchlist.put_back(watched)
 
     def _judged(self, watched: Watched, judgement: Judgement) -> None:
         self._watchlist.bank.judged(watched, judgement)

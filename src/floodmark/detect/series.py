@@ -69,6 +69,8 @@ class Finding(NamedTuple):
     """A verdict reached by the maker itself (a drift detector fired, a category was never seen before).
 
     `summary` is a sentence for a person. The core deduplicates findings of a series while its alarm is open.
+    `seen`: if the p-value was read off a learned tail, the moments that have been learned, below one in which nothing
+    is told; 0 if it is that of a test.
     """
 
     series: Series
@@ -82,6 +84,7 @@ class Finding(NamedTuple):
     high: float | None
     summary: str
     evidence: Evidence
+    seen: int = 0
 
 
 class Maker(Protocol[S_contra]):

@@ -143,6 +143,8 @@ class DetectStage:
                     out += core.observe(Sample(metrics.series(ref), time, float(points.values[at])))
                 elif why == layout.SCHEDULE:
                     core.schedule(metrics.series(ref))
+                elif why == layout.SETTLE:
+                    core.settle(metrics.series(ref))
                 at += 1
 
     def watch(self, wanted: Callable[[Series], bool], witness: Witness) -> None:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from statistics import fmean
 from typing import Final
 
 _NEWEST: Final = 5
@@ -17,7 +18,8 @@ _NEWEST: Final = 5
 _FEWEST: Final = 8
 """Points that a normal state must have: there is little to be learned from fewer."""
 _LOWEST: Final = 4
-"""Of a count that only alarms upwards: the lowest points, which are its normal state if the others are far away."""
+"""Of a count that only alarms upwards: the lowest points, at least a quarter of all. What is no more than chance makes
+of them is the normal state."""
 _RUN: Final = 3
 """Points of an exception, and of each of its runs in the mean. What is shorter is a spike, which is no state."""
 _RUN_UPWARDS: Final = 2
@@ -31,22 +33,33 @@ def normal(values: Sequence[float], *, counts: bool, upwards: bool) -> list[bool
 
     `counts`: they are numbers of events, which chance alone lets vary. `upwards`: only high values are of interest.
     """
-    lowest = counts and upwards
-    start = sorted(values)[:_LOWEST] if lowest else values[-_NEWEST:]
     if len(values) <= _NEWEST:
         return None
-    low, high = min(start), max(start)
-    while True:
-        reach = max(high - low, _LEAST * max(abs(low), abs(high)))
-        if counts:
-            reach = max(reach, 2 + 2 * math.sqrt(max(high, 0.0)))
-        near = [value for value in values if low - reach <= value < low or high < value <= high + reach]
-        if not near:
-            break
-        low, high = min(low, *near), max(high, *near)
+    lowest = counts and upwards
+    low, high = _low(values) if lowest else _near(values, counts=counts)
     inside = [low <= value <= high for value in values]
     others, run, fewest = len(values) - sum(inside), *((_RUN_UPWARDS, _LOWEST) if lowest else (_RUN, _FEWEST))
     runs = sum(not here and (i == 0 or inside[i - 1]) for i, here in enumerate(inside))
     if others < run or others < run * runs or len(values) - others < fewest:
         return None
     return inside
+
+
+def _low(values: Sequence[float]) -> tuple[float, float]:
+    """How far the lower state reaches, which has at least a quarter of the points."""
+    least = sorted(values)[: max(_LOWEST, len(values) // 4)]
+    rate = fmean(least)
+    return -math.inf, max(least[-1], rate + 2 + 3 * math.sqrt(max(rate, 0.0)))
+
+
+def _near(values: Sequence[float], *, counts: bool) -> tuple[float, float]:
+    """The range of the newest points, and of all that hang together with them: no gap is as wide as the range."""
+    low, high = min(values[-_NEWEST:]), max(values[-_NEWEST:])
+    while True:
+        reach = max(high - low, _LEAST * max(abs(low), abs(high)))
+        if counts:
+            reach = max(reach, 2 + 2 * math.sqrt(max(high, 0.0)))
+        near = [value for value in values if low - reach <= value < low or high < value <= high + reach]
+        if not near:
+            return low, high
+        low, high = min(low, *near), max(high, *near)

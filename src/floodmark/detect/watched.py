@@ -28,11 +28,11 @@ _LEAST: Final = 100.0
 """Decimal places by which a level can be lowered."""
 _PERSISTS: Final = 120.0
 """An alarm that is still odd is told again this many seconds after it was last told."""
-_LOUDER: Final = 1e-3
-"""Or at once when its p-value has fallen by so much."""
+_LOUDER: Final = 3.0
+"""Or at once when its p-value has fallen by so many powers of ten."""
 _EARLY: Final = 4
 """Points after which a count that only alarms upwards may alarm, if it is plain enough."""
-_PLAINER: Final = 4
+_PLAINER: Final = 3
 """Power of the share of the warm-up that has passed, by which the level is lowered before it is over."""
 _KNOWN: Final = 2_000
 """Points after which an outage of such a count is a rare one, and may be learned as what happens now and then."""
@@ -45,7 +45,7 @@ _FINDING_PERIOD: Final = 60.0
 class Alarm:
     """An open alarm: its opening anomaly, its oddest moment, and when it was last odd."""
 
-    __slots__ = ("adopt_at", "calm", "first", "last_odd", "normal", "odd", "peak", "returns", "tell_at", "told_p_value")
+    __slots__ = ("adopt_at", "calm", "first", "last_odd", "normal", "odd", "peak", "returns", "tell_at", "told_surprise")
 
     def __init__(self, first: Anomaly, now: float, adopt_at: float) -> None:
         self.first = first
@@ -60,7 +60,7 @@ class Alarm:
 
     def told(self, now: float) -> None:
         self.tell_at = now + _PERSISTS
-        self.told_p_value = self.peak.p_value
+        self.told_surprise = self.peak.surprise
 
     def returned(self, plain: bool) -> bool:
         """Take an odd point. Whether it is to be told that the trouble is back: it is as odd as at the opening
@@ -74,7 +74,7 @@ class Alarm:
     @property
     def louder(self) -> bool:
         """Whether it has become far more surprising than it was when last told."""
-        return self.peak.p_value < self.told_p_value * _LOUDER
+        return self.peak.surprise > self.told_surprise + _LOUDER
 
     def away(self, judgement: Judgement) -> bool:
         """Of a shifted level: whether the point is still half as far from the old one as when the alarm opened. Of a
@@ -245,10 +245,11 @@ class Watched:
     def learn_opening(self, judgement: Judgement) -> None:
         """The point that opens an alarm: its deviations go to the tails, so that what recurs becomes less odd.
 
-        But once among few points is often: of a count that only alarms upwards the second outage must be told, too.
+        But once among few points is often: of a count that only alarms upwards the second outage must be told, too,
+        and so an opening counts as no odder than it need have been.
         """
-        if self.model.usual_p_value(judgement) < NORMAL and not (self.upwards and self.model.seen < _KNOWN):
-            self.model.exceeded(judgement)
+        if self.model.usual_p_value(judgement) < NORMAL:
+            self.model.exceeded(judgement, self.alpha if self.upwards and self.model.seen < _KNOWN else 0.0)
         self.move(judgement)
 
     def move(self, judgement: Judgement) -> None:
