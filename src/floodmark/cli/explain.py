@@ -15,7 +15,7 @@ from floodmark.cli.files import FileError
 from floodmark.cli.recorded import NO_PLOTS, account, recording
 from floodmark.cli.verdicts import FeedbackPath, read_verdicts
 from floodmark.config.models import Config
-from floodmark.detect.anomalies import number, odds, reach
+from floodmark.detect.anomalies import number, odds, rarity, reach
 from floodmark.tuning.explain import ExplainError, Explanation, expectation, verdict
 from floodmark.tuning.explain import explain as explained
 from floodmark.tuning.recording import moment, shown

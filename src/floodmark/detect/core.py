@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator, Mapping
 
 from floodmark.alerts import Anomaly
 from floodmark.config.models import Config, Detector
+from floodmark.detect import warming
 from floodmark.detect.alarms import Alarms, AlarmsState, Witness
 from floodmark.detect.bank import layout
 from floodmark.detect.bank.rows import BankedSeries
@@ -109,7 +110,12 @@ class SeriesCore:
             "series": len(series),
             "entities": len(self._watchlist.entities),
             "open_alarms": sum(each.alarm is not None for each in series.values()),
+            "warming": warming.count(series.values(), self.bank.rows, self.bank.warmups),
         }
+
+    def warming(self) -> list[warming.Warming]:
+        """What is still learning, at most 50 of it, what is over soonest last; `sizes` has how many there are."""
+        return warming.listed(self._watchlist.series, self.bank.rows, self.bank.warmups)
 
     def watch(self, wanted: Callable[[Series], bool], witness: Witness) -> None:
         """Show `witness` each point of the series that are wanted, and perhaps of others. To be called before any

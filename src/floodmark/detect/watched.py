@@ -35,7 +35,7 @@ _EARLY: Final = 4
 _PLAINER: Final = 3
 """Power of the share of the warm-up that has passed, by which the level is lowered before it is over."""
 _KNOWN: Final = 2_000
-"""Points after which an outage of such a count is a rare one, and may be learned as what happens now and then."""
+"""Points after which an outage is a rare one, and may be learned as what happens now and then."""
 _CALM: Final = 2
 """Normal points in a row after which an alarm that is odd again has returned."""
 _FINDING_PERIOD: Final = 60.0
@@ -45,7 +45,18 @@ _FINDING_PERIOD: Final = 60.0
 class Alarm:
     """An open alarm: its opening anomaly, its oddest moment, and when it was last odd."""
 
-    __slots__ = ("adopt_at", "calm", "first", "last_odd", "normal", "odd", "peak", "returns", "tell_at", "told_surprise")
+    __slots__ = (
+        "adopt_at",
+        "calm",
+        "first",
+        "last_odd",
+        "normal",
+        "odd",
+        "peak",
+        "returns",
+        "tell_at",
+        "told_surprise",
+    )
 
     def __init__(self, first: Anomaly, now: float, adopt_at: float) -> None:
         self.first = first
@@ -245,11 +256,11 @@ class Watched:
     def learn_opening(self, judgement: Judgement) -> None:
         """The point that opens an alarm: its deviations go to the tails, so that what recurs becomes less odd.
 
-        But once among few points is often: of a count that only alarms upwards the second outage must be told, too,
-        and so an opening counts as no odder than it need have been.
+        But once among few points is often, and an outage that is like the first must be told, too: while the series is
+        young, an opening counts as no odder than it need have been.
         """
         if self.model.usual_p_value(judgement) < NORMAL:
-            self.model.exceeded(judgement, self.alpha if self.upwards and self.model.seen < _KNOWN else 0.0)
+            self.model.exceeded(judgement, self.alpha if self.model.seen < _KNOWN else 0.0)
         self.move(judgement)
 
     def move(self, judgement: Judgement) -> None:

@@ -162,8 +162,8 @@ def _why_not(explanation: Explanation, moment: Moment) -> list[str]:
         if judgement.p_value < moment.alpha * moment.calmer:
             rule, whose = "Feedback", f"is the budget's divided by {moment.calmer:g}, for what people have said"
         said.append(
-            f"{rule}: p = {judgement.p_value:.2g} ({rarity(judgement.p_value, moment.support)}) is not below {moment.alpha:.2g} "
-            f"({odds(moment.alpha)}), which {whose}."
+            f"{rule}: p = {judgement.p_value:.2g} ({rarity(judgement.p_value, moment.support)}) is not below "
+            f"{moment.alpha:.2g} ({odds(moment.alpha)}), which {whose}."
         )
         if moment.alpha * moment.calmer <= judgement.p_value < moment.budgeted:
             said.append(
