@@ -30,6 +30,7 @@ PARTS: Mapping[str, Sequence[str]] = {
     "kafka": (*KAFKA, "-m", "not producers and not s3 and not chaos", *TWO, *IN_ORDER),
     "producers": (*KAFKA, "-m", "producers"),
     "object store": (*KAFKA, "-m", "s3"),
+    "chaos": (*KAFKA, "-m", "chaos"),
 }
 
 

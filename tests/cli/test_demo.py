@@ -1,4 +1,4 @@
-"""What `floodmark demo` makes of a run: its exit status and its last sentence. The run itself is `benchmarks/demo.py`."""
+"""What `floodmark demo` makes of a run: its exit status and last sentence. The run itself is `benchmarks/demo.py`."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from floodmark.cli import demo as command
 from floodmark.flow.events import encode
 from floodmark.simulate.shop import Shop
 
-from ..simulate.builders import incident
+from ..simulate.builders import incident  # noqa: TID252 - incidents made by hand are made there
 
 
 def ran(monkeypatch, whole, incidents=(), *arguments):

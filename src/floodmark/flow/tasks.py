@@ -23,6 +23,7 @@ from floodmark.detect.feedback import Feedback
 from floodmark.detect.logs import source_key
 from floodmark.detect.series import series_key
 from floodmark.detect.stage import Judged, Told
+from floodmark.detect.warming import Warming
 from floodmark.flow.events import MalformedEventError, decode, encode, encode_rekeyed, maker
 from floodmark.flow.merge import Merge
 from floodmark.records import Awaited, Output, Record, Task
@@ -177,7 +178,7 @@ class DetectTask:
         return [said._replace(stream="model_events")]
 
     def learning(self) -> Sequence[str]:
-        return ()
+        return [_still(each) for each in self._stage.warming()]
 
     def finish(self) -> list[Output]:
         """The input has ended for good (replay): close what its last records left open."""
@@ -408,6 +409,13 @@ def _blame(blocker: Blocker, whom: str) -> str:
     if math.isinf(blocker.time):
         return f"{name} has not been heard"
     return f"{name} is at {utc(blocker.time):%Y-%m-%d %H:%M:%S} UTC of event time"
+
+
+def _still(warming: Warming) -> str:
+    """What is still learning, in words."""
+    if warming.until is None:
+        return f"{warming.what}: warming up, {warming.learned} of {warming.needed} points so far"
+    return f"{warming.what}: warming up until {utc(warming.until):%-d %b %H:%M} UTC"
 
 
 def notice(change: Change) -> ChangeNotice:
