@@ -19,8 +19,10 @@ Stream = Literal["anomalies", "alerts", "dead_letters", "model_events", "rekeyed
 class Record(NamedTuple):
     """One record as it was read.
 
-    `timestamp` is Kafka's, in milliseconds since the epoch (-1 if unknown); it only bounds how far in the
-    future an event's own time may lie. `offset` is the position within the partition (a line number in replay).
+    `timestamp` is Kafka's, in milliseconds since the epoch (-1 if unknown); it bounds how far in the future an event's
+    own time may lie, and stands for it where the event has none. `by` is when, at the latest, its partition was here,
+    in the same unit: it bounds where Kafka's time is not to be believed (-1 if unknown). `offset` is the position
+    within the partition (a line number in replay).
     """
 
     topic: str
@@ -30,6 +32,7 @@ class Record(NamedTuple):
     key: bytes | None
     value: bytes | None
     headers: Headers = ()
+    by: int = -1
 
 
 class Output(NamedTuple):

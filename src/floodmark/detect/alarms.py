@@ -63,6 +63,10 @@ class Alarms:
         orphans, self._orphans = self._orphans, []
         return [anomalies.closed(a.first, a.peak, a.last_odd, max(a.last_odd, self._now)) for a in orphans]
 
+    def back(self, tick: float) -> None:
+        """Event time goes back to `tick`."""
+        self._now = min(self._now, tick)
+
     def orphan(self, watched: Watched) -> None:
         """Its series has gone: if an alarm is open, the next `advance` closes it."""
         if watched.alarm is not None:

@@ -94,6 +94,19 @@ class SeriesCore:
         """The whole stream stood still until `time`: silence before it is nobody's fault."""
         self._deadlines.resumed = time
 
+    def back(self, tick: float, limit: float) -> None:
+        """Event time goes back to `tick`. What is known of times beyond `limit` was never so: series that are no
+        metrics begin anew, those of metrics go on from there."""
+        self._alarms.back(tick)
+        self._deadlines.resumed = min(self._deadlines.resumed, tick)
+        watchlist = self._watchlist
+        watchlist.bank.back(limit)
+        watchlist.entities.back(tick)
+        for watched in [each for each in watchlist.series.values() if each.out is not None and each.last > limit]:
+            self._alarms.orphan(watched)
+            watchlist.remove(watched)
+            self._counts["forgotten:wrong_time"] += 1
+
     def counts(self) -> Mapping[str, int]:
         parts = (self._alarms, self._watchlist, self._deadlines)
         return sum((Counter(part.counts()) for part in parts), self._counts)

@@ -7,7 +7,10 @@ Three kinds stand between the topics: `RouteTask` brings signals that must be jo
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any
+
+import msgspec
 
 from floodmark.alerts import Anomaly, ChangeNotice, Dependencies, SeriesSample, Watermark, content_id, utc
 from floodmark.config.models import Config, Input
@@ -18,6 +21,7 @@ from floodmark.detect.feedback import Feedback
 from floodmark.detect.logs import source_key
 from floodmark.detect.series import series_key
 from floodmark.detect.stage import Judged, Told
+from floodmark.flow.arrivals import Arrivals, Run
 from floodmark.flow.events import MalformedEventError, decode, encode, encode_rekeyed, maker
 from floodmark.records import Output, Record, Task
 from floodmark.signals import (
@@ -106,44 +110,76 @@ class DetectTask:
         self._topic = topic
         self._decode = Decoding(config, source, "detect")
         self._stage = DetectStage(config, self._name, tasks, feedback)
+        self._arrivals = Arrivals(Decoding(config, source, "detect").times, kafkas=source is not None)
 
     def process(self, records: Sequence[Record]) -> list[Output]:
-        """Dead letters come before all else: their order among themselves is that of the records, however split."""
-        out: list[Output] = []
-        if self._decode.by_column:
-            return out + self._encoded(self._stage.take(self._decode.samples(records, out)))
-        signals = [signal for record in records for signal in self._decode.signals(record, out)]
-        return out + self._encoded(self._stage.process(_judged(signals)))
+        """Dead letters come before all else: their order among themselves is that of the records, however split.
+
+        Records whose time is doubted are held until the next ones come (see `Arrivals`).
+        """
+        return self._handled(self._arrivals.take(records))
 
     def idle(self) -> list[Output]:
         return self._encoded(self._stage.idle())
 
     def finish(self) -> list[Output]:
         """The input has ended for good (replay): close what its last records left open."""
-        return self._encoded(self._stage.finish())
+        return self._handled(self._arrivals.finish()) + self._encoded(self._stage.finish())
 
     def templates(self) -> list[tuple[str, str, int]]:
         """The log templates that are held: source, text, lines."""
         return self._stage.templates()
 
     def counts(self) -> Mapping[str, int]:
-        return Counter(self._decode.counts()) + Counter(self._stage.counts())
+        return Counter(self._decode.counts()) + Counter(self._arrivals.counts()) + Counter(self._stage.counts())
 
     def sizes(self) -> Mapping[str, int]:
-        return self._stage.sizes()
+        return {**self._stage.sizes(), **self._arrivals.sizes()}
 
     def remarks(self) -> list[str]:
-        return []
+        return self._stage.remarks()
+
+    def skews(self) -> Sequence[tuple[str, float]]:
+        """Sources whose clocks are wrong and by how many seconds, the most wrong ones first; at most twenty."""
+        return self._stage.skews()
 
     def snapshot(self) -> bytes:
-        return self._stage.snapshot()
+        return msgspec.msgpack.encode((self._arrivals.state(), self._stage.snapshot()))
 
     def restore(self, state: bytes) -> Mapping[str, int]:
-        return _sound(self._stage.restore, state)
+        return _sound(self._restore, state)
 
     def graft(self, warmed: Task) -> None:
         if isinstance(warmed, DetectTask):
             self._stage.graft(warmed._stage)
+
+    def _restore(self, state: bytes) -> Mapping[str, int]:
+        try:
+            arrivals, stage = msgspec.msgpack.decode(state, type=tuple[list[Any], bytes])
+        except msgspec.MsgspecError as error:
+            raise StateError(f"this is no snapshot of a detect task: {error}") from None
+        left_out = self._stage.restore(stage)
+        self._arrivals.restore(arrivals)
+        return left_out
+
+    def _handled(self, runs: Iterable[Run]) -> list[Output]:
+        """What follows from records: first what is refused of them, then what the stage says."""
+        out: list[Output] = []
+        told: list[Told] = []
+        for run in runs:
+            if run.back is not None:
+                told += self._stage.back(run.back, wrong=run.wrong)
+            if self._decode.by_column:
+                told += self._stage.take(self._decode.samples(run.records, out), run.arrivals)
+                continue
+            signals: list[Judged] = []
+            arrivals: list[float] = []
+            for record, arrival in zip(run.records, run.arrivals, strict=True):
+                found = _judged(self._decode.signals(record, out))
+                signals += found
+                arrivals += [arrival] * len(found)
+            told += self._stage.process(signals, arrivals)
+        return out + self._encoded(told)
 
     def _encoded(self, found: Sequence[Told]) -> list[Output]:
         return [self._encode(item) for item in found]
@@ -231,6 +267,11 @@ class Decoding:
         decoded = self._decoder.decode(record)
         self._refused(record, decoded, out)
         return decoded.signals
+
+    def times(self, record: Record) -> list[float]:
+        """The events' own times, in epoch seconds; for a decoder of its own, since it may count what it finds."""
+        found = self.signals(record._replace(timestamp=-1, by=-1), [])
+        return [signal.time for signal in _judged(found)]
 
     def event(self, record: Record, out: list[Output]) -> object:
         """The event of ours that the record holds; None, and a dead letter in `out`, if it holds none."""
