@@ -15,6 +15,7 @@ from typing import Any, Final, NamedTuple
 import numpy as np
 from msgspec.msgpack import encode
 from msgspec.structs import replace
+from numpy.typing import NDArray
 from river import stats
 
 from floodmark.alerts import Anomaly, Dependencies, SeriesSample, Watermark, utc
@@ -122,10 +123,10 @@ class DetectStage:
                 out += self._core.observe(event)
         return out + self._take(_samples(waiting)) if waiting else out
 
-    def take(self, samples: Samples, arrivals: Sequence[float] = ()) -> list[Told]:
+    def take(self, samples: Samples, arrivals: NDArray[np.float64] | None = None) -> list[Told]:
         """Handle the next metrics of the partition, in order: as `process` would, only faster. `arrivals`: when each
         record was here."""
-        return self._take(self._samples_in_time(samples, arrivals) if arrivals else samples)
+        return self._take(samples if arrivals is None else self._samples_in_time(samples, arrivals))
 
     def back(self, time: float, *, wrong: bool) -> list[Told]:
         """Event time was not what it was taken for: it goes back to `time`. `wrong`: plainly, so that whatever lies
@@ -175,16 +176,16 @@ class DetectStage:
             time = self._clocks.time(_KINDS.get(type(signal), "prediction"), _labels(signal), signal.time, arrival)
             yield signal if time == signal.time else replace(signal, time=time)
 
-    def _samples_in_time(self, samples: Samples, arrivals: Sequence[float]) -> Samples:
+    def _samples_in_time(self, samples: Samples, arrivals: NDArray[np.float64]) -> Samples:
         """The samples, those of clocks that are wrong set right. The usual case is a comparison for all of them."""
-        clocks, here = self._clocks, np.abs(np.array(arrivals))
+        clocks, here = self._clocks, np.abs(arrivals)
         if not samples.histograms:
             if not samples.times:
                 return samples
             low, high = min(samples.times), max(samples.times)
             if clocks.right(low, high, float(here.min()), float(here.max())):
                 return samples
-        of_samples, of_histograms = spans(samples.shares, arrivals)
+        of_samples, of_histograms = spans(samples.shares, arrivals.tolist())
         places = [at for at, _ in samples.histograms]
         histograms: list[tuple[int, Histogram]] = []
         times: list[float] = []

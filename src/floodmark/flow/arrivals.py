@@ -13,9 +13,11 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from operator import attrgetter
 from typing import Any, Final, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from floodmark.decode.timestamps import EARLIEST, LATEST
 from floodmark.records import Record
@@ -26,8 +28,11 @@ _GAPS: Final = 20.0
 _YOUNG: Final = 180.0
 """The usual gap, in seconds, before it is known."""
 _FIRST: Final = 8
-_BLOCK: Final = 256
+_BLOCK: Final = 1_024
 """Records over which the usual gap is taken: the first time, and at most."""
+_MANY: Final = 4
+"""Records that are looked at together, at least."""
+_NO_TIMES: Final[NDArray[np.float64]] = np.empty(0)
 _HELD: Final = 2
 _RUN: Final = 3
 """Records in a row, at least, that are behind when the time of the partition goes back; and those without a time of
@@ -48,7 +53,7 @@ class Run(NamedTuple):
     """
 
     records: Sequence[Record]
-    arrivals: Sequence[float]
+    arrivals: NDArray[np.float64]
     back: float | None = None
     wrong: bool = False
 
@@ -79,8 +84,9 @@ class Arrivals:
     def take(self, records: Sequence[Record]) -> Iterator[Run]:
         """Hand on what is certain by now, in order. How records are split into calls changes nothing."""
         at, run = 0, _Open()
+        stamps = self._stamps(records)
         while at < len(records):
-            if (some := self._plain(records, at)) is not None:
+            if (some := self._plain(stamps[at:])) is not None:
                 run.add(records[at : at + len(some)], some)
                 at += len(some)
                 continue
@@ -101,7 +107,7 @@ class Arrivals:
         if held:
             self._jump(max(time for _, time in held))
             here = [self._here(record) for record, _ in held]
-            yield Run([record for record, _ in here], [arrival for _, arrival in here])
+            yield Run([record for record, _ in here], np.array([arrival for _, arrival in here]))
 
     def counts(self) -> Mapping[str, int]:
         return self._counts
@@ -234,27 +240,36 @@ class Arrivals:
 
     # -- many at once
 
-    def _plain(self, records: Sequence[Record], at: int) -> Sequence[float] | None:
-        """The arrivals of the next records whose times need no thought, up to the end of a block; None if there are
-        not many. Does what `_one` does."""
-        most = min(len(records) - at, self._size - self._n)
-        if most < 4 or self._held or self._now == -math.inf or not self._kafkas:
+    def _stamps(self, records: Sequence[Record]) -> NDArray[np.float64]:
+        """Kafka's times, epoch seconds; none if it is not worth it to look at many at once."""
+        if len(records) < _MANY or not self._kafkas:
+            return _NO_TIMES
+        return np.fromiter(map(attrgetter("timestamp"), records), np.int64, len(records)) / 1000
+
+    def _plain(self, stamps: NDArray[np.float64]) -> Sequence[float] | NDArray[np.float64] | None:
+        """The arrivals of the next records, so many as need no thought, up to the end of a block; None if the first
+        does. Does what `_one` does."""
+        stamps = stamps[: self._size - self._n]
+        if len(stamps) < _MANY or self._held or self._now == -math.inf:
             return None
-        stamps = np.array([record.timestamp for record in records[at : at + most]], np.float64) / 1000
-        reached = np.maximum.accumulate(np.concatenate(([self._now], stamps)))
         reach = self._reach
-        off = (np.abs(stamps - reached[:-1]) > reach) | (stamps < EARLIEST) | (stamps >= LATEST)
-        found = int(off.argmax()) if off.any() else most
-        if found == 0:
-            return None
+        steps = np.diff(stamps, prepend=self._now)
+        if steps.min() >= 0 and steps.max() <= reach and stamps[-1] < LATEST:
+            reached, found = stamps, len(stamps)
+        else:
+            reached = np.maximum.accumulate(np.maximum(stamps, self._now))
+            before = np.concatenate(([self._now], reached[:-1]))
+            off = (np.abs(stamps - before) > reach) | (stamps < EARLIEST) | (stamps >= LATEST)
+            found = int(off.argmax()) if off.any() else len(stamps)
+            if found == 0:
+                return None
         self._missing, self._by_own = 0, False
         self._agreed += found
         self._behind, self._n_behind = [], 0
-        self._now = float(reached[found])
+        self._now = float(reached[found - 1])
         self._n += found
         self._measure()
-        arrivals: Sequence[float] = reached[1 : found + 1].tolist()
-        return arrivals
+        return reached[:found]
 
 
 class _Open:
@@ -262,12 +277,12 @@ class _Open:
 
     def __init__(self, back: float | None = None, *, wrong: bool = False) -> None:
         self.records: list[Record] = []
-        self._arrivals: list[float] = []
+        self._arrivals: list[Sequence[float] | NDArray[np.float64]] = []
         self._back, self._wrong = back, wrong
 
-    def add(self, records: Sequence[Record], arrivals: Sequence[float]) -> None:
+    def add(self, records: Sequence[Record], arrivals: Sequence[float] | NDArray[np.float64]) -> None:
         self.records += records
-        self._arrivals += arrivals
+        self._arrivals.append(arrivals)
 
     def closed(self) -> Run:
-        return Run(self.records, self._arrivals, self._back, self._wrong)
+        return Run(self.records, np.concatenate(self._arrivals), self._back, self._wrong)

@@ -174,7 +174,7 @@ class DetectTask:
                 continue
             signals: list[Judged] = []
             arrivals: list[float] = []
-            for record, arrival in zip(run.records, run.arrivals, strict=True):
+            for record, arrival in zip(run.records, run.arrivals.tolist(), strict=True):
                 found = _judged(self._decode.signals(record, out))
                 signals += found
                 arrivals += [arrival] * len(found)
