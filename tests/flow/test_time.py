@@ -329,4 +329,4 @@ def test_incidents_stay_few_where_many_clocks_are_wrong() -> None:
             events.append((time + 1, event))
     told, _ = flow("log", events)
     assert len([each for each in opened(told) if each.head == "clock"]) == 12
-    assert not [each for each in told if isinstance(each, Incident)]
+    assert len({each.id for each in told if isinstance(each, Incident)}) <= 1

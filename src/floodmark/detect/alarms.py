@@ -67,9 +67,10 @@ class Alarms:
         """Event time goes back to `tick`."""
         self._now = min(self._now, tick)
 
-    def orphan(self, watched: Watched) -> None:
-        """Its series has gone: if an alarm is open, the next `advance` closes it."""
+    def orphan(self, watched: Watched, limit: float = math.inf) -> None:
+        """Its series has gone: if an alarm is open, the next `advance` closes it, as one that ended by `limit`."""
         if watched.alarm is not None:
+            watched.alarm.last_odd = min(watched.alarm.last_odd, limit)
             self._orphans.append(watched.alarm)
 
     def judge(self, watched: Watched, sample: Sample) -> list[Anomaly]:

@@ -82,7 +82,11 @@ class Clocks:
 
     def __init__(self, config: Config) -> None:
         self._detect = config.detect
-        self._names = tuple(dict.fromkeys((*_MACHINE, *config.detect.entity, *config.logs.source, "service", "model")))
+        self._names = tuple(
+            dict.fromkeys(
+                (*_MACHINE, *config.detect.entity, *config.logs.source, "service", "model", *config.detect.scope)
+            )
+        )
         self._most = config.limits.sources
         self._lateness = max(config.detect.lateness, 1.0)
         self.tolerance = min(_TOLERANCE, self._lateness)
@@ -297,7 +301,7 @@ def _name(identity: _Identity) -> str:
 
 
 def _say(name: str, offset: float) -> str:
-    size = anomalies.span(abs(offset))
+    size = anomalies.span(60 * round(abs(offset) / 60) if abs(offset) >= 90 else abs(offset))
     if offset > 0:
         return (
             f"{name}'s clock is {size} fast: its events are judged {size} earlier; "

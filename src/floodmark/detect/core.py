@@ -95,17 +95,28 @@ class SeriesCore:
         self._deadlines.resumed = time
 
     def back(self, tick: float, limit: float) -> None:
-        """Event time goes back to `tick`. What is known of times beyond `limit` was never so: series that are no
-        metrics begin anew, those of metrics go on from there."""
+        """Event time goes back to `tick`. What is known of times beyond `limit` was never so: series that were born
+        there are forgotten, all others go on from there."""
         self._alarms.back(tick)
         self._deadlines.resumed = min(self._deadlines.resumed, tick)
         watchlist = self._watchlist
         watchlist.bank.back(limit)
         watchlist.entities.back(tick)
-        for watched in [each for each in watchlist.series.values() if each.out is not None and each.last > limit]:
-            self._alarms.orphan(watched)
-            watchlist.remove(watched)
-            self._counts["forgotten:wrong_time"] += 1
+        for watched in list(watchlist.series.values()):
+            if watched.born > limit:
+                self._alarms.orphan(watched, limit)
+                watchlist.remove(watched)
+                self._counts["forgotten:wrong_time"] += 1
+                continue
+            if watched.out is not None and watched.last > limit:
+                watched.last = limit
+                watched.model.back(limit)
+            if watched.alarm is not None and watched.alarm.last_odd > limit:
+                self._alarms.orphan(watched, limit)
+                watched.alarm = None
+                watched.model.restart()
+            self._deadlines.set_earlier(watched)
+            watchlist.put_back(watched)
 
     def counts(self) -> Mapping[str, int]:
         parts = (self._alarms, self._watchlist, self._deadlines)

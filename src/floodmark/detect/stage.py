@@ -126,7 +126,10 @@ class DetectStage:
     def take(self, samples: Samples, arrivals: NDArray[np.float64] | None = None) -> list[Told]:
         """Handle the next metrics of the partition, in order: as `process` would, only faster. `arrivals`: when each
         record was here."""
-        return self._take(samples if arrivals is None else self._samples_in_time(samples, arrivals))
+        times = np.array(samples.times, np.float64)
+        if arrivals is None or self._in_time_already(samples, times, arrivals):
+            return self._take(samples, times)
+        return self._take(self._samples_in_time(samples, arrivals))
 
     def back(self, time: float, *, wrong: bool) -> list[Told]:
         """Event time was not what it was taken for: it goes back to `time`. `wrong`: plainly, so that whatever lies
@@ -142,13 +145,16 @@ class DetectStage:
             part.back(tick, limit)
         return [self._watermark(idle=False)]
 
-    def _take(self, samples: Samples) -> list[Told]:
+    def _take(self, samples: Samples, times: NDArray[np.float64] | None = None) -> list[Told]:
+        """`times`: those of the samples, if they are an array already."""
         out: list[Told] = []
-        samples = self._histograms.spread(samples)
+        if samples.histograms or times is None:
+            samples = self._histograms.spread(samples)
+            times = np.array(samples.times, np.float64)
         origins, metrics, core = samples.origins, self._metrics, self._core
         points = layout.Points(
             np.array([origin.ref for origin in origins], np.int64),
-            np.array(samples.times, np.float64),
+            times,
             np.array(samples.values, np.float64),
         )
         at = 0
@@ -176,15 +182,16 @@ class DetectStage:
             time = self._clocks.time(_KINDS.get(type(signal), "prediction"), _labels(signal), signal.time, arrival)
             yield signal if time == signal.time else replace(signal, time=time)
 
+    def _in_time_already(self, samples: Samples, times: NDArray[np.float64], arrivals: NDArray[np.float64]) -> bool:
+        """Whether no time has to be set right: a comparison for all of them, in the usual case."""
+        if samples.histograms or not len(times):
+            return not samples.histograms
+        here = np.abs(arrivals)
+        return self._clocks.right(float(times.min()), float(times.max()), float(here.min()), float(here.max()))
+
     def _samples_in_time(self, samples: Samples, arrivals: NDArray[np.float64]) -> Samples:
-        """The samples, those of clocks that are wrong set right. The usual case is a comparison for all of them."""
-        clocks, here = self._clocks, np.abs(arrivals)
-        if not samples.histograms:
-            if not samples.times:
-                return samples
-            low, high = min(samples.times), max(samples.times)
-            if clocks.right(low, high, float(here.min()), float(here.max())):
-                return samples
+        """The samples, those of clocks that are wrong set right."""
+        clocks = self._clocks
         of_samples, of_histograms = spans(samples.shares, arrivals.tolist())
         places = [at for at, _ in samples.histograms]
         histograms: list[tuple[int, Histogram]] = []
