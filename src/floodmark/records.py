@@ -8,7 +8,7 @@ reads a clock, a network or an unseeded random number, so the same task gives th
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Literal, NamedTuple, Protocol
+from typing import Literal, NamedTuple, Protocol, runtime_checkable
 
 Headers = Sequence[tuple[str, bytes]]
 
@@ -116,4 +116,14 @@ class Task(Protocol):
     def graft(self, warmed: Task) -> None:
         """Take over from `warmed`, a task of the same config and partition that has just learned from the recent past,
         what `restore` left out here. What is there already stays as it is."""
+        ...
+
+
+@runtime_checkable
+class Skewed(Protocol):
+    """A task that knows the clocks of its sources."""
+
+    def skews(self) -> Sequence[tuple[str, float]]:
+        """Sources whose clocks are wrong and by how many seconds, fast ones above zero: at most twenty, the most wrong
+        ones first."""
         ...

@@ -293,7 +293,7 @@ kafkas = st.one_of(st.sampled_from([-1, 0, -(2**63), 2**63 - 1, 10**18]), st.int
 
 
 @settings(deadline=None, max_examples=5, suppress_health_check=list(HealthCheck))
-@pytest.mark.parametrize(("format", "signal"), sorted((f, s) for f, s in DECODERS if s != "change" and s != "outcome"))
+@pytest.mark.parametrize(("format", "signal"), sorted((f, s) for f, s in DECODERS if s not in {"change", "outcome"}))
 @given(
     stamps=st.lists(kafkas, min_size=1, max_size=12), values=st.lists(st.binary(max_size=40), min_size=1, max_size=12)
 )

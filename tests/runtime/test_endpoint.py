@@ -16,6 +16,9 @@ class Task:
     def sizes(self):
         return {"series": 5}
 
+    def skews(self):
+        return [("cam7", 600.0)]
+
 
 class View:
     topic, partition, task = "metrics", 1, Task()
@@ -84,6 +87,7 @@ async def test_metrics_read_the_tasks():
         f'floodmark_task_events_total{{event="series",{place},reason="evicted",topic="metrics"}} 2.0',
         f'floodmark_task_events_total{{event="points",{place},reason="",topic="metrics"}} 7.0',
         'floodmark_task_state{group="floodmark-detect",kind="series",partition="1",topic="metrics"} 5.0',
+        f'floodmark_clock_skew_seconds{{{place},source="cam7",topic="metrics"}} 600.0',
         "floodmark_up 1.0",
     ):
         assert line in body.splitlines()

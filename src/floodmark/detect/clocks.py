@@ -82,11 +82,8 @@ class Clocks:
 
     def __init__(self, config: Config) -> None:
         self._detect = config.detect
-        self._names = tuple(
-            dict.fromkeys(
-                (*_MACHINE, *config.detect.entity, *config.logs.source, "service", "model", *config.detect.scope)
-            )
-        )
+        own = (*config.detect.entity, *config.logs.source, "service", "model", *config.detect.scope)
+        self._names = tuple(dict.fromkeys((*_MACHINE, *own)))
         self._most = config.limits.sources
         self._lateness = max(config.detect.lateness, 1.0)
         self.tolerance = min(_TOLERANCE, self._lateness)
