@@ -11,7 +11,7 @@ Where Kafka has no time (files, a broken client) the events' own are looked at i
 from __future__ import annotations
 
 import math
-from collections import Counter
+from collections import Counter, OrderedDict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from operator import attrgetter
 from typing import Any, Final, NamedTuple
@@ -23,10 +23,12 @@ from floodmark.decode.timestamps import EARLIEST, LATEST
 from floodmark.records import Record
 
 _LEAST: Final = 30.0
-"""Seconds ahead that are never doubted, nor those of `_GAPS` usual gaps between two records."""
+"""Seconds ahead that are never doubted, nor those of `_GAPS` usual gaps between two records or of two usual pauses."""
 _GAPS: Final = 20.0
 _YOUNG: Final = 180.0
 """The usual gap, in seconds, before it is known."""
+_LONGEST: Final = 600.0
+"""A longer pause is none that is usual, in seconds."""
 _FIRST: Final = 8
 _BLOCK: Final = 1_024
 """Records over which the usual gap is taken: the first time, and at most."""
@@ -37,13 +39,14 @@ _HELD: Final = 2
 _RUN: Final = 3
 """Records in a row, at least, that are behind when the time of the partition goes back; and those without a time of
 Kafka's after which their own are looked at."""
+_MAKERS: Final = 10_000
 _FEW: Final = 10
 """A time that no more records have agreed with was plainly wrong."""
 _PROVEN: Final = 1_000
 """A time that so many records have agreed with goes back when more than so many are behind it."""
 
 Own = Callable[[Record], list[float]]
-"""The times of the events in a record, in epoch seconds, where they have some of their own."""
+"""The times of the events in a record, in epoch seconds. Where Kafka has none, those that they have themselves."""
 
 
 class Run(NamedTuple):
@@ -65,12 +68,10 @@ class Arrivals:
     kafka_time:mended (the time of the partition went back).
     """
 
-    def __init__(self, own: Own, *, kafkas: bool = True) -> None:
-        """`kafkas`: whether Kafka's times say anything. They do not in topics of our own, which are written later."""
+    def __init__(self, own: Own) -> None:
         self._own = own
-        self._kafkas = kafkas
         self._now = -math.inf
-        self._by_own = not kafkas
+        self._by_own = False
         self._missing = 0
         self._held: list[tuple[Record, float]] = []
         self._behind: list[float] = []
@@ -78,6 +79,7 @@ class Arrivals:
         self._agreed = 0
         self._before = (-math.inf, 0)  # where it was before it went back, and how many had agreed
         self._gap = _YOUNG
+        self._pause, self._step = 0.0, 0.0  # the longest of late, and of this block
         self._since, self._n, self._size = -math.inf, 0, _FIRST
         self._counts: Counter[str] = Counter()
 
@@ -109,6 +111,16 @@ class Arrivals:
             here = [self._here(record) for record, _ in held]
             yield Run([record for record, _ in here], np.array([arrival for _, arrival in here]))
 
+    @property
+    def now(self) -> float:
+        """The time of the partition."""
+        return self._now
+
+    @property
+    def idle(self) -> bool:
+        """Whether no record is held."""
+        return not self._held
+
     def counts(self) -> Mapping[str, int]:
         return self._counts
 
@@ -118,7 +130,7 @@ class Arrivals:
     def state(self) -> list[Any]:
         """Plain data."""
         held = [(list(record), time) for record, time in self._held]
-        gap = (self._gap, self._since, self._n, self._size)
+        gap = (self._gap, self._pause, self._step, self._since, self._n, self._size)
         rest = (self._behind, self._n_behind, self._agreed, self._before)
         return [self._now, self._by_own, self._missing, held, gap, rest]
 
@@ -129,7 +141,7 @@ class Arrivals:
             (Record._make((*fields[:6], tuple((name, value) for name, value in fields[6]), fields[7])), float(time))
             for fields, time in held
         ]
-        self._gap, self._since, self._n, self._size = gap
+        self._gap, self._pause, self._step, self._since, self._n, self._size = gap
         behind, self._n_behind, self._agreed, before = rest
         self._behind, self._before = list(behind), (before[0], before[1])
 
@@ -138,21 +150,20 @@ class Arrivals:
     @property
     def _reach(self) -> float:
         """Seconds ahead of the partition's time that are not doubted."""
-        return max(_LEAST, _GAPS * self._gap)
+        return max(_LEAST, _GAPS * self._gap, 2 * self._pause)
 
     def _time(self, record: Record) -> float:
         """The time that says when the record was here, NaN if there is none."""
         seconds = record.timestamp / 1000
-        if self._kafkas:
-            if EARLIEST <= seconds < LATEST:
-                self._missing, self._by_own = 0, False
-                return seconds
-            self._missing += 1
-            if record.timestamp != -1:
-                self._counts["kafka_time:impossible"] += 1
+        if EARLIEST <= seconds < LATEST:
+            self._missing, self._by_own = 0, False
+            return seconds
+        self._missing += 1
+        if record.timestamp != -1:
+            self._counts["kafka_time:impossible"] += 1
         if self._now == -math.inf or self._missing >= _RUN:
             self._by_own = True
-        return self._newest(self._own(record)) if self._by_own else math.nan
+        return self._newest(self._own(record._replace(timestamp=-1))) if self._by_own else math.nan
 
     def _newest(self, times: list[float]) -> float:
         """Of a record's own times the newest that is not doubted; the earliest if all are."""
@@ -188,7 +199,10 @@ class Arrivals:
                     self._jump(doubted)
                     yield *self._here(first), None, False
             elif time > self._now + self._reach and self._now > -math.inf:
-                self._held.append((record, time))
+                if self._own(record):
+                    self._held.append((record, time))
+                else:  # there is nothing in it that could be too early
+                    yield record, -self._now, None, False
             elif time < self._now - self._reach:
                 yield self._late(record, time)
             else:
@@ -207,7 +221,8 @@ class Arrivals:
         self._agreed += 1
         self._behind, self._n_behind = [], 0
         if self._now == -math.inf:
-            self._since = time
+            self._since = self._now = time
+        self._step = max(self._step, time - self._now)
         self._now = max(self._now, time)
         self._n += 1
         self._measure()
@@ -215,18 +230,20 @@ class Arrivals:
     def _measure(self) -> None:
         if self._n == self._size:
             self._gap = (self._now - self._since) / self._n
+            self._pause, self._step = min(_LONGEST, max(self._step, self._pause / 2)), 0.0
             self._since, self._n, self._size = self._now, 0, min(_BLOCK, 2 * self._size)
 
     def _jump(self, time: float) -> None:
         """The stream goes on at another time. The way there is no gap between two records."""
         self._since += time - self._now
+        self._step = max(self._step, time - self._now)
         self._now = time
         self._behind, self._n_behind = [], 0
         high, agreed = self._before
         if time >= high - self._reach and agreed:  # it was right before it went back
             self._agreed = 2 * agreed
-        else:  # tasks that write to a topic of ours side by side lag, and catch up, each for itself
-            self._agreed = 1 if self._kafkas else max(1, self._agreed // 4)
+        else:
+            self._agreed = 1
 
     def _late(self, record: Record, time: float) -> tuple[Record, float, float | None, bool]:
         self._behind = [*self._behind, time][-_RUN:]
@@ -245,7 +262,7 @@ class Arrivals:
 
     def _stamps(self, records: Sequence[Record]) -> NDArray[np.float64]:
         """Kafka's times, epoch seconds; none if it is not worth it to look at many at once."""
-        if len(records) < _MANY or not self._kafkas:
+        if len(records) < _MANY:
             return _NO_TIMES
         return np.fromiter(map(attrgetter("timestamp"), records), np.int64, len(records)) / 1000
 
@@ -269,6 +286,7 @@ class Arrivals:
         self._missing, self._by_own = 0, False
         self._agreed += found
         self._behind, self._n_behind = [], 0
+        self._step = max(self._step, float(np.diff(reached[:found], prepend=self._now).max()))
         self._now = float(reached[found - 1])
         self._n += found
         self._measure()
@@ -290,3 +308,59 @@ class _Open:
     def closed(self) -> Run:
         alone = self._arrivals[0] if len(self._arrivals) == 1 else np.concatenate(self._arrivals)
         return Run(self.records, np.asarray(alone, np.float64), self._back, self._wrong)
+
+
+class Makers:
+    """The records of one of our own topics: each of the tasks that write there side by side has a time of its own.
+
+    `arrival` says when the record from which such a one was made was here, in Kafka's milliseconds; -1 if that is not
+    known. State as that of `Arrivals`, of at most `_MAKERS` tasks.
+    """
+
+    def __init__(self, own: Own, maker: Callable[[Record], str], arrival: Callable[[Record], int]) -> None:
+        self._own, self._maker, self._arrival = own, maker, arrival
+        self._of: OrderedDict[str, Arrivals] = OrderedDict()
+        self._counts: Counter[str] = Counter()
+
+    def take(self, records: Sequence[Record]) -> Iterator[Run]:
+        """As `Arrivals.take`. Event time goes back where that of one task does, but not behind that of others."""
+        run = _Open()
+        for record in records:
+            arrivals = self._arrivals(self._maker(record))
+            for given in arrivals.take([record._replace(timestamp=self._arrival(record))]):
+                if given.back is not None:
+                    if run.records:
+                        yield run.closed()
+                    others = (each.now for each in self._of.values() if each is not arrivals)
+                    run = _Open(max(given.back, *others, -math.inf), wrong=given.wrong)
+                run.add(given.records, given.arrivals)
+        if run.records:
+            yield run.closed()
+
+    def finish(self) -> Iterator[Run]:
+        for arrivals in self._of.values():
+            yield from arrivals.finish()
+
+    def counts(self) -> Mapping[str, int]:
+        return sum((Counter(each.counts()) for each in self._of.values()), self._counts)
+
+    def sizes(self) -> Mapping[str, int]:
+        return {"held_records": sum(each.sizes()["held_records"] for each in self._of.values())}
+
+    def state(self) -> list[Any]:
+        """Plain data."""
+        return [(maker, arrivals.state()) for maker, arrivals in self._of.items()]
+
+    def restore(self, state: Sequence[Any]) -> None:
+        """Go on from what `state` gave. Raises TypeError or ValueError if it is not sound."""
+        for maker, each in state:
+            self._arrivals(maker).restore(each)
+
+    def _arrivals(self, maker: str) -> Arrivals:
+        found = self._of.get(maker)
+        if found is None:
+            found = self._of[maker] = Arrivals(self._own)
+            if len(self._of) > _MAKERS and (gone := next((m for m, each in self._of.items() if each.idle), None)):
+                self._counts.update(self._of.pop(gone).counts())
+        self._of.move_to_end(maker)
+        return found

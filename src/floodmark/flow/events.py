@@ -5,6 +5,7 @@ Bodies are JSON, described by `schemas/`. Nothing here decides anything.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, Final
@@ -15,6 +16,7 @@ from cloudevents.core.formats.json import JSONFormat
 from cloudevents.core.v1.event import CloudEvent
 
 from floodmark.alerts import Anomaly, ChangeNotice, Dependencies, Incident, SeriesSample, Watermark, utc
+from floodmark.decode.timestamps import arrival
 from floodmark.records import Headers, Output, Record, Stream
 from floodmark.signals import Histogram, Inference, Log, Metric, Outcome, Prediction, Span, Verdict
 
@@ -42,6 +44,8 @@ _TYPE_OF: Final = {body: name for name, body in TYPES.items()}
 _DECODERS: Final = {name: msgspec.json.Decoder(body) for name, body in TYPES.items()}
 _ENCODER: Final = msgspec.json.Encoder()
 _PREFIX: Final = "/floodmark/"
+_ARRIVAL: Final = "floodmark.arrival"
+_DIGITS: Final = 18
 _JSON: Final = ("content-type", b"application/json")
 
 
@@ -98,6 +102,21 @@ def maker(headers: Headers) -> str:
         if name == "ce_source":
             return value.decode("utf-8", "replace").removeprefix(_PREFIX)
     return ""
+
+
+def with_arrival(output: Output, record: Record) -> Output:
+    """The output, with when the record from which it was made was here, if Kafka has a time of that which can be."""
+    if math.isnan(arrival(record)):
+        return output
+    return output._replace(headers=(*output.headers, (_ARRIVAL, str(record.timestamp).encode())))
+
+
+def arrived(headers: Headers) -> int:
+    """When what a record of ours was made from was here, in Kafka's milliseconds; -1 if the headers do not say."""
+    for name, value in headers:
+        if name == _ARRIVAL:
+            return int(value) if value.isdigit() and len(value) < _DIGITS else -1
+    return -1
 
 
 def event_type(headers: Headers) -> str | None:

@@ -16,13 +16,14 @@ from floodmark.alerts import Anomaly, ChangeNotice, Dependencies, SeriesSample, 
 from floodmark.config.models import Config, Input
 from floodmark.correlate import CorrelateStage
 from floodmark.decode import Decoded, column_decoder, input_decoder
+from floodmark.decode.timestamps import latest
 from floodmark.detect import DetectStage
 from floodmark.detect.feedback import Feedback
 from floodmark.detect.logs import source_key
 from floodmark.detect.series import series_key
 from floodmark.detect.stage import Judged, Told
-from floodmark.flow.arrivals import Arrivals, Run
-from floodmark.flow.events import MalformedEventError, decode, encode, encode_rekeyed, maker
+from floodmark.flow.arrivals import Arrivals, Makers, Run
+from floodmark.flow.events import MalformedEventError, arrived, decode, encode, encode_rekeyed, maker, with_arrival
 from floodmark.records import Output, Record, Task
 from floodmark.signals import (
     Change,
@@ -51,7 +52,8 @@ class RouteTask:
         out: list[Output] = []
         for record in records:
             for index, signal in enumerate(self._decode.signals(record, out)):
-                out.append(self._encode(signal, f"{record.offset}.{index}"))
+                made = self._encode(signal, f"{record.offset}.{index}")
+                out.append(made if made.stream == "anomalies" else with_arrival(made, record))
         return out
 
     def idle(self) -> list[Output]:
@@ -110,7 +112,10 @@ class DetectTask:
         self._topic = topic
         self._decode = Decoding(config, source, "detect")
         self._stage = DetectStage(config, self._name, tasks, feedback)
-        self._arrivals = Arrivals(Decoding(config, source, "detect").times, kafkas=source is not None)
+        own = Decoding(config, source, "detect").times
+        self._arrivals: Arrivals | Makers = Arrivals(own)
+        if source is None:  # these were written later than they came, by tasks that keep no step
+            self._arrivals = Makers(own, lambda record: maker(record.headers), lambda record: arrived(record.headers))
 
     def process(self, records: Sequence[Record]) -> list[Output]:
         """Dead letters come before all else: their order among themselves is that of the records, however split.
@@ -245,6 +250,7 @@ class Decoding:
             bare = source.envelope == "none"
             self._samples = column_decoder(self._decoder, source.format, config.limits) if bare else None
         self._stage = stage
+        self._ahead = config.limits.ahead
         self._counts: Counter[str] = Counter()
 
     @property
@@ -263,15 +269,20 @@ class Decoding:
         """What the record holds, in order; refusals are appended to `out`."""
         if self._decoder is None:
             item = self.event(record, out)
-            return [item] if isinstance(item, Judged) else []
+            if not isinstance(item, Judged):
+                return []
+            if item.time > latest(record, self._ahead):
+                words = "the event is later than what came before it by more than limits.ahead"
+                self._refuse(record, "from_the_future", words, record.value or b"", None, out)
+                return []
+            return [item]
         decoded = self._decoder.decode(record)
         self._refused(record, decoded, out)
         return decoded.signals
 
     def times(self, record: Record) -> list[float]:
         """The events' own times, in epoch seconds; for a decoder of its own, since it may count what it finds."""
-        found = self.signals(record._replace(timestamp=-1, by=-1), [])
-        return [signal.time for signal in _judged(found)]
+        return [signal.time for signal in _judged(self.signals(record._replace(by=-1), []))]
 
     def event(self, record: Record, out: list[Output]) -> object:
         """The event of ours that the record holds; None, and a dead letter in `out`, if it holds none."""
