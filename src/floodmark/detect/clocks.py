@@ -102,6 +102,14 @@ class Clocks:
         self._newest = max(self._newest, high)
         return True
 
+    def near(self, time: float, arrival: float) -> bool:
+        """Whether an event has not to be looked at: see `right`, for one."""
+        lead = time - abs(arrival)
+        if self._clocks or not -self._lag <= lead <= self.tolerance:
+            return False
+        self._newest = max(self._newest, time)
+        return True
+
     def time(self, signal: Signal, labels: Mapping[str, str], time: float, arrival: float) -> float:
         """The time that an event is to be judged at. `arrival`: when its record was here, negative if it is only known
         that it was no later, NaN if nothing is."""

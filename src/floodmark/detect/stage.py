@@ -178,7 +178,11 @@ class DetectStage:
 
     def _in_time(self, signals: Sequence[Judged], arrivals: Sequence[float]) -> Iterable[Judged]:
         """The signals, those of clocks that are wrong set right."""
+        near = self._clocks.near
         for signal, arrival in zip(signals, arrivals, strict=True):
+            if near(signal.time, arrival):
+                yield signal
+                continue
             time = self._clocks.time(_KINDS.get(type(signal), "prediction"), _labels(signal), signal.time, arrival)
             yield signal if time == signal.time else replace(signal, time=time)
 

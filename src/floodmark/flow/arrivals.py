@@ -103,6 +103,14 @@ class Arrivals:
         if run.records:
             yield run.closed()
 
+    def near(self, time: float) -> float | None:
+        """The arrival of the next record, if its time, in epoch seconds, needs no thought; does what `take` does."""
+        if self._held or not abs(time - self._now) <= self._reach:
+            return None
+        self._missing, self._by_own = 0, False
+        self._near(time)
+        return self._now
+
     def finish(self) -> Iterator[Run]:
         """Nothing will follow: what is held is believed."""
         held, self._held = self._held, []
@@ -298,27 +306,39 @@ class _Open:
 
     def __init__(self, back: float | None = None, *, wrong: bool = False) -> None:
         self.records: list[Record] = []
-        self._arrivals: list[Sequence[float] | NDArray[np.float64]] = []
+        self._arrivals: list[NDArray[np.float64]] = []
+        self._few: list[float] = []
         self._back, self._wrong = back, wrong
 
     def add(self, records: Sequence[Record], arrivals: Sequence[float] | NDArray[np.float64]) -> None:
         self.records += records
-        self._arrivals.append(arrivals)
+        if isinstance(arrivals, np.ndarray):
+            self._gather()
+            self._arrivals.append(arrivals)
+        else:
+            self._few += arrivals
 
     def closed(self) -> Run:
+        self._gather()
         alone = self._arrivals[0] if len(self._arrivals) == 1 else np.concatenate(self._arrivals)
-        return Run(self.records, np.asarray(alone, np.float64), self._back, self._wrong)
+        return Run(self.records, alone, self._back, self._wrong)
+
+    def _gather(self) -> None:
+        if self._few:
+            self._arrivals.append(np.array(self._few, np.float64))
+            self._few = []
 
 
 class Makers:
     """The records of one of our own topics: each of the tasks that write there side by side has a time of its own.
 
-    `arrival` says when the record from which such a one was made was here, in Kafka's milliseconds; -1 if that is not
-    known. State as that of `Arrivals`, of at most `_MAKERS` tasks.
+    State as that of `Arrivals`, of at most `_MAKERS` tasks.
     """
 
-    def __init__(self, own: Own, maker: Callable[[Record], str], arrival: Callable[[Record], int]) -> None:
-        self._own, self._maker, self._arrival = own, maker, arrival
+    def __init__(self, own: Own, made_from: Callable[[Record], tuple[str, int]]) -> None:
+        """`made_from`: by which task a record was made, and when what it was made from was here, in Kafka's
+        milliseconds; -1 if that is not known."""
+        self._own, self._made_from = own, made_from
         self._of: OrderedDict[str, Arrivals] = OrderedDict()
         self._counts: Counter[str] = Counter()
 
@@ -326,8 +346,12 @@ class Makers:
         """As `Arrivals.take`. Event time goes back where that of one task does, but not behind that of others."""
         run = _Open()
         for record in records:
-            arrivals = self._arrivals(self._maker(record))
-            for given in arrivals.take([record._replace(timestamp=self._arrival(record))]):
+            maker, stamp = self._made_from(record)
+            arrivals = self._of.get(maker) or self._arrivals(maker)
+            if (here := arrivals.near(stamp / 1000)) is not None:
+                run.add((record,), (here,))
+                continue
+            for given in arrivals.take([record._replace(timestamp=stamp)]):
                 if given.back is not None:
                     if run.records:
                         yield run.closed()
@@ -362,5 +386,4 @@ class Makers:
             found = self._of[maker] = Arrivals(self._own)
             if len(self._of) > _MAKERS and (gone := next((m for m, each in self._of.items() if each.idle), None)):
                 self._counts.update(self._of.pop(gone).counts())
-        self._of.move_to_end(maker)
         return found

@@ -111,12 +111,16 @@ def with_arrival(output: Output, record: Record) -> Output:
     return output._replace(headers=(*output.headers, (_ARRIVAL, str(record.timestamp).encode())))
 
 
-def arrived(headers: Headers) -> int:
-    """When what a record of ours was made from was here, in Kafka's milliseconds; -1 if the headers do not say."""
-    for name, value in headers:
+def made_from(record: Record) -> tuple[str, int]:
+    """The task that made a record of ours, and when what it made it from was here, in Kafka's milliseconds: -1 if the
+    headers do not say."""
+    task, stamp = b"", -1
+    for name, value in record.headers:
         if name == _ARRIVAL:
-            return int(value) if value.isdigit() and len(value) < _DIGITS else -1
-    return -1
+            stamp = int(value) if value.isdigit() and len(value) < _DIGITS else -1
+        elif name == "ce_source":
+            task = value
+    return task.decode("utf-8", "replace"), stamp
 
 
 def event_type(headers: Headers) -> str | None:

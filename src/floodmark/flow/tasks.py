@@ -16,14 +16,13 @@ from floodmark.alerts import Anomaly, ChangeNotice, Dependencies, SeriesSample, 
 from floodmark.config.models import Config, Input
 from floodmark.correlate import CorrelateStage
 from floodmark.decode import Decoded, column_decoder, input_decoder
-from floodmark.decode.timestamps import latest
 from floodmark.detect import DetectStage
 from floodmark.detect.feedback import Feedback
 from floodmark.detect.logs import source_key
 from floodmark.detect.series import series_key
 from floodmark.detect.stage import Judged, Told
 from floodmark.flow.arrivals import Arrivals, Makers, Run
-from floodmark.flow.events import MalformedEventError, arrived, decode, encode, encode_rekeyed, maker, with_arrival
+from floodmark.flow.events import MalformedEventError, decode, encode, encode_rekeyed, made_from, maker, with_arrival
 from floodmark.records import Output, Record, Task
 from floodmark.signals import (
     Change,
@@ -115,7 +114,7 @@ class DetectTask:
         own = Decoding(config, source, "detect").times
         self._arrivals: Arrivals | Makers = Arrivals(own)
         if source is None:  # these were written later than they came, by tasks that keep no step
-            self._arrivals = Makers(own, lambda record: maker(record.headers), lambda record: arrived(record.headers))
+            self._arrivals = Makers(own, made_from)
 
     def process(self, records: Sequence[Record]) -> list[Output]:
         """Dead letters come before all else: their order among themselves is that of the records, however split.
@@ -271,7 +270,7 @@ class Decoding:
             item = self.event(record, out)
             if not isinstance(item, Judged):
                 return []
-            if item.time > latest(record, self._ahead):
+            if record.by >= 0 and item.time > record.by / 1000 + self._ahead:
                 words = "the event is later than what came before it by more than limits.ahead"
                 self._refuse(record, "from_the_future", words, record.value or b"", None, out)
                 return []
