@@ -63,9 +63,14 @@ class Alarms:
         orphans, self._orphans = self._orphans, []
         return [anomalies.closed(a.first, a.peak, a.last_odd, max(a.last_odd, self._now), a.returns) for a in orphans]
 
-    def orphan(self, watched: Watched) -> None:
-        """Its series has gone: if an alarm is open, the next `advance` closes it."""
+    def back(self, tick: float) -> None:
+        """Event time goes back to `tick`."""
+        self._now = min(self._now, tick)
+
+    def orphan(self, watched: Watched, limit: float = math.inf) -> None:
+        """Its series has gone: if an alarm is open, the next `advance` closes it, as one that ended by `limit`."""
         if watched.alarm is not None:
+            watched.alarm.last_odd = min(watched.alarm.last_odd, limit)
             self._orphans.append(watched.alarm)
 
     def judge(self, watched: Watched, sample: Sample) -> list[Anomaly]:

@@ -100,6 +100,30 @@ class SeriesCore:
         """The whole stream stood still until `time`: silence before it is nobody's fault."""
         self._deadlines.resumed = time
 
+    def back(self, tick: float, limit: float) -> None:
+        """Event time goes back to `tick`. What is known of times beyond `limit` was never so: series that were born
+        there are forgotten, all others go on from there."""
+        self._alarms.back(tick)
+        self._deadlines.resumed = min(self._deadlines.resumed, tick)
+        watchlist = self._watchlist
+        watchlist.bank.back(limit)
+        watchlist.entities.back(tick)
+        for watched in list(watchlist.series.values()):
+            if watched.born > limit:
+                self._alarms.orphan(watched, limit)
+                watchlist.remove(watched)
+                self._counts["forgotten:wrong_time"] += 1
+                continue
+            if watched.out is not None and watched.last > limit:
+                watched.last = limit
+                watched.model.back(limit)
+            if watched.alarm is not None and watched.alarm.last_odd > limit:
+                self._alarms.orphan(watched, limit)
+                watched.alarm = None
+                watched.model.restart()
+            self._deadlines.set_earlier(watched)
+            watchlist.put_back(watched)
+
     def counts(self) -> Mapping[str, int]:
         parts = (self._alarms, self._watchlist, self._deadlines)
         return sum((Counter(part.counts()) for part in parts), self._counts)

@@ -192,6 +192,10 @@ class Entities:
         end = watermark // _PERIOD * _PERIOD
         return end if self._enabled and end > self._swept else None
 
+    def back(self, tick: float) -> None:
+        """Event time goes back to `tick`."""
+        self._swept = min(self._swept, tick)
+
     def judge(self, end: float, rows: layout.Rows, is_open: Callable[[str], bool]) -> list[Verdict]:
         """The entities that are odd in the period that ends at `end`, by the rows of the bank, which begin anew.
 

@@ -277,6 +277,10 @@ class SeriesModel:
         for head in self._heads:
             head.follow(judgement.context)
 
+    def back(self, limit: float) -> None:
+        """No point was later than this."""
+        self._forecaster.last = min(self._forecaster.last, limit)
+
     def restart(self) -> None:
         """An alarm is over: what was seen during it is no evidence for the next one."""
         for head, tail in zip(self._heads, self._tails, strict=True):

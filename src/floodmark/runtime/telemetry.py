@@ -1,7 +1,8 @@
 """What is counted, as Prometheus metrics in a registry of the run's own. It must never change what a run does.
 
 Names follow Prometheus: base units, `_total` for counters. Labels are bounded by topics, partitions and the names
-that a task counts by; nothing that comes from a record is ever a label.
+that a task counts by; nothing that comes from a record is ever a label, but for the names of at most twenty sources of
+a task whose clocks are wrong.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 from prometheus_client.registry import Collector
 
 from floodmark import __version__
-from floodmark.records import Task
+from floodmark.records import Skewed, Task
 from floodmark.runtime.presence import Presence
 
 _REASONS = 20
@@ -291,6 +292,11 @@ class Telemetry(Collector):
             "floodmark_task_events", "What tasks took, skipped and refused.", labels=(*place, "event", "reason")
         )
         state = GaugeMetricFamily("floodmark_task_state", "State held by tasks, by kind.", labels=(*place, "kind"))
+        skew = GaugeMetricFamily(
+            "floodmark_clock_skew_seconds",
+            "By how much the clock of a source is fast (slow: below zero); the most wrong ones of each task.",
+            labels=(*place, "source"),
+        )
         for group in self.groups:
             views = list(group.views())
             tasks.add_metric((group.name,), len(views))
@@ -313,4 +319,7 @@ class Telemetry(Collector):
                     events.add_metric((*where, event, reason), count)
                 for kind, size in view.task.sizes().items():
                     state.add_metric((*where, kind), size)
-        yield from (tasks, lag, replay, learning, age, missing, waited, events, state)
+                if isinstance(view.task, Skewed):
+                    for source, seconds in dict(view.task.skews()).items():
+                        skew.add_metric((*where, source), seconds)
+        yield from (tasks, lag, replay, learning, age, missing, waited, events, state, skew)

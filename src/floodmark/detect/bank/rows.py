@@ -79,6 +79,13 @@ class BankedSeries:
         self._bank.rows["out"][slot] = 1
         return slot
 
+    def back(self, limit: float) -> None:
+        """No series had a point beyond `limit`: those that are said to have had one had it then."""
+        rows, weeks = self._bank.rows, self._bank.weeks
+        for name in ("last", "learned", "day_since"):
+            rows[name][rows[name] > limit] = limit  # NaN is not greater
+        weeks["since"][weeks["since"] > limit] = limit
+
     def give_back(self, slot: int) -> None:
         self._bank.give_back(slot)
 

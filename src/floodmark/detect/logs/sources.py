@@ -123,6 +123,15 @@ class LogSources:
         self._next = stop
         return made
 
+    def back(self, tick: float, limit: float) -> None:
+        """Event time goes back to `tick`: its windows are open again, and those beyond `limit` never were."""
+        last = floor(limit / self._logs.window)
+        if self._next is not None:
+            self._next = min(self._next, floor(tick / self._logs.window))
+        self._heard = {window for window in self._heard if window <= last}
+        for source in self._sources.values():
+            self._counts["late:log"] += source.back(last)
+
     def counts(self) -> Mapping[str, int]:
         total = Counter(self._counts)
         total.update(self._partial.counts())
@@ -315,6 +324,17 @@ class _Source:
                 )
                 made.append(Sample(self._errors, window * self._width, tally.errors.count, of_errors, early=True))
         return made
+
+    def back(self, last: int) -> int:
+        """No window after `last` was ever open: how many lines were counted in such ones."""
+        wrong = [window for window in self._windows if window > last]
+        lines = sum(self._windows.pop(window).all.count for window in wrong)
+        self._newest = None if wrong else self._newest
+        self._last = min(self._last, last)
+        self._since = None if self._since is None else min(self._since, last)
+        for followed in self._templates.values():
+            followed.first, followed.last = min(followed.first, last), min(followed.last, last)
+        return lines
 
     def close(self, window: int) -> list[Sample]:
         """The samples of one window, which is over; its time is its end."""
