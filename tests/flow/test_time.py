@@ -3,7 +3,7 @@
 import json
 import random
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, get_args
+from typing import Any
 
 import msgspec
 import pytest
@@ -16,7 +16,7 @@ from floodmark.config.models import Config, Input
 from floodmark.decode import DECODERS
 from floodmark.flow.events import TYPES, event_type
 from floodmark.flow.local import LocalFlow
-from floodmark.flow.tasks import DetectTask
+from floodmark.flow.tasks import DetectTask, RouteTask
 from floodmark.records import Output, Record
 
 NOON = 1_769_860_800
@@ -26,7 +26,7 @@ Event = tuple[float, dict[str, Any]]
 
 
 def flow(signal: str, events: Iterable[Event], *, format: str = "native") -> tuple[list[Any], LocalFlow]:
-    """What was told, decoded; and the flow. A time of None is none of Kafka's."""
+    """What was told, decoded; and the flow."""
     made = LocalFlow(Config.model_validate({"inputs": [{"topic": "t", "signal": signal, "format": format}]}))
     out: list[Output] = []
     for i, (here, event) in enumerate(events):
@@ -293,16 +293,13 @@ kafkas = st.one_of(st.sampled_from([-1, 0, -(2**63), 2**63 - 1, 10**18]), st.int
 
 
 @settings(deadline=None, max_examples=5, suppress_health_check=list(HealthCheck))
-@pytest.mark.parametrize(("format", "signal"), sorted((f, s) for f, s in DECODERS if s not in {"change", "outcome"}))
+@pytest.mark.parametrize(("format", "signal"), sorted((f, s) for f, s in DECODERS if s in {"metric", "log", "span"}))
 @given(
     stamps=st.lists(kafkas, min_size=1, max_size=12), values=st.lists(st.binary(max_size=40), min_size=1, max_size=12)
 )
 def test_no_time_of_kafka_makes_a_task_raise(
     format: FormatName, signal: str, stamps: list[int], values: list[bytes]
 ) -> None:
-    assert format in get_args(FormatName)
-    if signal == "prediction":
-        return
     made = task(signal, format)
     plain: Mapping[str, bytes] = {
         "syslog": b"<34>Jan 31 12:00:00 h su: x",
@@ -330,3 +327,45 @@ def test_incidents_stay_few_where_many_clocks_are_wrong() -> None:
     told, _ = flow("log", events)
     assert len([each for each in opened(told) if each.head == "clock"]) == 12
     assert len({each.id for each in told if isinstance(each, Incident)}) <= 1
+
+
+def routed(signal: str, events: Iterable[Event]) -> list[Record]:
+    """Events through a route task; what it writes was written a year later."""
+    config = Config.model_validate({"inputs": [{"topic": "t", "signal": signal, "rekey": True}]})
+    route = RouteTask(config, config.inputs[0], 0)
+    out: list[Output] = []
+    for i, (here, event) in enumerate(events):
+        out += route.process([Record("t", 0, i, round(here * 1000), b"k", json.dumps(event).encode())])
+    return [Record("r", 0, i, (NOON + 10**7) * 1000, o.key, o.value, o.headers) for i, o in enumerate(out)]
+
+
+def from_another(records: Iterable[Record]) -> list[Record]:
+    """The same, from another partition of the input."""
+    return [
+        record._replace(headers=[(n, b"/floodmark/t/1" if n == "ce_source" else v) for n, v in record.headers])
+        for record in records
+    ]
+
+
+def test_what_is_rekeyed_is_timed_by_when_it_came() -> None:
+    records = routed("log", by_arrival(web(range(60), range(0)), camera(range(60), 600)))
+    made = DetectTask(Config(), None, "r", 0, 1)
+    made.process(records)
+    assert made.counts()["clock:fast"] == 58
+    assert made.skews() == [("cam7", 599.0)]
+    assert made.counts().get("late:log", 0) == 0
+
+
+def test_tasks_that_write_side_by_side_do_not_make_each_other_wrong() -> None:
+    """One is two hours behind the other and catches up, in turns of five hundred."""
+    ahead = routed("log", web(range(120, 240), range(0)))
+    behind = from_another(routed("log", web(range(120), range(0))))
+    made = DetectTask(Config(), None, "r", 0, 1)
+    for at in range(0, 2_400, 500):
+        made.process(ahead[at : at + 500])
+        made.process(behind[at : at + 500])
+    counts = made.counts()
+    assert counts["signals:log"] == 4_800
+    assert not [
+        name for name, n in counts.items() if n and name.partition(":")[0] in ("clock", "kafka_time", "watermark")
+    ]

@@ -59,7 +59,7 @@ _TYPE_OF: Final = {body: name for name, body in TYPES.items()}
 _DECODERS: Final = {name: msgspec.json.Decoder(body) for name, body in TYPES.items()}
 _ENCODER: Final = msgspec.json.Encoder()
 _PREFIX: Final = "/floodmark/"
-_ARRIVAL: Final = "floodmark.arrival"
+_ARRIVAL: Final = "ce_arrival"
 _DIGITS: Final = 18
 _JSON: Final = ("content-type", b"application/json")
 
