@@ -196,7 +196,7 @@ print(hashlib.sha256(task.snapshot()).hexdigest())
     assert there.stdout.strip() == hashlib.sha256(task.snapshot()).hexdigest()
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 @given(data=st.data())
 def test_restarts_and_batches_anywhere_change_no_byte(data: st.DataObject) -> None:
     signal, stream, conf = CASES[data.draw(st.sampled_from(sorted(CASES)))]
@@ -225,11 +225,20 @@ def test_a_correlate_task_goes_on_at_every_offset() -> None:
     assert len(heard) >= 3
 
 
-def test_a_route_task_has_no_state() -> None:
+def test_a_route_task_knows_how_far_it_is() -> None:
     conf = config()
     source = next(each for each in conf.inputs if each.signal == "prediction")
-    task = RouteTask(conf, source, 0)
+    task, moved = (RouteTask(conf, source, 0, {"predictions": 1}) for _ in range(2))
     assert RouteTask(conf, source, 0).restore(task.snapshot()) == {}
+    event = {"model": "fraud", "version": "1", "prediction_id": "p", "features": {}, "prediction": 1}
+    for at in range(40):
+        (record,) = records("predictions", [{**event, "timestamp": START + 7 * at}])
+        expected = task.process([record])
+        assert moved.process([record]) == expected
+        moved = restarted(moved, RouteTask(conf, source, 0, {"predictions": 1}))  # type: ignore[assignment]
+    assert moved.speak(idle=True) == task.speak(idle=True)
+    with pytest.raises(StateError, match="route task"):
+        RouteTask(conf, source, 0).restore(b"no")
 
 
 @pytest.mark.parametrize("case", CASES)

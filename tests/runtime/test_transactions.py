@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 from aiokafka.errors import (
+    InvalidProducerEpoch,
     KafkaConnectionError,
     KafkaTimeoutError,
     MessageSizeTooLargeError,
@@ -74,10 +75,11 @@ async def test_without_progress_no_offset_is_committed(cluster):
     assert [event[0] for event in cluster.events] == ["begin", "sent", "committed"]
 
 
+@pytest.mark.parametrize("error", [ProducerFenced, InvalidProducerEpoch])
 @pytest.mark.parametrize("step", ["begin", "offsets", "committed"])
-async def test_a_fenced_producer_is_never_started_again(cluster, step):
+async def test_a_fenced_producer_is_never_started_again(cluster, step, error):
     one = await outbox(cluster)
-    cluster.errors[step] = [ProducerFenced()]
+    cluster.errors[step] = [error()]
     with pytest.raises(FencedError, match=r"metrics/0.*another owner"):
         await one.commit([ONE], 9)
     assert cluster.producers == 1

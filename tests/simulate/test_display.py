@@ -31,6 +31,7 @@ def told(act, *, width=100, faults=(), **console):
     )
     with display:
         act(display)
+        display.tell(START + 48 * HOUR)
     return out.getvalue()
 
 
@@ -173,3 +174,28 @@ def test_introduction():
     assert title == "A simulated shop of 12 services, 2 days from Tuesday 3 June 2025"
     assert subtitle.startswith("12 faults will be injected, the first after 15 hours")
     assert "none" in introduce(12, shop.start, 0.5, [])[1]
+
+
+def test_all_is_told_in_the_order_of_event_time():
+    """However far ahead one is known: a revision, a fault and a line of progress stand where they belong."""
+
+    def act(display):
+        display.incident(incident("late", start=NOON, at=NOON + 7 * HOUR, title="second"))
+        display.incident(incident("early", start=NOON, at=NOON + 60, title="first"))
+        advance(display, NOON + 8 * HOUR)
+
+    lines = [line for line in told(act, faults=[fault(start=NOON + 30)]).splitlines()[3:] if line.startswith("Tue")]
+    assert [line.split()[1] for line in lines] == sorted(line.split()[1] for line in lines)
+    words = [line.split(maxsplit=3)[2:] for line in lines]
+    assert [word for word, _ in words] == ["progress", "progress", "fault", "error", "progress", "error"]
+    assert [text for word, text in words if word == "error"] == ["first", "second"]
+
+
+def test_what_time_has_not_come_to_waits():
+    out = io.StringIO()
+    with Display(Console(file=out, width=100), title="A shop", start=START, end=START + 48 * HOUR) as display:
+        display.incident(incident(start=NOON, at=NOON + 60, title="later"))
+        advance(display, NOON)
+        assert "later" not in out.getvalue()
+        advance(display, NOON + 61)
+        assert "later" in out.getvalue()

@@ -4,34 +4,38 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections import Counter
-from contextlib import suppress
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, NamedTuple
 
 import msgspec
 import typer
 
 from floodmark import runtime
-from floodmark.alerts import Incident, Watermark
 from floodmark.cli.console import err, fail, out
 from floodmark.cli.run import routes
 from floodmark.config.models import Config
-from floodmark.flow.events import TYPES, event_type
-from floodmark.records import Output
 from floodmark.runtime import RunError, log
 from floodmark.runtime.embedded import EmbeddedBroker
+from floodmark.runtime.progress import Ends, Progress
 from floodmark.runtime.stopping import stop_on_signals
+from floodmark.simulate.board import moment
 from floodmark.simulate.display import Display, introduce
-from floodmark.simulate.machine import MissingPsutilError, publish_machine
-from floodmark.simulate.publish import PublishError
+from floodmark.simulate.machine import MissingPsutilError
+from floodmark.simulate.publish import BOUND, PublishError
 from floodmark.simulate.publisher import Publisher, publishing
 from floodmark.simulate.score import scoreboard
-from floodmark.simulate.setups import demo_config, machine_config
+from floodmark.simulate.setups import demo_config
 from floodmark.simulate.shop import Shop
+from floodmark.simulate.watcher import Watcher
 
-_SETTLED = 3.0
-"""Seconds without any output after the last event, before the demo is over."""
+_LONGEST = 300.0
+"""Seconds that a simulated day may take, and two of them at least, before the demo gives up."""
+_EPILOGUE = 600.0
+"""Simulated seconds before the end that are not told: whether something of them becomes an incident depends on how long
+one waits for silence."""
+_LOOK = 0.05
 
 
 def demo(
@@ -43,15 +47,17 @@ def demo(
     """See it work: a simulated web shop, eight kinds of faults, incidents as they open, and a scoreboard.
 
     Nothing to install or configure: the broker is inside this process (it keeps nothing, and does not do exactly-once),
-    everything else is what `floodmark run` does. A seed always gives the same shop and
-    faults. With --live, this machine's own CPU, memory, disk and network are watched; the first incidents need some
-    minutes of learning.
+    everything else is what `floodmark run` does. A seed always gives the same shop, the same faults and the same
+    incidents; if no fault is found, the exit status is 1. With --live, this machine's own CPU, memory, disk and network
+    are watched; it learns for some minutes first.
     """
     log.configure("error", "text")
     try:
         with EmbeddedBroker() as broker:
             if live:
-                asyncio.run(_live(broker.bootstrap))
+                from floodmark.cli.live import watch_machine  # noqa: PLC0415  only where it is asked for
+
+                asyncio.run(watch_machine(broker.bootstrap, save))
             else:
                 asyncio.run(_shop(broker.bootstrap, Shop(seed=seed, days=days), save))
     except (RunError, PublishError, MissingPsutilError) as error:
@@ -60,144 +66,167 @@ def demo(
         raise typer.Exit(130) from None
 
 
-class Watcher:
-    """What the runtime has published, seen as it is acknowledged: incidents, and how far event time is."""
+@asynccontextmanager
+async def engine(
+    config: Config, stop: asyncio.Event, watcher: Watcher, progress: Progress, *, patience: float
+) -> AsyncIterator[asyncio.Task[None]]:
+    """The engine on the embedded broker, ready or failed, for as long as the context lasts; its task.
 
-    def __init__(self, display: Display) -> None:
-        self._display = display
-        self._decode = {name: msgspec.json.Decoder(TYPES[name]) for name in TYPES}
-        self._watermarks: dict[str, float] = {}
-        self._open: set[str] = set()
-        self.counts: Counter[str] = Counter()
-        self.incidents: list[Incident] = []
-        self.last_output = time.monotonic()
+    `patience`: `correlate`'s, in seconds; all tasks are in this process, so that a slow one is all that can be missing.
+    Leaving sets `stop` and raises RunError if it had failed.
+    """
+    ready = asyncio.Event()
+    running = asyncio.create_task(
+        runtime.run(
+            config.kafka,
+            routes(config),
+            config.topics,
+            config.http,
+            state=config.state,
+            idle=config.correlate.idle,
+            patience=patience,
+            stop=stop,
+            embedded=True,
+            ready=ready,
+            on_output=watcher.see,
+            progress=progress,
+        )
+    )
+    waiting = asyncio.create_task(ready.wait())
+    try:
+        await asyncio.wait([running, waiting], return_when=asyncio.FIRST_COMPLETED)
+        yield running
+    finally:
+        stop.set()
+        waiting.cancel()
+        await running
 
-    def see(self, output: Output) -> None:
-        """The runtime's `on_output`."""
-        if output.stream not in ("anomalies", "alerts"):
-            self.counts[output.stream] += 1
-            return
-        self.last_output = time.monotonic()
-        name = event_type(output.headers) or ""
-        body = self._decode[name].decode(output.value or b"")
-        if isinstance(body, Watermark):
-            if not body.idle:
-                self._watermarks[body.task] = body.time.timestamp()
-        elif isinstance(body, Incident):
-            self.incidents.append(body)
-            (self._open.discard if body.event in ("resolved", "merged") else self._open.add)(body.id)
-            self._display.incident(body)
-        elif b'"event":"opened"' in (output.value or b""):
-            self.counts["anomalies"] += 1
 
-    @property
-    def reached(self) -> float | None:
-        """Event time that every active detect task has passed."""
-        return min(self._watermarks.values(), default=None)
+class _Mark(NamedTuple):
+    """How far detection was at some moment, and what the correlator had to read then. `complete`: see `Watcher`."""
 
-    def show(self, publisher_events: int, seconds: float) -> None:
-        reached = self.reached
-        if reached is not None:
-            self._display.progress(
-                reached,
-                events=publisher_events,
-                rate=publisher_events / max(seconds, 0.001),
-                anomalies=self.counts["anomalies"],
-                incidents=len({i.id for i in self.incidents}),
-                opened=len(self._open),
-            )
+    reached: float
+    complete: bool
+    ends: Ends
+
+
+class _Ran(NamedTuple):
+    events: int
+    seconds: float
+    whole: bool
+    """All was published and read; else it was stopped before."""
 
 
 async def _shop(bootstrap: str, shop: Shop, save: Path | None) -> None:
-    config = demo_config(shop, [bootstrap])
     title, subtitle = introduce(len(shop.depends_on), shop.start, shop.days, shop.faults)
+    watcher = Watcher()
+    longest = _LONGEST * max(2.0, shop.days)
     with Display(out, title=title, subtitle=subtitle, start=shop.start, end=shop.end, faults=shop.faults) as display:
-        watcher = Watcher(display)
-        async with asyncio.timeout(600):
-            with stop_on_signals() as stop:
-                begun, events = await _run_shop(config, bootstrap, shop, watcher, stop)
-        seconds = watcher.last_output - begun
-        anomalies = watcher.counts["anomalies"]
-        display.finish(
-            scoreboard(watcher.incidents, anomalies, 0, shop.faults, shop.depends_on, events=events, seconds=seconds)
-        )
+        try:
+            async with asyncio.timeout(longest):
+                with stop_on_signals() as stop:
+                    ran = await _run_shop(bootstrap, shop, watcher, display, stop)
+        except TimeoutError:
+            ran = _Ran(0, 0.0, False)
+        reached = min(watcher.reached or shop.start, shop.end - _EPILOGUE)
+        if ran.whole:
+            watcher.cut(reached)
+            for incident in watcher.news():
+                display.incident(incident)
+            display.tell(reached)
+            score = scoreboard(
+                watcher.incidents,
+                watcher.anomalies,
+                0,
+                shop.faults,
+                shop.depends_on,
+                events=ran.events,
+                seconds=ran.seconds,
+            )
+            display.finish(score)
     if watcher.counts["dead_letters"]:
         err.print(f"{watcher.counts['dead_letters']} dead letters")
     if save is not None:
         save.write_bytes(b"".join(msgspec.json.encode(incident) + b"\n" for incident in watcher.incidents))
+    if not ran.whole:
+        why = "Stopped" if ran.events else f"It took longer than {longest / 60:.0f} minutes, so it was stopped"
+        fail(f"{why} at {moment(reached)} of the simulated time, before the end: there is no scoreboard.")
+    if shop.faults and not score.found:
+        fail(f"None of the {len(shop.faults)} injected faults was found: something is wrong with this installation.")
 
 
-async def _run_shop(
-    config: Config, bootstrap: str, shop: Shop, watcher: Watcher, stop: asyncio.Event
-) -> tuple[float, int]:
-    """Publish and watch until all is settled or `stop` is set; the wall time of the first event, and events sent."""
-    ready = asyncio.Event()
-    engine = asyncio.create_task(_engine(config, stop, ready, watcher))
-    waiting = asyncio.create_task(ready.wait())
-    await asyncio.wait([engine, waiting], return_when=asyncio.FIRST_COMPLETED)
-    begun, events = time.monotonic(), 0
-    if not engine.done():
-        async with publishing(bootstrap, shop) as publisher:
-            while not engine.done() and not stop.is_set():
-                events = publisher.events
-                watcher.show(events, time.monotonic() - begun)
-                if watcher.reached is not None:
-                    publisher.reached(watcher.reached)
-                if _settled(publisher, watcher):
-                    break
-                await asyncio.sleep(0.1)
-            if publisher.done:
-                await publisher.wait()
-    stop.set()
-    waiting.cancel()
-    await engine
-    return begun, events
+async def _run_shop(bootstrap: str, shop: Shop, watcher: Watcher, display: Display, stop: asyncio.Event) -> _Ran:
+    """Publish the shop and watch until all of it is read, or `stop` is set. Raises RunError, PublishError.
 
-
-def _settled(publisher: Publisher, watcher: Watcher) -> bool:
-    return publisher.done and time.monotonic() - watcher.last_output > _SETTLED
-
-
-async def _engine(config: Config, stop: asyncio.Event, ready: asyncio.Event, watcher: Watcher) -> None:
-    await runtime.run(
-        config.kafka,
-        routes(config),
-        config.topics,
-        config.http,
-        state=config.state,
-        idle=config.correlate.idle,
-        patience=config.correlate.patience,
-        stop=stop,
-        embedded=True,
-        ready=ready,
-        on_output=watcher.see,
-    )
-
-
-async def _live(bootstrap: str) -> None:
-    config = machine_config([bootstrap])
-    with (
-        Display(
-            out,
-            title="Floodmark watches this machine",
-            subtitle="CPU, memory, disks, network, every few seconds. It learns first; Ctrl-C ends it.",
-            start=time.time(),
-        ) as display,
-        stop_on_signals() as stop,
-    ):
-        watcher = Watcher(display)
-        ready = asyncio.Event()
-        engine = asyncio.create_task(_engine(config, stop, ready, watcher))
-        sent: list[int] = [0]
-        source = asyncio.create_task(publish_machine(bootstrap, stop=stop, report=sent.append))
+    The engine begins when the first hours are there: a topic that is empty would be thought silent.
+    """
+    progress = Progress()
+    async with publishing(bootstrap, shop) as publisher:
+        published = asyncio.create_task(publisher.wait())
+        while publisher.time < shop.start + BOUND / 2 and not published.done() and not stop.is_set():
+            await asyncio.sleep(_LOOK)
         begun = time.monotonic()
-        while not stop.is_set() and not engine.done() and not source.done():
-            del sent[:-1]
-            watcher.show(sent[-1], time.monotonic() - begun)
-            with suppress(TimeoutError):
-                await asyncio.wait_for(stop.wait(), 1.0)
-        stop.set()
-        source.cancel()
-        with suppress(asyncio.CancelledError):
-            await source
-        await engine
+        async with engine(demo_config(shop, [bootstrap]), stop, watcher, progress, patience=_LONGEST) as running:
+            showing = asyncio.create_task(_show(publisher, watcher, display, progress, begun))
+            work = asyncio.create_task(_all_read(published, watcher, progress))
+            stopped = asyncio.create_task(stop.wait())
+            waiting: list[asyncio.Task[None] | asyncio.Task[bool]] = [running, showing, work, stopped]
+            try:
+                await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
+                whole = work.done()
+                for task in (work, showing):
+                    if task.done():
+                        task.result()
+            finally:
+                for each in (showing, work, stopped, published):
+                    each.cancel()
+                await asyncio.wait([showing, work, stopped, published])
+            return _Ran(publisher.events, time.monotonic() - begun, whole)
+
+
+async def _all_read(published: asyncio.Task[None], watcher: Watcher, progress: Progress) -> None:
+    """Return when the stream is published and every stage has read all that it and the stages before it wrote.
+
+    Raises PublishError.
+    """
+    await published
+    for stage in ("route", "detect", "correlate"):
+        while stage == "correlate" and not watcher.complete:
+            await asyncio.sleep(_LOOK)
+        while (ends := await progress.ends(stage)) is None:
+            await asyncio.sleep(_LOOK)
+        while not progress.delivered(stage, ends):
+            await asyncio.sleep(_LOOK)
+
+
+async def _show(publisher: Publisher, watcher: Watcher, display: Display, progress: Progress, begun: float) -> None:
+    """Follow how far detection is, so that the publisher may run on, and the correlator: what it has passed is told.
+
+    For ever. The publisher is not let on when the correlator is far behind, for the broker would forget what it has not
+    read.
+    """
+    mark: _Mark | None = None
+    passed = publisher.time
+    while True:
+        if watcher.reached is not None:
+            publisher.reached(min(watcher.reached, passed + BOUND))
+        for incident in watcher.news():
+            display.incident(incident)
+        if mark is None:
+            reached, complete = watcher.reached, watcher.complete
+            if reached is not None and (ends := await progress.ends("correlate")) is not None:
+                mark = _Mark(reached, complete, ends)
+        elif progress.delivered("correlate", mark.ends):
+            passed = mark.reached
+            if mark.complete:
+                seconds = max(time.monotonic() - begun, 0.001)
+                display.progress(
+                    mark.reached,
+                    events=publisher.events,
+                    rate=publisher.events / seconds,
+                    anomalies=watcher.anomalies,
+                    incidents=len({incident.id for incident in watcher.incidents}),
+                    opened=watcher.open,
+                )
+            mark = None
+        await asyncio.sleep(_LOOK)

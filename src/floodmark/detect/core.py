@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator, Mapping
 
 from floodmark.alerts import Anomaly
 from floodmark.config.models import Config, Detector
+from floodmark.detect import warming
 from floodmark.detect.alarms import Alarms, AlarmsState, Witness
 from floodmark.detect.bank import layout
 from floodmark.detect.bank.rows import BankedSeries
@@ -39,6 +40,9 @@ class SeriesCore:
     def observe(self, event: Sample | Finding) -> list[Anomaly]:
         """Judge one sample or finding. Samples of a series come in order of time; an older one is counted and left."""
         watchlist = self._watchlist
+        if isinstance(event, Sample) and event.early:
+            known = watchlist.series.get(event.series.key)
+            return self._alarms.glimpse(known, event) if known is not None and known.out is not None else []
         watched = watchlist.enter(event.series, event.time)
         if watched is None:
             self._counts["skipped:disabled"] += 1
@@ -52,6 +56,8 @@ class SeriesCore:
         elif watched.out is None and (why := self._step(watched, event)) != layout.PYTHON:
             if why == layout.SCHEDULE:
                 self._deadlines.set(watched)
+            elif why == layout.SETTLE:
+                self._settle(watched)
             return []
         elif watchlist.take_out(watched).seen and event.time <= watched.last:
             self._counts["skipped:out_of_order"] += 1
@@ -104,7 +110,12 @@ class SeriesCore:
             "series": len(series),
             "entities": len(self._watchlist.entities),
             "open_alarms": sum(each.alarm is not None for each in series.values()),
+            "warming": warming.count(series.values(), self.bank.rows, self.bank.warmups),
         }
+
+    def warming(self) -> list[warming.Warming]:
+        """What is still learning, at most 50 of it, what is over soonest last; `sizes` has how many there are."""
+        return warming.listed(self._watchlist.series, self.bank.rows, self.bank.warmups)
 
     def watch(self, wanted: Callable[[Series], bool], witness: Witness) -> None:
         """Show `witness` each point of the series that are wanted, and perhaps of others. To be called before any
@@ -142,6 +153,10 @@ class SeriesCore:
     def schedule(self, series: Series) -> None:
         """After SCHEDULE: set the deadline that the series now has."""
         self._deadlines.set(self._watchlist.series[series.key])
+
+    def settle(self, series: Series) -> None:
+        """After SETTLE: see what of its first points is normal."""
+        self._settle(self._watchlist.series[series.key])
 
     # -- snapshots
 
@@ -181,6 +196,11 @@ class SeriesCore:
             self._deadlines.set(watched)
             self._watchlist.put_back(watched)
         self._watchlist.shrink()
+
+    def _settle(self, watched: Watched) -> None:
+        self._watchlist.take_out(watched)
+        watched.settle()
+        self._watchlist.put_back(watched)
 
     def _judged(self, watched: Watched, judgement: Judgement) -> None:
         self._watchlist.bank.judged(watched, judgement)

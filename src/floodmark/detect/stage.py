@@ -30,6 +30,7 @@ from floodmark.detect.predictions import ModelMonitors
 from floodmark.detect.sampling import QUIET, Identity, SeriesSampler
 from floodmark.detect.series import Finding, Sample, Series
 from floodmark.detect.spans import SpanSeries
+from floodmark.detect.warming import Warming
 from floodmark.signals import Histogram, Inference, Log, Metric, Origin, Outcome, Prediction, Samples, Span
 from floodmark.state import StateError
 
@@ -152,6 +153,8 @@ class DetectStage:
                     out += core.observe(Sample(metrics.series(ref), time, float(points.values[at])))
                 elif why == layout.SCHEDULE:
                     core.schedule(metrics.series(ref))
+                elif why == layout.SETTLE:
+                    core.settle(metrics.series(ref))
                 at += 1
 
     def watch(self, wanted: Callable[[Series], bool], witness: Witness) -> None:
@@ -168,6 +171,10 @@ class DetectStage:
         if self._tick > float("-inf"):
             self._advance(self._tick + self._lateness + self._grid, out)
         return out
+
+    def warming(self) -> list[Warming]:
+        """What is still learning, at most 50 of it, what is over soonest last; `sizes` has how many there are."""
+        return self._core.warming()
 
     def templates(self) -> list[tuple[str, str, int]]:
         """The log templates that are held: source, text, lines."""

@@ -73,8 +73,9 @@ def _meeting_places(config: Config) -> list[str]:
     return [topic for topic, needed in topics.items() if needed]
 
 
-def _route(config: Config, source: Input, topic: str, partition: int, _: Mapping[str, int]) -> Task:
-    return RouteTask(config, source, partition)
+def _route(config: Config, source: Input, topic: str, partition: int, topics: Mapping[str, int]) -> Task:
+    joined = {each.topic for each in config.inputs if each.signal in JOINED}
+    return RouteTask(config, source, partition, {name: topics[name] for name in sorted(joined & topics.keys())})
 
 
 def _detect(

@@ -8,19 +8,24 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+
+from msgspec.msgpack import decode as unpack
+from msgspec.msgpack import encode as pack
 
 from floodmark.alerts import Absence, Anomaly, ChangeNotice, Dependencies, SeriesSample, Watermark, content_id, utc
 from floodmark.config.models import Config, Input
 from floodmark.correlate import CorrelateStage
-from floodmark.correlate.order import Blocker
+from floodmark.correlate.order import Blocker, EventOrder
 from floodmark.decode import Decoded, column_decoder, input_decoder
 from floodmark.detect import DetectStage
 from floodmark.detect.feedback import Feedback
 from floodmark.detect.logs import source_key
 from floodmark.detect.series import series_key
 from floodmark.detect.stage import Judged, Told
+from floodmark.detect.warming import Warming
 from floodmark.flow.events import MalformedEventError, decode, encode, encode_rekeyed, maker
+from floodmark.flow.merge import Merge
 from floodmark.records import Awaited, Output, Record, Task
 from floodmark.signals import (
     Change,
@@ -38,22 +43,32 @@ class RouteTask:
     """Predictions and outcomes to the model events, keyed by model; changes to the anomalies.
 
     Metrics, logs and spans of an input with `rekey` to the rekeyed ones, keyed by series, log source or service.
+
+    What it brings to the model events is put into event-time order there (`merge`), so it says there how far it is.
     """
 
-    def __init__(self, config: Config, source: Input, partition: int) -> None:
+    def __init__(self, config: Config, source: Input, partition: int, joined: Mapping[str, int] | None = None) -> None:
+        """`joined`: the topics whose signals meet in the model events, and how many partitions each has."""
         self._decode = Decoding(config, source, "route")
         self._sources, self._scope = config.logs.source, config.detect.scope
         self._name = f"{source.topic}/{partition}"
+        self._lateness, self._grid = config.detect.lateness, config.detect.tick
+        self._joined = dict(joined) if joined and source.topic in joined else {}
+        self._tick = 0.0
 
     def process(self, records: Sequence[Record]) -> list[Output]:
         out: list[Output] = []
         for record in records:
             for index, signal in enumerate(self._decode.signals(record, out)):
+                tick = (signal.time - self._lateness) // self._grid * self._grid
+                if self._joined and tick > self._tick:
+                    self._tick = tick
+                    out.append(self._word(idle=False))
                 out.append(self._encode(signal, f"{record.offset}.{index}"))
         return out
 
     def speak(self, *, idle: bool) -> list[Output]:
-        return []
+        return [self._word(idle=idle)] if self._joined else []
 
     def awaited(self) -> Awaited | None:
         return None
@@ -74,16 +89,24 @@ class RouteTask:
         return []
 
     def snapshot(self) -> bytes:
-        """Nothing is held from one record to the next."""
-        return b""
+        """How far it is; nothing else is held from one record to the next."""
+        return pack(self._tick) if self._joined else b""
 
     def restore(self, state: bytes) -> Mapping[str, int]:
-        if state:
-            raise StateError("this is no snapshot of a route task, which has no state")
+        try:
+            self._tick = unpack(state, type=float) if state else 0.0
+        except ValueError as error:
+            raise StateError(f"this is no snapshot of a route task: {error}") from None
         return {}
 
     def graft(self, warmed: Task) -> None:
         """There is nothing to take over."""
+
+    def _word(self, *, idle: bool) -> Output:
+        tasks = sum(self._joined.values())
+        mark = Watermark(task=self._name, tasks=tasks, time=utc(self._tick), idle=idle, topics=self._joined)
+        word = encode(mark, source=self._name, key=self._name, everywhere=True)
+        return word._replace(stream="model_events")
 
     def _encode(self, signal: Signal, number: str) -> Output:
         """`number`: of the signal, among all of the partition."""
@@ -118,54 +141,100 @@ class DetectTask:
         self._name = f"{topic}/{partition}"
         self._topic = topic
         self._decode = Decoding(config, source, "detect")
+        self._partition = partition
+        self._merge: Merge | None = None
+        # A word at t comes each `tick`, `lateness` after t; from who has nothing to bring, once that is said.
+        self._bound = config.detect.lateness + config.detect.tick + config.correlate.idle
+        if source is None and topic == config.topics.model_events:
+            self._merge = Merge(self._bound + config.detect.tick)
+            # What comes out of it is in order: what is late has been waited for already.
+            config = config.model_copy(update={"detect": config.detect.model_copy(update={"lateness": 0.0})})
         self._stage = DetectStage(config, self._name, tasks, feedback, topics)
 
     def process(self, records: Sequence[Record]) -> list[Output]:
         """Dead letters come before all else: their order among themselves is that of the records, however split."""
         out: list[Output] = []
+        if self._merge is not None:
+            return out + self._merged(self._merge, records, out)
         if self._decode.by_column:
             return out + self._encoded(self._stage.take(self._decode.samples(records, out)))
         signals = [signal for record in records for signal in self._decode.signals(record, out)]
         return out + self._encoded(self._stage.process(_judged(signals)))
 
     def speak(self, *, idle: bool) -> list[Output]:
-        return self._encoded(self._stage.speak(idle=idle))
+        # The words of route tasks keep coming where no model's events do, so that the runtime sees no silence there.
+        quiet = self._merge is not None and self._merge.silent
+        return self._encoded(self._stage.speak(idle=idle or quiet))
 
     def awaited(self) -> Awaited | None:
-        return None
+        """The task of the model events waits for all who bring some."""
+        return _awaited(self._merge.order, self._bound, "a route task") if self._merge is not None else None
 
     def forgo(self, names: Sequence[str], silent: float) -> list[Output]:
-        return []
+        if self._merge is None:
+            return []
+        absence = _absence(self._name, self._merge.order.passed, names, silent)
+        said = encode(absence, source=self._name, key=self._name, partition=self._partition)
+        return [said._replace(stream="model_events")]
 
     def learning(self) -> Sequence[str]:
-        return ()
+        return [_still(each) for each in self._stage.warming()]
 
     def finish(self) -> list[Output]:
         """The input has ended for good (replay): close what its last records left open."""
-        return self._encoded(self._stage.finish())
+        waiting = self._stage.process(self._merge.drain()) if self._merge is not None else []
+        return self._encoded([*waiting, *self._stage.finish()])
 
     def templates(self) -> list[tuple[str, str, int]]:
         """The log templates that are held: source, text, lines."""
         return self._stage.templates()
 
     def counts(self) -> Mapping[str, int]:
-        return Counter(self._decode.counts()) + Counter(self._stage.counts())
+        merged = self._merge.counts() if self._merge is not None else {}
+        return Counter(self._decode.counts()) + Counter(self._stage.counts()) + Counter(merged)
 
     def sizes(self) -> Mapping[str, int]:
-        return self._stage.sizes()
+        waiting = self._merge.sizes() if self._merge is not None else {}
+        return {**self._stage.sizes(), **waiting}
 
     def remarks(self) -> list[str]:
         return []
 
     def snapshot(self) -> bytes:
-        return self._stage.snapshot()
+        state = self._stage.snapshot()
+        return pack((self._merge.state(), state)) if self._merge is not None else state
 
     def restore(self, state: bytes) -> Mapping[str, int]:
-        return _sound(self._stage.restore, state)
+        return _sound(self._restore, state)
 
     def graft(self, warmed: Task) -> None:
         if isinstance(warmed, DetectTask):
             self._stage.graft(warmed._stage)
+
+    def _restore(self, state: bytes) -> Mapping[str, int]:
+        if self._merge is None:
+            return self._stage.restore(state)
+        merge, stage = unpack(state, type=tuple[bytes, bytes])
+        self._merge.restore(merge)
+        return self._stage.restore(stage)
+
+    def _merged(self, merge: Merge, records: Iterable[Record], refused: list[Output]) -> list[Output]:
+        """Handle model events in the order of event time; dead letters are appended to `refused`."""
+        out: list[Output] = []
+        for record in records:
+            event = self._decode.event(record, refused)
+            if isinstance(event, Judged):
+                ready = merge.push(event, maker(record.headers), _written(record))
+            elif isinstance(event, Watermark):
+                ready = merge.hear(event)
+            elif isinstance(event, Absence) and event.correlator == self._name:
+                ready = merge.forgo(event)
+            else:
+                continue
+            out += self._encoded(self._stage.process(ready))
+            if merge.falls_silent():
+                out += self._encoded(self._stage.speak(idle=True))
+        return out
 
     def _encoded(self, found: Sequence[Told]) -> list[Output]:
         return [self._encode(item) for item in found]
@@ -198,8 +267,7 @@ class CorrelateTask:
             if isinstance(item, Absence) and item.correlator != self._name:
                 continue  # another one's decision, copied here
             if isinstance(item, Absence | Anomaly | ChangeNotice | Dependencies | SeriesSample | Watermark):
-                since = record.timestamp / 1000 if record.timestamp >= 0 else math.nan
-                found = self._stage.process(item, maker(record.headers), since)
+                found = self._stage.process(item, maker(record.headers), _written(record))
                 out += [encode(i, source=self._name, key=i.id) for i in found]
         return out
 
@@ -208,20 +276,10 @@ class CorrelateTask:
 
     def awaited(self) -> Awaited | None:
         """Where nothing is detected, nobody is waited for."""
-        if not self._detected:
-            return None
-        order = self._stage.order
-        blocker = order.blocker()
-        return Awaited(order.heard(), order.since, "" if blocker is None else _blame(blocker), self._bound)
+        return _awaited(self._stage.order, self._bound, "a detect task") if self._detected else None
 
     def forgo(self, names: Sequence[str], silent: float) -> list[Output]:
-        passed = self._stage.order.passed
-        absence = Absence(
-            correlator=self._name,
-            time=utc(passed if math.isfinite(passed) else 0.0),
-            tasks=sorted(name for name in names if name),
-            silent=round(silent, 1),
-        )
+        absence = _absence(self._name, self._stage.order.passed, names, silent)
         return [encode(absence, source=self._name, key=self._name, partition=self._partition)]
 
     def learning(self) -> Sequence[str]:
@@ -324,12 +382,40 @@ def _sound(restore: Callable[[bytes], Mapping[str, int]], state: bytes) -> Mappi
         raise StateError(f"the snapshot does not hold what it should ({type(error).__name__}: {error})") from None
 
 
-def _blame(blocker: Blocker) -> str:
+def _written(record: Record) -> float:
+    """Kafka's time of a record in epoch seconds, NaN if it is not known."""
+    return record.timestamp / 1000 if record.timestamp >= 0 else math.nan
+
+
+def _awaited(order: EventOrder, bound: float, whom: str) -> Awaited:
+    """Whom `order` waits for; `whom`: what to call one that cannot be named."""
+    blocker = order.blocker()
+    return Awaited(order.heard(), order.since, "" if blocker is None else _blame(blocker, whom), bound)
+
+
+def _absence(task: str, passed: float, names: Sequence[str], silent: float) -> Absence:
+    """The decision of `task`, whose order has come to `passed`, to go on without `names`."""
+    return Absence(
+        correlator=task,
+        time=utc(passed if math.isfinite(passed) else 0.0),
+        tasks=sorted(name for name in names if name),
+        silent=round(silent, 1),
+    )
+
+
+def _blame(blocker: Blocker, whom: str) -> str:
     """Who holds the oldest item up, in words."""
-    name = blocker.task or "a detect task"
+    name = blocker.task or whom
     if math.isinf(blocker.time):
         return f"{name} has not been heard"
     return f"{name} is at {utc(blocker.time):%Y-%m-%d %H:%M:%S} UTC of event time"
+
+
+def _still(warming: Warming) -> str:
+    """What is still learning, in words."""
+    if warming.until is None:
+        return f"{warming.what}: warming up, {warming.learned} of {warming.needed} points so far"
+    return f"{warming.what}: warming up until {utc(warming.until):%-d %b %H:%M} UTC"
 
 
 def notice(change: Change) -> ChangeNotice:

@@ -20,6 +20,7 @@ from aiokafka.errors import KafkaConnectionError, KafkaError, UnknownTopicOrPart
 
 from floodmark.config.models import Kafka, State
 from floodmark.records import Task
+from floodmark.runtime.awake import Awake
 from floodmark.runtime.connection import client_settings
 from floodmark.runtime.delivery import Mail, Outbox
 from floodmark.runtime.errors import RunError, UnreachableError, refused
@@ -128,6 +129,7 @@ class Group(ConsumerRebalanceListener):
             patience=setting.patience,
             commit=kafka.commit_interval,
             snapshot=setting.state.interval,
+            clock=Awake(),
         )
         self._partitions: dict[TopicPartition, Partition] = {}
         self._kept: dict[TopicPartition, Partition] = {}
@@ -155,6 +157,25 @@ class Group(ConsumerRebalanceListener):
         sources = [TopicPartition(t, p) for t in topics for p in self._consumer.partitions_for_topic(t) or ()]
         found: Mapping[TopicPartition, int] = await self._consumer.end_offsets(sources)
         return found
+
+    @property
+    def stage(self) -> str:
+        return self._route.group
+
+    def delivered(self, ends: Mapping[TopicPartition, int]) -> bool:
+        """Whether all before `ends` is processed by this very process, and what came of it is written."""
+        return all(
+            (partition := self._partitions.get(source)) is not None
+            and partition.live.is_set()
+            and partition.committed is not None
+            and (partition.committed >= end or (partition.at_rest() and self._at(source, end)))
+            for source, end in ends.items()
+        )
+
+    def _at(self, source: TopicPartition, end: int) -> bool:
+        """Whether nothing before `end` is left to be fetched: control records of transactions count in it."""
+        highwater = self._consumer.highwater(source)
+        return highwater is not None and highwater >= end and self._partitions[source].lag() == 0
 
     async def start(self) -> None:
         """Connect, join, and return once every task of the first assignment is recovered and heard. Raises RunError."""

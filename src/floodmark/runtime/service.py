@@ -29,6 +29,7 @@ from floodmark.runtime.group import Group, Route, Setting
 from floodmark.runtime.listening import Listening
 from floodmark.runtime.log import folding
 from floodmark.runtime.oversight import Oversight
+from floodmark.runtime.progress import Progress
 from floodmark.runtime.reload import Reload
 from floodmark.runtime.snapshots import Snapshots
 from floodmark.runtime.telemetry import Telemetry
@@ -62,6 +63,7 @@ async def run(
     create_with: str = "floodmark topics create",
     reloads: AsyncIterator[Reload] | None = None,
     listener: Listener | None = None,
+    progress: Progress | None = None,
 ) -> None:
     """Run every route's group until `stop` is set, then drain: finish, commit, save, leave, disconnect.
 
@@ -71,11 +73,13 @@ async def run(
     recovered and heard. `idle` and `patience` are `correlate`'s. `on_output` is called with each output after it is
     committed. `create_with` is the command that creates missing topics, for the message. `reloads` are the configs to
     go on with. `listener` has heard all of its topic before a task begins, and goes on hearing.
+    `progress` is told the groups.
 
     Raises RunError (MissingTopicsError, SecurityError, PermissionDeniedError, AddressError, SnapshotError, DrainError)
     with a sentence for the operator; any other exception is a bug.
     """
     run_ = _Run(kafka, routes, topics, state, idle, patience, stop, embedded, ready, on_output, create_with, listener)
+    run_.progress = progress
     async with endpoint(http, run_.telemetry):
         watches = [asyncio.create_task(_lasting(watch)) for watch in run_.watches()]
         if reloads is not None:
@@ -113,6 +117,7 @@ class _Run:
         listener: Listener | None,
     ) -> None:
         self.telemetry = Telemetry()
+        self.progress: Progress | None = None
         self.telemetry.oversight = self._oversight = Oversight(kafka, patience)
         if listener is not None:
             self.telemetry.standing = listener.standing
@@ -207,6 +212,8 @@ class _Run:
         """Join, work until a stop, a failure or other topics, drain."""
         groups = await self._prepared()
         self.telemetry.groups = self._groups = groups
+        if self.progress is not None:
+            self.progress.groups = groups
         heard_by = self._listener
         listening = Listening(self._kafka, heard_by, self.telemetry, self._turns) if heard_by is not None else None
         heard = asyncio.create_task(listening.start() if listening is not None else asyncio.sleep(0))
@@ -230,6 +237,8 @@ class _Run:
                     await asyncio.wait({overseeing})
         finally:
             self._groups = []
+            if self.progress is not None:
+                self.progress.groups = ()
             started.cancel()
             for start in starts:  # gather leaves the others running when one fails
                 start.cancel()

@@ -35,8 +35,9 @@ from floodmark.runtime.errors import FencedError, RunError, UnreachableError, re
 
 log = structlog.get_logger(__name__)
 
-TIMEOUT_MS = 60_000
-"""After so long the coordinator ends a transaction whose owner has died. One is open only while it is committed."""
+TIMEOUT_MS = 20_000
+"""After so long the coordinator ends a transaction whose owner has died. One is open only while it is committed; and
+where one hangs, nobody can read on in the topics that it has written to."""
 
 
 class Transactions:

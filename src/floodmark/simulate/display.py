@@ -1,12 +1,14 @@
 """The demo on a terminal: incidents as a calm operator would log them, a progress line, and the scoreboard.
 
 On a terminal it is laid out and coloured, with one line that moves; anywhere else it is plain lines, one for each fact,
-without control codes. It must never decide what is an incident: it only leaves out updates that are no news.
+without control codes. Everything is told in the order of event time, so it waits until all that is older has come. It
+must never decide what is an incident: it only leaves out updates that are no news.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import heapq
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from types import TracebackType
 
@@ -31,7 +33,7 @@ class Display:
 
     `start` and `end` are the simulated time (epoch seconds) that the progress spans; if `end` is None it has no end, as
     on a live machine. `title` and `subtitle` are said first. `faults` are announced, faintly, as time passes
-    their injection.
+    their injection. `clock` writes a time, in at most nine characters.
     """
 
     def __init__(
@@ -43,8 +45,10 @@ class Display:
         start: float = 0.0,
         end: float | None = None,
         faults: Sequence[Fault] = (),
+        clock: Callable[[float], str] = moment,
     ) -> None:
         self._console = console
+        self._clock = clock
         self._plain = not console.is_terminal
         ascii_only = console.options.ascii_only
         open_, done, fault = "*v+" if ascii_only else "●✓◇"
@@ -56,6 +60,8 @@ class Display:
         self._learning = self._coming[-1].start if self._coming else start
         self._shown: dict[str, tuple[Severity, str]] = {}
         self._said = start
+        self._waiting: list[tuple[float, int, Incident]] = []
+        self._arrivals = 0
         self._live: Live | None = None
 
     def __enter__(self) -> Display:
@@ -77,9 +83,20 @@ class Display:
             self._live = None
 
     def incident(self, incident: Incident) -> None:
-        """Show a revision, if it is news: opened, re-opened, resolved, merged, worse, or with another first cause."""
-        at = incident.updated_at.timestamp()
-        self._announce(at)
+        """Keep a revision until event time has come to it; then it is shown if it is news: opened, re-opened, resolved,
+        merged, worse, or with another first cause."""
+        self._arrivals += 1
+        heapq.heappush(self._waiting, (incident.updated_at.timestamp(), self._arrivals, incident))
+
+    def tell(self, time: float) -> None:
+        """Show what belongs before event time `time`: nothing older will come."""
+        while self._waiting and self._waiting[0][0] <= time:
+            at, _, incident = heapq.heappop(self._waiting)
+            self._announce(at)
+            self._revision(at, incident)
+        self._announce(time)
+
+    def _revision(self, at: float, incident: Incident) -> None:
         cause = incident.causes[0].entity if incident.causes else ""
         before = self._shown.get(incident.id)
         colour = _COLOURS[incident.severity]
@@ -102,16 +119,29 @@ class Display:
         self._entry(at, incident.severity, colour, again + incident.title, self._details(incident))
 
     def progress(self, time: float, *, events: int, rate: float, anomalies: int, incidents: int, opened: int) -> None:
-        """Say how far it is: simulated `time` (epoch seconds), events so far and a second, anomalies, incidents so far
-        and how many of them are open."""
-        self._announce(time)
+        """Tell all up to `time` (epoch seconds), and say how far it is.
+
+        Events so far and a second, anomalies, incidents so far and how many of them are open.
+        """
         facts = f"{events:,} events {self._dot} {rate:,.0f}/s {self._dot} {anomalies:,} anomalies {self._dot} "
         facts += f"{incidents:,} incidents, {opened:,} open"
+        while self._plain and time - self._said >= _PLAIN_EVERY:
+            self._said += _PLAIN_EVERY
+            self.tell(self._said)
+            self._line(Text(f"{self._clock(self._said)}  progress  {self._share(self._said)}{facts}"))
+        self.tell(time)
         if self._live is not None:
             self._live.update(self._bar(time, facts))
-        elif time - self._said >= _PLAIN_EVERY:
-            self._said = time
-            self._line(Text(f"{moment(time)}  progress  {self._share(time)}{facts}"))
+
+    @property
+    def plain(self) -> bool:
+        """Whether nothing can move here."""
+        return self._plain
+
+    def show(self, body: RenderableType) -> None:
+        """Have `body` as what moves, if anything can."""
+        if self._live is not None:
+            self._live.update(body)
 
     def finish(self, score: Score) -> None:
         """Take the moving line away; print the scoreboard and what became of each fault."""
@@ -150,7 +180,7 @@ class Display:
         """One event of the log: when, what, and the details under it. What is faint takes one line, cut if need be."""
         text, details = visible(text), [(name, visible(detail)) for name, detail in details]
         if self._plain:
-            self._line(Text(f"{moment(time)}  {word:<8}  {text}"))
+            self._line(Text(f"{self._clock(time)}  {word:<8}  {text}"))
             for name, detail in details:
                 self._line(Text(f"{'':<21}{name}: {detail}"))
             return
@@ -161,7 +191,7 @@ class Display:
         grid.add_column(ratio=1)
         body = Text(text, style="dim", no_wrap=True, overflow="ellipsis") if faint else Text(text, style="bold")
         style = f"dim {colour}" if faint else colour
-        grid.add_row(Text(moment(time), style="dim"), Text(f"{mark} {word}", style=style), body)
+        grid.add_row(Text(self._clock(time), style="dim"), Text(f"{mark} {word}", style=style), body)
         for name, detail in details:
             cell = Table.grid(padding=(0, 1))
             cell.add_column(width=6)
@@ -173,7 +203,7 @@ class Display:
     def _bar(self, time: float, facts: str) -> RenderableType:
         grid = Table.grid(padding=(0, 1), expand=True)
         grid.add_column(width=9)
-        cells: list[RenderableType] = [Text(moment(time), style="bold")]
+        cells: list[RenderableType] = [Text(self._clock(time), style="bold")]
         if self._end is not None:
             grid.add_column(width=16)
             done = min(max(time - self._start, 0.0), self._end - self._start)
@@ -196,7 +226,7 @@ class Display:
 def introduce(services: int, start: float, days: float, faults: Sequence[Fault]) -> tuple[str, str]:
     """(title, subtitle) for the simulated shop."""
     day = datetime.fromtimestamp(start, UTC)
-    title = f"A simulated shop of {services} services, {days:g} days from {day:%A %-d %B %Y}"
+    title = f"A simulated shop of {services} services, {days:g} day{'s' * (days != 1)} from {day:%A %-d %B %Y}"
     if not faults:
         return title, "No faults are injected: the right number of incidents is none."
     hours = (faults[0].start - start) / HOUR

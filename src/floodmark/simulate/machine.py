@@ -138,11 +138,11 @@ async def publish_machine(
     *,
     topic: str = TOPIC,
     stop: asyncio.Event | None = None,
-    report: Callable[[int], None] | None = None,
+    report: Callable[[list[Event]], None] | None = None,
 ) -> int:
     """Send this machine's metrics to `topic` until `stop` is set or the task is cancelled; returns the events sent.
 
-    `report` hears the number of events so far after each reading.
+    `report` hears each reading that was sent.
 
     Raises MissingPsutilError, and PublishError if the broker is not there or refuses.
     """
@@ -157,7 +157,7 @@ async def publish_machine(
             await producer.send_and_wait(topic, orjson.dumps(events), key=key, timestamp_ms=events[0]["timestamp"])
             sent += len(events)
             if report is not None:
-                report(sent)
+                report(events)
             events = await anext(readings)
     except KafkaError as error:
         raise PublishError(f"This machine's metrics could not be sent to {bootstrap}: {reason(error)}.") from error

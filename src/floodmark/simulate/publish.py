@@ -23,9 +23,9 @@ from floodmark.simulate.faults import HOUR, MINUTE
 from floodmark.simulate.message import Message
 from floodmark.simulate.shop import START, Shop
 
-BOUND = 2 * HOUR
+BOUND = 4 * HOUR
 """How far the stream may run ahead of its consumers, in simulated seconds. The embedded broker keeps 5 MB of a
-partition; the shop's busiest ones fill that in most of a day."""
+partition; the shop's busiest ones fill that in most of a day, the anomalies and watermarks in half of one."""
 _POLL = 0.02
 _REPORT = 0.5
 

@@ -4,8 +4,9 @@ from collections import Counter
 
 import pytest
 
+from floodmark.detect.predictions import tests_of_change
 from floodmark.detect.predictions.feature import Manner, Watch
-from floodmark.detect.predictions.quality import MOST_CATEGORIES, Novelty, Schema
+from floodmark.detect.predictions.quality import MOST_CATEGORIES, SURPRISING, Novelty, Schema
 
 
 def changes(values, counts=None, *, reference=500):
@@ -81,6 +82,81 @@ def test_too_many_categories_are_ids():
     assert len(novelty) == 0
     assert not Novelty([f"u{i}" for i in range(MOST_CATEGORIES)]).watched
     assert not Novelty([f"u{i % 90}" for i in range(100)]).watched
+
+
+class Plain:
+    """The rule of `Novelty` as one would write it down: each coming adds up the tail anew."""
+
+    def __init__(self, values):
+        self.seen, self.fresh, self.n = Counter(), {}, 0
+        for value in values:
+            self.update(value)
+        self.fresh = {}
+
+    def update(self, value):
+        times = self.seen[value]
+        if not times:
+            once = sum(count == 1 for count in self.seen.values())
+            self.fresh[value] = (max(once, 3.0) / self.n if self.n else 1.0, self.n)
+            if len(self.fresh) > 20:
+                del self.fresh[next(iter(self.fresh))]
+        self.n += 1
+        self.seen[value] += 1
+        if value not in self.fresh:
+            return None
+        p_new, begun = self.fresh[value]
+        mean = p_new * (self.n - 1 - begun)
+        below = math.fsum(math.exp(-mean + i * math.log(mean) - math.lgamma(i + 1)) for i in range(times) if mean > 0.0)
+        p = p_new * (1.0 - below if mean > 0.0 else float(times == 0))
+        if p > SURPRISING:
+            return None
+        del self.fresh[value]
+        return p
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_newness_is_told_when_and_as_the_plain_rule_tells_it(seed):
+    rng = random.Random(seed)
+    reference = rng.choices("abcdefgh", weights=[40, 20, 10, 5, 3, 2, 1, 1], k=rng.choice([60, 300, 1000]))
+    comings = {f"new-{i}": rng.choice([0.0005, 0.002, 0.004, 0.02]) for i in range(6)}
+    slow, quick = Plain(reference), Novelty(reference)
+    told = 0
+    for at in range(12_000):
+        value = rng.choices("abcdefgh", weights=[40, 20, 10, 5, 3, 2, 1, 1])[0]
+        for name, rate in comings.items():
+            if at > 200 and rng.random() < rate:
+                value = name
+        expected, found = slow.update(value), quick.update(value)
+        assert (found is None) == (expected is None)
+        if expected is not None:
+            assert found == pytest.approx(expected, rel=1e-6)
+            told += 1
+    assert told
+    assert max(slow.seen[name] for name in comings) > 100
+
+
+@pytest.mark.parametrize("size", [1_000, 100_000])
+def test_a_value_costs_the_same_however_many_came_before(monkeypatch, size):
+    terms = 0
+
+    def counted(x):
+        nonlocal terms
+        terms += 1
+        return math.lgamma(x)
+
+    class Counted:
+        exp, log, sqrt, lgamma = math.exp, math.log, math.sqrt, staticmethod(counted)
+
+    monkeypatch.setattr(tests_of_change, "math", Counted)
+    novelty = Novelty(["a", "b"] * (size // 2))
+    assert terms == 0
+    novelty = Novelty(["a", "b"] * 50)
+    most = 0
+    for i in range(size):  # "c" is never rare enough to be told, so that it stays in question
+        before = terms
+        assert novelty.update("c" if i % 100 == 0 else "a") is None
+        most = max(most, terms - before)
+    assert 0 < most <= 100
 
 
 def test_ids_are_counted_and_not_watched():

@@ -100,3 +100,20 @@ def test_shares_that_differ():
 
 def test_moments_of_nothing():
     assert moments([]) == (0, 0.0, 0.0)
+
+
+def summed(k, mean):
+    """P(X ≥ k) as one adds it up."""
+    return 1.0 - math.fsum(math.exp(-mean + i * math.log(mean) - math.lgamma(i + 1)) for i in range(k))
+
+
+@given(st.integers(1, 3000), st.floats(-4.0, 5.0))
+def test_a_long_poisson_tail_is_the_sum_that_it_stands_for(k, deviations):
+    mean = k - deviations * math.sqrt(k)
+    if mean > 0.0:
+        assert poisson_sf(k, mean) == pytest.approx(summed(k, mean), rel=1e-6, abs=1e-11)
+
+
+@pytest.mark.parametrize(("k", "mean"), [(101, 1e-6), (101, 1e6), (10**9, 1e9), (10**6, 1.0), (500, 5e-324)])
+def test_a_poisson_tail_is_a_probability_however_far_out(k, mean):
+    assert 0.0 < poisson_sf(k, mean) <= 1.0

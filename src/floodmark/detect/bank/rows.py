@@ -168,6 +168,11 @@ class BankedSeries:
     def rows(self) -> layout.Rows:
         return self._bank.rows
 
+    @property
+    def warmups(self) -> Any:
+        """By rule, the points of a series before it can alarm."""
+        return self._rules["warmup"]
+
     def token(self, slot: int) -> int:
         return int(self._bank.rows["token"][slot])
 

@@ -115,7 +115,8 @@ class Novelty:
     The chance that a value is new is Good & Turing's (Good 1953): the share of values that were seen exactly once; with
     fewer than three of those, the rule of three (Hanley & Lippman-Hand 1983) bounds it. It also bounds how often the
     new category was to come again, so that its second and third coming soon add to the evidence. It goes up with every
-    new category, so that a feature that becomes an id falls silent by itself.
+    new category, so that a feature that becomes an id falls silent by itself. A value costs the same however many came
+    before it.
     """
 
     __slots__ = ("_fresh", "_n", "_once", "_seen", "watched")
@@ -125,9 +126,8 @@ class Novelty:
         self._fresh: dict[str, Fresh] = {}
         self._n = self._once = 0
         self.watched = True
-        for value in values:
-            self.update(value)
-        self._fresh.clear()
+        for value in values:  # nothing is told of the reference, so that nothing is judged
+            self._take(value)
         self.watched = self.watched and self._once <= _MOSTLY_NEW * self._n
 
     def __len__(self) -> int:
@@ -148,14 +148,7 @@ class Novelty:
             self._fresh[value] = Fresh(p_new, self._n)
             if len(self._fresh) > _MOST_FRESH:
                 del self._fresh[next(iter(self._fresh))]
-        self._n += 1
-        self._once += (times == 0) - (times == 1)
-        self._seen[value] = times + 1
-        if len(self._seen) >= MOST_CATEGORIES:
-            self.watched = False
-            self._seen.clear()
-            self._fresh.clear()
-            return None
+        self._take(value)
         fresh = self._fresh.get(value)
         if fresh is None:
             return None
@@ -164,6 +157,18 @@ class Novelty:
             return None
         del self._fresh[value]
         return probability(p)
+
+    def _take(self, value: str) -> None:
+        if not self.watched:
+            return
+        times = self._seen.get(value, 0)
+        self._n += 1
+        self._once += (times == 0) - (times == 1)
+        self._seen[value] = times + 1
+        if len(self._seen) >= MOST_CATEGORIES:
+            self.watched = False
+            self._seen.clear()
+            self._fresh.clear()
 
 
 class Schema:

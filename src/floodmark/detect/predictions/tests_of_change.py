@@ -11,6 +11,22 @@ from itertools import pairwise
 from typing import Final, NamedTuple
 
 SMALLEST: Final = 1e-300
+_SUMMED: Final = 100
+"""Most terms of a sum that are added up one by one."""
+_LEGENDRE: Final = (
+    (0.07652652113349734, 0.15275338713072628),
+    (0.22778585114164507, 0.14917298647260424),
+    (0.37370608871541955, 0.1420961093183824),
+    (0.5108670019508271, 0.1316886384491769),
+    (0.636053680726515, 0.1181945319615186),
+    (0.7463319064601508, 0.1019301198172407),
+    (0.8391169718222188, 0.08327674157670471),
+    (0.912234428251326, 0.06267204833410879),
+    (0.9639719272779138, 0.040601429800386446),
+    (0.993128599185095, 0.017614007139150893),
+)
+"""Nodes above zero, and weights, of the Gauss-Legendre rule of twenty points on [-1, 1]."""
+_RULE: Final = tuple(((1.0 + sign * node) / 2.0, weight / 2.0) for node, weight in _LEGENDRE for sign in (1.0, -1.0))
 _LONGEST_MEMORY: Final = 0.98
 """Lag-one correlations are taken no higher than this: beyond, the estimate is all noise."""
 
@@ -152,9 +168,27 @@ def share_rose(k: int, n: int, k_before: int, n_before: int) -> float:
 
 
 def poisson_sf(k: int, mean: float) -> float:
-    """P(X ≥ k) of a Poisson variable."""
-    below = sum(math.exp(-mean + i * math.log(mean) - math.lgamma(i + 1)) for i in range(k)) if mean > 0.0 else k > 0
-    return probability(1.0 - below)
+    """P(X ≥ k) of a Poisson variable, at a cost that does not grow with k.
+
+    Summed up to `_SUMMED` terms; beyond, it is the regularised lower incomplete gamma function of k at the mean,
+    integrated as in Press et al., "Numerical Recipes" (3rd edition, 6.2), to nine digits.
+    """
+    if mean <= 0.0:
+        return probability(1.0 - (k > 0))
+    if k <= _SUMMED:
+        return probability(1.0 - sum(math.exp(-mean + i * math.log(mean) - math.lgamma(i + 1)) for i in range(k)))
+    top, width = k - 1.0, math.sqrt(k)  # the integrand t^(k-1) e^-t has its maximum at k - 1
+    upper = mean > top
+    beyond = max(top + 11.5 * width, mean + 6.0 * width)
+    end = beyond if upper else max(0.0, min(top - 7.5 * width, mean - 5.0 * width))
+    logarithm = math.log(top)
+    area = 0.0
+    for node, weight in _RULE:
+        t = mean + (end - mean) * node
+        if t > 0.0:  # a mean of nearly nothing may vanish in rounding
+            area += weight * math.exp(top - t + top * (math.log(t) - logarithm))
+    area *= (end - mean) * math.exp(top * (logarithm - 1.0) - math.lgamma(k))
+    return probability(1.0 - area if upper else -area)
 
 
 def _log_choose(n: int, k: int) -> float:
