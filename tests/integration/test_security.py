@@ -147,7 +147,7 @@ REFUSALS = {
     "expired certificate": (
         "MTLS",
         lambda c: c.mtls("expired"),
-        "refuses our certificate.*expired.pem.*has it expired",
+        r"refuses us .*our certificate.*expired.pem, has expired on \d{4}-.*renew it",
     ),
     "strange certificate": ("MTLS", lambda c: c.mtls("impostor"), "refuses our certificate.*trust its authority"),
     "locked key": ("MTLS", lambda c: c.mtls() | {"key_password": None}, "is encrypted and .*key_password is not set"),
