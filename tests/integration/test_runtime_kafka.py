@@ -189,7 +189,7 @@ async def test_a_slow_task_starves_neither_heartbeats_nor_other_tasks(kafka, nam
         def process(self, records):
             if records[0].value == b"0":  # one record computes without a pause, until the test has seen enough
                 begun.set()
-                end = time.monotonic() + 60  # were it in the event loop, nobody could say so
+                end = time.monotonic() + 400  # were it in the event loop, nobody could say so
                 while not enough.is_set() and time.monotonic() < end:
                     pass
             return super().process(records)
