@@ -61,7 +61,7 @@ http: {{port: {self.port}}}
 
     def create_topics(self):
         command = [sys.executable, "-m", "floodmark", "topics", "create", "-c", self.path, "--replication", "1"]
-        subprocess.run(command, check=True, timeout=120)
+        subprocess.run(command, check=True, timeout=300)
 
     @contextlib.contextmanager
     def running(self, *arguments):
@@ -72,7 +72,7 @@ http: {{port: {self.port}}}
             try:
                 yield process
                 process.send_signal(signal.SIGTERM)
-                assert process.wait(120) == 0
+                assert process.wait(300) == 0
             finally:
                 process.kill()
                 process.wait()
@@ -107,7 +107,7 @@ http: {{port: {self.port}}}
                 where = {"key": b"%d" % host} if keyed else {"partition": next(partitions)}
                 await producer.send(self.name, body, **where)
 
-    async def read(self, topic, enough, seconds=120):
+    async def read(self, topic, enough, seconds=300):
         records = []
         async with AIOKafkaConsumer(
             topic, bootstrap_servers=self.kafka, auto_offset_reset="earliest", isolation_level="read_committed"
@@ -120,7 +120,7 @@ http: {{port: {self.port}}}
         return records
 
 
-async def until(condition, seconds=120):
+async def until(condition, seconds=300):
     async with asyncio.timeout(seconds):
         while not condition():
             await asyncio.sleep(0.1)

@@ -91,7 +91,7 @@ async def running(kafka, name, task=Echo, **more):
     stop, ready, outputs = asyncio.Event(), asyncio.Event(), []
     running = asyncio.create_task(work(kafka, name, stop, task=task, ready=ready, on_output=outputs.append, **more))
     waiting = asyncio.create_task(ready.wait())
-    await asyncio.wait({running, waiting}, timeout=120, return_when=asyncio.FIRST_COMPLETED)
+    await asyncio.wait({running, waiting}, timeout=300, return_when=asyncio.FIRST_COMPLETED)
     waiting.cancel()
     try:
         yield outputs
@@ -109,7 +109,7 @@ async def send(kafka, topic, values):
 
 
 async def until(condition):
-    async with asyncio.timeout(120):
+    async with asyncio.timeout(300):
         while not condition():
             await asyncio.sleep(0.02)
 
@@ -118,7 +118,7 @@ async def read_all(kafka, topic, count):
     consumer = AIOKafkaConsumer(topic, bootstrap_servers=kafka, auto_offset_reset="earliest")
     await consumer.start()
     records = []
-    async with asyncio.timeout(120):
+    async with asyncio.timeout(300):
         while len(records) < count:
             for found in (await consumer.getmany(timeout_ms=200)).values():
                 records += found
