@@ -79,7 +79,7 @@ def table(results: Mapping[str, Result]) -> str:
         total["failed"] += not ok and not numbers[1]  # a part that fails without a failing test
     seconds = sum(result.seconds for result in results.values())
     words = ", ".join(f"{total[kind]} {kind}" for kind in ("failed", "passed", "skipped", "error") if total[kind])
-    last = f" {words} in {seconds:.2f}s "
+    last = f" {words or 'no tests ran'} in {seconds:.2f}s "
     return "\n".join([*lines, f"{'all':<46}{seconds:>9.0f}", "", f"{last:=^80}"])
 
 

@@ -180,7 +180,7 @@ def kcat(root: Path, arguments: Sequence[str], said: str) -> None:
     """kcat, with text as its input."""
     command = [str(root / "usr/bin/kcat"), *arguments]
     done = subprocess.run(
-        command, input=said, text=True, env=os.environ | libraries(root), capture_output=True, check=False, timeout=120
+        command, input=said, text=True, env=os.environ | libraries(root), capture_output=True, check=False, timeout=300
     )
     assert done.returncode == 0, done.stderr
 
@@ -207,7 +207,7 @@ def _running(command: Sequence[object], log: Path, settings: Mapping[str, str]) 
         yield
     finally:
         keeper.stdin.close()
-        keeper.wait(120)
+        keeper.wait(300)
 
 
 def _call(command: Sequence[str], settings: Mapping[str, str] | None = None, folder: str | None = None) -> None:

@@ -122,7 +122,7 @@ async def send(kafka, topic, *values):
             await producer.send_and_wait(topic, value, b"garbage-key")
 
 
-async def read_until(kafka, topic, enough, seconds=120):
+async def read_until(kafka, topic, enough, seconds=300):
     """The records of a topic from its beginning, once `enough` of them says so."""
     records = []
     async with AIOKafkaConsumer(topic, bootstrap_servers=kafka, auto_offset_reset="earliest") as consumer:
@@ -162,7 +162,7 @@ def running(path):
             process.wait()
 
 
-async def stopped(process, seconds=120):
+async def stopped(process, seconds=300):
     """The exit code after SIGTERM."""
     process.send_signal(signal.SIGTERM)
     return await asyncio.to_thread(process.wait, seconds)
@@ -184,14 +184,14 @@ async def answer(url):
     return await asyncio.to_thread(ask)
 
 
-async def until(condition, seconds=120):
+async def until(condition, seconds=300):
     async with asyncio.timeout(seconds):
         while not await condition():
             await asyncio.sleep(0.1)
 
 
 def call(*arguments):
-    return subprocess.run([*FLOODMARK, *arguments], capture_output=True, text=True, timeout=120, check=False)
+    return subprocess.run([*FLOODMARK, *arguments], capture_output=True, text=True, timeout=300, check=False)
 
 
 async def create_topics(path):

@@ -101,13 +101,13 @@ http: {{port: {self.port}}}
     def running(self):
         command = [sys.executable, "-m", "floodmark"]
         create = [*command, "topics", "create", "-c", self.path, "--replication", "1", "--partitions", "2"]
-        subprocess.run(create, check=True, timeout=120, stdout=subprocess.DEVNULL)
+        subprocess.run(create, check=True, timeout=300, stdout=subprocess.DEVNULL)
         with self.log.open("wb") as stderr:
             process = subprocess.Popen([*command, "run", "-c", self.path], stderr=stderr)
             try:
                 yield
                 process.send_signal(signal.SIGTERM)
-                assert process.wait(120) == 0
+                assert process.wait(300) == 0
             finally:
                 process.kill()
                 process.wait()
@@ -160,7 +160,7 @@ http: {{port: {self.port}}}
         return sum(ends.values())
 
 
-async def until(condition, seconds=120):
+async def until(condition, seconds=300):
     async with asyncio.timeout(seconds):
         while not condition():
             await asyncio.sleep(0.1)

@@ -118,7 +118,7 @@ class Place:
             )
         )
         waiting = asyncio.create_task(ready.wait())
-        await asyncio.wait({work, waiting}, timeout=120, return_when=asyncio.FIRST_COMPLETED)
+        await asyncio.wait({work, waiting}, timeout=300, return_when=asyncio.FIRST_COMPLETED)
         waiting.cancel()
         try:
             yield outputs
@@ -151,7 +151,7 @@ class Place:
 
 
 async def until(condition):
-    async with asyncio.timeout(120):
+    async with asyncio.timeout(300):
         while not condition():
             await asyncio.sleep(0.02)
 

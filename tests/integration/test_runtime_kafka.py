@@ -97,7 +97,7 @@ async def running(kafka, name, task=Echo, **more):
     stop, ready, outputs = asyncio.Event(), asyncio.Event(), []
     running = asyncio.create_task(work(kafka, name, stop, task=task, ready=ready, on_output=outputs.append, **more))
     waiting = asyncio.create_task(ready.wait())
-    await asyncio.wait({running, waiting}, timeout=120, return_when=asyncio.FIRST_COMPLETED)
+    await asyncio.wait({running, waiting}, timeout=300, return_when=asyncio.FIRST_COMPLETED)
     waiting.cancel()
     try:
         yield outputs
@@ -115,7 +115,7 @@ async def send(kafka, topic, values):
 
 
 async def until(condition):
-    async with asyncio.timeout(120):
+    async with asyncio.timeout(300):
         while not condition():
             await asyncio.sleep(0.02)
 
@@ -124,7 +124,7 @@ async def read_all(kafka, topic, count):
     consumer = AIOKafkaConsumer(topic, bootstrap_servers=kafka, auto_offset_reset="earliest")
     await consumer.start()
     records = []
-    async with asyncio.timeout(120):
+    async with asyncio.timeout(300):
         while len(records) < count:
             for found in (await consumer.getmany(timeout_ms=200)).values():
                 records += found
@@ -195,7 +195,7 @@ async def test_a_slow_task_starves_neither_heartbeats_nor_other_tasks(kafka, nam
         def process(self, records):
             if records[0].value == b"0":  # one record computes without a pause, until the test has seen enough
                 begun.set()
-                end = time.monotonic() + 60  # were it in the event loop, nobody could say so
+                end = time.monotonic() + 400  # were it in the event loop, nobody could say so
                 while not enough.is_set() and time.monotonic() < end:
                     pass
             return super().process(records)

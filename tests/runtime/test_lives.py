@@ -91,7 +91,7 @@ async def test_a_lost_group_joins_again(lives, monkeypatch):
     stop = asyncio.Event()
     with capture_logs() as logs:
         work = begin(stop)
-        async with asyncio.timeout(120):
+        async with asyncio.timeout(300):
             while len(made) < 2:
                 await asyncio.sleep(0)
         stop.set()

@@ -347,7 +347,7 @@ async def test_loading_does_not_hold_the_event_loop(snapshots, monkeypatch):
     turned, read = threading.Event(), framing.read
 
     def slow(frame):
-        assert turned.wait(120)
+        assert turned.wait(300)
         return read(frame)
 
     monkeypatch.setattr(framing, "read", slow)

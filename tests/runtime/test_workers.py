@@ -11,7 +11,7 @@ import pytest
 from floodmark.config.models import Config
 from floodmark.runtime.workers import REFUSED, Pace, commands, for_worker, supervise
 
-PACE = Pace(first=0.01, longest=0.05, drain=120)
+PACE = Pace(first=0.01, longest=0.05, drain=300)
 
 WORKER = """
 import pathlib, signal, sys, time
