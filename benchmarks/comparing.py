@@ -33,8 +33,8 @@ def sorted_by_kind(records: Iterable[Written]) -> dict[str, dict[Lane, list[Item
     """Our records by kind and lane, in order within a lane.
 
     A lane is what has an order that no interleaving may change: of anomalies and watermarks, a task's records in one
-    partition; of incidents, the revisions of one; of dead letters, one origin. A watermark that says "idle" is the
-    wall clock's word and left out.
+    partition; of incidents, the revisions of one; of dead letters, one origin. A watermark that says "idle", or
+    is said again, is the wall clock's word and left out.
     """
     kinds: dict[str, dict[Lane, list[Item]]] = {kind: defaultdict(list) for kind in KINDS}
     for r in records:
@@ -46,7 +46,7 @@ def sorted_by_kind(records: Iterable[Written]) -> dict[str, dict[Lane, list[Item
             kinds["dead letter"][origin].append((r.header("floodmark.index"), said))
         elif kind == "incident":
             kinds[kind][r.key].append((name, said))
-        elif not name.endswith("/idle"):
+        elif kind in kinds and not name.endswith(("/idle", "/again")):
             kinds[kind][r.header("ce_source"), r.partition].append((name, said))
     return kinds
 

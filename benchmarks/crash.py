@@ -11,8 +11,9 @@ and order: anomalies and watermarks of each task, the revisions of each incident
 
 The engine is `floodmark run` as a process. Its config is the default one but for: short sessions, snapshots often and a
 `state.history` that reaches back over all the input (who is killed before its first snapshot has nothing else), small
-fetches (more transactions), scopes by region (more than one correlate task at work), and `correlate.idle` beyond
-the run's length: who is behind because its worker is dead must be waited for, and "idle" is said by the wall clock.
+fetches (more transactions), scopes by region (more than one correlate task at work), `correlate.idle` beyond
+the run's length, and `correlate.patience` as long as it may be: who is behind because its worker is dead must be waited
+for, and "idle" and "absent" are said by the wall clock. Words that are repeated by that clock are not compared.
 
 The exit code is 0 only if nothing was lost, doubled or changed. Needs Java 17 and, the first time, Maven.
 """
@@ -52,7 +53,7 @@ GROUP = "crash"
 INPUTS = (workload.METRICS, workload.LOGS)
 ANOMALIES, ALERTS, DEAD_LETTERS = "crash.anomalies", "crash.alerts", "crash.dead-letters"
 OUTPUTS = (ANOMALIES, ALERTS, DEAD_LETTERS)
-SESSION_SECONDS = 3.0
+SESSION_SECONDS = 10.0
 COUNTS = (3, 2, 1)
 """Workers, over and over."""
 PATIENCE_SECONDS = 600.0
@@ -80,7 +81,7 @@ def config(bootstrap: str, store: Path) -> dict[str, Any]:
         "detect": {"scope": ["region"]},
         "logs": {"learning": "10m"},
         "services": workload.SERVICES,
-        "correlate": {"idle": "1d"},
+        "correlate": {"idle": "1d", "patience": f"{4 * SESSION_SECONDS}s"},
     }
 
 

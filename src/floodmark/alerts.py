@@ -111,8 +111,8 @@ class Watermark(Struct, frozen=True, kw_only=True):
 
     `task` is "topic/partition"; `tasks` is how many such tasks there are, and `topics` of which topics, with the number
     of partitions of each, so that the correlator waits for all and can name who is missing. An `idle` task is not
-    waited for until it has something to say. A task that has nothing new to say repeats its word every few seconds: so
-    that whoever begins to listen hears of it, and silence means that it is not there.
+    waited for until it has something to say. A task repeats its word every few seconds (`repeated`), as the runtime's
+    clock says: so that whoever begins to listen hears of it, and silence means that it is not there.
     """
 
     task: str
@@ -120,6 +120,7 @@ class Watermark(Struct, frozen=True, kw_only=True):
     time: datetime
     idle: bool
     topics: dict[str, int] = field(default_factory=dict)
+    repeated: bool = False
 
 
 class Absence(Struct, frozen=True, kw_only=True):

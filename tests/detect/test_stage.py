@@ -121,7 +121,7 @@ def test_idle_marks():
     assert before.time.timestamp() == 0.0
     last = marks(one.process(signals(10)))[-1]
     (mark,) = one.speak(idle=True)
-    assert mark == msgspec.structs.replace(last, idle=True)
+    assert mark == msgspec.structs.replace(last, idle=True, repeated=True)
 
 
 def test_finish_closes_the_windows_that_are_open():

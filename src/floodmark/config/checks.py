@@ -18,7 +18,7 @@ from pydantic.fields import FieldInfo
 from floodmark.config.formats import CARRIES
 from floodmark.config.locate import Located
 from floodmark.config.mapping import ALWAYS, OPTIONAL, REQUIRED, Fields
-from floodmark.config.models import Correlate, Feedback, Kafka, KafkaSecurity, Topics
+from floodmark.config.models import Feedback, Kafka, KafkaSecurity, Topics
 from floodmark.config.problems import Path, Problem, did_you_mean, dotted
 from floodmark.config.quantities import clock, duration, moment
 from floodmark.signals import SignalName
@@ -141,17 +141,15 @@ def _patience(tree: Located) -> Iterator[Problem]:
     path: Path = ("correlate", "patience")
     here = tree.at(path)
     session = _seconds(tree.at(("kafka", "session_timeout")), float(Kafka.model_fields["session_timeout"].default))
-    patience = _seconds(here, float(Correlate.model_fields["patience"].default))
-    if patience is None or session is None:
+    patience = _seconds(here, 0.0)
+    if here is None or patience is None or session is None:
         return
     if patience <= 0:
-        if here is not None:
-            yield here.place.problem(path, "0 gives up every detect task that takes a breath", "write 30s")
+        yield here.place.problem(path, "0 gives up every detect task that takes a breath", "write 30s")
     elif patience > SESSIONS * session:
-        at = here or tree.at(("kafka", "session_timeout")) or tree
         words = f"{patience:g} s is more than {SESSIONS} times kafka.session_timeout ({session:g} s)"
-        hint = "after a session timeout somebody else speaks for the task; write 30s, or raise kafka.session_timeout"
-        yield at.place.problem(path, words, hint)
+        hint = f"after a session timeout somebody else speaks for the task; write at most {SESSIONS * session:g}s"
+        yield here.place.problem(path, words, f"{hint}, or raise kafka.session_timeout")
 
 
 def _seconds(here: Located | None, default: float) -> float | None:

@@ -232,7 +232,7 @@ class DetectStage:
 
     def speak(self, *, idle: bool) -> list[Watermark]:
         """The last word again. `idle`: nothing comes, do not wait for this task, the runtime's clock says (law 6)."""
-        return [self._watermark(idle=idle)]
+        return [replace(self._watermark(idle=idle), repeated=True)]
 
     def finish(self) -> list[Told]:
         """The input has ended for good (a replay): close what the last signals left open."""

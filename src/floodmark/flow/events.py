@@ -195,7 +195,7 @@ def _place(body: Placed, source: str) -> tuple[Stream, str, datetime, str]:
     if isinstance(body, Watermark):
         return (
             "anomalies",
-            f"{body.task}@{body.time.timestamp():.3f}{'/idle' if body.idle else ''}",
+            f"{body.task}@{body.time.timestamp():.3f}{'/idle' * body.idle}{'/again' * body.repeated}",
             body.time,
             body.task,
         )
