@@ -38,14 +38,13 @@ class Warming(NamedTuple):
 
 def count(series: Iterable[Watched], rows: layout.Rows, warmups: Any) -> int:
     """How many there are. `rows`: those of the bank; `warmups`: by its rules, the points that are needed."""
-    return len(_young(rows, warmups)) + sum(1 for _ in _named(series))
+    return len(_young(rows, warmups)) + sum(1 for _ in _out(series))
 
 
 def listed(series: Mapping[str, Watched], rows: layout.Rows, warmups: Any) -> list[Warming]:
     """Those with a name of their own first, then a few metrics, at most `MOST` of them; what is over soonest last."""
     found = [
-        _entry(f"{_NOUNS[each.series.name]} {_name(each)}", each.last, each.model.interval, each.model.seen, each)
-        for each in _named(series.values())
+        _entry(_what(each), each.last, each.model.interval, each.model.seen, each) for each in _out(series.values())
     ]
     found = sorted(found, key=_order)[:MOST]
     slots = set(_young(rows, warmups)[:_METRICS].tolist())
@@ -59,21 +58,24 @@ def listed(series: Mapping[str, Watched], rows: layout.Rows, warmups: Any) -> li
 
 
 def _young(rows: layout.Rows, warmups: Any) -> Any:
-    return np.flatnonzero((rows["token"] > 0) & (rows["seen"] < warmups[rows["rule"]]))
+    """The rows of metrics that are in the bank."""
+    return np.flatnonzero((rows["token"] > 0) & (rows["out"] == 0) & (rows["seen"] < warmups[rows["rule"]]))
 
 
-def _named(series: Iterable[Watched]) -> Iterable[Watched]:
-    return (
-        each
-        for each in series
-        if each.slot < 0 and each.series.name in _NOUNS and each.model.seen < each.detector.warmup
-    )
+def _out(series: Iterable[Watched]) -> Iterable[Watched]:
+    """The log sources and operations, and the metrics that no row holds for now."""
+    for each in series:
+        model = each.out
+        if model is not None and model.seen < each.detector.warmup and (each.slot >= 0 or each.series.name in _NOUNS):
+            yield each
 
 
-def _name(watched: Watched) -> str:
+def _what(watched: Watched) -> str:
     series = watched.series
+    if watched.slot >= 0:
+        return f"metric {series.key}"
     others = [value for _, value in sorted(series.labels.items()) if value != series.entity]
-    return " ".join([series.entity, *others])
+    return " ".join([_NOUNS[series.name], series.entity, *others])
 
 
 def _entry(what: str, last: float, interval: float, learned: int, watched: Watched) -> Warming:

@@ -257,10 +257,12 @@ class Watched:
         """The point that opens an alarm: its deviations go to the tails, so that what recurs becomes less odd.
 
         But once among few points is often, and an outage that is like the first must be told, too: while the series is
-        young, an opening counts as no odder than it need have been.
+        young, an opening counts as no odder than it need have been, and of a count that only alarms upwards as little
+        more than odd.
         """
         if self.model.usual_p_value(judgement) < NORMAL:
-            self.model.exceeded(judgement, self.alpha if self.model.seen < _KNOWN else 0.0)
+            least = HOLD if self.upwards else self.alpha
+            self.model.exceeded(judgement, least if self.model.seen < _KNOWN else 0.0)
         self.move(judgement)
 
     def move(self, judgement: Judgement) -> None:

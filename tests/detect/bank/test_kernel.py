@@ -10,13 +10,16 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from floodmark.config.models import Detector
+from floodmark.config.models import Config, Detector
+from floodmark.detect import starts
 from floodmark.detect.bank import layout
 from floodmark.detect.bank.carry import bits, freeze, thaw
 from floodmark.detect.bank.kernel import run
+from floodmark.detect.bank.parts import two_states
 from floodmark.detect.bank.table import Bank
+from floodmark.detect.core import SeriesCore
 from floodmark.detect.model import SeriesModel
-from floodmark.detect.series import SeriesKind
+from floodmark.detect.series import Sample, Series, SeriesKind
 
 START = 1_700_006_400.0
 NONE = np.zeros(0, layout.METRIC)
@@ -216,3 +219,28 @@ def test_hostile_points_in_a_series_that_has_a_shape(steps: list[tuple[float, fl
         time += step
         pair.point(time, value)
     pair.check()
+
+
+@pytest.mark.parametrize("last", [20, 23, 40, 45])
+def test_both_learn_a_start_in_two_states_again_from_the_normal_one(last: int) -> None:
+    draw = random.Random(7)
+    values = [draw.gauss(20, 2) + 80 * (5 <= i < 15 or i >= 50) for i in range(last)]
+    series = Series("cpu", "cpu", {}, "cpu", "default", "metric")
+    banked, held = SeriesCore(Config()), SeriesCore(Config())
+    held.watch(lambda _: True, lambda *_: None)
+    for i, value in enumerate(values):
+        for core in (banked, held):
+            assert core.observe(Sample(series, START + 60 * i, value)) == []
+    kernels, twins = (core._watchlist.series["cpu"] for core in (banked, held))
+    banked._watchlist.take_out(kernels)
+    assert kernels.model.seen == last - 10
+    assert seen_in(kernels.model) == seen_in(twins.model)
+
+
+@given(st.lists(st.one_of(st.sampled_from([0.0, -0.0, 1.0, 20.0, 21.0, 100.0]), number), min_size=1, max_size=40))
+@settings(max_examples=150, deadline=None)
+def test_both_see_two_states_alike(values: list[float]) -> None:
+    cells = np.zeros((60, 4))
+    cells[: len(values), 1] = values
+    kept = starts.normal(values, counts=False, upwards=False)
+    assert two_states(cells, len(values), len(values)) == (kept is not None)

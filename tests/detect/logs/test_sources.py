@@ -236,7 +236,9 @@ def test_the_same_lines_and_watermarks_give_the_same_samples(signals, sources, t
     assert outputs() == first
     seen = [(key, time) for key, time, _, _ in first[0]]
     assert len(set(seen)) == len(seen)
-    assert [time for _, time in seen] == sorted(time for _, time in seen)
+    for wanted in {key for key, _ in seen}:
+        times = [time for key, time in seen if key == wanted]
+        assert times == sorted(times)
 
 
 @settings(max_examples=60)
@@ -317,3 +319,42 @@ def test_every_line_is_counted_or_joined(signals):
     samples = run(sources, signals, until=360)
     counted = sum(value for _, value in values(samples, "log_lines"))
     assert counted + sources.counts().get("joined:log_line", 0) == len(signals)
+
+
+def test_a_source_whose_first_severity_is_an_error_had_none_before():
+    lines = [log(60 * i, severity="") for i in range(70)]
+    sources = maker()
+    assert not values(run(sources, lines, until=4200), "log_errors")
+    samples = run(sources, [log(4205, "disk is full", "ERROR")], until=4260)
+    errors = values(samples, "log_errors")
+    assert len(errors) == 61
+    assert errors[0] == (660, 0)
+    assert errors[-2:] == [(4200, 0), (4260, 1)]
+    assert [value for _, value in values(samples, "log_error_ratio")] == []
+
+
+def test_so_it_is_early_when_they_come_in_a_burst():
+    sources = maker()
+    run(sources, [log(60 * i, severity="") for i in range(10)], until=600)
+    samples = run(sources, [log(605 + i, "disk is full", "ERROR") for i in range(9)], until=610)
+    assert values(samples, "log_errors") == [(60 * i, 0) for i in range(1, 11)] + [(600, 9)]
+    assert [sample.early for sample in samples] == [False] * 10 + [True]
+
+
+def test_errors_of_an_open_window_are_shown_once_there_are_a_few():
+    sources = maker()
+    run(sources, [log(10), *[log(65 + i, "disk is full", "ERROR") for i in range(4)]], until=60)
+    assert not [sample for sample in sources.advance(70) if sample.early]
+    sources.observe(log(75, "disk is full", "ERROR"))
+    (early,) = [sample for sample in sources.advance(80) if sample.early]
+    assert (early.series.name, early.time, early.value) == ("log_errors", 60, 5)
+    assert early.evidence().facts["errors_in_window"] == 5
+    samples = sources.advance(120)
+    assert not [sample for sample in samples if sample.early]
+    assert values(samples, "log_errors") == [(120, 5)]
+
+
+def test_what_is_ahead_of_its_time_is_not_shown_early():
+    sources = maker()
+    run(sources, [log(10), *[log(600 + i, "disk is full", "ERROR") for i in range(9)]], until=60)
+    assert not [sample for sample in sources.advance(500) if sample.early]

@@ -7,6 +7,9 @@ day after its last line; so is each of its templates once the source has been le
 of any source is a stop of the stream, and its windows are skipped. A line that comes after its window was closed is
 counted as late; it is still mined, and shows in the novelty and the evidence of the oldest open window. A line of a
 stack trace is part of the line before it and not counted as another.
+
+A burst of errors is shown before its window is over: the count can only grow. With the first severity of a source its
+errors begin, with zeros for the windows before; only these samples are older than others that were made before them.
 """
 
 from __future__ import annotations
@@ -17,6 +20,7 @@ from functools import partial
 from math import floor
 from typing import Final
 
+from floodmark.alerts import Evidence
 from floodmark.config.models import Detect, Limits, Logs
 from floodmark.detect.logs import evidence
 from floodmark.detect.logs.lines import Lines
@@ -322,6 +326,7 @@ class _Source:
                 of_errors = partial(
                     evidence.of_errors, self._logs.secrets, tally, _commonest(tally.templates, "errors")
                 )
+                made += self._errorless()
                 made.append(Sample(self._errors, window * self._width, tally.errors.count, of_errors, early=True))
         return made
 
@@ -335,6 +340,11 @@ class _Source:
         for followed in self._templates.values():
             followed.first, followed.last = min(followed.first, last), min(followed.last, last)
         return lines
+
+    def _errorless(self) -> list[Sample]:
+        """The windows before a source showed a severity for the first time: if it is an error, they had none."""
+        times, self._ungraded = self._ungraded, deque(maxlen=_UNGRADED)
+        return [Sample(self._errors, time, 0, Evidence) for time in times]
 
     def close(self, window: int) -> list[Sample]:
         """The samples of one window, which is over; its time is its end."""
@@ -361,9 +371,7 @@ class _Source:
             self._ungraded.append(time)
         else:
             of_errors = partial(evidence.of_errors, secrets, tally, _commonest(templates, "errors"))
-            # A source whose first severity is an error had none in all the windows before.
-            made += [Sample(self._errors, before, 0) for before in self._ungraded]
-            self._ungraded.clear()
+            made += self._errorless()
             made.append(Sample(self._errors, time, tally.errors.count, of_errors))
             if tally.all.count >= _FEW:
                 made.append(Sample(self._ratio, time, tally.errors.count / tally.all.count, of_errors))
