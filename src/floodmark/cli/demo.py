@@ -35,7 +35,7 @@ _LONGEST = 300.0
 _EPILOGUE = 600.0
 """Simulated seconds before the end that are not told: whether something of them becomes an incident depends on how long
 one waits for silence."""
-_LOOK = 0.05
+_LOOK = 0.2
 
 
 def demo(
