@@ -102,7 +102,9 @@ class Fleet:
                 self._observe(int(which[at]), now, float(points.values[at]))
             elif why == layout.SCHEDULE:
                 self._core.schedule(self._series[int(which[at])])
-            at += why in (layout.PYTHON, layout.SCHEDULE, layout.ROOM)
+            elif why == layout.SETTLE:
+                self._core.settle(self._series[int(which[at])])
+            at += why in (layout.PYTHON, layout.SCHEDULE, layout.SETTLE, layout.ROOM)
 
     def _observe(self, i: int, now: float, value: float) -> None:
         found = self._core.observe(Sample(self._series[i], now, value))

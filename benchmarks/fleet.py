@@ -96,7 +96,7 @@ class Fleet:
         for worker in self.workers:
             worker.terminate()
         for worker in self.workers:
-            if worker.wait(30) is None:
+            if worker.wait(120) is None:
                 raise GaveUpError(f"{worker.name} does not end on SIGTERM:\n{worker.last_words()}")
         self._wanted = set()
 

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, Producer, TopicPartition
+from confluent_kafka import Message as KafkaMessage
 from confluent_kafka.admin import AdminClient
 from confluent_kafka.cimpl import NewTopic
 
@@ -22,7 +23,11 @@ from apache_kafka import ApacheKafka, KafkaUnavailableError
 
 __all__ = ["ApacheKafka", "KafkaUnavailableError"]
 
-QUIET: Mapping[str, str | int] = {"log_level": 0, "socket.keepalive.enable": "true"}
+QUIET: Mapping[str, str | int] = {
+    "log_level": 0,
+    "socket.keepalive.enable": "true",
+    "reconnect.backoff.max.ms": 1000,  # a broker that is back is found again at once
+}
 
 Place = tuple[str, int]
 """Topic and partition."""
@@ -53,13 +58,14 @@ class Written(NamedTuple):
 
 
 @contextlib.contextmanager
-def broker(heap: str = "512m") -> Iterator[ApacheKafka]:
-    """An Apache Kafka that can be killed and comes back soon. Raises KafkaUnavailableError."""
+def broker(heap: str = "512m", more: Mapping[str, str] | None = None) -> Iterator[ApacheKafka]:
+    """An Apache Kafka that can be killed and comes back soon. `more`: properties. Raises KafkaUnavailableError."""
     properties = {
         "broker.session.timeout.ms": "3000",  # for so long a restarted broker waits for its own dead registration
         "broker.heartbeat.interval.ms": "500",
         "log.segment.bytes": "268435456",
         "group.min.session.timeout.ms": "1000",
+        **(more or {}),
     }
     with ApacheKafka.start(properties, heap) as kafka:
         yield kafka
@@ -152,9 +158,7 @@ def read_committed(bootstrap: str, topics: Sequence[str], on: Callable[[Written]
                 error = message.error()
                 topic, partition = str(message.topic()), int(message.partition() or 0)
                 if error is None:
-                    headers = tuple((str(k), _bytes(v) or b"") for k, v in _pairs(message.headers()))
-                    value, key = message.value(), message.key()
-                    on(Written(topic, partition, int(message.offset() or 0), _bytes(key), _bytes(value), headers))
+                    on(written(message))
                 elif error.code() == KafkaError._PARTITION_EOF:
                     left.discard((topic, partition))
                 else:
@@ -163,6 +167,13 @@ def read_committed(bootstrap: str, topics: Sequence[str], on: Callable[[Written]
             raise TimeoutError(f"{sorted(left)} cannot be read to the end")
     finally:
         consumer.close()
+
+
+def written(message: KafkaMessage) -> Written:
+    """A record that a consumer was given."""
+    headers = tuple((str(k), _bytes(v) or b"") for k, v in _pairs(message.headers()))
+    topic, partition, offset = str(message.topic()), int(message.partition() or 0), int(message.offset() or 0)
+    return Written(topic, partition, offset, _bytes(message.key()), _bytes(message.value()), headers)
 
 
 class Committed:

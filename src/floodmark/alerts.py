@@ -59,7 +59,10 @@ class Anomaly(Struct, frozen=True, kw_only=True):
     `updated_at` of an update is the newest odd point; its evidence is left out.
 
     `p_value` is how often a normal moment of this series would look at least this odd, by `head`, the part of
-    the model that said so. `expected`, `low`, `high` are in the unit of `observed`; None where the head has no band.
+    the model that said so; never less than 1 in as many as have been seen, for that is all that is known. `surprise`
+    is how odd the model takes it to be beyond that: -log10 of its own p-value, up to 300, by which anomalies can be
+    ranked. `returns`: how often it was odd again, as at first, after it had been normal for a while. `expected`,
+    `low`, `high` are in the unit of `observed`; None where the head has no band.
     """
 
     id: str
@@ -85,6 +88,8 @@ class Anomaly(Struct, frozen=True, kw_only=True):
     summary: str
     detector: str
     evidence: Evidence
+    surprise: float = 0.0
+    returns: int = 0
 
 
 class ChangeNotice(Struct, frozen=True, kw_only=True):

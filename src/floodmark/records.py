@@ -8,7 +8,7 @@ reads a clock, a network or an unseeded random number, so the same task gives th
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Literal, NamedTuple, Protocol
+from typing import Literal, NamedTuple, Protocol, runtime_checkable
 
 Headers = Sequence[tuple[str, bytes]]
 
@@ -19,8 +19,10 @@ Stream = Literal["anomalies", "alerts", "dead_letters", "model_events", "rekeyed
 class Record(NamedTuple):
     """One record as it was read.
 
-    `timestamp` is Kafka's, in milliseconds since the epoch (-1 if unknown); it only bounds how far in the
-    future an event's own time may lie. `offset` is the position within the partition (a line number in replay).
+    `timestamp` is Kafka's, in milliseconds since the epoch (-1 if unknown); it bounds how far in the future an event's
+    own time may lie, and stands for it where the event has none. `by` is when, at the latest, its partition was here,
+    in the same unit: it bounds where Kafka's time is not to be believed (-1 if unknown). `offset` is the position
+    within the partition (a line number in replay).
     """
 
     topic: str
@@ -30,6 +32,18 @@ class Record(NamedTuple):
     key: bytes | None
     value: bytes | None
     headers: Headers = ()
+    by: int = -1
+
+
+def timed(record: Record, timestamp: int, by: int = -1) -> Record:
+    """The record with other times. One of Kafka's client, which lacks `by`, becomes one of ours."""
+    topic, partition, offset = record.topic, record.partition, record.offset
+    return Record(topic, partition, offset, timestamp, record.key, record.value, tuple(record.headers), by)
+
+
+def known_by(record: Record) -> int:
+    """`Record.by`; records of Kafka's client have none."""
+    return getattr(record, "by", -1)
 
 
 class Output(NamedTuple):
@@ -155,4 +169,14 @@ class Task(Protocol):
     def graft(self, warmed: Task) -> None:
         """Take over from `warmed`, a task of the same config and partition that has just learned from the recent past,
         what `restore` left out here. What is there already stays as it is."""
+        ...
+
+
+@runtime_checkable
+class Skewed(Protocol):
+    """A task that knows the clocks of its sources."""
+
+    def skews(self) -> Sequence[tuple[str, float]]:
+        """Sources whose clocks are wrong and by how many seconds, fast ones above zero: at most twenty, the most wrong
+        ones first."""
         ...

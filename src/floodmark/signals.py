@@ -67,13 +67,15 @@ class Histogram(Struct, frozen=True, gc=False, omit_defaults=True):
 class Samples(NamedTuple):
     """Metrics in order, by column. A value that is None in a `Metric` is NaN here.
 
-    `histograms`: those among them, in order, each with the place of the sample that it comes before.
+    `histograms`: those among them, in order, each with the place of the sample that it comes before. `shares`: how many
+    samples each record has given, and how many histograms; empty if each has given one sample.
     """
 
     origins: list[Origin]
     times: list[float]
     values: list[float]
     histograms: Sequence[tuple[int, Histogram]] = ()
+    shares: Sequence[tuple[int, int]] = ()
 
 
 class Log(Struct, frozen=True, gc=False, omit_defaults=True):

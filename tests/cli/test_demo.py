@@ -1,4 +1,4 @@
-"""What `floodmark demo` makes of a run: its exit status and its last sentence. Whole runs: `benchmarks/demo.py`."""
+"""What `floodmark demo` makes of a run: its exit status and last sentence. The run itself is `benchmarks/demo.py`."""
 
 from __future__ import annotations
 
@@ -7,19 +7,13 @@ from typer.testing import CliRunner
 
 pytest.importorskip("confluent_kafka")
 
-from floodmark.alerts import Incident, utc
+from floodmark.alerts import utc
 from floodmark.cli import app
 from floodmark.cli import demo as command
 from floodmark.flow.events import encode
 from floodmark.simulate.shop import Shop
 
-
-def incident(name, start, at, service):
-    return Incident(
-        id=name, event="opened", revision=1, scope="default", severity="error", title=f"{service}: latency up", why="",
-        started_at=utc(start), updated_at=utc(at), resolved_at=None, resolution="", entities=[service], member_count=0,
-        members=[], causes=[], changes=[], merged_into=None,
-    )  # fmt: skip
+from ..simulate.builders import incident  # noqa: TID252 - incidents made by hand are made there
 
 
 def ran(monkeypatch, whole, incidents=(), *arguments):
@@ -44,8 +38,8 @@ def test_to_have_found_nothing_is_a_failure(monkeypatch):
 
 def test_to_have_found_something_is_not(monkeypatch, tmp_path):
     fault = Shop(7, days=1).faults[0]
-    found = incident("1", fault.start + 30, fault.start + 90, fault.service)
-    after = incident("2", fault.start + 30, Shop(7, days=1).end - 1, fault.service)
+    found = incident("1", start=fault.start + 30, entities=[fault.service])
+    after = incident("2", start=fault.start + 30, at=Shop(7, days=1).end - 1, entities=[fault.service])
     file = tmp_path / "incidents.jsonl"
     result = ran(monkeypatch, True, [found, after], "--save", str(file))
     assert result.exit_code == 0

@@ -372,7 +372,7 @@ YAML = st.recursive(
 )
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.dictionaries(st.sampled_from([*Config.model_fields, "x"]), YAML, max_size=4), st.binary(max_size=20))
 def test_any_file_is_a_config_or_a_list_of_problems(tmp_path_factory, sections, tail):
     path = tmp_path_factory.mktemp("fuzz") / "c.yaml"

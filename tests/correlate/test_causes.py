@@ -63,6 +63,11 @@ def test_a_changed_dependency_without_symptoms_is_a_suspect():
     assert names(rank([symptom(0, "checkout")], [change(-60, "elsewhere")], TOPOLOGY)) == ["checkout"]
 
 
+def test_an_older_change_of_what_has_symptoms_beats_a_newer_one_of_what_has_none():
+    causes = rank([symptom(0, "checkout")], [change(-2, "payment"), change(-900, "checkout")], TOPOLOGY)
+    assert names(causes) == ["checkout", "payment"]
+
+
 def test_a_saturated_resource_beats_a_slow_caller():
     causes = rank([symptom(0, "a", "latency_p99"), symptom(0, "b", "cpu_usage")], [], NOBODY)
     assert names(causes) == ["b", "a"]

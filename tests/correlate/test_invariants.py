@@ -81,7 +81,7 @@ def interleaved(streams, choose):
         yield waiting[choose(len(waiting))].pop(0)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(sources(), st.sampled_from(CONFS), st.sampled_from([SHOP, {}]), st.randoms(use_true_random=False))
 def test_interleaving_changes_no_revision(streams, how, services, random):
     one_by_one = [item for stream in streams for item in stream]
@@ -91,7 +91,7 @@ def test_interleaving_changes_no_revision(streams, how, services, random):
         assert run(CorrelateStage(conf(**how), services), mixed) == expected
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(sources(), st.sampled_from(CONFS), st.sampled_from([SHOP, {}]))
 def test_lives_are_sound_and_nothing_is_lost(streams, how, services):
     stage = CorrelateStage(conf(**how), services)
@@ -115,7 +115,7 @@ def test_lives_are_sound_and_nothing_is_lost(streams, how, services):
     )
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(sources(), st.sampled_from(CONFS), st.randoms(use_true_random=False))
 def test_disorder_breaks_no_life(streams, how, random):
     """Late, early, repeated and out of order: lives stay sound, whatever the incidents are."""
@@ -130,7 +130,7 @@ def test_disorder_breaks_no_life(streams, how, random):
     assert all(size == 0 for name, size in stage.sizes().items() if name not in HELD)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(sources())
 def test_the_end_of_the_input_is_a_far_watermark(streams):
     items = [item for stream in streams for item in stream[:-1]]

@@ -50,6 +50,15 @@ def test_what_is_in_no_known_format_is_refused(signal, value):
     assert not decoded.signals
 
 
+@pytest.mark.parametrize(
+    ("more", "format"),
+    [(b'"programname": "sshd"', "rsyslog_json"), (b'"host": {}', "filebeat"), (b'"host": {}, "ecs": {}', "filebeat")],
+)
+def test_a_line_with_the_time_of_elasticsearch_is_told_by_its_other_fields(more, format):
+    line = b'{"@timestamp": "2026-01-31T12:00:00Z", "message": "x", ' + more + b"}"
+    assert told("log", record(line)) == format
+
+
 def test_topics_and_headers_tell_model_servers_apart():
     body = b'{"id": "1", "outputs": [{"name": "y", "shape": [1], "datatype": "FP32", "data": [1]}]}'
     assert told("prediction", record(body, topic="seldon.default.model.iris.outputs")) == "seldon"

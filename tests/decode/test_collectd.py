@@ -104,7 +104,7 @@ GOOD = {
 
 
 @pytest.mark.parametrize("format", GOOD)
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(data=st.data())
 def test_whatever_comes(format, data):
     values = data.draw(st.lists(mutated([GOOD[format]]), max_size=4))
@@ -113,7 +113,7 @@ def test_whatever_comes(format, data):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("format", GOOD)
-@settings(max_examples=1_000, deadline=None)
+@settings(max_examples=1_000)
 @given(data=st.data())
 def test_whatever_comes_for_long(format, data):
     check_columns(format, [data.draw(mutated([GOOD[format]]))])

@@ -82,7 +82,7 @@ def mutated(data, pair):
 
 
 @pytest.mark.parametrize("pair", PAIRS, ids="-".join)
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(data=st.data())
 def test_no_decoder_raises(pair, data):
     check(pair, data.draw(st.binary(max_size=200) | JSON.map(lambda each: json.dumps(each).encode())))

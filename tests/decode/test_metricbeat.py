@@ -49,14 +49,14 @@ def test_what_is_nested_without_end_is_left():
 SMALL = json.dumps({"@timestamp": NOW, "host": {"name": "a"}, "system": {"load": {"1": 0.5}, "cpu": {"ticks": 3}}})
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(st.lists(mutated([SMALL.encode(), json.dumps(DOCUMENT).encode()]), max_size=4))
 def test_whatever_comes(values):
     check_columns("metricbeat", values)
 
 
 @pytest.mark.slow
-@settings(max_examples=1_000, deadline=None)
+@settings(max_examples=1_000)
 @given(mutated([SMALL.encode()]))
 def test_whatever_comes_for_long(value):
     check_columns("metricbeat", [value])

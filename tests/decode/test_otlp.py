@@ -299,7 +299,7 @@ GOOD = message(
 
 
 @FORMATS
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(data=st.data())
 def test_whatever_comes(format, data):
     good = [encoded(format, GOOD), encoded(format, message(gauge(POINT)))]
@@ -308,7 +308,7 @@ def test_whatever_comes(format, data):
 
 @pytest.mark.slow
 @FORMATS
-@settings(max_examples=1_000, deadline=None)
+@settings(max_examples=1_000)
 @given(data=st.data())
 def test_whatever_comes_for_long(format, data):
     check_columns(format, [data.draw(mutated([encoded(format, GOOD)]))])

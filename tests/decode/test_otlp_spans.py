@@ -188,7 +188,7 @@ WHOLE = {"otlp_json": json.dumps(traces(span(), CLIENT)).encode(), "otlp_proto":
 
 
 @given(st.sampled_from(sorted(WHOLE)), st.lists(st.tuples(st.integers(0, 2000), st.integers(0, 255)), max_size=4))
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 def test_no_damage_crashes_it(form, damage):
     value = bytearray(WHOLE[form])
     for place, byte in damage:
@@ -199,6 +199,6 @@ def test_no_damage_crashes_it(form, damage):
 
 
 @given(st.sampled_from(sorted(WHOLE)), st.binary(max_size=60))
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 def test_no_noise_crashes_it(form, value):
     assert not decode(form, value)[0].signals

@@ -108,20 +108,20 @@ def packed(values):
     return st.lists(values.map(lambda value: bytes(cramjam.snappy.compress_raw(value))) | mutated([GOOD]), max_size=5)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(packed(mutated([PLAIN])), st.sampled_from([-1, NOW * 1000]))
 def test_whatever_comes(values, stamp):
     check_columns("prometheus_remote_write", values, stamp)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(st.lists(mutated([TEXT]), max_size=5), st.sampled_from([-1, NOW * 1000]))
 def test_whatever_comes_from_the_adapter(values, stamp):
     check_columns("prometheus_kafka_adapter", values, stamp)
 
 
 @pytest.mark.slow
-@settings(max_examples=1_000, deadline=None)
+@settings(max_examples=1_000)
 @given(packed(mutated([PLAIN])), mutated([TEXT]))
 def test_whatever_comes_for_long(values, text):
     check_columns("prometheus_remote_write", values)

@@ -41,7 +41,7 @@ message = st.one_of(
 
 
 @given(st.lists(st.tuples(message, st.sampled_from([-1, NOW * 1000])), max_size=30))
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 def test_it_is_the_ordinary_decoder_only_faster(messages: list[tuple[bytes | None, int]]) -> None:
     records = [Record("metrics", 0, i, stamp, None, value) for i, (value, stamp) in enumerate(messages)]
     plain = decoder("metric", "native", LIMITS)

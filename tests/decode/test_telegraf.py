@@ -95,7 +95,7 @@ GOOD = [LINE.encode() * 2, b'a text="x\ny",v=1\n', b'a,b=" v=1 17698608000000000
 JSON = [json.dumps(MEASUREMENT).encode(), json.dumps({"metrics": [MEASUREMENT]}).encode()]
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(st.lists(mutated(GOOD), max_size=4), st.lists(mutated(JSON), max_size=4), st.sampled_from([-1, NOW * 1000]))
 def test_whatever_comes(lines, messages, stamp):
     check_columns("telegraf_influx", lines, stamp)
@@ -103,7 +103,7 @@ def test_whatever_comes(lines, messages, stamp):
 
 
 @pytest.mark.slow
-@settings(max_examples=1_000, deadline=None)
+@settings(max_examples=1_000)
 @given(mutated(GOOD), mutated(JSON))
 def test_whatever_comes_for_long(line, message):
     check_columns("telegraf_influx", [line])

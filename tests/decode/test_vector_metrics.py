@@ -83,14 +83,14 @@ GOOD = [
 ]
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(st.lists(mutated(GOOD), max_size=4), st.sampled_from([-1, NOW * 1000]))
 def test_whatever_comes(values, stamp):
     check_columns("vector_metrics", values, stamp)
 
 
 @pytest.mark.slow
-@settings(max_examples=1_000, deadline=None)
+@settings(max_examples=1_000)
 @given(mutated(GOOD))
 def test_whatever_comes_for_long(value):
     check_columns("vector_metrics", [value])

@@ -183,7 +183,7 @@ def test_a_restart_changes_nothing():
 
 
 @given(cuts=st.lists(st.integers(0, 600), max_size=5))
-@settings(max_examples=5, deadline=None)
+@settings(max_examples=5)
 def test_batches_change_nothing(cuts):
     whole = samples(shifted(length=30), first=2500)
     stage, out = goes_on(), []
@@ -210,7 +210,7 @@ def test_series_that_have_gone_leave_their_entity():
 
 
 @given(names=st.lists(st.tuples(st.integers(0, 9), st.integers(0, 5)), max_size=200), limit=st.integers(10, 25))
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 def test_there_are_no_entities_but_those_of_the_series_that_are_held(names, limit):
     stage = DetectStage(Config(limits=Limits(series=limit)), "metrics/0", 1)
     for i, (host, name) in enumerate(names):

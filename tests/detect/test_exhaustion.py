@@ -159,7 +159,7 @@ def test_min_deviation_and_direction_are_not_for_limits():
 
 
 @given(st.lists(st.tuples(st.floats(0.001, 1e6), st.floats(-1e150, 1e150)), max_size=150))
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 def test_whatever_comes_it_says_a_number_and_stays_small(points):
     head, time = TimeToLimit(Limit(above=1.0, below=-1.0)), START
     for after, value in points:

@@ -214,7 +214,7 @@ def histories(draw):
     return sorted(heard, key=lambda pair: pair[0])
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(histories(), st.lists(MINUTES, max_size=2))
 def test_heard_on_the_way_or_at_a_restart_nothing_differs(heard, restarts):
     """A run that hears each verdict live, and goes on after each restart from a snapshot, with all of them known."""

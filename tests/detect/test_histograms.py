@@ -107,7 +107,7 @@ def test_a_quantile_lies_in_its_bucket(counts, q, geometric):
 
 
 @given(st.lists(st.lists(st.integers(0, 5), min_size=4, max_size=4), min_size=1, max_size=8), st.data())
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 def test_batches_and_a_restart_change_nothing(gains, data):
     config = Config.model_validate({"inputs": [{"topic": "m", "signal": "metric"}]})
     totals, points = [0] * 4, []

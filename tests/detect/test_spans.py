@@ -97,7 +97,7 @@ def test_ids_are_folded_out_of_operations(operation, text):
 
 
 @given(st.lists(st.floats(1e-5, 1e5), min_size=1, max_size=700), st.sampled_from([0.5, 0.99]))
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 def test_a_quantile_is_exact_or_errs_by_one_percent(durations, q):
     latencies = Latencies()
     for each in durations:
@@ -137,7 +137,7 @@ def test_a_call_is_told_again_each_hour_and_only_if_it_is_made():
 
 
 @given(st.lists(st.tuples(*[st.integers(0, 30)] * 4), max_size=200))
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 def test_everything_is_bounded(spans):
     maker = series(operations=3, spans=5)
     for i, (service, operation, own, parent) in enumerate(spans):
@@ -187,7 +187,7 @@ def test_a_slow_operation_is_an_anomaly_with_traces_to_look_at():
 
 
 @given(st.lists(st.integers(0, len(TRAFFIC)), max_size=6), st.booleans())
-@settings(max_examples=8, deadline=None)
+@settings(max_examples=8)
 def test_neither_batches_nor_restarts_change_anything(cuts, restart):
     stage, out, at = DetectStage(CONFIG, "spans/0", 1), [], 0
     for cut in [*sorted(cuts), len(TRAFFIC)]:

@@ -111,7 +111,7 @@ def test_the_same_input_gives_the_same_bytes(outputs: list[Output]) -> None:
 
 
 @given(st.lists(st.integers(1, 3000), min_size=1, max_size=12))
-@settings(max_examples=5, deadline=None)
+@settings(max_examples=5)
 def test_how_the_input_is_cut_into_batches_changes_nothing(cuts: list[int]) -> None:
     """Task by task: what a partition's task gives does not depend on how its records were fetched."""
     metrics = [r for r in records(world()) if r.topic == "metrics"]
@@ -186,3 +186,14 @@ def test_encode_and_decode_are_inverse(outputs: list[Output]) -> None:
         body = decode(Record("t", 0, 0, -1, output.key, output.value, output.headers))
         source = dict(output.headers)["ce_source"].decode().removeprefix("/floodmark/")
         assert encode(body, source=source, key=(output.key or b"").decode(), everywhere=output.everywhere) == output
+
+
+def test_what_is_still_learning_is_said_in_words():
+    task = groups(Config(inputs=[Input(topic="logs", signal="log")]))["detect"]["logs"]("logs", 0, {"logs": 1})
+    assert task.learning() == []
+    for minute in range(6):
+        event = {"timestamp": START + 60 * minute, "body": "served", "labels": {"service": "nginx"}}
+        task.process([Record("logs", 0, minute, (START + 60 * minute) * 1000, None, json.dumps(event).encode())])
+    (sentence,) = task.learning()
+    assert sentence.startswith("log source nginx: warming up until ")
+    assert sentence.endswith(" UTC")

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import math
 import random
 from collections.abc import Sequence
 from functools import cache
@@ -25,6 +26,7 @@ CONFIG = Config(
 PLACES = {"predictions": 2, "outcomes": 1}
 SOURCES = [("predictions", 0), ("predictions", 1), ("outcomes", 0)]
 MODEL_EVENTS = CONFIG.topics.model_events
+NOT_KNOWN = math.nan
 
 
 def events(n: int = 900) -> list[tuple[str, int, dict[str, object]]]:
@@ -100,35 +102,35 @@ def outcome(time: float) -> Outcome:
 def test_nothing_leaves_before_all_have_passed_it() -> None:
     merge = Merge(60.0)
     assert list(merge.hear(mark("a/0", 100))) == []
-    assert list(merge.push(outcome(101), "a/0")) == []
+    assert list(merge.push(outcome(101), NOT_KNOWN, "a/0")) == []
     assert list(merge.hear(mark("a/0", 200))) == []  # b/0 has not spoken
-    assert list(merge.push(outcome(99), "b/0")) == []
-    assert [event.time for event in merge.hear(mark("b/0", 110))] == [99, 101]
-    assert [event.time for event in merge.push(outcome(105), "b/0")] == [105]  # late, and told at once
+    assert list(merge.push(outcome(99), NOT_KNOWN, "b/0")) == []
+    assert [event.time for event, _ in merge.hear(mark("b/0", 110))] == [99, 101]
+    assert [event.time for event, _ in merge.push(outcome(105), NOT_KNOWN, "b/0")] == [105]  # late, and told at once
     assert merge.counts()["late:event"] == 1
 
 
 def test_who_is_idle_is_not_waited_for_and_silence_is_said_once() -> None:
     merge = Merge(60.0)
     list(merge.hear(mark("b/0", 0, idle=True)))
-    list(merge.push(outcome(101), "a/0"))
-    assert [event.time for event in merge.hear(mark("a/0", 110))] == [101]
+    list(merge.push(outcome(101), NOT_KNOWN, "a/0"))
+    assert [event.time for event, _ in merge.hear(mark("a/0", 110))] == [101]
     assert not merge.falls_silent()
     list(merge.hear(mark("a/0", 170)))
     assert merge.falls_silent()
     assert not merge.falls_silent()
     assert merge.silent
-    list(merge.push(outcome(175), "a/0"))
+    list(merge.push(outcome(175), NOT_KNOWN, "a/0"))
     assert not merge.silent
 
 
 def test_what_waits_is_bounded_and_goes_in_order() -> None:
     merge = Merge(60.0, capacity=10)
-    gone = [event.time for time in range(40) for event in merge.push(outcome(float(time)), "a/0")]
+    gone = [event.time for time in range(40) for event, _ in merge.push(outcome(float(time)), NOT_KNOWN, "a/0")]
     assert gone == list(range(30))
     assert merge.sizes() == {"waiting": 10}
     assert merge.counts()["forced"] == 30
-    assert [event.time for event in merge.drain()] == list(range(30, 40))
+    assert [event.time for event, _ in merge.drain()] == list(range(30, 40))
 
 
 def test_a_partition_without_models_says_that_it_is_idle() -> None:

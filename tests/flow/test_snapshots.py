@@ -196,7 +196,7 @@ print(hashlib.sha256(task.snapshot()).hexdigest())
     assert there.stdout.strip() == hashlib.sha256(task.snapshot()).hexdigest()
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 @given(data=st.data())
 def test_restarts_and_batches_anywhere_change_no_byte(data: st.DataObject) -> None:
     signal, stream, conf = CASES[data.draw(st.sampled_from(sorted(CASES)))]

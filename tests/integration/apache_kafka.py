@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import random
 import re
 import shutil
 import signal
@@ -26,10 +27,13 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from cached import CACHE, kept
+
 POM = Path(__file__).with_name("kafka-pom.xml")
-START_SECONDS = 60
+START_SECONDS = 180
 USER, PASSWORD = "floodmark", "a-secret-of-the-tests"
 
+_chance = random.SystemRandom()  # a seed of the tests must not give two processes the same ports
 _KEEPER = '"$@" & java=$!; echo $java; exec >&-; read _; kill $java; wait $java'
 
 
@@ -169,36 +173,33 @@ def jars() -> Path:
     """The folder with Kafka's jars, fetched the first time. Raises KafkaUnavailableError."""
     version = re.search(r"<kafka.version>(.+?)<", POM.read_text())
     assert version is not None
-    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache", "floodmark")
-    folder = cache / f"kafka-{version[1]}"
-    if folder.is_dir():
-        return folder
-    mvn = shutil.which("mvn")
-    if mvn is None:
-        raise KafkaUnavailableError(f"no mvn on the path to fetch Kafka {version[1]}, and none in {folder}")
-    cache.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=cache) as temporary:
-        fetched = Path(temporary, "jars")
+    name = f"kafka-{version[1]}"
+
+    def fetch(folder: Path) -> None:
+        mvn = shutil.which("mvn")
+        if mvn is None:
+            raise KafkaUnavailableError(f"no mvn on the path to fetch Kafka {version[1]}, and no {CACHE / name}")
         done = subprocess.run(
-            [mvn, "-q", "-B", "-f", str(POM), "dependency:copy-dependencies", f"-DoutputDirectory={fetched}"],
+            [mvn, "-q", "-B", "-f", str(POM), "dependency:copy-dependencies", f"-DoutputDirectory={folder}"],
             capture_output=True,
             text=True,
             check=False,
         )
         if done.returncode:
             raise KafkaUnavailableError(f"mvn cannot fetch Kafka {version[1]}: {(done.stdout + done.stderr)[-500:]}")
-        with contextlib.suppress(OSError):  # another process was faster
-            fetched.rename(folder)
-    return folder
+
+    return kept(name, fetch)
 
 
 def free_ports(count: int) -> list[int]:
-    """Ports that nobody listens on now."""
-    with contextlib.ExitStack() as stack:
-        sockets = [stack.enter_context(socket.socket()) for _ in range(count)]
-        for each in sockets:
-            each.bind(("127.0.0.1", 0))
-        return [each.getsockname()[1] for each in sockets]
+    """Ports that nobody listens on now, and that the system gives to no connection (those begin at 32768)."""
+    found: list[int] = []
+    while len(found) < count:
+        port = _chance.randrange(10_000, 32_768)
+        with socket.socket() as asking, contextlib.suppress(OSError):
+            asking.bind(("127.0.0.1", port))
+            found += [port] if port not in found else []
+    return found
 
 
 def wait_until_answering(port: int, alive: Callable[[], bool], log: Path | None = None) -> None:
@@ -207,7 +208,7 @@ def wait_until_answering(port: int, alive: Callable[[], bool], log: Path | None 
     request = struct.pack(">ihhih", 10, 18, 0, 1, -1)
     deadline = time.monotonic() + START_SECONDS
     while time.monotonic() < deadline and alive():
-        with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=5) as asking:
+        with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=30) as asking:
             asking.sendall(request)
             if len(asking.recv(4)) == 4:
                 return

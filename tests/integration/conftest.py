@@ -26,6 +26,16 @@ from object_store import ObjectStore, ObjectStoreUnavailableError
 IMAGE = "apache/kafka:4.1.0"
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Of several processes (pytest-xdist with loadgroup) each keeps the tests of a file together that share a Kafka.
+
+    Those that start their own go anywhere.
+    """
+    for item in items:
+        if "kafka_server" in getattr(item, "fixturenames", ()):
+            item.add_marker(pytest.mark.xdist_group(item.path.stem))
+
+
 @pytest.fixture(scope="session")
 def kafka(kafka_server: str | ApacheKafka) -> str:
     """Bootstrap servers of a real Apache Kafka that does not create topics by use."""

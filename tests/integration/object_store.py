@@ -27,10 +27,11 @@ from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 from apache_kafka import free_ports
+from cached import CACHE, kept
 
 PACKAGE, VERSION = "github.com/versity/versitygw/cmd/versitygw", "v1.8.0"
-START_SECONDS = 30
-BUILD_SECONDS = 600
+START_SECONDS = 180
+BUILD_SECONDS = 1800
 
 _KEEPER = '"$@" & gateway=$!; read _; kill $gateway; wait $gateway'
 
@@ -91,19 +92,16 @@ class ObjectStore:
 
 def gateway() -> str:
     """The path of the server's program, built the first time. Raises ObjectStoreUnavailableError."""
-    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache", "floodmark", "bin")
-    program = cache / f"versitygw-{VERSION}"
-    if program.exists():
-        return str(program)
-    go = shutil.which("go")
-    if go is None:
-        raise ObjectStoreUnavailableError(f"no go on the path to build {PACKAGE}, and no {program}")
-    cache.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=cache) as temporary:
+    name = f"versitygw-{VERSION}"
+
+    def build(program: Path) -> None:
+        go = shutil.which("go")
+        if go is None:
+            raise ObjectStoreUnavailableError(f"no go on the path to build {PACKAGE}, and no {CACHE / name}")
         try:
             done = subprocess.run(
                 [go, "install", "-ldflags=-s -w", f"{PACKAGE}@{VERSION}"],
-                env={**os.environ, "GOBIN": temporary, "GOFLAGS": "-mod=mod", "CGO_ENABLED": "0"},
+                env={**os.environ, "GOBIN": str(program.parent), "GOFLAGS": "-mod=mod", "CGO_ENABLED": "0"},
                 capture_output=True,
                 text=True,
                 check=False,
@@ -113,14 +111,15 @@ def gateway() -> str:
             raise ObjectStoreUnavailableError(f"go did not build {PACKAGE} in {BUILD_SECONDS} s") from error
         if done.returncode:
             raise ObjectStoreUnavailableError(f"go cannot build {PACKAGE}@{VERSION}: {done.stderr[-500:]}")
-        Path(temporary, "versitygw").rename(program)
-    return str(program)
+        program.with_name("versitygw").rename(program)
+
+    return str(kept(name, build))
 
 
 def _wait_until_listening(port: int, log: Path) -> None:
     deadline = time.monotonic() + START_SECONDS
     while time.monotonic() < deadline:
-        with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=5):
+        with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=30):
             return
         time.sleep(0.05)
     raise ObjectStoreUnavailableError(f"it does not listen after {START_SECONDS} s: {log.read_text()[-500:]}")

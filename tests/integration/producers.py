@@ -17,14 +17,15 @@ import os
 import re
 import shutil
 import subprocess
-import tempfile
 import textwrap
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
+from cached import CACHE, kept
+
 CONFIGS = Path(__file__).parents[2] / "deploy" / "producers"
 HOST = "web-1"
-BUILD_SECONDS = 1200
+BUILD_SECONDS = 1800
 
 _PACKAGES = (
     ("collectd-core", "librdkafka1", "libyajl2"),
@@ -33,7 +34,7 @@ _PACKAGES = (
     ("syslog-ng-core", "syslog-ng-mod-rdkafka"),
 )
 """What is downloaded together; rsyslog and syslog-ng exclude each other."""
-_CACHE = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache", "floodmark")
+_COLLECTOR = CONFIGS / "otelcol-builder.yaml"
 _KEEPER = '"$@" & producer=$!; read _; kill $producer; wait $producer'
 
 
@@ -50,12 +51,9 @@ def packages() -> Path:
         raise ProducerUnavailableError("no apt-get on the path: this is not Debian")
     names = hashlib.blake2b(repr(_PACKAGES).encode(), digest_size=4).hexdigest()
     release = re.search(r"^VERSION_CODENAME=(\w+)", Path("/etc/os-release").read_text(), re.MULTILINE)
-    folder = _CACHE / f"producers-{release[1] if release else 'unknown'}-{names}"
-    if folder.is_dir():
-        return folder
-    _CACHE.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=_CACHE) as temporary:
-        state, archives, root = (Path(temporary, name) for name in ("state", "cache/archives", "root"))
+
+    def unpack(root: Path) -> None:
+        state, archives = root.parent / "state", root.parent / "cache" / "archives"
         for needed in (state / "lists" / "partial", archives / "partial", root):
             needed.mkdir(parents=True)
         settings = {
@@ -74,30 +72,35 @@ def packages() -> Path:
             _call([*apt, "--download-only", "--reinstall", "install", *together])
         for archive in archives.glob("*.deb"):
             _call(["dpkg", "-x", str(archive), str(root)])
-        with contextlib.suppress(OSError):  # another process was faster
-            root.rename(folder)
-    return folder
+
+    return kept(f"producers-{release[1] if release else 'unknown'}-{names}", unpack)
 
 
 def collector() -> Path:
     """The OpenTelemetry Collector, built the first time. Raises ProducerUnavailableError."""
-    config = CONFIGS / "otelcol-builder.yaml"
-    said = config.read_text()
-    builder = re.search(r"go install (\S+)", said)
+    builder = re.search(r"go install (\S+)", _COLLECTOR.read_text())
     assert builder is not None
-    program = _CACHE / "bin" / f"otelcol-{hashlib.blake2b(said.encode(), digest_size=4).hexdigest()}"
-    if program.exists():
-        return program
-    go = shutil.which("go")
-    if go is None:
-        raise ProducerUnavailableError(f"no go on the path to build the Collector, and no {program}")
-    program.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=program.parent) as temporary:
-        settings = os.environ | {"GOBIN": temporary, "GOFLAGS": "-mod=mod", "CGO_ENABLED": "0"}
+
+    def build(program: Path) -> None:
+        go = shutil.which("go")
+        if go is None:
+            raise ProducerUnavailableError(f"no go on the path to build the Collector, and no {CACHE / program.name}")
+        folder = str(program.parent)
+        settings = os.environ | {"GOBIN": folder, "GOFLAGS": "-mod=mod", "CGO_ENABLED": "0"}
         _call([go, "install", builder[1]], settings)
-        _call([f"{temporary}/builder", "--config", str(config)], settings, temporary)
-        Path(temporary, "otelcol", "otelcol").rename(program)
-    return program
+        _call([f"{folder}/builder", "--config", str(_COLLECTOR)], settings, folder)
+        Path(folder, "otelcol", "otelcol").rename(program)
+
+    return kept(_collector_name(), build)
+
+
+def collector_is_built() -> bool:
+    """Whether `collector` takes no time."""
+    return (CACHE / _collector_name()).exists()
+
+
+def _collector_name() -> str:
+    return f"otelcol-{hashlib.blake2b(_COLLECTOR.read_bytes(), digest_size=4).hexdigest()}"
 
 
 def configured(name: str, kafka: str, prefix: str) -> str:
@@ -177,7 +180,7 @@ def kcat(root: Path, arguments: Sequence[str], said: str) -> None:
     """kcat, with text as its input."""
     command = [str(root / "usr/bin/kcat"), *arguments]
     done = subprocess.run(
-        command, input=said, text=True, env=os.environ | libraries(root), capture_output=True, check=False, timeout=30
+        command, input=said, text=True, env=os.environ | libraries(root), capture_output=True, check=False, timeout=300
     )
     assert done.returncode == 0, done.stderr
 
@@ -204,7 +207,7 @@ def _running(command: Sequence[object], log: Path, settings: Mapping[str, str]) 
         yield
     finally:
         keeper.stdin.close()
-        keeper.wait(30)
+        keeper.wait(300)
 
 
 def _call(command: Sequence[str], settings: Mapping[str, str] | None = None, folder: str | None = None) -> None:

@@ -54,7 +54,7 @@ async def read(settings, topic, count):
     )
     await consumer.start()
     found = []
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(300):
         while len(found) < count:
             for records in (await consumer.getmany(timeout_ms=200)).values():
                 found += records

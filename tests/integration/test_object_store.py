@@ -7,6 +7,7 @@ import traceback
 import obstore
 import pytest
 from apache_kafka import free_ports
+from object_store import BUILD_SECONDS
 from obstore.store import S3Store
 from structlog.testing import capture_logs
 
@@ -14,7 +15,7 @@ from floodmark.config.models import State
 from floodmark.runtime.errors import SnapshotError
 from floodmark.runtime.snapshots import Snapshots
 
-pytestmark = [pytest.mark.s3, pytest.mark.slow, pytest.mark.timeout(900)]  # the server is built when it is not there
+pytestmark = [pytest.mark.s3, pytest.mark.slow, pytest.mark.timeout(BUILD_SECONDS + 300)]
 
 TASK = "floodmark-detect/metrics.eu/3"
 LATEST = 2**62
@@ -145,7 +146,7 @@ async def test_a_server_that_is_gone_is_said_after_a_few_tries(state):
     snapshots = Snapshots(state(endpoint=f"http://127.0.0.1:{port}"))
 
     for attempt in (snapshots.load(TASK, LATEST), snapshots.save(TASK, 1, lambda: b"")):
-        async with asyncio.timeout(60):
+        async with asyncio.timeout(300):
             with pytest.raises(SnapshotError, match="cannot be reached; check its address"):
                 await attempt
     assert not snapshots.busy

@@ -105,7 +105,7 @@ class Place:
         stop, ready, outputs = asyncio.Event(), asyncio.Event(), []
         work = asyncio.create_task(
             run(
-                Kafka(brokers=[self.kafka], group=self.name, session_timeout=6, start=start, commit_interval=0.02),
+                Kafka(brokers=[self.kafka], group=self.name, session_timeout=30, start=start, commit_interval=0.02),
                 self.routes(detectors),
                 self.topics,
                 Http(enabled=False),
@@ -118,7 +118,7 @@ class Place:
             )
         )
         waiting = asyncio.create_task(ready.wait())
-        await asyncio.wait({work, waiting}, timeout=30, return_when=asyncio.FIRST_COMPLETED)
+        await asyncio.wait({work, waiting}, timeout=300, return_when=asyncio.FIRST_COMPLETED)
         waiting.cancel()
         try:
             yield outputs
@@ -135,17 +135,15 @@ class Place:
 
     async def written(self):
         """The sums that a reader of committed records sees."""
-        consumer = AIOKafkaConsumer(
-            self.topics.anomalies,
-            bootstrap_servers=self.kafka,
-            auto_offset_reset="earliest",
-            isolation_level="read_committed",
-        )
-        await consumer.start()
-        found = []
-        while batch := await consumer.getmany(timeout_ms=500):
-            found += [json.loads(record.value) for records in batch.values() for record in records]
-        await consumer.stop()
+        part, found = TopicPartition(self.topics.anomalies, 0), []
+        async with AIOKafkaConsumer(
+            bootstrap_servers=self.kafka, auto_offset_reset="earliest", isolation_level="read_committed"
+        ) as consumer:
+            consumer.assign([part])
+            end = (await consumer.end_offsets([part]))[part]
+            while await consumer.position(part) < end:
+                for records in (await consumer.getmany(timeout_ms=200)).values():
+                    found += [json.loads(record.value) for record in records]
         return found
 
     def snapshots(self):
@@ -153,7 +151,7 @@ class Place:
 
 
 async def until(condition):
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(300):
         while not condition():
             await asyncio.sleep(0.02)
 

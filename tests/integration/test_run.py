@@ -61,7 +61,7 @@ http: {{port: {self.port}}}
 
     def create_topics(self):
         command = [sys.executable, "-m", "floodmark", "topics", "create", "-c", self.path, "--replication", "1"]
-        subprocess.run(command, check=True, timeout=60)
+        subprocess.run(command, check=True, timeout=300)
 
     @contextlib.contextmanager
     def running(self, *arguments):
@@ -72,7 +72,7 @@ http: {{port: {self.port}}}
             try:
                 yield process
                 process.send_signal(signal.SIGTERM)
-                assert process.wait(40) == 0
+                assert process.wait(300) == 0
             finally:
                 process.kill()
                 process.wait()
@@ -83,7 +83,7 @@ http: {{port: {self.port}}}
     def metrics(self, name, port=None):
         """The values of a metric's samples, by the text of their labels; empty while nobody answers."""
         try:
-            with urllib.request.urlopen(f"http://127.0.0.1:{port or self.port}/metrics", timeout=5) as answer:
+            with urllib.request.urlopen(f"http://127.0.0.1:{port or self.port}/metrics", timeout=30) as answer:
                 lines = answer.read().decode().splitlines()
         except OSError:
             return {}
@@ -107,7 +107,7 @@ http: {{port: {self.port}}}
                 where = {"key": b"%d" % host} if keyed else {"partition": next(partitions)}
                 await producer.send(self.name, body, **where)
 
-    async def read(self, topic, enough, seconds=30):
+    async def read(self, topic, enough, seconds=300):
         records = []
         async with AIOKafkaConsumer(
             topic, bootstrap_servers=self.kafka, auto_offset_reset="earliest", isolation_level="read_committed"
@@ -120,7 +120,7 @@ http: {{port: {self.port}}}
         return records
 
 
-async def until(condition, seconds=40):
+async def until(condition, seconds=300):
     async with asyncio.timeout(seconds):
         while not condition():
             await asyncio.sleep(0.1)
@@ -142,23 +142,26 @@ async def test_a_series_on_several_partitions_is_said_and_rekey_mends_it(place):
         rekeyed = await place.read(f"{place.name}.rekeyed", lambda found: len(found) >= HOSTS * MINUTES)
         await until(lambda: sum(place.series()) == HOSTS)  # and not HOSTS on each partition
     assert len(rekeyed) == HOSTS * MINUTES
-    assert not place.said("do not key by series")
+    assert not place.said(f"of topic {place.name}.rekeyed arrives")  # of the input itself the rest may yet be said
 
 
 async def test_workers_share_the_work_and_one_that_dies_is_started_again(place):
     await place.send(keyed=True)
     with place.running("--workers", "2"):
         ports = (place.port, place.port + 1)
+
+        def tasks():
+            """How many tasks each worker has; a pause of a busy machine may move some."""
+            return [sum(place.metrics("floodmark_tasks", port).values()) for port in ports]
+
         await until(lambda: all(place.metrics("floodmark_ready", port).get("floodmark_ready") == 1 for port in ports))
-        tasks = [sum(place.metrics("floodmark_tasks", port).values()) for port in ports]
+        await until(lambda: sum(shared := tasks()) == 8 and min(shared) > 0)
         records = await place.read(f"{place.name}.alerts", lambda found: found)
         assert records, place.log.read_text()
         pids = subprocess.run(["pgrep", "-f", f"{place.path}.*--worker 1"], capture_output=True, text=True, check=True)
         os.kill(int(pids.stdout.split()[0]), signal.SIGKILL)
         await until(lambda: place.said('"restarts"'))
         await until(lambda: all(place.metrics("floodmark_ready", port).get("floodmark_ready") == 1 for port in ports))
-    assert sum(tasks) == 8
-    assert min(tasks) > 0
     assert {line.get("worker") for line in place.said("partitions assigned")} == {0, 1}
 
 

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import itertools
+import threading
 import time
 from collections import Counter
 
@@ -76,9 +77,9 @@ async def create_all(kafka, name, **config):
     return await create(Kafka(brokers=[kafka]), specs)
 
 
-def work(kafka, name, stop, *, task=Echo, ready=None, on_output=None):
+def work(kafka, name, stop, *, task=Echo, session=30, ready=None, on_output=None):
     return run(
-        Kafka(brokers=[kafka], group=name, session_timeout=6, start="earliest"),
+        Kafka(brokers=[kafka], group=name, session_timeout=session, start="earliest"),
         [Route("detect", (name,), task)],
         topics(name),
         Http(enabled=False),
@@ -92,11 +93,11 @@ def work(kafka, name, stop, *, task=Echo, ready=None, on_output=None):
 
 
 @contextlib.asynccontextmanager
-async def running(kafka, name, task=Echo):
+async def running(kafka, name, task=Echo, **more):
     stop, ready, outputs = asyncio.Event(), asyncio.Event(), []
-    running = asyncio.create_task(work(kafka, name, stop, task=task, ready=ready, on_output=outputs.append))
+    running = asyncio.create_task(work(kafka, name, stop, task=task, ready=ready, on_output=outputs.append, **more))
     waiting = asyncio.create_task(ready.wait())
-    await asyncio.wait({running, waiting}, timeout=30, return_when=asyncio.FIRST_COMPLETED)
+    await asyncio.wait({running, waiting}, timeout=300, return_when=asyncio.FIRST_COMPLETED)
     waiting.cancel()
     try:
         yield outputs
@@ -114,7 +115,7 @@ async def send(kafka, topic, values):
 
 
 async def until(condition):
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(300):
         while not condition():
             await asyncio.sleep(0.02)
 
@@ -123,7 +124,7 @@ async def read_all(kafka, topic, count):
     consumer = AIOKafkaConsumer(topic, bootstrap_servers=kafka, auto_offset_reset="earliest")
     await consumer.start()
     records = []
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(300):
         while len(records) < count:
             for found in (await consumer.getmany(timeout_ms=200)).values():
                 records += found
@@ -188,11 +189,14 @@ async def test_records_in_flight_at_a_rebalance_are_taken_once(kafka, name):
 
 
 async def test_a_slow_task_starves_neither_heartbeats_nor_other_tasks(kafka, name):
+    session, begun, enough = 6, threading.Event(), threading.Event()
+
     class Slow(Echo):
         def process(self, records):
-            if records[0].value == b"0":  # one record computes for longer than the session lasts, without a pause
-                end = time.monotonic() + 8
-                while time.monotonic() < end:
+            if records[0].value == b"0":  # one record computes without a pause, until the test has seen enough
+                begun.set()
+                end = time.monotonic() + 400  # were it in the event loop, nobody could say so
+                while not enough.is_set() and time.monotonic() < end:
                     pass
             return super().process(records)
 
@@ -202,12 +206,13 @@ async def test_a_slow_task_starves_neither_heartbeats_nor_other_tasks(kafka, nam
     await producer.send_and_wait(name, b"0", partition=0)
     await producer.stop()
     with capture_logs() as logs:
-        async with running(kafka, name, Slow) as outputs:
-            await asyncio.sleep(0.5)
-            began = time.monotonic()
+        async with running(kafka, name, Slow, session=session) as outputs:
+            await until(begun.is_set)
             await send(kafka, name, range(1, 200))
             await until(lambda: len(outputs) > 100)
-            assert time.monotonic() - began < 7  # while the slow one still computes
+            await asyncio.sleep(session + 2)
+            assert not any(output.value == b"0" for output in outputs)  # the slow one has computed all the while
+            enough.set()
             await until(lambda: any(output.value == b"0" for output in outputs))
     assert sum(line["event"] == "partitions assigned" for line in logs) == 1
 

@@ -21,6 +21,9 @@ class Task:
     def learning(self):
         return ["log source nginx: warming up until 15:41"]
 
+    def skews(self):
+        return [("cam7", 600.0)]
+
 
 class View:
     topic, partition, task, missing, waited = "metrics", 1, Task(), 2, 31.5
@@ -112,6 +115,7 @@ async def test_metrics_read_the_tasks():
         'floodmark_task_state{group="floodmark-detect",kind="series",partition="1",topic="metrics"} 5.0',
         f'floodmark_correlate_missing_tasks{{{place},topic="metrics"}} 2.0',
         f'floodmark_correlate_oldest_wait_seconds{{{place},topic="metrics"}} 31.5',
+        f'floodmark_clock_skew_seconds{{{place},source="cam7",topic="metrics"}} 600.0',
         "floodmark_up 1.0",
     ):
         assert line in body.splitlines()

@@ -62,7 +62,7 @@ async def send(broker, topic, *values):
 
 
 async def until(condition):
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(300):
         while not condition():
             await asyncio.sleep(0.02)
 
@@ -88,7 +88,7 @@ async def running(settings):
             )
         )
         waiting = asyncio.create_task(ready.wait())
-        await asyncio.wait({work, waiting}, timeout=30, return_when=asyncio.FIRST_COMPLETED)
+        await asyncio.wait({work, waiting}, timeout=300, return_when=asyncio.FIRST_COMPLETED)
         waiting.cancel()
         try:
             yield listener.feedback, outputs, logs

@@ -6,7 +6,7 @@ import pytest
 import structlog
 
 from floodmark.runtime import log as module
-from floodmark.runtime.log import QUIET_SECONDS, Quiet
+from floodmark.runtime.log import GRACE_SECONDS, QUIET_SECONDS, Quiet, folding
 
 
 @pytest.fixture
@@ -72,14 +72,53 @@ def record(message, *arguments, level=logging.ERROR, name="aiokafka.conn"):
 def test_aiokafka_says_a_thing_once_in_a_while():
     clock = Clock()
     quiet = Quiet(clock)
-    first = record("Unable connect to node with id %s", 1)
+    first = record("Unexpected error while fetching data: %s", 1)
     assert quiet.filter(first)
     assert first.levelno == logging.WARNING
-    assert not any(quiet.filter(record("Unable connect to node with id %s", n)) for n in range(40))
+    assert not any(quiet.filter(record("Unexpected error while fetching data: %s", n)) for n in range(40))
     clock.now += QUIET_SECONDS
-    again = record("Unable connect to node with id %s", 2)
+    again = record("Unexpected error while fetching data: %s", 2)
     assert quiet.filter(again)
-    assert again.getMessage() == "Unable connect to node with id 2 (40 like it left out)"
+    assert again.getMessage() == "Unexpected error while fetching data: 2 (40 like it left out)"
+
+
+def unable(quiet):
+    return quiet.filter(record("Unable connect to node with id %s: %s", 1, "refused"))
+
+
+def test_one_broker_of_several_that_is_away_is_told_once_it_is_known_that_kafka_is_not():
+    clock = Clock()
+    quiet = Quiet(clock)
+    told = []
+    for _ in range(60):
+        told.append(unable(quiet))
+        clock.now += 1
+    assert told.index(True) == GRACE_SECONDS
+    assert sum(told) == 2
+
+
+def test_an_outage_that_is_known_is_told_by_us_alone():
+    clock = Clock()
+    quiet = Quiet(clock)
+    quiet.away = lambda: 5 <= clock.now < 300
+    for _ in range(308):
+        assert not unable(quiet)
+        assert not quiet.filter(record("Heartbeat session expired - marking coordinator dead"))
+        clock.now += 1
+    assert quiet.folded == 616
+    assert quiet.filter(record("Unexpected error in sender routine"))  # of anything else it is heard
+
+
+def test_a_run_lends_its_knowledge_to_the_log_while_it_lasts(configured):
+    lines = configured("info", "json")
+    aiokafka = logging.getLogger("aiokafka.client")
+    with folding(lambda: True):
+        aiokafka.error("Unable connect to node with id %s: %s", 1, "refused")
+        aiokafka.error("Topic %s is not authorized for this client", "t")
+    (line,) = map(orjson.loads, lines())
+    assert (line["event"], line["level"]) == ("Topic t is not authorized for this client", "warning")
+    (quiet,) = logging.getLogger().handlers[0].filters
+    assert (quiet.folded, quiet.away()) == (1, False)
 
 
 def test_aiokafkas_info_is_debug_but_for_lost_records():

@@ -132,7 +132,7 @@ async def test_a_server_that_is_away():
 
 
 async def test_a_server_that_is_silent(monkeypatch):
-    monkeypatch.setattr(module, "ANSWER_SECONDS", 0.05)
+    monkeypatch.setattr(module, "ANSWER_SECONDS", 0.4)
 
     gone = asyncio.Event()
 

@@ -168,7 +168,7 @@ def partition(task, consumer, outbox, *, clock=None, telemetry=None, recovery=No
 
 
 async def until(condition):
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(300):
         while not condition():
             await asyncio.sleep(0)
 

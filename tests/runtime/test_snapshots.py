@@ -1,7 +1,11 @@
 """Snapshots in a folder, and what an operator is told when a store cannot be used."""
 
 import asyncio
+import contextlib
+import errno
 import os
+import re
+import resource
 import threading
 import time
 import traceback
@@ -10,13 +14,15 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pydantic import SecretStr
 from structlog.testing import capture_logs
 
 from floodmark.config.models import State
-from floodmark.runtime import framing
+from floodmark.runtime import framing, storing
 from floodmark.runtime import snapshots as module
 from floodmark.runtime.errors import SnapshotError
 from floodmark.runtime.snapshots import PART_SECONDS, Snapshots
+from floodmark.runtime.telemetry import Telemetry
 
 TASK = "floodmark-detect/metrics/3"
 LATEST = 2**62
@@ -174,14 +180,107 @@ async def test_a_save_that_is_cancelled_leaves_nothing(snapshots, tmp_path):
     assert files(tmp_path) == []
 
 
-async def test_a_full_disk_is_said(snapshots, monkeypatch):
+@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EDQUOT])
+async def test_a_full_disk_is_said_and_counted_and_the_next_save_tries_again(tmp_path, monkeypatch, number):
     def write(*_):
-        raise OSError(28, "No space left on device")
+        raise OSError(number, os.strerror(number))
 
-    monkeypatch.setattr(framing, "write", write)
+    telemetry = Telemetry()
+    snapshots = Snapshots(State(store=str(tmp_path)), telemetry)
+    with monkeypatch.context() as full:
+        full.setattr(framing, "write", write)
+        with pytest.raises(SnapshotError) as caught:
+            await snapshots.save(TASK, 5, lambda: b"")
+    said = rf"The snapshot of {TASK} at 5 cannot be written: the disk of {tmp_path} is full.* \([\d,.]+ MB of [\d,]+ MB"
+    assert re.match(said, str(caught.value))
+    assert caught.value.kind == "full"
+    assert failures(telemetry) == {"full": 1}
+    await save(snapshots, 6)
+    assert (await snapshots.load(TASK, LATEST)).position == 6
+    assert len(files(tmp_path)) == 1  # and no half
 
-    with pytest.raises(SnapshotError, match="No space left on device"):
-        await snapshots.save(TASK, 5, lambda: b"")
+
+async def test_a_limit_on_files_is_met_in_the_child_that_writes(tmp_path):
+    def produce():
+        resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000))
+        return os.urandom(100_000)
+
+    with pytest.raises(SnapshotError, match="is full, or a quota or limit is reached") as caught:
+        await Snapshots(State(store=str(tmp_path))).save(TASK, 5, produce)
+    assert caught.value.kind == "full"
+
+
+def failures(telemetry):
+    """Failures of the store by reason."""
+    (family,) = telemetry.store_failures.collect()
+    return {each.labels["reason"]: each.value for each in family.samples if each.name.endswith("_total")}
+
+
+@contextlib.asynccontextmanager
+async def stalling():
+    """An object store that takes requests and never answers; its state section."""
+
+    over, serving = asyncio.Event(), set()
+
+    async def serve(_, writer):
+        serving.add(asyncio.current_task())
+        await over.wait()
+        writer.close()
+        await writer.wait_closed()
+
+    server = await asyncio.start_server(serve, "127.0.0.1", 0)
+    keys = {"access_key_id": "k", "secret_access_key": "hunter2", "region": "r"}
+    endpoint = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+    async with server:
+        yield State(store="s3://bucket/prefix", options={"endpoint": endpoint, **keys})
+        over.set()
+        await asyncio.gather(*serving, return_exceptions=True)
+
+
+@pytest.mark.parametrize("operation", ["save", "load"])
+async def test_a_slow_object_store_is_said_given_up_and_holds_up_nobody(monkeypatch, operation):
+    monkeypatch.setattr(storing, "SLOW_SECONDS", 0.05)
+    monkeypatch.setattr(storing, "LIMIT_SECONDS", 0.5)
+    telemetry = Telemetry()
+    async with stalling() as state:
+        snapshots = Snapshots(state, telemetry)
+        saving = snapshots.save(TASK, 5, lambda: b"learned") if operation == "save" else snapshots.load(TASK, 5)
+        work = asyncio.create_task(saving)
+        with capture_logs() as logs:
+            while not logs:  # the loop turns
+                await asyncio.sleep(0.001)
+            assert not work.done()
+            with pytest.raises(SnapshotError, match=r"\(s3://bucket/prefix\): it took longer than 0 s") as caught:
+                await work
+    assert [line["event"] for line in logs] == [
+        f"The object store at s3://bucket/prefix takes longer than 0 s to {operation} a snapshot of {TASK}; "
+        "it is given up after 0 s, and other work goes on meanwhile"
+    ]
+    assert (caught.value.kind, failures(telemetry)) == ("slow", {"slow": 1})
+    assert not snapshots.busy
+    name = "floodmark_state_store_seconds_count"
+    assert telemetry.registry.get_sample_value(name, {"operation": operation}) == 1
+
+
+async def test_a_client_that_gives_a_request_up_says_that_the_store_is_slow():
+    async with stalling() as state:
+        options = state.options | {"timeout": SecretStr("50ms")}
+        with pytest.raises(SnapshotError, match="it does not answer in time") as caught:
+            await Snapshots(state.model_copy(update={"options": options})).load(TASK, 5)
+    assert caught.value.kind == "slow"
+
+
+async def test_a_store_that_is_quick_is_measured_and_not_spoken_of(tmp_path):
+    telemetry = Telemetry()
+    snapshots = Snapshots(State(store=str(tmp_path)), telemetry)
+    with capture_logs() as logs:
+        await save(snapshots, 1)
+        await snapshots.load(TASK, LATEST)
+    counts = [
+        telemetry.registry.get_sample_value("floodmark_state_store_seconds_count", {"operation": operation})
+        for operation in ("save", "load")
+    ]
+    assert (logs, counts, failures(telemetry)) == ([], [1, 1], {})
 
 
 async def test_a_half_written_file_is_never_loaded_and_goes_when_it_is_old(snapshots, tmp_path):
@@ -248,7 +347,7 @@ async def test_loading_does_not_hold_the_event_loop(snapshots, monkeypatch):
     turned, read = threading.Event(), framing.read
 
     def slow(frame):
-        assert turned.wait(10)
+        assert turned.wait(300)
         return read(frame)
 
     monkeypatch.setattr(framing, "read", slow)

@@ -34,7 +34,7 @@ def test_the_first_asks_and_the_second_exits_at_once(number):
         while "stopping" not in next(lines):  # and the log line before it
             pass
         worker.send_signal(number)
-        assert worker.wait(10) == 128 + number
+        assert worker.wait(300) == 128 + number
 
 
 async def test_handlers_are_given_back():

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 from aiokafka.errors import (
+    InvalidProducerEpoch,
     KafkaConnectionError,
     KafkaTimeoutError,
     MessageSizeTooLargeError,
@@ -23,7 +24,7 @@ from cluster import SOURCE, TOPICS, Cluster
 from floodmark.records import Output
 from floodmark.runtime import delivery
 from floodmark.runtime.delivery import Mail
-from floodmark.runtime.errors import FencedError, PermissionDeniedError, RunError, UnreachableError
+from floodmark.runtime.errors import FencedError, PermissionDeniedError, UnreachableError
 from floodmark.runtime.telemetry import Telemetry
 from floodmark.runtime.transactions import Transactions
 
@@ -74,10 +75,11 @@ async def test_without_progress_no_offset_is_committed(cluster):
     assert [event[0] for event in cluster.events] == ["begin", "sent", "committed"]
 
 
+@pytest.mark.parametrize("error", [ProducerFenced, InvalidProducerEpoch])
 @pytest.mark.parametrize("step", ["begin", "offsets", "committed"])
-async def test_a_fenced_producer_is_never_started_again(cluster, step):
+async def test_a_fenced_producer_is_never_started_again(cluster, step, error):
     one = await outbox(cluster)
-    cluster.errors[step] = [ProducerFenced()]
+    cluster.errors[step] = [error()]
     with pytest.raises(FencedError, match=r"metrics/0.*another owner"):
         await one.commit([ONE], 9)
     assert cluster.producers == 1
@@ -119,7 +121,7 @@ async def test_refusals_and_missing_topics_are_sentences(cluster):
     with pytest.raises(PermissionDeniedError, match="topic a"):
         await one.commit([ONE], 1)
     cluster.answer = lambda topic, value: UnknownTopicOrPartitionError()
-    with pytest.raises(RunError, match=r"output topic is gone \(one of a\)"):
+    with pytest.raises(UnreachableError, match=r"has not found an output topic \(a\)"):
         await one.commit([ONE], 1)
 
 

@@ -11,7 +11,7 @@ import pytest
 from floodmark.config.models import Config
 from floodmark.runtime.workers import REFUSED, Pace, commands, for_worker, supervise
 
-PACE = Pace(first=0.01, longest=0.05, drain=10)
+PACE = Pace(first=0.01, longest=0.05, drain=300)
 
 WORKER = """
 import pathlib, signal, sys, time
@@ -90,7 +90,8 @@ async def test_hangup_is_passed_on(workers):
 
 
 async def test_a_hangup_that_comes_too_early_waits(workers):
-    slow = STAY.replace("signal.pthread_sigmask", "say('early')\ntime.sleep(0.2)\nsignal.pthread_sigmask", 1)
+    until = "while signal.SIGHUP not in signal.sigpending(): time.sleep(0.01)"
+    slow = STAY.replace("signal.pthread_sigmask", f"say('early')\n{until}\nsignal.pthread_sigmask", 1)
     running = asyncio.create_task(supervise(workers(slow, 1), PACE))
     await workers.until("early")
     send(signal.SIGHUP)

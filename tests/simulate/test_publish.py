@@ -133,7 +133,7 @@ async def test_the_process_ends_without_its_parent_or_by_signal(bootstrap, how):
             publisher._process.stdin.close()
         else:
             publisher._process.send_signal(signal.SIGTERM)
-        await asyncio.wait_for(publisher._process.wait(), 20)
+        await asyncio.wait_for(publisher._process.wait(), 300)
         assert publisher._process.returncode == 0
         await publisher.wait()
         publisher.reached(shop.start + HOUR)  # too late, and harmless

@@ -346,7 +346,7 @@ RIVER = Codec([Slotted, Pair, Frozen, *classes_in(sys.modules, "river")], snapsh
 SOUND = RIVER.dumps(sample())
 
 
-@settings(max_examples=600, deadline=None)
+@settings(max_examples=600)
 @given(data=st.data())
 def test_damaged_bytes_raise_only_state_errors(data: st.DataObject) -> None:
     damaged = bytearray(SOUND)

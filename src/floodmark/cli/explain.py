@@ -15,7 +15,7 @@ from floodmark.cli.files import FileError
 from floodmark.cli.recorded import NO_PLOTS, account, recording
 from floodmark.cli.verdicts import FeedbackPath, read_verdicts
 from floodmark.config.models import Config
-from floodmark.detect.anomalies import number, odds, reach
+from floodmark.detect.anomalies import number, odds, rarity, reach
 from floodmark.tuning.explain import ExplainError, Explanation, expectation, verdict
 from floodmark.tuning.explain import explain as explained
 from floodmark.tuning.recording import moment, shown
@@ -65,7 +65,7 @@ def _show(found: Explanation) -> None:
     facts = Table.grid(padding=(0, 3))
     facts.add_row("value", Text(number(x.value, unit)))
     facts.add_row("expected", Text(expectation(found)))
-    facts.add_row("combined p", Text(f"{last.judgement.p_value:.2g} ({odds(last.judgement.p_value)})"))
+    facts.add_row("combined p", Text(f"{last.judgement.p_value:.2g} ({rarity(last.judgement.p_value, last.support)})"))
     facts.add_row(
         "level", Text(f"{last.alpha:.2g} ({odds(last.alpha)}): {budget}, detector {found.detector.name}{calmer}")
     )

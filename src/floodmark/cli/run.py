@@ -6,7 +6,7 @@ import asyncio
 import gc
 from contextlib import ExitStack
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import structlog
 import typer
@@ -24,6 +24,8 @@ from floodmark.runtime.workers import REFUSED, commands, for_worker, stop_with_p
 if TYPE_CHECKING:
     from floodmark.detect.feedback import Feedback
     from floodmark.flow.feedback import FeedbackListener
+
+logger = structlog.get_logger(__name__)
 
 
 def run(
@@ -44,21 +46,35 @@ def run(
     if worker is not None:
         settings = for_worker(settings, worker)
         structlog.contextvars.bind_contextvars(worker=worker)
-    if not settings.inputs:
-        fail(f"{config} names no `inputs`: there is nothing to watch. See deploy/floodmark.example.yaml.")
     log.configure(settings.logging.level, settings.logging.format)
+    if not settings.inputs:
+        _end(settings, f"{config} names no `inputs`: there is nothing to watch. See deploy/floodmark.example.yaml.")
     if workers > 1 and worker is None:
         _supervise(settings, config, workers)
     try:
         asyncio.run(_run(settings, config, seen, worker))
     except RunError as error:
-        fail(str(error), 1 if worker is None else REFUSED)
+        _end(settings, str(error), 1 if worker is None else REFUSED)
+    except Exception:
+        logger.exception("the run has ended by a bug in Floodmark, please report it")
+        raise typer.Exit(1) from None
+
+
+def _end(config: Config, sentence: str, code: int = 1) -> NoReturn:
+    """Say why the run ends in the form that its log has: JSON is read by machines to the last line. Leaves."""
+    if config.logging.format == "text":
+        fail(sentence, code)
+    logger.critical(sentence)
+    raise typer.Exit(code)
 
 
 def _supervise(config: Config, path: Path, workers: int) -> None:
     last = config.http.port + workers - 1
     if config.http.enabled and config.http.port and last > 65535:
-        fail(f"http.port {config.http.port} leaves no ports for {workers} workers: the last one would have {last}.")
+        _end(
+            config,
+            f"http.port {config.http.port} leaves no ports for {workers} workers: the last one would have {last}.",
+        )
     raise typer.Exit(asyncio.run(supervise(commands(workers, ["run", "--config", str(path)]))))
 
 
@@ -75,7 +91,7 @@ async def _run(config: Config, path: Path, seen: bytes, worker: int | None) -> N
         # Each record is an object that lives for milliseconds: at Python's own threshold the collector would walk the
         # state of all series some hundred times a second, and find nothing.
         gc.set_threshold(100_000, 20, 20)
-        structlog.get_logger(__name__).info("series core loaded", seconds=round(_prepare(config), 1))
+        logger.info("series core loaded", seconds=round(_prepare(config), 1))
         await runtime.run(
             config.kafka,
             work,

@@ -266,10 +266,13 @@ class Lifecycle:
             self._relations.add(group, symptom.entity, symptom.name, labels)
 
     def _take(self, group: Group, symptom: Symptom, anomaly: Anomaly) -> None:
-        """A later word on a member: only what is worse is news."""
+        """A later word on a member: only what is worse is news, or an error that had gone and is back."""
         before = RANK[symptom.severity]
-        symptom.take(anomaly)
+        back = symptom.take(anomaly)
         self._promoted(group)
+        if back and RANK[symptom.severity] >= RANK["error"]:
+            group.joined = True
+            self._touch(group)
         if RANK[symptom.severity] > before:
             self._touch(group)
 

@@ -89,7 +89,7 @@ def incident(
     """The message of one revision. Lists the first member and the most telling ones, at most `most`, by onset."""
     symptoms = list(group.symptoms.values())
     if len(symptoms) > most:
-        symptoms.sort(key=lambda s: (s is not group.first, -RANK[s.severity], s.p_value, s.started, s.id))
+        symptoms.sort(key=lambda s: (s is not group.first, -RANK[s.severity], -s.strength, s.started, s.id))
         del symptoms[most:]
     symptoms.sort(key=lambda s: (s.started, s.id))
     return Incident(
@@ -120,7 +120,7 @@ def _affected(group: Group) -> str:
 
 def _moves(symptoms: list[Symptom]) -> str:
     """ "error rate and latency up, traffic down": the three most surprising, those that move alike together."""
-    ordered = sorted(symptoms, key=lambda s: (s.p_value, s.started, s.id))
+    ordered = sorted(symptoms, key=lambda s: (-s.strength, s.started, s.id))
     moves: dict[str, list[str]] = {}
     for name, move in list(dict.fromkeys((readable(s.name), _move(s)) for s in ordered))[:3]:
         moves.setdefault(move, []).append(name)

@@ -17,8 +17,8 @@ from floodmark.correlate.sentences import span
 
 RANK: Mapping[Severity, int] = {severity: rank for rank, severity in enumerate(SEVERITIES)}
 IMPROBABLE = 1e-7
-"""A single anomaly this improbable is told at once. A budget of 1/week at a point a minute makes alarms at 1e-4; this
-is a thousand times less."""
+"""A single anomaly that its model takes for this improbable is told at once. A budget of 1/week at a point a minute
+makes alarms at 1e-4; this is a thousand times less."""
 LARGEST_DEVIATION = 1000.0
 """Deviations are cut here, in half-widths of the band: a band of width zero would make them infinite."""
 
@@ -48,10 +48,13 @@ class Symptom(Struct, eq=False):
     low: float | None
     high: float | None
     p_value: float
+    strength: float
     severity: Severity
     summary: str
     why: str
     late: bool = False
+    returns: int = 0
+    back: float | None = None
     member: Member | None = None  # as published, until something changes
 
     @classmethod
@@ -75,6 +78,7 @@ class Symptom(Struct, eq=False):
             low=anomaly.low,
             high=anomaly.high,
             p_value=sound_p(anomaly.p_value),
+            strength=strength(anomaly),
             severity=anomaly.severity,
             summary=anomaly.summary,
             why=why,
@@ -99,8 +103,8 @@ class Symptom(Struct, eq=False):
         return off / half
 
     def surprise(self) -> float:
-        """-log10 of the p-value, 0 to 300."""
-        return -math.log10(self.p_value)
+        """How odd the model takes it to be, as -log10 of its own p-value, 0 to 300."""
+        return self.strength
 
     def alone(self, lasting: float) -> str:
         """Why it is worth an incident of its own, as a clause; empty if it is not.
@@ -110,8 +114,8 @@ class Symptom(Struct, eq=False):
         """
         if RANK[self.severity] >= RANK["error"]:
             return f"its severity is {self.severity}"
-        if self.p_value <= IMPROBABLE:
-            return f"it is too improbable to wait for another (p = {self.p_value:.0e})"
+        if self.strength >= -math.log10(IMPROBABLE):
+            return "it is too far from the usual to wait for another"
         if self.seen - self.started >= lasting:
             return f"it has lasted {span(self.seen - self.started)}"
         return ""
@@ -130,32 +134,45 @@ class Symptom(Struct, eq=False):
                 ended_at=None if self.ended is None else utc(self.ended),
                 p_value=self.p_value,
                 severity=self.severity,
-                summary=self.summary,
+                summary=self._said(),
                 why=self.why,
                 late=self.late,
             )
         return self.member
 
-    def take(self, anomaly: Anomaly) -> None:
-        """A later word on the same series: the strongest verdict is kept, with what was seen at it."""
-        p_value = sound_p(anomaly.p_value)
+    def _said(self) -> str:
+        if self.back is None:
+            return self.summary
+        times = f"{self.returns} times, last" if self.returns > 1 else ""
+        return f"{self.summary}; back {times}{' ' * bool(times)}at {utc(self.back):%H:%M:%S} UTC"
+
+    def take(self, anomaly: Anomaly) -> bool:
+        """A later word on the same series: the strongest verdict is kept, with what was seen at it. Whether it says
+        that the trouble, which had gone, is back."""
         odd = anomaly.updated_at if anomaly.event != "closed" else anomaly.ended_at
         if odd is not None:
             self.seen = max(self.seen, odd.timestamp())
-        if p_value < self.p_value or self.observed is None:
-            self.p_value = min(p_value, self.p_value)
+        returned = anomaly.returns > self.returns
+        if returned and odd is not None:
+            self.returns, self.back = anomaly.returns, odd.timestamp()
+        power = strength(anomaly)
+        if power > self.strength or self.observed is None:
+            self.p_value = min(sound_p(anomaly.p_value), self.p_value)
+            self.strength = max(power, self.strength)
             self.head, self.direction, self.summary = anomaly.head, anomaly.direction, anomaly.summary
             self.observed, self.expected = anomaly.observed, anomaly.expected
             self.low, self.high = anomaly.low, anomaly.high
         if RANK[anomaly.severity] > RANK[self.severity]:
             self.severity = anomaly.severity
         self.member = None
+        return returned and anomaly.event == "updated"
 
     def absorb(self, other: Symptom) -> None:
         """The same series in an incident that is merged into ours. Whether it is open is the incidents' business."""
         self.started = min(self.started, other.started)
         self.seen = max(self.seen, other.seen)
         self.p_value = min(self.p_value, other.p_value)
+        self.strength = max(self.strength, other.strength)
         self.severity = max(self.severity, other.severity, key=lambda severity: RANK[severity])
         if self.ended is not None and other.ended is not None:
             self.ended = max(self.ended, other.ended)
@@ -166,6 +183,12 @@ class Symptom(Struct, eq=False):
 def sound_p(p_value: float) -> float:
     """A p-value one can take a logarithm of: within 1e-300 and 1. What is not a number says nothing: 1."""
     return min(1.0, max(1e-300, p_value)) if not math.isnan(p_value) else 1.0
+
+
+def strength(anomaly: Anomaly) -> float:
+    """How odd its model takes an anomaly to be, as -log10 of a p-value; by what was told if it does not say."""
+    said = anomaly.surprise
+    return said if 0.0 < said <= 300.0 else 0.0 - math.log10(sound_p(anomaly.p_value))
 
 
 def noun_of(anomaly: Anomaly) -> str:

@@ -17,7 +17,8 @@ from floodmark.config.models import Limits
 from floodmark.decode import wire
 from floodmark.decode.decoder import EventError
 from floodmark.decode.severities import severity
-from floodmark.decode.timestamps import parse
+from floodmark.decode.timestamps import arrival, latest, parse
+from floodmark.records import Record
 from floodmark.signals import Change, Log, Metric, Outcome, Prediction, Scalar, Signal, SignalName, Span
 
 _NUMBER = re.compile(r"\s*[+-]?(?:\d{1,400}(?:\.\d{0,400})?|\.\d{1,400})(?:[eE][+-]?\d{1,4})?\s*", re.ASCII)
@@ -35,7 +36,14 @@ class Admission:
 
     def __init__(self, limits: Limits) -> None:
         self._limits = limits
+        self._kafkas = math.nan
+        self._stamp = -1
         self.counts: Counter[str] = Counter()
+
+    def begin(self, record: Record) -> float:
+        """The next events are of this message: the latest plausible time of them, in epoch seconds."""
+        self._kafkas, self._stamp = arrival(record), record.timestamp
+        return latest(record, self._limits.ahead)
 
     def of(self, signal: SignalName) -> Callable[[Any, float], Signal]:
         """The method for a signal: (wire event, latest plausible epoch seconds) → signal."""
@@ -192,21 +200,31 @@ class Admission:
             labels=self.labels(event.labels, "labels"),
         )
 
-    def arrival(self, latest: float) -> float:
+    @property
+    def kafkas(self) -> float | None:
+        """Kafka's own time of the message, in epoch seconds; None if it is not known or cannot be."""
+        return None if math.isnan(self._kafkas) else self._kafkas
+
+    def arrival(self) -> float:
         """Kafka's own time of the message, for an event that says none. Raises EventError if it is not known."""
-        if math.isinf(latest):
-            raise EventError("missing_field", "the event has no time, and Kafka's time of the message is not known")
+        if math.isnan(self._kafkas):
+            if self._stamp < 0:
+                words = "is not known, or not to be believed"
+            else:
+                words = f"({self._stamp} ms) is not between 1973 and 2100"
+            raise EventError("missing_field", f"the event has no time, and Kafka's time of the message {words}")
         self.counts["time_of_arrival"] += 1
-        return latest - self._limits.ahead
+        return self._kafkas
 
     def time(self, timestamp: int | float | str, latest: float) -> float:
         """Epoch seconds, no later than `latest`. Raises EventError."""
         time = parse(timestamp)
         if time > latest:
             ahead = time - latest + self._limits.ahead
+            what = "what came before it" if math.isnan(self._kafkas) else "Kafka's own time of the message"
             raise EventError(
                 "from_the_future",
-                f"timestamp {str(timestamp)[:60]!r} is {_span(ahead)} later than Kafka's own time of the message "
+                f"timestamp {str(timestamp)[:60]!r} is {_span(ahead)} later than {what} "
                 f"(limits.ahead allows {_span(self._limits.ahead)})",
             )
         return time

@@ -104,17 +104,21 @@ class AutoColumns:
         times: list[float] = []
         values: list[float] = []
         histograms: list[tuple[int, Histogram]] = []
+        shares: list[tuple[int, int]] = []
         for format, some in groupby(records, self._auto.format_of):
+            alike = list(some)
             if format is None:
-                for record in some:
+                for record in alike:
                     refuse(record, self._auto.unknown(record))
+                shares += [(0, 0)] * len(alike)
                 continue
-            found = self._of(format).decode(list(some), refuse)
+            found = self._of(format).decode(alike, refuse)
+            shares += found.shares or [(1, 0)] * len(alike)
             histograms += [(len(times) + at, histogram) for at, histogram in found.histograms]
             origins += found.origins
             times += found.times
             values += found.values
-        return Samples(origins, times, values, histograms)
+        return Samples(origins, times, values, histograms, shares)
 
     def _of(self, format: FormatName) -> ColumnDecoder:
         found = self._columns.get(format)

@@ -7,7 +7,6 @@ no offset; it is told by `local_times`. Source: BentoML's monitoring/default.py 
 
 from __future__ import annotations
 
-from math import isinf
 from typing import Any, Final
 
 from floodmark.config.models import Limits
@@ -72,7 +71,7 @@ class BentoMlDecoder(JsonDecoder[dict[str, Any]]):
         except EventError:
             if not isinstance(stamp, str) or not stamp[:4].isdigit():
                 raise
-        return self._admission.time(local_time(stamp, None if isinf(latest) else latest - self._limits.ahead), latest)
+        return self._admission.time(local_time(stamp, self._admission.kafkas), latest)
 
 
 def _cell(name: str, value: Any) -> Scalar:

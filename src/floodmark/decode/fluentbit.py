@@ -61,7 +61,7 @@ class FluentBitDecoder(JsonDecoder[_Record]):
             body = body.rstrip("\r\n")
         said = facts(body)
         stamp = event.timestamp
-        time = self._admission.arrival(latest) if stamp is None else self._admission.time(stamp, latest)
+        time = self._admission.arrival() if stamp is None else self._admission.time(stamp, latest)
         level = of_level(event.level) or of_level(event.severity) or syslog_severity(event.priority) or said.severity
         labels = self._places.of(
             said.service,

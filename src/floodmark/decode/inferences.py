@@ -71,7 +71,7 @@ class InferenceDecoder:
         stamp = said.get("ce_time")
         admission = self._admission
         return Inference(
-            admission.time(stamp, latest) if stamp else admission.arrival(latest),
+            admission.time(stamp, latest) if stamp else admission.arrival(),
             admission.named("model", self._model(said, body, topic)),
             self._version(said, body),
             admission.named("id", self._id(said, body)),

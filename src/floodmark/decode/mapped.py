@@ -10,7 +10,6 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime
-from math import inf
 from typing import Any, Final
 from zoneinfo import ZoneInfo
 
@@ -62,7 +61,7 @@ class MappedDecoder:
         if len(value) > self._limits.message:
             words = f"the message has {len(value)} bytes, more than limits.message ({self._limits.message})"
             return whole("too_large", words, value)
-        latest = record.timestamp / 1000 + self._limits.ahead if record.timestamp >= 0 else inf
+        latest = self._admission.begin(record)
         try:
             events, alone = self._taken_apart(value)
         except EventError as error:
@@ -72,7 +71,7 @@ class MappedDecoder:
             return whole("too_many_events", words, value)
         found = Decoded([], [])
         for index, event in enumerate(events):
-            for native in self._native(event, latest):
+            for native in self._native(event):
                 try:
                     if isinstance(native, EventError):
                         raise native
@@ -104,10 +103,10 @@ class MappedDecoder:
             return said, False
         return (said, False) if isinstance(said, list) else ([said], True)
 
-    def _native(self, event: Any, latest: float) -> Iterator[dict[str, Any] | EventError]:
+    def _native(self, event: Any) -> Iterator[dict[str, Any] | EventError]:
         """The native events of one event, or why there is none."""
         try:
-            made = self._made(event, latest)
+            made = self._made(event)
         except EventError as error:
             yield error
             return
@@ -118,9 +117,9 @@ class MappedDecoder:
             if value is not _MISSING:
                 yield {**made, "name": name, "value": value}
 
-    def _made(self, event: Any, latest: float) -> dict[str, Any]:
+    def _made(self, event: Any) -> dict[str, Any]:
         when = self._when
-        made = {"timestamp": self._admission.arrival(latest) if when is None else when(event)}
+        made = {"timestamp": self._admission.arrival() if when is None else when(event)}
         for name, (get, text) in self._one.items():
             value = get(event)
             if value is not _MISSING:

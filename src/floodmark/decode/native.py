@@ -27,7 +27,6 @@ __all__ = ["JsonDecoder", "NativeDecoder", "in_plain_words", "native_schemas", "
 
 E = TypeVar("E")
 
-_FOREVER = float("inf")
 _BOM = b"\xef\xbb\xbf"
 _RAW_ARRAY = msgspec.json.Decoder(list[msgspec.Raw])
 
@@ -69,7 +68,7 @@ class JsonDecoder(Generic[E]):
         if len(value) > self._limits.message:
             words = f"the message has {len(value)} bytes, more than limits.message ({self._limits.message})"
             return whole("too_large", words, value)
-        latest = record.timestamp / 1000 + self._limits.ahead if record.timestamp >= 0 else _FOREVER
+        latest = self._admission.begin(record)
         try:
             if not value.isascii():
                 value.decode()  # text that we skip over must be UTF-8 too

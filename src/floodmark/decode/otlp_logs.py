@@ -34,6 +34,7 @@ from floodmark.decode.otlp_records import (
     nanoseconds,
 )
 from floodmark.decode.severities import severity
+from floodmark.records import Record
 from floodmark.signals import Log
 
 
@@ -46,6 +47,9 @@ class _LogDecoder(RecordDecoder):
         super().__init__(limits)
         self._admission = Admission(limits)
         self._counts = self._admission.counts
+
+    def _begin(self, record: Record) -> float:
+        return self._admission.begin(record)
 
     def _log(
         self,
@@ -62,7 +66,7 @@ class _LogDecoder(RecordDecoder):
         if time or observed:
             when = self._time("timeUnixNano" if time else "observedTimeUnixNano", time or observed, latest)
         else:
-            when = self._admission.arrival(latest)
+            when = self._admission.arrival()
         if not isinstance(body, str):
             body = self._admission.text(_readable(body)) if body is not None else ""
         text, number = severities

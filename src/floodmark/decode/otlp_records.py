@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import base64
 import binascii
-import math
 import re
 from abc import ABC, abstractmethod
 from collections import Counter
@@ -23,7 +22,7 @@ from opentelemetry.proto.resource.v1.resource_pb2 import Resource
 
 from floodmark.config.models import Limits
 from floodmark.decode.decoder import Decoded, EventError, Refused
-from floodmark.decode.timestamps import EARLIEST, LATEST
+from floodmark.decode.timestamps import EARLIEST, LATEST, latest
 from floodmark.records import Record
 from floodmark.signals import Signal
 
@@ -69,7 +68,7 @@ class RecordDecoder(ABC):
         value = record.value
         if not value:
             return Decoded([], [Refused(None, "empty", "the message has no value", b"")])
-        latest = record.timestamp / 1000 + self._limits.ahead if record.timestamp >= 0 else math.inf
+        latest = self._begin(record)
         records: list[Raw] = []
         try:
             if len(value) > self._limits.message:
@@ -96,6 +95,10 @@ class RecordDecoder(ABC):
                 words = f"the {self.noun} is nested too deeply"
                 out.refused.append(Refused(index, "wrong_type", words, text))
         return out
+
+    def _begin(self, record: Record) -> float:
+        """The latest plausible time of what is in the message, in epoch seconds."""
+        return latest(record, self._limits.ahead)
 
     @abstractmethod
     def _records(self, value: bytes) -> Iterator[Raw]:

@@ -19,7 +19,7 @@ import msgspec
 
 from floodmark.config.models import Limits
 from floodmark.decode.decoder import Decoded, EventError, Refused
-from floodmark.decode.timestamps import EARLIEST, LATEST, parse
+from floodmark.decode.timestamps import EARLIEST, LATEST, arrival, latest, parse
 from floodmark.records import Record
 from floodmark.signals import Histogram, Metric, MetricKind, Origin, Samples, Signal
 
@@ -52,9 +52,8 @@ class Points:
 
     def begin(self, record: Record) -> tuple[int, int]:
         """Of a message: where in the columns it begins."""
-        known = record.timestamp >= 0
-        self.received = record.timestamp / 1000 if known else math.nan
-        self.latest = self.received + self.limits.ahead if known else math.inf
+        self.received = arrival(record)
+        self.latest = latest(record, self.limits.ahead)
         self._room = self.limits.events
         self._first, self._refused = None, 0
         return len(self.times), len(self.histograms)
@@ -134,7 +133,7 @@ class Points:
         if stamp is not None:
             return parse(stamp)
         if math.isnan(self.received):
-            raise EventError("not_a_time", "a point has no time, and the Kafka message neither")
+            raise EventError("not_a_time", "a point has no time, and the Kafka message none that can be")
         return self.received
 
     def refused(self, value: bytes) -> list[Refused]:
@@ -172,8 +171,9 @@ class Points:
             words = f"the time of a point of {name!r:.99} ({time:g} s) is not between 1973 and 2100"
             self.refuse(EventError("implausible_time", words))
         elif time > self.latest:
-            ahead = time - self.received
-            words = f"a point of {name!r:.99} is {ahead:.0f} s later than Kafka's own time of the message"
+            ahead = time - self.latest + self.limits.ahead
+            what = "what came before it" if math.isnan(self.received) else "Kafka's own time of the message"
+            words = f"a point of {name!r:.99} is {ahead:.0f} s later than {what}"
             self.refuse(EventError("from_the_future", f"{words} (limits.ahead allows {self.limits.ahead:g} s)"))
         elif math.isinf(value):
             self.refuse(EventError("infinite", f"the value of {name!r:.99} is infinite"))
@@ -212,6 +212,7 @@ class PointDecoder(ABC):
     def columns(self, records: Iterable[Record], refuse: Callable[[Record, Decoded], None]) -> Samples:
         """As `ColumnDecoder` has it."""
         points = Points(self._limits, self._counts)
+        shares: list[tuple[int, int]] = []
         for record in records:
             mark = points.begin(record)
             value = record.value or b""
@@ -228,7 +229,8 @@ class PointDecoder(ABC):
                 refused = [Refused(None, error.error, error.message, value)]
             if refused:
                 refuse(record, Decoded([], refused))
-        return Samples(points.origins, points.times, points.values, points.histograms)
+            shares.append((len(points.times) - mark[0], len(points.histograms) - mark[1]))
+        return Samples(points.origins, points.times, points.values, points.histograms, shares)
 
 
 class PointColumns:

@@ -64,7 +64,7 @@ class RsyslogJsonDecoder(JsonDecoder[_Line]):
         said = facts(body)
         stamps = (event.ecs_time, event.timereported, event.timestamp, event.timegenerated)
         stamp = next((each for each in stamps if each is not None), None)
-        time = self._admission.arrival(latest) if stamp is None else self._admission.time(stamp, latest)
+        time = self._admission.arrival() if stamp is None else self._admission.time(stamp, latest)
         level = (
             syslog_severity(event.severity_text)
             or syslog_severity(event.severity)

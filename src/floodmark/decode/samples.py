@@ -16,7 +16,7 @@ from msgspec import Meta, Raw, Struct
 from floodmark.config.models import Limits
 from floodmark.decode.decoder import Decoded, Decoder, EventError
 from floodmark.decode.timestamps import parse
-from floodmark.records import Record
+from floodmark.records import Record, known_by
 from floodmark.signals import Metric, MetricKind, Origin, Samples
 
 _Key = tuple[str, bytes, str | None, str | None]
@@ -50,6 +50,7 @@ class SampleDecoder:
         origins: list[Origin] = []
         times: list[float] = []
         values: list[float] = []
+        uneven: list[tuple[int, int]] = []
         plain, known = self._plain, self._origins
         longest, ahead = self._limits.message, self._limits.ahead
         for record in records:
@@ -66,7 +67,7 @@ class SampleDecoder:
                     if origin is None and (origin := self._older.get(key)) is not None:
                         self._remember(key, origin)
                     kafkas = record.timestamp
-                    if origin is not None and (kafkas < 0 or time <= kafkas / 1000 + ahead):
+                    if origin is not None and (time <= kafkas / 1000 + ahead if kafkas >= 0 else known_by(record) < 0):
                         origins.append(origin)
                         times.append(time)
                         values.append(event.value)
@@ -79,6 +80,8 @@ class SampleDecoder:
             decoded = self._decoder.decode(record)
             if decoded.refused:
                 refuse(record, decoded)
+            if len(decoded.signals) != 1:
+                uneven.append((len(times), len(decoded.signals)))
             for signal in decoded.signals:
                 if isinstance(signal, Metric):
                     origin = Origin(signal.name, signal.labels, signal.kind, signal.unit)
@@ -87,7 +90,7 @@ class SampleDecoder:
                     origins.append(origin)
                     times.append(signal.time)
                     values.append(math.nan if signal.value is None else signal.value)
-        return Samples(origins, times, values)
+        return Samples(origins, times, values, shares=_shares(len(records), uneven))
 
     def _remember(self, key: _Key, origin: Origin) -> None:
         """Labels that nothing had to be repaired in. Of two halves the older goes: it costs a slow decode each."""
@@ -95,3 +98,16 @@ class SampleDecoder:
             self._older = self._origins.copy()
             self._origins.clear()  # the same dict: `decode` is reading it
         self._origins[key] = origin
+
+
+def _shares(records: int, uneven: Sequence[tuple[int, int]]) -> Sequence[tuple[int, int]]:
+    """See `Samples`. `uneven`: where in the columns a record begins that gave another number of samples than one."""
+    if not uneven:
+        return ()
+    found: list[tuple[int, int]] = []
+    done = 0
+    for at, number in uneven:
+        found += [(1, 0)] * (at - done)
+        found.append((number, 0))
+        done = at + number
+    return found + [(1, 0)] * (records - len(found))

@@ -64,7 +64,7 @@ class SyslogDecoder(TextDecoder):
         if len(parts) < 6:
             raise EventError("missing_field", "the line ends within the header of RFC 5424")
         stamp, host, program, _, identity, rest = parts
-        time = self._admission.arrival(latest) if stamp == "-" else self._admission.time(stamp, latest)
+        time = self._admission.arrival() if stamp == "-" else self._admission.time(stamp, latest)
         if identity != "-":
             attributes["syslog.msgid"] = identity[: self._limits.label]
         body = rest[1:]
@@ -86,7 +86,7 @@ class SyslogDecoder(TextDecoder):
 
     def _customary(self, line: str, record: Record, latest: float, *, priority: bool) -> tuple[float, str, str, str]:
         """RFC 3164, or a line of a log file: time, host, program and message."""
-        arrival = record.timestamp / 1000 if record.timestamp >= 0 else None
+        arrival = self._admission.kafkas
         exact = _ISO.match(line)
         if exact is not None:
             word = exact[0].rstrip(":")
@@ -98,7 +98,7 @@ class SyslogDecoder(TextDecoder):
         elif (found := bsd_time(line, arrival)) is not None:
             time, end = self._admission.time(found[0], latest), found[1]
         elif priority:
-            return self._admission.arrival(latest), "", *_tagged(line)
+            return self._admission.arrival(), "", *_tagged(line)
         else:
             raise EventError("wrong_type", "the line begins with neither a priority nor a time, as syslog's lines do")
         rest = line[end:].lstrip(": ") if line[end : end + 1] == ":" else line[end:].removeprefix(" ")

@@ -76,7 +76,7 @@ class SyslogNgJsonDecoder(JsonDecoder[_Line]):
                 return self._admission.time(stamp, latest)
         arrival = None if isinf(latest) else latest - self._limits.ahead
         found = bsd_time(event.date, arrival) if event.date is not None else None
-        return self._admission.arrival(latest) if found is None else self._admission.time(found[0], latest)
+        return self._admission.arrival() if found is None else self._admission.time(found[0], latest)
 
 
 def _labels(said: str, program: Any, host: Any, host_from: Any) -> Mapping[str, Any]:

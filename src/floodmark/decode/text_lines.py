@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Mapping
 
 from floodmark.config.models import Limits
@@ -51,7 +50,7 @@ class TextDecoder:
         if len(lines) > self._limits.events:
             words = f"the message holds {len(lines)} lines, more than limits.events ({self._limits.events})"
             return whole("too_many_events", words, value)
-        latest = record.timestamp / 1000 + self._limits.ahead if record.timestamp >= 0 else math.inf
+        latest = self._admission.begin(record)
         signals: list[Signal] = []
         refused: list[Refused] = []
         for index, line in enumerate(lines):

@@ -16,17 +16,20 @@ Two forms are understood:
   ===================  ============  ======================
 
 Whatever the form, a time before 1e8 s (March 1973, so all of 1970 and anything negative) or from 2100 on is
-implausible: one such event would drag the watermark of its partition to the end of time.
+implausible: one such event would drag the watermark of its partition to the end of time. The same holds for Kafka's own
+time of a message, which a producer may set as it likes (`arrival`).
 
 Results are rounded once, to the nearest float (steps of 0.24 µs in this century).
 """
 
 from __future__ import annotations
 
+import math
 import re
 from datetime import UTC, datetime, timedelta
 
 from floodmark.decode.decoder import EventError
+from floodmark.records import Record, known_by
 
 EARLIEST = 1e8
 """Epoch seconds, March 1973."""
@@ -58,6 +61,19 @@ def parse(value: str | int | float) -> float:
     if not EARLIEST <= seconds < LATEST:
         raise EventError("implausible_time", f"timestamp {_short(value)} is not between 1973 and 2100")
     return seconds
+
+
+def arrival(record: Record) -> float:
+    """Kafka's time of a message, in epoch seconds; NaN if there is none, or one that cannot be."""
+    seconds = record.timestamp / 1000
+    return seconds if EARLIEST <= seconds < LATEST else math.nan
+
+
+def latest(record: Record, ahead: float) -> float:
+    """The latest plausible time of an event of the message, in epoch seconds: `ahead` seconds after it was here.
+    Infinite if it is not known when that was."""
+    known = [seconds for seconds in (record.timestamp / 1000, known_by(record) / 1000) if EARLIEST <= seconds < LATEST]
+    return max(known) + ahead if known else math.inf
 
 
 def _number(value: int | float) -> float:

@@ -59,7 +59,7 @@ class VectorLogDecoder(JsonDecoder[_Event]):
             body = body.rstrip("\r\n")
         said = facts(body)
         stamp = event.timestamp
-        time = self._admission.arrival(latest) if stamp is None else self._admission.time(stamp, latest)
+        time = self._admission.arrival() if stamp is None else self._admission.time(stamp, latest)
         level = of_level(event.severity) or of_level(event.level) or said.severity
         labels = self._places.of(
             said.service,

@@ -61,11 +61,16 @@ class Alarms:
         """Event time has reached `watermark`: the alarms without a series are over."""
         self._now = max(self._now, watermark)
         orphans, self._orphans = self._orphans, []
-        return [anomalies.closed(a.first, a.peak, a.last_odd, max(a.last_odd, self._now)) for a in orphans]
+        return [anomalies.closed(a.first, a.peak, a.last_odd, max(a.last_odd, self._now), a.returns) for a in orphans]
 
-    def orphan(self, watched: Watched) -> None:
-        """Its series has gone: if an alarm is open, the next `advance` closes it."""
+    def back(self, tick: float) -> None:
+        """Event time goes back to `tick`."""
+        self._now = min(self._now, tick)
+
+    def orphan(self, watched: Watched, limit: float = math.inf) -> None:
+        """Its series has gone: if an alarm is open, the next `advance` closes it, as one that ended by `limit`."""
         if watched.alarm is not None:
+            watched.alarm.last_odd = min(watched.alarm.last_odd, limit)
             self._orphans.append(watched.alarm)
 
     def judge(self, watched: Watched, sample: Sample) -> list[Anomaly]:
@@ -87,12 +92,12 @@ class Alarms:
         if not odd and watched.alpha <= judgement.p_value < watched.budgeted and model.seen >= watched.detector.warmup:
             self._counts["held:too_many"] += 1
         level = self._level(watched, judgement.direction, sample.time) if odd else watched.alpha
-        if odd and judgement.p_value >= level:
+        if odd and judgement.p_value >= level * watched.share:
             self._counts["held:feedback"] += 1
             odd = False
         if not odd:
             if watched.hushed is None:
-                model.learn(judgement)
+                watched.learn(judgement)
             else:
                 watched.move(judgement)
             return found
@@ -103,16 +108,44 @@ class Alarms:
             share = judgement.p_value / level
             if not self._discoveries.test(self._rate, watched.series, sample.time, share):
                 self._counts["held:false_discoveries"] += 1
-                model.learn(judgement)
+                watched.learn(judgement)
                 return found
+        anomaly = self._opening(watched, sample, judgement)
+        watched.learn_opening(judgement)
+        return [*found, anomaly]
+
+    def glimpse(self, watched: Watched, sample: Sample) -> list[Anomaly]:
+        """What a window that is not over has counted so far: an alarm may open, or be told to be back, no more."""
+        alarm = watched.alarm
+        if watched.hushed is not None or self._rate is not None:
+            return []
+        if self._schedules.why(watched.series, watched.detector, sample.time) is not None:
+            return []
+        judgement = watched.model.judge(sample.time, sample.value)
+        level = self._level(watched, judgement.direction, sample.time) * watched.share
+        if judgement.point_p_value >= level or not watched.opens(judgement):
+            return []
+        if alarm is None:
+            return [self._opening(watched, sample, judgement)]
+        returned, before = alarm.returned(plain=True), alarm.peak.severity
+        alarm.last_odd = max(alarm.last_odd, sample.time)
+        if _tops(watched, alarm, judgement, level):
+            alarm.peak = self._anomaly(watched, sample, judgement, alarm)
+        if not returned and alarm.peak.severity == before:
+            return []
+        return [self._again(watched, alarm, sample, judgement if returned else None)]
+
+    def _opening(self, watched: Watched, sample: Sample, judgement: Judgement) -> Anomaly:
+        """An alarm opens with a point."""
         anomaly = self._anomaly(watched, sample, judgement)
         # What has lasted as long as all that was known before is no exception any more. But a few points of a series
         # that has one an hour, some of them normal again, are not yet where it is from now on.
         patience = min(watched.detector.adopt, max(sample.time - watched.born, 4 * watched.quiet))
         patience = max(patience, _LASTS * watched.interval)
+        if watched.upwards:  # errors are none the better for having been there soon after the start
+            patience = watched.detector.adopt
         self._open(watched, anomaly, sample.time, patience)
-        watched.learn_opening(judgement)
-        return [*found, anomaly]
+        return anomaly
 
     def find(self, watched: Watched, finding: Finding) -> list[Anomaly]:
         """A verdict on a series: an anomaly, unless an alarm is open, which then goes on, and may be told to."""
@@ -136,14 +169,14 @@ class Alarms:
         self._counts["held:findings"] += 1
         alarm.last_odd = max(alarm.last_odd, finding.time)
         before = alarm.peak.severity
-        if finding.head == alarm.first.head and finding.p_value < alarm.peak.p_value:
+        if finding.head == alarm.first.head and anomalies.surprise(finding.p_value) > alarm.peak.surprise:
             now = max(finding.time, self._now)
             level = self._level(watched, finding.direction, finding.time)
             alarm.peak = anomalies.of_finding(finding, watched.detector.name, level, now, alarm.first)
         if finding.time < alarm.tell_at and not alarm.louder and alarm.peak.severity == before:
             return []
         alarm.told(finding.time)
-        return [anomalies.persisting(alarm.peak, max(finding.time, self._now))]
+        return [anomalies.persisting(alarm.peak, max(finding.time, self._now), alarm.returns)]
 
     def stale(self, watched: Watched, due: float) -> Anomaly:
         """A series without an alarm has been silent for too long at `due`."""
@@ -164,6 +197,7 @@ class Alarms:
             alpha=watched.alpha,
             summary=anomalies.say_stale(series, silence, model.interval, model.recent()),
             evidence=Evidence(points=model.points(watched.alpha)),
+            seen=model.seen,
         )
         self._open(watched, anomaly, due, watched.detector.adopt)
         return anomaly
@@ -174,7 +208,7 @@ class Alarms:
         if alarm is None:
             raise RuntimeError(f"no open alarm to close on {watched.series.key}")
         watched.model.restart()
-        return anomalies.closed(alarm.first, alarm.peak, end, max(now, self._now))
+        return anomalies.closed(alarm.first, alarm.peak, end, max(now, self._now), alarm.returns)
 
     def counts(self) -> Mapping[str, int]:
         return self._counts
@@ -205,13 +239,14 @@ class Alarms:
             before = alarm.peak.severity, alarm.peak.head == "limit"
             level = self._level(watched, judgement.direction, sample.time)
             if _tops(watched, alarm, judgement, level) and watched.barred(judgement) is None:
-                alarm.peak = self._anomaly(watched, sample, judgement, alarm.first)
+                alarm.peak = self._anomaly(watched, sample, judgement, alarm)
+            returned = alarm.returned(plain=watched.upwards and judgement.point_p_value < level)
             persists = sample.time >= alarm.tell_at and alarm.odd > alarm.normal
-            if persists or alarm.louder or (alarm.peak.severity, alarm.peak.head == "limit") != before:
-                told.append(anomalies.persisting(alarm.peak, max(sample.time, self._now)))
-                alarm.told(sample.time)
+            if persists or returned or alarm.louder or (alarm.peak.severity, alarm.peak.head == "limit") != before:
+                told.append(self._again(watched, alarm, sample, judgement if returned else None))
         else:
             alarm.normal += 1
+            alarm.calm += 1
         if sample.time - alarm.last_odd >= watched.quiet:  # normal again: there is nothing to adopt
             watched.move(judgement)
             return [*told, self.close(watched, alarm.last_odd, sample.time)]
@@ -222,9 +257,17 @@ class Alarms:
         watched.move(judgement)
         return told
 
-    def _anomaly(self, watched: Watched, sample: Sample, judgement: Judgement, first: Anomaly | None = None) -> Anomaly:
-        """What the point says. `first`: the opening anomaly, if it is open."""
-        model, series = watched.model, watched.series
+    def _again(self, watched: Watched, alarm: Alarm, sample: Sample, judgement: Judgement | None) -> Anomaly:
+        """An open alarm is told again, by its oddest moment or, if it is back, by this one."""
+        said = alarm.peak if judgement is None else self._anomaly(watched, sample, judgement, alarm)
+        alarm.told(sample.time)
+        return anomalies.persisting(said, max(sample.time, self._now), alarm.returns)
+
+    def _anomaly(self, watched: Watched, sample: Sample, judgement: Judgement, alarm: Alarm | None = None) -> Anomaly:
+        """What the point says. `alarm`: the one that is open."""
+        model, series, first = watched.model, watched.series, None if alarm is None else alarm.first
+        again = watched.alarms_of_late > (alarm is not None) or model.partly
+        support = anomalies.Support(model.seen, model.looks(judgement), again)
         alpha = self._level(watched, judgement.direction, sample.time)
         band = model.band(judgement, alpha)
         head, observed = model.head(judgement), model.observed(judgement)
@@ -244,8 +287,10 @@ class Alarms:
             band=band,
             p_value=judgement.p_value,
             alpha=alpha,
-            summary=anomalies.say(series, head, judgement, observed, band, evidence, model.outlook(judgement)),
+            summary=anomalies.say(series, head, judgement, observed, band, evidence, support, model.outlook(judgement)),
             evidence=Evidence(points=points, lines=evidence.lines, facts=evidence.facts),
+            seen=support.looks,
+            returns=0 if alarm is None else alarm.returns,
             id=None if first is None else first.id,
         )
 
@@ -254,5 +299,5 @@ def _tops(watched: Watched, alarm: Alarm, judgement: Judgement, level: float) ->
     """Whether this is what the alarm should tell from now on: the oddest moment, or that a limit is near."""
     now, before = watched.model.head(judgement) == "limit", alarm.peak.head == "limit"
     if now == before:
-        return judgement.p_value < alarm.peak.p_value
+        return anomalies.surprise(judgement.p_value) > alarm.peak.surprise
     return now and judgement.p_value < level

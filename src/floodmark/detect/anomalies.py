@@ -6,7 +6,7 @@ The words follow one form: what is off, by how much, against what, and how often
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from msgspec.structs import replace
 
@@ -19,6 +19,17 @@ if TYPE_CHECKING:
     from floodmark.detect.model import Judgement
 
 Band = tuple[float | None, float | None, float | None]
+
+
+class Support(NamedTuple):
+    """What a p-value rests on: the `points` that were learned as normal, and as how many `looks` they count for the
+    head, whose windows of many points are few. `again`: there was an alarm before, so not all points were normal.
+    `unit`: what they are."""
+
+    points: int
+    looks: int
+    again: bool = False
+    unit: str = "points"
 
 
 def severity(p_value: float, alpha: float) -> Severity:
@@ -40,9 +51,14 @@ def opened(
     alpha: float,
     summary: str,
     evidence: Evidence,
+    seen: int = 0,
+    returns: int = 0,
     id: str | None = None,
 ) -> Anomaly:
-    """An anomaly that opens at event time `start`, as known at `now`. The id follows from series, head and start."""
+    """An anomaly that opens at event time `start`, as known at `now`. The id follows from series, head and start.
+
+    `p_value` is the model's own. Severity and surprise are by it; what is told is not below one in `seen`.
+    """
     expected, low, high = (_rounded(b) for b in band)
     return Anomaly(
         id=id or content_id("ano", series.key, head, f"{start:.3f}"),
@@ -63,12 +79,24 @@ def opened(
         expected=expected,
         low=low,
         high=high,
-        p_value=p_value,
+        p_value=max(p_value, least(seen)),
         severity=severity(p_value, alpha),
         summary=summary,
         detector=detector,
         evidence=evidence,
+        surprise=surprise(p_value),
+        returns=returns,
     )
+
+
+def surprise(p_value: float) -> float:
+    """-log10 of a p-value, from 0 to 300."""
+    return round(min(300.0, 0.0 - math.log10(min(1.0, max(p_value, 1e-300)))), 6)
+
+
+def least(seen: int) -> float:
+    """The smallest p-value that so many normal moments can vouch for (the rule of succession); 0 for none."""
+    return 1 / (seen + 1) if seen else 0.0
 
 
 def of_finding(finding: Finding, detector: str, alpha: float, now: float, first: Anomaly | None = None) -> Anomaly:
@@ -87,16 +115,17 @@ def of_finding(finding: Finding, detector: str, alpha: float, now: float, first:
         alpha=alpha,
         summary=finding.summary,
         evidence=finding.evidence,
+        seen=finding.seen,
         id=None if first is None else first.id,
     )
 
 
-def persisting(anomaly: Anomaly, now: float) -> Anomaly:
+def persisting(anomaly: Anomaly, now: float, returns: int = 0) -> Anomaly:
     """It is still odd at event time `now`. The evidence went out when it opened, and goes out whole when it ends."""
-    return replace(anomaly, event="updated", updated_at=utc(now), evidence=Evidence())
+    return replace(anomaly, event="updated", updated_at=utc(now), evidence=Evidence(), returns=returns)
 
 
-def closed(first: Anomaly, peak: Anomaly, end: float, now: float) -> Anomaly:
+def closed(first: Anomaly, peak: Anomaly, end: float, now: float, returns: int = 0) -> Anomaly:
     """The end of `first`: its id and start, the numbers and words of its oddest moment, and how long it lasted."""
     end = max(end, first.started_at.timestamp())
     lasted = end - first.started_at.timestamp()
@@ -108,6 +137,7 @@ def closed(first: Anomaly, peak: Anomaly, end: float, now: float) -> Anomaly:
         updated_at=utc(now),
         ended_at=utc(end),
         summary=f"{peak.summary}; over after {span(lasted)}" if lasted >= 1 else f"{peak.summary}; over at once",
+        returns=returns,
     )
 
 
@@ -118,6 +148,7 @@ def say(
     observed: float,
     band: Band,
     evidence: Evidence,
+    support: Support,
     outlook: Outlook | None = None,
 ) -> str:
     """A sentence for a point that a head found odd; `observed` is what the head held against its band."""
@@ -127,7 +158,7 @@ def say(
     unit = series.unit
     what = subject(series, evidence)
     value = number(observed, unit)
-    chance = odds(judgement.p_value)
+    chance = rarity(judgement.p_value, support)
     season = {"daily": " at this time of day", "weekly": " at this hour of the week"}.get(judgement.season, "")
     if head == "flatline":
         return f"{what} has stood still at {value} although it usually moves ({chance})"
@@ -209,6 +240,14 @@ def reach(low: float | None, high: float | None, unit: str) -> str:
     first, last = number(low, unit), number(high, unit)
     bare, _, of_first = first.partition(" ")
     return f"{bare} to {last}" if of_first and of_first == last.partition(" ")[2] else f"{first} to {last}"
+
+
+def rarity(p_value: float, support: Support) -> str:
+    """How often a moment like this comes, as far as what has been seen can say: "1 in 40,000 by chance", or "never
+    seen in 40 points"."""
+    if p_value >= least(support.looks):
+        return odds(p_value)
+    return f"never seen in {support.points:,} {support.unit}{' that were normal' if support.again else ''}"
 
 
 def odds(p_value: float) -> str:

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator, Mapping
 
 from floodmark.alerts import Anomaly
 from floodmark.config.models import Config, Detector
+from floodmark.detect import warming
 from floodmark.detect.alarms import Alarms, AlarmsState, Witness
 from floodmark.detect.bank import layout
 from floodmark.detect.bank.rows import BankedSeries
@@ -39,6 +40,9 @@ class SeriesCore:
     def observe(self, event: Sample | Finding) -> list[Anomaly]:
         """Judge one sample or finding. Samples of a series come in order of time; an older one is counted and left."""
         watchlist = self._watchlist
+        if isinstance(event, Sample) and event.early:
+            known = watchlist.series.get(event.series.key)
+            return self._alarms.glimpse(known, event) if known is not None and known.out is not None else []
         watched = watchlist.enter(event.series, event.time)
         if watched is None:
             self._counts["skipped:disabled"] += 1
@@ -52,6 +56,8 @@ class SeriesCore:
         elif watched.out is None and (why := self._step(watched, event)) != layout.PYTHON:
             if why == layout.SCHEDULE:
                 self._deadlines.set(watched)
+            elif why == layout.SETTLE:
+                self._settle(watched)
             return []
         elif watchlist.take_out(watched).seen and event.time <= watched.last:
             self._counts["skipped:out_of_order"] += 1
@@ -94,6 +100,30 @@ class SeriesCore:
         """The whole stream stood still until `time`: silence before it is nobody's fault."""
         self._deadlines.resumed = time
 
+    def back(self, tick: float, limit: float) -> None:
+        """Event time goes back to `tick`. What is known of times beyond `limit` was never so: series that were born
+        there are forgotten, all others go on from there."""
+        self._alarms.back(tick)
+        self._deadlines.resumed = min(self._deadlines.resumed, tick)
+        watchlist = self._watchlist
+        watchlist.bank.back(limit)
+        watchlist.entities.back(tick)
+        for watched in list(watchlist.series.values()):
+            if watched.born > limit:
+                self._alarms.orphan(watched, limit)
+                watchlist.remove(watched)
+                self._counts["forgotten:wrong_time"] += 1
+                continue
+            if watched.out is not None and watched.last > limit:
+                watched.last = limit
+                watched.model.back(limit)
+            if watched.alarm is not None and watched.alarm.last_odd > limit:
+                self._alarms.orphan(watched, limit)
+                watched.alarm = None
+                watched.model.restart()
+            self._deadlines.set_earlier(watched)
+            watchlist.put_back(watched)
+
     def counts(self) -> Mapping[str, int]:
         parts = (self._alarms, self._watchlist, self._deadlines)
         return sum((Counter(part.counts()) for part in parts), self._counts)
@@ -104,7 +134,12 @@ class SeriesCore:
             "series": len(series),
             "entities": len(self._watchlist.entities),
             "open_alarms": sum(each.alarm is not None for each in series.values()),
+            "warming": warming.count(series.values(), self.bank.rows, self.bank.warmups),
         }
+
+    def warming(self) -> list[warming.Warming]:
+        """What is still learning, at most 50 of it, what is over soonest last; `sizes` has how many there are."""
+        return warming.listed(self._watchlist.series, self.bank.rows, self.bank.warmups)
 
     def watch(self, wanted: Callable[[Series], bool], witness: Witness) -> None:
         """Show `witness` each point of the series that are wanted, and perhaps of others. To be called before any
@@ -142,6 +177,10 @@ class SeriesCore:
     def schedule(self, series: Series) -> None:
         """After SCHEDULE: set the deadline that the series now has."""
         self._deadlines.set(self._watchlist.series[series.key])
+
+    def settle(self, series: Series) -> None:
+        """After SETTLE: see what of its first points is normal."""
+        self._settle(self._watchlist.series[series.key])
 
     # -- snapshots
 
@@ -181,6 +220,11 @@ class SeriesCore:
             self._deadlines.set(watched)
             self._watchlist.put_back(watched)
         self._watchlist.shrink()
+
+    def _settle(self, watched: Watched) -> None:
+        self._watchlist.take_out(watched)
+        watched.settle()
+        self._watchlist.put_back(watched)
 
     def _judged(self, watched: Watched, judgement: Judgement) -> None:
         self._watchlist.bank.judged(watched, judgement)

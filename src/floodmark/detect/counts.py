@@ -24,7 +24,7 @@ class CountTail:
     name = "count"
 
     def __init__(self) -> None:
-        self._dispersion = FadingMean(0.01)
+        self._dispersion = FadingMean(0.01, warm=100)
         self._n = 0
 
     def _rate(self, x: Context) -> float:
@@ -37,10 +37,11 @@ class CountTail:
         return count_deviation(x.value, self._rate(x), self._spread())
 
     def learn_one(self, x: Context) -> None:
+        if self._n:  # of the first nothing was expected
+            rate = max(self._rate(x), 0.25)
+            pearson = (x.value - rate) ** 2 / rate
+            self._dispersion.update(min(pearson, 20.0 * self._spread()))
         self._n += 1
-        rate = max(self._rate(x), 0.25)
-        pearson = (x.value - rate) ** 2 / rate
-        self._dispersion.update(min(pearson, 20.0 * self._spread()))
 
     def follow(self, x: Context) -> None:
         pass
@@ -67,7 +68,7 @@ class CountLevel:
     def __init__(self) -> None:
         self._recent: deque[float] = deque([0.0] * (self.windows[-1] - 1), self.windows[-1] - 1)
         self._totals = [0.0 for _ in self.windows]  # over all of each window but the point that is to come
-        self._dispersion = tuple(FadingMean(0.005) for _ in self.windows)
+        self._dispersion = tuple(FadingMean(0.005, warm=200) for _ in self.windows)
         self._filled = 0
         self._n = 0
 

@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 
 from floodmark.alerts import Evidence
 from floodmark.config.models import Detector
-from floodmark.detect.anomalies import odds
+from floodmark.detect.anomalies import Support, rarity
 from floodmark.detect.bank import layout
 from floodmark.detect.bank.table import Table
 from floodmark.detect.series import Finding, Series, series_key
@@ -107,11 +107,13 @@ class _Period(NamedTuple):
 
 
 class Verdict(NamedTuple):
-    """An entity is odd: `contributions` are those of its `heard` series that count."""
+    """An entity is odd, after so many periods that were `seen`: `contributions` are those of its `heard` series that
+    count."""
 
     entity: Series
     time: float
     p_value: float
+    seen: int
     heard: int
     contributions: list[Contribution]
 
@@ -124,6 +126,7 @@ class Verdict(NamedTuple):
         facts: dict[str, float | str] = {"odd": len(ranked), "of": self.heard}
         for i, (series, way, p_value) in enumerate(parts[:_TOLD], 1):
             facts[f"series_{i}"] = f"{series.key}{way}, p = {p_value:.2g}"
+        support = Support(self.seen, self.seen, unit="minutes")
         what = f"{len(ranked)} of {self.heard} series are odd at once"
         return Finding(
             series=self.entity,
@@ -135,8 +138,9 @@ class Verdict(NamedTuple):
             expected=None,
             low=None,
             high=None,
-            summary=f"{self.entity.entity}: {what}: {named} ({odds(self.p_value)})",
+            summary=f"{self.entity.entity}: {what}: {named} ({rarity(self.p_value, support)})",
             evidence=Evidence(facts=facts),
+            seen=self.seen,
         )
 
 
@@ -188,6 +192,10 @@ class Entities:
         end = watermark // _PERIOD * _PERIOD
         return end if self._enabled and end > self._swept else None
 
+    def back(self, tick: float) -> None:
+        """Event time goes back to `tick`."""
+        self._swept = min(self._swept, tick)
+
     def judge(self, end: float, rows: layout.Rows, is_open: Callable[[str], bool]) -> list[Verdict]:
         """The entities that are odd in the period that ends at `end`, by the rows of the bank, which begin anew.
 
@@ -212,7 +220,8 @@ class Entities:
             p_value, learned[i] = _live(row, end, max(float(z[i]), 0.0), detector, bool(period.strong[slot] >= _ENOUGH))
             level = HOLD if is_open(entity.key) else _level(detector)
             if detector.enabled and row["odd"] == end and p_value < level:
-                found.append(Verdict(entity, end, p_value, int(heard[i]), period.contributions(slot)))
+                seen = int(before["seen"][i])
+                found.append(Verdict(entity, end, p_value, seen, int(heard[i]), period.contributions(slot)))
         _learn(table, at[learned], mean[learned], away[learned])
         return found
 

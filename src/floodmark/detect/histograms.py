@@ -60,6 +60,11 @@ class Histograms:
                 self._observe(histogram, out)
         return out
 
+    def back(self, tick: float, limit: float) -> None:
+        """Event time goes back to `tick`: points from beyond `limit` were never so."""
+        for identity in [each for each, last in self._last.items() if last.time > limit]:
+            del self._last[identity]
+
     def counts(self) -> Mapping[str, int]:
         return self._counts
 

@@ -90,6 +90,12 @@ class MetricSeries:
     def advance(self, watermark: float) -> list[Sample | Finding]:
         return []
 
+    def back(self, tick: float, limit: float) -> None:
+        """Event time goes back to `tick`: samples from beyond `limit` were never so."""
+        rows = self.rows
+        beyond = rows["time"] > limit
+        rows["time"][beyond], rows["value"][beyond] = -math.inf, math.nan
+
     def counts(self) -> Mapping[str, int]:
         return self._counts
 

@@ -41,6 +41,8 @@ _PLAIN: Final = 4e-6
 SLOW: Final = frozenset((Drift.name, Variance.name, Shape.name))
 """Heads whose p-value has to be smaller than others', by `WEIGHT`. What they alone see is seldom urgent."""
 WEIGHT: Final = 30.0
+_WIDTHS: Final = {"level": 4, Drift.name: 100, Variance.name: 32, Shape.name: 64}
+"""Points that a head looks at together: so many are one look, for neighbouring windows are nearly the same."""
 _ADOPTED: Final = 16
 """Points that say where a series is that has moved for good."""
 
@@ -88,6 +90,7 @@ class SeriesModel:
         "_heads",
         "_next",
         "_nonnegative",
+        "_share",
         "_size",
         "_tails",
         "seen",
@@ -126,6 +129,7 @@ class SeriesModel:
         self._evidence = evidence
         self._size = FadingMean(0.01)
         self._nonnegative = True
+        self._share = kind == "ratio"
         self._counting = kind == "rate"
         self.seen = 0
 
@@ -216,15 +220,25 @@ class SeriesModel:
         head = self._heads[judgement.head]
         return head.outlook(judgement.context) if isinstance(head, TimeToLimit) else None
 
+    def looks(self, judgement: Judgement) -> int:
+        """Of how many moments that head has learned what is normal: points, or windows that do not overlap."""
+        return max(1, self.seen // _WIDTHS.get(self.head(judgement), 1))
+
     def observed(self, judgement: Judgement) -> float:
         """What that head holds against its band: the value, or its mean over a window."""
-        return self._heads[judgement.head].observed(judgement.context)
+        return self._possible(self._heads[judgement.head].observed(judgement.context))
 
     def band(self, judgement: Judgement, alpha: float) -> tuple[float, float, float]:
         """Expected, low and high of that head, where a p-value of `alpha` begins."""
         down, up = self._tails[judgement.head].quantiles(alpha / self._weights()[judgement.head])
         expected, low, high = self._heads[judgement.head].band(judgement.context, down, up)
-        return expected, max(low, 0.0) if self._nonnegative else low, high
+        return self._possible(expected), self._possible(low), self._possible(high)
+
+    def _possible(self, value: float) -> float:
+        """A level or an end of a band as the quantity can be: what was never negative is not, and a share is no more
+        than the whole."""
+        value = max(value, 0.0) if self._nonnegative else value
+        return min(value, 1.0) if self._share and self._nonnegative else value
 
     def reasons(self, judgement: Judgement, alpha: float) -> list[Reason]:
         """What each head made of the point, with the band where its p-value is `alpha`."""
@@ -233,7 +247,7 @@ class SeriesModel:
                 head.name,
                 z,
                 min(1.0, tail.score_one(z) * weight),
-                head.observed(judgement.context),
+                self._possible(head.observed(judgement.context)),
                 self.band(judgement._replace(head=i), alpha),
             )
             for i, (head, tail, weight, z) in enumerate(
@@ -263,16 +277,22 @@ class SeriesModel:
         for head in self._heads:
             head.follow(judgement.context)
 
+    def back(self, limit: float) -> None:
+        """No point was later than this."""
+        self._forecaster.last = min(self._forecaster.last, limit)
+
     def restart(self) -> None:
         """An alarm is over: what was seen during it is no evidence for the next one."""
         for head, tail in zip(self._heads, self._tails, strict=True):
             head.restart()
             tail.restart()
 
-    def exceeded(self, judgement: Judgement) -> None:
-        """Show the point's deviations to the tails only (an alarm's first: what recurs becomes less odd)."""
-        for tail, z in zip(self._tails, judgement.deviations, strict=True):
-            tail.learn_one(z)
+    def exceeded(self, judgement: Judgement, least: float = 0.0) -> None:
+        """Show the point's deviations to the tails only (an alarm's first: what recurs becomes less odd), as if none
+        had a p-value below `least`."""
+        for tail, weight, z in zip(self._tails, self._weights(), judgement.deviations, strict=True):
+            down, up = tail.quantiles(least / weight) if least else (math.inf, math.inf)
+            tail.learn_one(min(max(z, -down), up))
         self._frequency.learn_one(self.usual_p_value(judgement))
 
     def adopt(self, time: float, value: float, first: str) -> None:
@@ -306,11 +326,41 @@ class SeriesModel:
             time, value, expected, scale = self._cells[at : at + _CELLS]
             if math.isfinite(scale):
                 low = expected - down * scale
-                band = (expected, max(low, 0.0) if self._nonnegative else low, expected + up * scale)
+                band = (self._possible(each) for each in (expected, low, expected + up * scale))
                 found.append(Point(time, value, *(round(b, 6) for b in band)))
             else:
                 found.append(Point(time, value, None, None, None))
         return found
+
+    def start(self) -> list[tuple[float, float]] | None:
+        """Times and values of all points so far, oldest first; None if they are more than are kept to plot."""
+        size = len(self._cells) // _CELLS
+        return self._recent(size) if size < self._evidence else None
+
+    @property
+    def partly(self) -> bool:
+        """Whether points that are kept to plot were not learned: they were of an alarm, or of a start that was not
+        normal."""
+        return len(self._cells) // _CELLS > self.seen
+
+    @property
+    def plain(self) -> bool:
+        """Whether all its heads can be learned again: a model of River and a way to a limit cannot."""
+        return not any(isinstance(head, RiverScore | TimeToLimit) for head in self._heads)
+
+    def relearned(
+        self, kind: SeriesKind, detector: Detector, points: Sequence[tuple[float, float]], kept: Sequence[bool]
+    ) -> SeriesModel:
+        """A plain model of such a series that has learned, of these times and values, those that are `kept`."""
+        fresh = SeriesModel(kind, detector, self._evidence, None)
+        for (time, value), normal in zip(points, kept, strict=True):
+            judgement = fresh.judge(time, value)
+            if normal:
+                fresh.learn(judgement)
+            else:
+                fresh.follow(judgement)
+        fresh.restart()
+        return fresh
 
     def _weights(self) -> list[float]:
         """By head, what its tail's p-value is multiplied by. Of a limit nothing but the number of heads is held."""

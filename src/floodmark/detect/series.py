@@ -52,18 +52,25 @@ def series_key(name: str, labels: Mapping[str, str]) -> str:
 
 
 class Sample(NamedTuple):
-    """A value of a series at an event time, to be judged. `evidence` is only called if it becomes an anomaly."""
+    """A value of a series at an event time, to be judged. `evidence` is only called if it becomes an anomaly.
+
+    `early`: what a window that is not over has counted so far, at its beginning. The count can only grow, so it may
+    open an alarm; whatever it does, nothing is learned of it, and the sample of the window comes when it is over.
+    """
 
     series: Series
     time: float
     value: float
     evidence: Callable[[], Evidence] | None = None
+    early: bool = False
 
 
 class Finding(NamedTuple):
     """A verdict reached by the maker itself (a drift detector fired, a category was never seen before).
 
     `summary` is a sentence for a person. The core deduplicates findings of a series while its alarm is open.
+    `seen`: if the p-value was read off a learned tail, the moments that have been learned, below one in which nothing
+    is told; 0 if it is that of a test.
     """
 
     series: Series
@@ -77,6 +84,7 @@ class Finding(NamedTuple):
     high: float | None
     summary: str
     evidence: Evidence
+    seen: int = 0
 
 
 class Maker(Protocol[S_contra]):

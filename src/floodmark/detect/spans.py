@@ -91,6 +91,15 @@ class SpanSeries:
                 self._next += 1
         return made
 
+    def back(self, tick: float, limit: float) -> None:
+        """Event time goes back to `tick`: its windows are open again, and those beyond `limit` never were."""
+        last = floor(limit / self._width)
+        if self._next is not None:
+            self._next = min(self._next, floor(tick / self._width))
+        self._heard = {window for window in self._heard if window <= last}
+        for operation in self._operations.values():
+            self._counts["late:span"] += operation.back(last)
+
     def calls(self, watermark: float) -> list[Call]:
         """The calls between services that are to be told at `watermark`."""
         return self._calls.advance(watermark)
@@ -208,6 +217,13 @@ class _Operation:
         if tally is None:
             tally = self._windows[window] = _Tally()
         tally.add(span)
+
+    def back(self, last: int) -> int:
+        """No window after `last` was ever open: how many requests were counted in such ones."""
+        requests = sum(self._windows.pop(window).count for window in [each for each in self._windows if each > last])
+        self._last = min(self._last, last)
+        self._first = None if self._first is None else min(self._first, last)
+        return requests
 
     def close(self, window: int) -> list[Sample]:
         """The samples of one window, which is over; its time is its end."""

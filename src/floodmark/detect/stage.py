@@ -9,11 +9,13 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
 import numpy as np
 from msgspec.msgpack import encode
+from msgspec.structs import replace
+from numpy.typing import NDArray
 from river import stats
 
 from floodmark.alerts import Anomaly, Dependencies, SeriesSample, Watermark, utc
@@ -21,6 +23,7 @@ from floodmark.config.models import Config, Detector, ModelMonitor
 from floodmark.detect import snapshots
 from floodmark.detect.alarms import Witness
 from floodmark.detect.bank import layout
+from floodmark.detect.clocks import Clocks, Signal, spans
 from floodmark.detect.core import SeriesCore
 from floodmark.detect.feedback import Feedback
 from floodmark.detect.histograms import Histograms
@@ -30,9 +33,11 @@ from floodmark.detect.predictions import ModelMonitors
 from floodmark.detect.sampling import QUIET, Identity, SeriesSampler
 from floodmark.detect.series import Finding, Sample, Series
 from floodmark.detect.spans import SpanSeries
+from floodmark.detect.warming import Warming
 from floodmark.signals import Histogram, Inference, Log, Metric, Origin, Outcome, Prediction, Samples, Span
 from floodmark.state import StateError
 
+_KINDS: Final[Mapping[type, Signal]] = {Metric: "metric", Histogram: "metric", Log: "log", Span: "span"}
 _STANDSTILL: Final = 6.0
 """A pause of the whole stream this many times the usual one between ticks, and a minute, is a standstill."""
 
@@ -44,6 +49,7 @@ class State(NamedTuple):
     """The parts of the state."""
 
     clock: tuple[float, Any]
+    clocks: Any
     metrics: Any
     histograms: Any
     logs: Any
@@ -94,19 +100,21 @@ class DetectStage:
         self._models = ModelMonitors(config.models, config.limits, config.detect)
         self._tick = float("-inf")
         self._pace = stats.EWMean(0.05)
+        self._clocks = Clocks(config)
         self._counts: Counter[str] = Counter()
         self._missing = Missing(set(), set())
 
-    def process(self, signals: Iterable[Judged]) -> list[Told]:
-        """Handle the next signals of the partition, in order."""
+    def process(self, signals: Sequence[Judged], arrivals: Sequence[float] = ()) -> list[Told]:
+        """Handle the next signals of the partition, in order. `arrivals`: when the record of each was here, epoch
+        seconds (see `Clocks.time`); without them their times are taken as they are."""
         out: list[Told] = []
         waiting: list[Metric | Histogram] = []
-        for signal in signals:
+        for signal in self._in_time(signals, arrivals) if arrivals else signals:
             if isinstance(signal, Metric | Histogram):
                 waiting.append(signal)
                 continue
             if waiting:
-                out += self.take(_samples(waiting))
+                out += self._take(_samples(waiting))
                 waiting = []
             tick = (signal.time - self._lateness) // self._grid * self._grid
             if tick > self._tick:
@@ -123,16 +131,40 @@ class DetectStage:
                 made = self._models.observe(signal)
             for event in made:
                 out += self._core.observe(event)
-        return out + self.take(_samples(waiting)) if waiting else out
+        return out + self._take(_samples(waiting)) if waiting else out
 
-    def take(self, samples: Samples) -> list[Told]:
-        """Handle the next metrics of the partition, in order: as `process` would, only faster."""
+    def take(self, samples: Samples, arrivals: NDArray[np.float64] | None = None) -> list[Told]:
+        """Handle the next metrics of the partition, in order: as `process` would, only faster. `arrivals`: when each
+        record was here."""
+        times = np.array(samples.times, np.float64)
+        if arrivals is None or self._in_time_already(samples, times, arrivals):
+            return self._take(samples, times)
+        return self._take(self._samples_in_time(samples, arrivals))
+
+    def back(self, time: float, *, wrong: bool) -> list[Told]:
+        """Event time was not what it was taken for: it goes back to `time`. `wrong`: plainly, so that whatever lies
+        beyond is wrong as well; else only what is further ahead than an event may be."""
+        self._clocks.back(time)
+        tick = (time - self._lateness) // self._grid * self._grid
+        if tick >= self._tick:
+            return []
+        self._counts["watermark:mended"] += 1
+        self._tick = tick
+        limit = time + (self._lateness if wrong else self._config.limits.ahead)
+        for part in (*self._makers, self._histograms, self._core):
+            part.back(tick, limit)
+        return [self._watermark(idle=False)]
+
+    def _take(self, samples: Samples, times: NDArray[np.float64] | None = None) -> list[Told]:
+        """`times`: those of the samples, if they are an array already."""
         out: list[Told] = []
-        samples = self._histograms.spread(samples)
+        if samples.histograms or times is None:
+            samples = self._histograms.spread(samples)
+            times = np.array(samples.times, np.float64)
         origins, metrics, core = samples.origins, self._metrics, self._core
         points = layout.Points(
             np.array([origin.ref for origin in origins], np.int64),
-            np.array(samples.times, np.float64),
+            times,
             np.array(samples.values, np.float64),
         )
         at = 0
@@ -152,7 +184,47 @@ class DetectStage:
                     out += core.observe(Sample(metrics.series(ref), time, float(points.values[at])))
                 elif why == layout.SCHEDULE:
                     core.schedule(metrics.series(ref))
+                elif why == layout.SETTLE:
+                    core.settle(metrics.series(ref))
                 at += 1
+
+    def _in_time(self, signals: Sequence[Judged], arrivals: Sequence[float]) -> Iterable[Judged]:
+        """The signals, those of clocks that are wrong set right."""
+        near = self._clocks.near
+        for signal, arrival in zip(signals, arrivals, strict=True):
+            if near(signal.time, arrival):
+                yield signal
+                continue
+            time = self._clocks.time(_KINDS.get(type(signal), "prediction"), _labels(signal), signal.time, arrival)
+            yield signal if time == signal.time else replace(signal, time=time)
+
+    def _in_time_already(self, samples: Samples, times: NDArray[np.float64], arrivals: NDArray[np.float64]) -> bool:
+        """Whether no time has to be set right: a comparison for all of them, in the usual case."""
+        if samples.histograms or not len(times):
+            return not samples.histograms
+        here = np.abs(arrivals)
+        return self._clocks.right(float(times.min()), float(times.max()), float(here.min()), float(here.max()))
+
+    def _samples_in_time(self, samples: Samples, arrivals: NDArray[np.float64]) -> Samples:
+        """The samples, those of clocks that are wrong set right."""
+        clocks = self._clocks
+        of_samples, of_histograms = spans(samples.shares, arrivals.tolist())
+        places = [at for at, _ in samples.histograms]
+        histograms: list[tuple[int, Histogram]] = []
+        times: list[float] = []
+
+        def until(end: int) -> None:
+            while len(histograms) < len(places) and places[len(histograms)] <= end:
+                at, histogram = samples.histograms[len(histograms)]
+                arrival = of_histograms[len(histograms)]
+                time = clocks.time("metric", histogram.labels, histogram.time, arrival)
+                histograms.append((at, histogram if time == histogram.time else replace(histogram, time=time)))
+
+        for i, (origin, time, arrival) in enumerate(zip(samples.origins, samples.times, of_samples, strict=True)):
+            until(i)
+            times.append(clocks.time("metric", origin.labels, time, arrival))
+        until(len(times))
+        return samples._replace(times=times, histograms=histograms)
 
     def watch(self, wanted: Callable[[Series], bool], witness: Witness) -> None:
         """Look on while series are judged; see `SeriesCore.watch`."""
@@ -168,6 +240,10 @@ class DetectStage:
         if self._tick > float("-inf"):
             self._advance(self._tick + self._lateness + self._grid, out)
         return out
+
+    def warming(self) -> list[Warming]:
+        """What is still learning, at most 50 of it, what is over soonest last; `sizes` has how many there are."""
+        return self._core.warming()
 
     def templates(self) -> list[tuple[str, str, int]]:
         """The log templates that are held: source, text, lines."""
@@ -189,6 +265,7 @@ class DetectStage:
         rivers = dict(snapshots.read_models(snapshot.models, self._core.detectors))
         state = self._read(snapshot.state, rivers, monitored=snapshot.monitored)
         self._tick, self._pace = state.clock
+        self._clocks.restore(state.clocks)
         self._sampler.restore(state.sampler)
         shapes = snapshots.shapes(self._config)
         same = {part for part, shape in shapes.items() if snapshot.shapes.get(part) == shape}
@@ -266,6 +343,7 @@ class DetectStage:
     def _written(self, rivers: Mapping[str, tuple[Detector, list[object]]]) -> bytes:
         state = State(
             clock=(self._tick, self._pace),
+            clocks=self._clocks.state(),
             metrics=self._metrics.state(),
             histograms=self._histograms.state(),
             logs=self._logs.state(),
@@ -297,13 +375,21 @@ class DetectStage:
 
     def counts(self) -> Mapping[str, int]:
         total = Counter(self._counts)
-        for part in (*self._makers, self._histograms, self._core):
+        for part in (*self._makers, self._histograms, self._core, self._clocks):
             total.update(part.counts())
         return total
 
+    def remarks(self) -> list[str]:
+        """Sentences for the operator's log that arose since last asked."""
+        return self._clocks.remarks()
+
+    def skews(self) -> list[tuple[str, float]]:
+        """Sources whose clocks are wrong, and by how many seconds."""
+        return self._clocks.skews()
+
     def sizes(self) -> Mapping[str, int]:
         total: Counter[str] = Counter()
-        for part in (*self._makers, self._histograms, self._core):
+        for part in (*self._makers, self._histograms, self._core, self._clocks):
             total.update(part.sizes())
         return total
 
@@ -326,6 +412,7 @@ class DetectStage:
             for event in maker.advance(tick):
                 out += self._core.observe(event)
         out += self._core.advance(tick)
+        out += self._clocks.advance(tick)
         if calls := self._spans.calls(tick):
             out.append(Dependencies(task=self._task, time=utc(tick), calls=calls))
         if (series := self._sampler.news(tick, self._heard)) is not None:
@@ -352,6 +439,13 @@ def _samples(signals: list[Metric | Histogram]) -> Samples:
         samples.times.append(each.time)
         samples.values.append(math.nan if each.value is None else each.value)
     return samples
+
+
+def _labels(signal: Judged) -> Mapping[str, str]:
+    """By which the source of a signal is known."""
+    if isinstance(signal, Span):
+        return {"service": signal.service, **signal.labels}
+    return signal.labels if isinstance(signal, Metric | Histogram | Log) else {"model": signal.model}
 
 
 def _fits_monitor(before: ModelMonitor | None, now: ModelMonitor) -> bool:

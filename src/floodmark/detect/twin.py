@@ -79,7 +79,7 @@ class SeriesDetector(AnomalyDetector):
         if opens:
             watched.learn_opening(judgement)
         else:
-            watched.model.learn(judgement)
+            watched.learn(judgement)
         return opens
 
     def _point(self, x: Mapping[Hashable, Any]) -> tuple[float, float] | None:

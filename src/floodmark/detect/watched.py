@@ -7,6 +7,7 @@ from typing import Any, Final, Literal
 
 from floodmark.alerts import Anomaly
 from floodmark.config.models import Detector
+from floodmark.detect import starts
 from floodmark.detect.mean import FadingMean
 from floodmark.detect.model import Judgement, SeriesModel
 from floodmark.detect.series import Series
@@ -27,8 +28,16 @@ _LEAST: Final = 100.0
 """Decimal places by which a level can be lowered."""
 _PERSISTS: Final = 120.0
 """An alarm that is still odd is told again this many seconds after it was last told."""
-_LOUDER: Final = 1e-3
-"""Or at once when its p-value has fallen by so much."""
+_LOUDER: Final = 3.0
+"""Or at once when its p-value has fallen by so many powers of ten."""
+_EARLY: Final = 4
+"""Points after which a count that only alarms upwards may alarm, if it is plain enough."""
+_PLAINER: Final = 3
+"""Power of the share of the warm-up that has passed, by which the level is lowered before it is over."""
+_KNOWN: Final = 2_000
+"""Points after which an outage is a rare one, and may be learned as what happens now and then."""
+_CALM: Final = 2
+"""Normal points in a row after which an alarm that is odd again has returned."""
 _FINDING_PERIOD: Final = 60.0
 """Seconds that a finding stands for, where the budget of a series is turned into a level per verdict."""
 
@@ -36,7 +45,18 @@ _FINDING_PERIOD: Final = 60.0
 class Alarm:
     """An open alarm: its opening anomaly, its oddest moment, and when it was last odd."""
 
-    __slots__ = ("adopt_at", "first", "last_odd", "normal", "odd", "peak", "tell_at", "told_p_value")
+    __slots__ = (
+        "adopt_at",
+        "calm",
+        "first",
+        "last_odd",
+        "normal",
+        "odd",
+        "peak",
+        "returns",
+        "tell_at",
+        "told_surprise",
+    )
 
     def __init__(self, first: Anomaly, now: float, adopt_at: float) -> None:
         self.first = first
@@ -44,17 +64,28 @@ class Alarm:
         self.last_odd = now
         self.odd = 1
         self.normal = 0
+        self.calm = 0
+        self.returns = 0
         self.adopt_at = adopt_at
         self.told(now)
 
     def told(self, now: float) -> None:
         self.tell_at = now + _PERSISTS
-        self.told_p_value = self.peak.p_value
+        self.told_surprise = self.peak.surprise
+
+    def returned(self, plain: bool) -> bool:
+        """Take an odd point. Whether it is to be told that the trouble is back: it is as odd as at the opening
+        (`plain`), after points that were normal. Of many returns the first, second, fourth, eighth … is told."""
+        calm, self.calm = self.calm, 0
+        if not plain or calm < _CALM:
+            return False
+        self.returns += 1
+        return not self.returns & (self.returns - 1)
 
     @property
     def louder(self) -> bool:
         """Whether it has become far more surprising than it was when last told."""
-        return self.peak.p_value < self.told_p_value * _LOUDER
+        return self.peak.surprise > self.told_surprise + _LOUDER
 
     def away(self, judgement: Judgement) -> bool:
         """Of a shifted level: whether the point is still half as far from the old one as when the alarm opened. Of a
@@ -169,8 +200,44 @@ class Watched:
 
     def opens(self, judgement: Judgement) -> bool:
         """Whether an alarm opens with the point, if one may: it is odd, and the guards let it alarm."""
-        odd = self.model.seen >= self.detector.warmup and judgement.p_value < self.alpha
-        return odd and self.barred(judgement) is None
+        return judgement.p_value < self.alpha * self.share and self.barred(judgement) is None
+
+    @property
+    def upwards(self) -> bool:
+        """Whether it counts what nobody wants: errors, and not requests."""
+        return self.series.kind == "count" and self.series.worse == "up"
+
+    @property
+    def share(self) -> float:
+        """Of the level, as far as the warm-up allows it: 0 within it, 1 after it.
+
+        A burst of errors need not wait for its end. It has to be the plainer, the less is known.
+        """
+        seen, warmup = self.model.seen, self.detector.warmup
+        if seen >= warmup:
+            return 1.0
+        return (seen / warmup) ** _PLAINER if self.upwards and seen >= _EARLY else 0.0
+
+    def learn(self, judgement: Judgement) -> None:
+        """Take the point as normal; while the series is young, also see whether all that it has learned is."""
+        self.model.learn(judgement)
+        self.settle()
+
+    def settle(self) -> bool:
+        """Of a young series that was in two states, learn the normal one alone. Whether that was so.
+
+        It is looked at when as many points as `warmup` have come, and again after as many more, as long as all are
+        still there to be plotted; of a count that only alarms upwards with each of these points.
+        """
+        model, detector = self.model, self.detector
+        points = model.start()
+        if not points or not model.plain or (len(points) % detector.warmup and not self.upwards):
+            return False
+        kept = starts.normal([value for _, value in points], counts=self.series.kind == "count", upwards=self.upwards)
+        if kept is None or (sum(kept) >= model.seen and kept[-1]):
+            return False
+        self.out = model.relearned(self.series.kind, detector, points, kept)
+        return True
 
     def barred(self, judgement: Judgement) -> Bar | None:
         """Which of the operator's guards keeps this deviation from an alarm, None if it may be one."""
@@ -187,15 +254,19 @@ class Watched:
         return None if deviation >= max(guard.absolute, guard.relative * abs(expected)) else "min_deviation"
 
     def learn_opening(self, judgement: Judgement) -> None:
-        """The point that opens an alarm: its deviations go to the tails, so that what recurs becomes less odd."""
+        """The point that opens an alarm: its deviations go to the tails, so that what recurs becomes less odd.
+
+        But once among few points is often, and an outage that is like the first must be told, too: while the series is
+        young, an opening counts as no odder than it need have been.
+        """
         if self.model.usual_p_value(judgement) < NORMAL:
-            self.model.exceeded(judgement)
+            self.model.exceeded(judgement, self.alpha if self.model.seen < _KNOWN else 0.0)
         self.move(judgement)
 
     def move(self, judgement: Judgement) -> None:
         """Past a point of a series that is odd: learn it only if it is normal itself."""
         if self.model.usual_p_value(judgement) >= NORMAL:
-            self.model.learn(judgement)
+            self.learn(judgement)
         else:
             self.model.follow(judgement)
 

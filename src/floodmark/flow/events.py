@@ -5,6 +5,7 @@ Bodies are JSON, described by `schemas/`. Nothing here decides anything.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, Final
@@ -25,6 +26,7 @@ from floodmark.alerts import (
     content_id,
     utc,
 )
+from floodmark.decode.timestamps import arrival
 from floodmark.records import Headers, Output, Record, Stream
 from floodmark.signals import Histogram, Inference, Log, Metric, Outcome, Prediction, Span, Verdict
 
@@ -50,10 +52,15 @@ TYPES: Final[Mapping[str, type[Event]]] = {
 }
 """CloudEvents type of every record that we write, and the body it has."""
 
+WORDS: Final = frozenset({"dev.floodmark.watermark.v1", "dev.floodmark.absence.v1"})
+"""Types of what tasks say of themselves and each other."""
+
 _TYPE_OF: Final = {body: name for name, body in TYPES.items()}
 _DECODERS: Final = {name: msgspec.json.Decoder(body) for name, body in TYPES.items()}
 _ENCODER: Final = msgspec.json.Encoder()
 _PREFIX: Final = "/floodmark/"
+_ARRIVAL: Final = "ce_arrival"
+_DIGITS: Final = 18
 _JSON: Final = ("content-type", b"application/json")
 
 
@@ -111,6 +118,25 @@ def maker(headers: Headers) -> str:
         if name == "ce_source":
             return value.decode("utf-8", "replace").removeprefix(_PREFIX)
     return ""
+
+
+def with_arrival(output: Output, record: Record) -> Output:
+    """The output, with when the record from which it was made was here, if Kafka has a time of that which can be."""
+    if math.isnan(arrival(record)):
+        return output
+    return output._replace(headers=(*output.headers, (_ARRIVAL, str(record.timestamp).encode())))
+
+
+def made_from(record: Record) -> tuple[str, int]:
+    """The task that made a record of ours, and when what it made it from was here, in Kafka's milliseconds: -1 if the
+    headers do not say."""
+    task, stamp = b"", -1
+    for name, value in record.headers:
+        if name == _ARRIVAL:
+            stamp = int(value) if value.isdigit() and len(value) < _DIGITS else -1
+        elif name == "ce_source":
+            task = value
+    return task.decode("utf-8", "replace"), stamp
 
 
 def event_type(headers: Headers) -> str | None:

@@ -27,6 +27,10 @@ _MADE_BY: Final = "merge 1"
 """The form of the state."""
 
 
+Arrived = tuple[Judged, float]
+"""An event, and when its record was here."""
+
+
 class Merge:
     """The order of one partition of the model events. `patience`: seconds of event time without an event after which
     nobody has to wait for what this partition may still hold."""
@@ -44,32 +48,34 @@ class Merge:
         """Whether no event waits and none has come for a while, or no route task has any."""
         return self._silent
 
-    def hear(self, mark: Watermark) -> Iterator[Judged]:
+    def hear(self, mark: Watermark) -> Iterator[Arrived]:
         """Take a route task's word; the events that all have passed with it, in order."""
         self.order.hear(mark)
         (self._awake.discard if mark.idle else self._awake.add)(mark.task)
         yield from self._ready()
 
-    def forgo(self, absence: Absence) -> Iterator[Judged]:
+    def forgo(self, absence: Absence) -> Iterator[Arrived]:
         """Go on without the route tasks that it names; the events that may leave with it, in order."""
         self.order.forgo(absence)
         self._awake.difference_update(absence.tasks)
         yield from self._ready()
 
-    def push(self, event: Judged, task: str, since: float = math.nan) -> Iterator[Judged]:
+    def push(self, event: Judged, arrival: float, task: str, since: float = math.nan) -> Iterator[Arrived]:
         """Take an event that a route task brought; the events that may leave with it, in order.
 
-        `since`: Kafka's time of it, epoch seconds.
+        `arrival`: see `arrivals.Run`. `since`: Kafka's time of the event, epoch seconds.
         """
         self._silent = False
-        self._newest = max(self._newest, event.time)
+        # One whose clock is ahead is in order where it came, and nobody waits until that time has come.
+        time = event.time if math.isnan(arrival) else min(event.time, abs(arrival))
+        self._newest = max(self._newest, time)
         self._arrivals += 1
-        stamp = Stamp(event.time, 0, event.time, task, self._arrivals)
+        stamp = Stamp(time, 0, time, task, self._arrivals)
         if stamp.time < self.order.passed:
             self._late += 1
-            yield event
+            yield event, arrival
             return
-        for _, forced in self.order.push(stamp, cast("Any", event), since):
+        for _, forced in self.order.push(stamp, cast("Any", (event, arrival)), since):
             yield cast("Any", forced)
         yield from self._ready()
 
@@ -79,7 +85,7 @@ class Merge:
         before, self._silent = self._silent, quiet and not len(self.order) and self.order.passed > -math.inf
         return self._silent and not before
 
-    def drain(self) -> Iterator[Judged]:
+    def drain(self) -> Iterator[Arrived]:
         """All that waits: the input has ended."""
         for _, event in self.order.drain():
             yield cast("Any", event)
@@ -106,7 +112,7 @@ class Merge:
         self.order.restore(order)
         self._awake, self._newest, self._silent, self._arrivals = own
 
-    def _ready(self) -> Iterator[Judged]:
+    def _ready(self) -> Iterator[Arrived]:
         for _, event in self.order.take():
             yield cast("Any", event)
 

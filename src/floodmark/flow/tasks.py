@@ -9,23 +9,36 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any
 
-from msgspec.msgpack import decode as unpack
-from msgspec.msgpack import encode as pack
+import msgspec
 
 from floodmark.alerts import Absence, Anomaly, ChangeNotice, Dependencies, SeriesSample, Watermark, content_id, utc
 from floodmark.config.models import Config, Input
 from floodmark.correlate import CorrelateStage
 from floodmark.correlate.order import Blocker, EventOrder
 from floodmark.decode import Decoded, column_decoder, input_decoder
+from floodmark.decode.timestamps import arrival
 from floodmark.detect import DetectStage
 from floodmark.detect.feedback import Feedback
 from floodmark.detect.logs import source_key
 from floodmark.detect.series import series_key
 from floodmark.detect.stage import Judged, Told
-from floodmark.flow.events import MalformedEventError, decode, encode, encode_rekeyed, maker
+from floodmark.detect.warming import Warming
+from floodmark.flow.arrivals import Arrivals, Makers, Run
+from floodmark.flow.events import (
+    WORDS,
+    MalformedEventError,
+    decode,
+    encode,
+    encode_rekeyed,
+    event_type,
+    made_from,
+    maker,
+    with_arrival,
+)
 from floodmark.flow.merge import Merge
-from floodmark.records import Awaited, Output, Record, Task
+from floodmark.records import Awaited, Output, Record, Task, known_by, timed
 from floodmark.signals import (
     Change,
     Histogram,
@@ -59,11 +72,14 @@ class RouteTask:
         out: list[Output] = []
         for record in records:
             for index, signal in enumerate(self._decode.signals(record, out)):
-                tick = (signal.time - self._lateness) // self._grid * self._grid
+                # A clock that is ahead must not say that all before it has been brought.
+                here = arrival(record)
+                tick = (min(signal.time, here if here > 0 else signal.time) - self._lateness) // self._grid * self._grid
                 if self._joined and tick > self._tick:
                     self._tick = tick
                     out.append(self._word(idle=False))
-                out.append(self._encode(signal, f"{record.offset}.{index}"))
+                made = self._encode(signal, f"{record.offset}.{index}")
+                out.append(made if made.stream == "anomalies" else with_arrival(made, record))
         return out
 
     def speak(self, *, idle: bool) -> list[Output]:
@@ -89,11 +105,11 @@ class RouteTask:
 
     def snapshot(self) -> bytes:
         """How far it is; nothing else is held from one record to the next."""
-        return pack(self._tick) if self._joined else b""
+        return msgspec.msgpack.encode(self._tick) if self._joined else b""
 
     def restore(self, state: bytes) -> Mapping[str, int]:
         try:
-            self._tick = unpack(state, type=float) if state else 0.0
+            self._tick = msgspec.msgpack.decode(state, type=float) if state else 0.0
         except ValueError as error:
             raise StateError(f"this is no snapshot of a route task: {error}") from None
         return {}
@@ -144,6 +160,10 @@ class DetectTask:
         self._merge: Merge | None = None
         # A word at t comes each `tick`, `lateness` after t; from who has nothing to bring, once that is said.
         self._bound = config.detect.lateness + config.detect.tick + config.correlate.idle
+        own = Decoding(config, source, "detect").times
+        self._arrivals: Arrivals | Makers = Arrivals(own)
+        if source is None:  # these were written later than they came, by tasks that keep no step
+            self._arrivals = Makers(own, made_from)
         if source is None and topic == config.topics.model_events:
             self._merge = Merge(self._bound + config.detect.tick)
             # What comes out of it is in order: what is late has been waited for already.
@@ -151,14 +171,13 @@ class DetectTask:
         self._stage = DetectStage(config, self._name, tasks, feedback, topics)
 
     def process(self, records: Sequence[Record]) -> list[Output]:
-        """Dead letters come before all else: their order among themselves is that of the records, however split."""
-        out: list[Output] = []
+        """Dead letters come before all else: their order among themselves is that of the records, however split.
+
+        Records whose time is doubted are held until the next ones come (see `Arrivals`).
+        """
         if self._merge is not None:
-            return out + self._merged(self._merge, records, out)
-        if self._decode.by_column:
-            return out + self._encoded(self._stage.take(self._decode.samples(records, out)))
-        signals = [signal for record in records for signal in self._decode.signals(record, out)]
-        return out + self._encoded(self._stage.process(_judged(signals)))
+            return self._merged(self._merge, records)
+        return self._handled(self._arrivals.take(records))
 
     def speak(self, *, idle: bool) -> list[Output]:
         # The words of route tasks keep coming where no model's events do, so that the runtime sees no silence there.
@@ -177,12 +196,15 @@ class DetectTask:
         return [said._replace(stream="model_events")]
 
     def learning(self) -> Sequence[str]:
-        return ()
+        return [_still(each) for each in self._stage.warming()]
 
     def finish(self) -> list[Output]:
         """The input has ended for good (replay): close what its last records left open."""
-        waiting = self._stage.process(self._merge.drain()) if self._merge is not None else []
-        return self._encoded([*waiting, *self._stage.finish()])
+        out: list[Output] = []
+        if self._merge is None:
+            return self._handled(self._arrivals.finish()) + self._encoded(self._stage.finish())
+        self._bring(self._merge, self._arrivals.finish(), out)
+        return out + self._encoded([*self._judge(self._merge.drain()), *self._stage.finish()])
 
     def templates(self) -> list[tuple[str, str, int]]:
         """The log templates that are held: source, text, lines."""
@@ -190,18 +212,23 @@ class DetectTask:
 
     def counts(self) -> Mapping[str, int]:
         merged = self._merge.counts() if self._merge is not None else {}
-        return Counter(self._decode.counts()) + Counter(self._stage.counts()) + Counter(merged)
+        own = Counter(self._decode.counts()) + Counter(self._arrivals.counts()) + Counter(merged)
+        return own + Counter(self._stage.counts())
 
     def sizes(self) -> Mapping[str, int]:
         waiting = self._merge.sizes() if self._merge is not None else {}
-        return {**self._stage.sizes(), **waiting}
+        return {**self._stage.sizes(), **self._arrivals.sizes(), **waiting}
 
     def remarks(self) -> list[str]:
-        return []
+        return self._stage.remarks()
+
+    def skews(self) -> Sequence[tuple[str, float]]:
+        """Sources whose clocks are wrong and by how many seconds, the most wrong ones first; at most twenty."""
+        return self._stage.skews()
 
     def snapshot(self) -> bytes:
-        state = self._stage.snapshot()
-        return pack((self._merge.state(), state)) if self._merge is not None else state
+        merge = self._merge.state() if self._merge is not None else b""
+        return msgspec.msgpack.encode((self._arrivals.state(), merge, self._stage.snapshot()))
 
     def restore(self, state: bytes) -> Mapping[str, int]:
         return _sound(self._restore, state)
@@ -211,29 +238,69 @@ class DetectTask:
             self._stage.graft(warmed._stage)
 
     def _restore(self, state: bytes) -> Mapping[str, int]:
-        if self._merge is None:
-            return self._stage.restore(state)
-        merge, stage = unpack(state, type=tuple[bytes, bytes])
-        self._merge.restore(merge)
-        return self._stage.restore(stage)
+        try:
+            arrivals, merge, stage = msgspec.msgpack.decode(state, type=tuple[list[Any], bytes, bytes])
+        except msgspec.MsgspecError as error:
+            raise StateError(f"this is no snapshot of a detect task: {error}") from None
+        left_out = self._stage.restore(stage)
+        self._arrivals.restore(arrivals)
+        if self._merge is not None:
+            self._merge.restore(merge)
+        return left_out
 
-    def _merged(self, merge: Merge, records: Iterable[Record], refused: list[Output]) -> list[Output]:
-        """Handle model events in the order of event time; dead letters are appended to `refused`."""
+    def _merged(self, merge: Merge, records: Iterable[Record]) -> list[Output]:
+        """Handle model events in the order of event time; dead letters come first."""
+        refused: list[Output] = []
         out: list[Output] = []
         for record in records:
-            event = self._decode.event(record, refused)
-            if isinstance(event, Judged):
-                ready = merge.push(event, maker(record.headers), _written(record))
-            elif isinstance(event, Watermark):
-                ready = merge.hear(event)
-            elif isinstance(event, Absence) and event.correlator == self._name:
-                ready = merge.forgo(event)
+            if event_type(record.headers) not in WORDS:
+                out += self._bring(merge, self._arrivals.take([record]), refused)
             else:
-                continue
-            out += self._encoded(self._stage.process(ready))
+                word = self._decode.event(record, refused)
+                if isinstance(word, Watermark):
+                    out += self._encoded(self._judge(merge.hear(word)))
+                elif isinstance(word, Absence) and word.correlator == self._name:
+                    out += self._encoded(self._judge(merge.forgo(word)))
             if merge.falls_silent():
                 out += self._encoded(self._stage.speak(idle=True))
+        return refused + out
+
+    def _bring(self, merge: Merge, runs: Iterable[Run], refused: list[Output]) -> list[Output]:
+        """Model events whose arrival is certain: what leaves the order with each of them."""
+        out: list[Output] = []
+        for run in runs:
+            if run.back is not None:
+                out += self._encoded(self._stage.back(run.back, wrong=run.wrong))
+            for record, here in zip(run.records, run.arrivals.tolist(), strict=True):
+                for event in _judged(self._decode.signals(record, refused)):
+                    out += self._encoded(self._judge(merge.push(event, here, maker(record.headers), _written(record))))
         return out
+
+    def _judge(self, ready: Iterable[tuple[Judged, float]]) -> list[Told]:
+        events, arrivals = [], []
+        for event, here in ready:
+            events.append(event)
+            arrivals.append(here)
+        return self._stage.process(events, arrivals)
+
+    def _handled(self, runs: Iterable[Run]) -> list[Output]:
+        """What follows from records: first what is refused of them, then what the stage says."""
+        out: list[Output] = []
+        told: list[Told] = []
+        for run in runs:
+            if run.back is not None:
+                told += self._stage.back(run.back, wrong=run.wrong)
+            if self._decode.by_column:
+                told += self._stage.take(self._decode.samples(run.records, out), run.arrivals)
+                continue
+            signals: list[Judged] = []
+            arrivals: list[float] = []
+            for record, here in zip(run.records, run.arrivals.tolist(), strict=True):
+                found = _judged(self._decode.signals(record, out))
+                signals += found
+                arrivals += [here] * len(found)
+            told += self._stage.process(signals, arrivals)
+        return out + self._encoded(told)
 
     def _encoded(self, found: Sequence[Told]) -> list[Output]:
         return [self._encode(item) for item in found]
@@ -317,6 +384,7 @@ class Decoding:
             bare = source.envelope == "none"
             self._samples = column_decoder(self._decoder, source.format, config.limits) if bare else None
         self._stage = stage
+        self._ahead = config.limits.ahead
         self._counts: Counter[str] = Counter()
 
     @property
@@ -335,10 +403,21 @@ class Decoding:
         """What the record holds, in order; refusals are appended to `out`."""
         if self._decoder is None:
             item = self.event(record, out)
-            return [item] if isinstance(item, Judged) else []
+            if not isinstance(item, Judged):
+                return []
+            by = known_by(record)
+            if by >= 0 and item.time > by / 1000 + self._ahead:
+                words = "the event is later than what came before it by more than limits.ahead"
+                self._refuse(record, "from_the_future", words, record.value or b"", None, out)
+                return []
+            return [item]
         decoded = self._decoder.decode(record)
         self._refused(record, decoded, out)
         return decoded.signals
+
+    def times(self, record: Record) -> list[float]:
+        """The events' own times, in epoch seconds; for a decoder of its own, since it may count what it finds."""
+        return [signal.time for signal in _judged(self.signals(timed(record, record.timestamp), []))]
 
     def event(self, record: Record, out: list[Output]) -> object:
         """The event of ours that the record holds; None, and a dead letter in `out`, if it holds none."""
@@ -408,6 +487,13 @@ def _blame(blocker: Blocker, whom: str) -> str:
     if math.isinf(blocker.time):
         return f"{name} has not been heard"
     return f"{name} is at {utc(blocker.time):%Y-%m-%d %H:%M:%S} UTC of event time"
+
+
+def _still(warming: Warming) -> str:
+    """What is still learning, in words."""
+    if warming.until is None:
+        return f"{warming.what}: warming up, {warming.learned} of {warming.needed} points so far"
+    return f"{warming.what}: warming up until {utc(warming.until):%-d %b %H:%M} UTC"
 
 
 def notice(change: Change) -> ChangeNotice:

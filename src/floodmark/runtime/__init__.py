@@ -13,9 +13,15 @@ The runtime knows stages by their protocol alone (`floodmark.records.Task`); it 
     transactions.py  exactly once: outputs and offset in one transaction, fenced (the guarantee lives here)
     plain.py       at least once, for the embedded broker
     snapshots.py   the states of tasks in a folder or an object store
+    storing.py     what goes wrong with that store, and how long it takes
     framing.py     the bytes of a snapshot
     forking.py     work on a frozen picture of the process
     connection.py  reaching the cluster, and saying why it cannot be reached
+    presence.py    whether Kafka is there, since when it is away
+    probing.py     finds that out
+    turns.py       clients share what they learn of an address, so that a dead one is tried seldom
+    certificates.py  until when certificates are good
+    pauses.py      notices that the host stood still
     oauth.py       tokens for OAUTHBEARER
     topics.py      creating topics, finding which are missing
     embedded.py    a broker inside this process, for the demo and for tests

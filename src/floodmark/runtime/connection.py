@@ -22,7 +22,8 @@ from aiokafka.errors import KafkaError
 from aiokafka.protocol.metadata import MetadataRequest
 
 from floodmark.config.models import Kafka, KafkaSecurity
-from floodmark.runtime.errors import SecurityError, UnreachableError, refused
+from floodmark.runtime.certificates import expired
+from floodmark.runtime.errors import AwayError, CertificateError, SecurityError, UnreachableError, refused
 from floodmark.runtime.oauth import connect, hang_up, provider
 
 log = structlog.get_logger(__name__)
@@ -36,6 +37,8 @@ LONGEST_WAIT = 30.0
 
 _WRONG_NAME = (62, 64)
 """OpenSSL's X509_V_ERR_HOSTNAME_MISMATCH and X509_V_ERR_IP_ADDRESS_MISMATCH."""
+_EXPIRED = 10
+"""OpenSSL's X509_V_ERR_CERT_HAS_EXPIRED."""
 
 
 def client_settings(kafka: Kafka) -> dict[str, Any]:
@@ -113,32 +116,73 @@ def _show_certificate(context: ssl.SSLContext, security: KafkaSecurity) -> None:
 async def connection(kafka: Kafka) -> AsyncIterator[AIOKafkaConnection]:
     """A connection to the first bootstrap server that answers a metadata request.
 
-    Raises UnreachableError with the reason of each server that did not, or SecurityError, which no retry mends.
+    Raises AwayError with the reason of each server that did not, or SecurityError, which no retry mends.
     """
     settings = client_settings(kafka)
     hosts = collect_hosts(settings.pop("bootstrap_servers"), randomize=False)
     reasons = []
     for host, port, _ in hosts:
-        try:
-            connected = await connect(host, port, request_timeout_ms=int(ANSWER_SECONDS * 1000), **settings)
-        except (OSError, KafkaError) as error:  # asyncio.TimeoutError is an OSError since 3.11
-            reasons.append(f"{host}:{port}: {_reason(error, host, port, kafka.security)}")
-            continue
-        try:
-            await connected.send(MetadataRequest([]))
-        except (OSError, KafkaError) as error:
-            await hang_up(connected)
-            reasons.append(f"{host}:{port}: {_reason(error, host, port, kafka.security)}")
+        connected = await _greeted(host, port, kafka.security, ANSWER_SECONDS, settings)
+        if isinstance(connected, str):
+            reasons.append(connected)
             continue
         try:
             yield connected
         finally:
             await hang_up(connected)
         return
-    raise UnreachableError(f"Kafka is not reachable at {'; '.join(reasons)}")
+    raise AwayError("; ".join(reasons))
 
 
-def _reason(error: OSError | KafkaError, host: str, port: int, security: KafkaSecurity) -> str:
+@asynccontextmanager
+async def quickest(kafka: Kafka, seconds: float) -> AsyncIterator[AIOKafkaConnection]:
+    """As `connection`, but all bootstrap servers are asked at once, and each has `seconds` to answer.
+
+    What is asked on the connection later has as long. A refusal counts only if no server answers.
+    """
+    settings = client_settings(kafka)
+    hosts = collect_hosts(settings.pop("bootstrap_servers"), randomize=False)
+    asking = [asyncio.create_task(_greeted(h, p, kafka.security, seconds, settings)) for h, p, _ in hosts]
+    try:
+        answers = await asyncio.gather(*asking, return_exceptions=True)
+        connected = [answer for answer in answers if isinstance(answer, AIOKafkaConnection)]
+        for spare in connected[1:]:
+            await hang_up(spare)
+        if connected:
+            yield connected[0]
+            return
+    finally:
+        for task in asking:
+            task.cancel()
+        for answer in await asyncio.gather(*asking, return_exceptions=True):
+            if isinstance(answer, AIOKafkaConnection):
+                await hang_up(answer)
+    for answer in answers:
+        if isinstance(answer, BaseException):
+            raise answer
+    raise AwayError("; ".join(str(answer) for answer in answers))
+
+
+async def _greeted(
+    host: str, port: int, security: KafkaSecurity, seconds: float, settings: dict[str, Any]
+) -> AIOKafkaConnection | str:
+    """A connection on which the broker has answered, or the reason why there is none. Raises SecurityError."""
+    connected = None
+    try:
+        connected = await connect(host, port, request_timeout_ms=int(seconds * 1000), **settings)
+        await connected.send(MetadataRequest([]))
+    except (OSError, KafkaError) as error:  # asyncio.TimeoutError is an OSError since 3.11
+        if connected is not None:
+            await hang_up(connected)
+        return f"{host}:{port}: {_reason(error, host, port, security, seconds)}"
+    except BaseException:
+        if connected is not None:
+            await hang_up(connected)
+        raise
+    return connected
+
+
+def _reason(error: OSError | KafkaError, host: str, port: int, security: KafkaSecurity, seconds: float) -> str:
     if isinstance(error, UnreachableError):  # of the token server
         return str(error)
     if isinstance(error, SecurityError):
@@ -146,13 +190,15 @@ def _reason(error: OSError | KafkaError, host: str, port: int, security: KafkaSe
     # In TLS 1.3 the broker's opinion of our certificate comes after the handshake, in place of its first answer.
     tls = error if isinstance(error, ssl.SSLError) else error.__cause__
     if isinstance(tls, ssl.SSLError):
-        raise SecurityError(_tls_refused(tls, f"{host}:{port}", security)) from error
+        raise _tls_refused(tls, f"{host}:{port}", security) from error
     if isinstance(error, KafkaError):
         if sentence := refused(error, security.username):
             raise sentence from error
+        if ours := _expired(security):  # a broker may hang up before its alert is read
+            raise CertificateError(f"{host}:{port} hangs up: {ours}; renew it") from error
         return f"it hangs up ({_hint(security)})"
     if isinstance(error, TimeoutError):
-        return f"no answer in {ANSWER_SECONDS:.0f} s"
+        return f"no answer in {seconds:.0f} s"
     if isinstance(error, socket.gaierror):
         return "the name does not resolve"
     # asyncio folds the errors of a name's several addresses into one text
@@ -161,25 +207,38 @@ def _reason(error: OSError | KafkaError, host: str, port: int, security: KafkaSe
     return error.strerror or str(error) or type(error).__name__
 
 
-def _tls_refused(error: ssl.SSLError, broker: str, security: KafkaSecurity) -> str:
+def _tls_refused(error: ssl.SSLError, broker: str, security: KafkaSecurity) -> SecurityError:
     reason = (error.reason or str(error)).lower().replace("_", " ")
     if isinstance(error, ssl.SSLCertVerificationError):
         if error.verify_code in _WRONG_NAME:
-            return (
+            return CertificateError(
                 f"The certificate of {broker} is not for that name: {error.verify_message.rstrip('.')}; "
                 "write in kafka.brokers a name that the certificate has, or see kafka.security.check_hostname"
             )
-        return f"The certificate of {broker} is not trusted: {error.verify_message}; see kafka.security.ca_file"
+        if error.verify_code == _EXPIRED:
+            return CertificateError(f"The certificate of {broker} has expired; renew it at the broker")
+        return CertificateError(
+            f"The certificate of {broker} is not trusted: {error.verify_message}; see kafka.security.ca_file"
+        )
     if "alert" in reason and not security.cert_file and ("certificate" in reason or "handshake" in reason):
-        return (
+        return CertificateError(
             f"{broker} wants a certificate of ours ({reason}); set kafka.security.cert_file and kafka.security.key_file"
         )
     if "alert" in reason and ("certificate" in reason or "unknown ca" in reason):
-        return (
+        if ours := _expired(security):
+            return CertificateError(f"{broker} refuses us ({reason}): {ours}; renew it")
+        return CertificateError(
             f"{broker} refuses our certificate, kafka.security.cert_file {security.cert_file} ({reason}): "
             "has it expired, and does the broker trust its authority?"
         )
-    return f"TLS with {broker} failed: {reason}; is kafka.security.protocol right?"
+    return SecurityError(f"TLS with {broker} failed: {reason}; is kafka.security.protocol right?")
+
+
+def _expired(security: KafkaSecurity) -> str:
+    """That our certificate has expired, and when; empty if it has not, or there is none."""
+    if not security.cert_file or not security.protocol.endswith("SSL") or not (day := expired(security.cert_file)):
+        return ""
+    return f"our certificate, kafka.security.cert_file {security.cert_file}, has expired on {day}"
 
 
 def _hint(security: KafkaSecurity) -> str:
@@ -190,12 +249,13 @@ async def retrying(
     attempt: Callable[[], Awaitable[T]],
     stopped: Callable[[float], Awaitable[bool]],
     jitter: Callable[[], float] = random.random,
+    away: Callable[[str], None] | None = None,
 ) -> T | None:
     """The result of `attempt`, tried again for ever while it raises UnreachableError.
 
     Waits 1, 2, 4 … up to `LONGEST_WAIT` seconds, less up to a quarter of jitter; from 1 again after an attempt that
     held for twice that. `stopped(seconds)` waits that long and says whether a stop was asked for meanwhile; then the
-    result is None. Other errors pass through.
+    result is None. Where no server answers, `away` is told the reasons in place of the log. Other errors pass through.
     """
     wait = 1.0
     loop = asyncio.get_running_loop()
@@ -207,7 +267,10 @@ async def retrying(
             if loop.time() - began > 2 * LONGEST_WAIT:
                 wait = 1.0
             seconds = wait * (1 - 0.25 * jitter())
-            log.warning(f"{error}; retrying in {seconds:.0f} s")
+            if away is not None and isinstance(error, AwayError):
+                away(error.reasons)
+            else:
+                log.warning(f"{error}; retrying in {seconds:.0f} s")
             if await stopped(seconds):
                 return None
             wait = min(LONGEST_WAIT, wait * 2)

@@ -22,6 +22,7 @@ from aiokafka.errors import KafkaError, MessageSizeTooLargeError
 from floodmark.records import Output, Stream
 from floodmark.runtime.telemetry import Telemetry
 from floodmark.runtime.topics import LARGEST_MESSAGE
+from floodmark.runtime.turns import Turns
 
 log = structlog.get_logger(__name__)
 
@@ -58,10 +59,12 @@ class Mail:
     telemetry: Telemetry
     on_output: Callable[[Output], None] | None = None
     """Called with each output once it is safe."""
+    turns: Turns | None = None
+    """Shared with all clients of the run."""
 
     def producer(self, settings: Mapping[str, Any], **more: Any) -> AIOKafkaProducer:
         """An idempotent producer with acks=all (KIP-98), not started."""
-        return AIOKafkaProducer(
+        producer = AIOKafkaProducer(
             **settings,
             enable_idempotence=True,
             acks="all",
@@ -70,6 +73,7 @@ class Mail:
             max_batch_size=min(BATCH_BYTES, *self.largest.values()) if self.largest else BATCH_BYTES,
             **more,
         )
+        return producer if self.turns is None else self.turns.share(producer)
 
     def fitted(self, output: Output) -> Output:
         """The output, or what can be said of it where it is larger than its topic takes."""

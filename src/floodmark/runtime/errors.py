@@ -2,9 +2,11 @@
 
 RunError
 ├── UnreachableError      no broker answers, or the group is lost; `run` begins again, for ever, and never raises it
+│   ├── AwayError         no bootstrap server answers
 │   └── FencedError       a task has another owner now: leave the group and join anew
 ├── MissingTopicsError    topics that must exist do not
 ├── SecurityError         TLS or SASL refused us, or the settings cannot work
+│   └── CertificateError  a certificate is not accepted, the broker's or ours
 ├── PermissionDeniedError the user may not read, write or join
 ├── AddressError          the HTTP endpoint's address cannot be bound
 ├── DrainError            a stop could not deliver what was in flight in time (it is read again at the next start)
@@ -27,6 +29,14 @@ class UnreachableError(RunError):
     """No bootstrap server answers, or the coordinator has lost the group: a matter of time, so it is tried again."""
 
 
+class AwayError(UnreachableError):
+    """No bootstrap server answers; `reasons` has the reason of each."""
+
+    def __init__(self, reasons: str) -> None:
+        self.reasons = reasons
+        super().__init__(f"Kafka is not reachable at {reasons}")
+
+
 class FencedError(UnreachableError):
     """A task's producer was fenced (KIP-98): somebody else owns the task. Its producer must never be started again."""
 
@@ -47,6 +57,11 @@ class SecurityError(RunError):
     """TLS or SASL refused us, or the settings cannot work."""
 
 
+class CertificateError(SecurityError):
+    """A certificate is not accepted: at a start that ends the run, later it is waited for, since certificates are
+    renewed."""
+
+
 class PermissionDeniedError(RunError):
     """The user may not do what the run needs."""
 
@@ -60,7 +75,14 @@ class DrainError(RunError):
 
 
 class SnapshotError(RunError):
-    """The store of snapshots cannot be used, read or written. Its text never holds a key or a signature."""
+    """The store of snapshots cannot be used, read or written. Its text never holds a key or a signature.
+
+    `kind` is the metric's label: full, slow, denied, unreachable, or other.
+    """
+
+    def __init__(self, text: str, kind: str = "other") -> None:
+        self.kind = kind
+        super().__init__(text)
 
 
 class EmbeddedBrokerError(RunError):

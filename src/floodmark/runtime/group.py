@@ -30,6 +30,7 @@ from floodmark.runtime.recovery import Recovery
 from floodmark.runtime.snapshots import Snapshots
 from floodmark.runtime.telemetry import Telemetry
 from floodmark.runtime.transactions import Transactions
+from floodmark.runtime.turns import Turns
 from floodmark.runtime.warming import Warming
 
 log = structlog.get_logger(__name__)
@@ -68,6 +69,7 @@ class Setting:
     idle: float
     patience: float
     embedded: bool = False
+    turns: Turns = field(default_factory=Turns)
     internal: frozenset[str] = field(default_factory=frozenset)
     """Topics of our own, which are always read from their beginning."""
 
@@ -105,6 +107,7 @@ class Group(ConsumerRebalanceListener):
             # so that two groups of one process would mix it up: each has a class of its own.
             partition_assignment_strategy=(type("Sticky", (StickyPartitionAssignor,), {}),),
         )
+        setting.turns.share(self._consumer)
         recovery = Recovery(
             group=self.name,
             consumer=self._consumer,
@@ -182,7 +185,8 @@ class Group(ConsumerRebalanceListener):
         except KafkaConnectionError as error:
             raise UnreachableError(f"Kafka is not reachable at {', '.join(self._kafka.brokers)}: {error}") from error
         except UnknownTopicOrPartitionError as error:
-            raise RunError(f"A topic of {', '.join(self._route.topics)} has gone while joining") from error
+            # The next life asks for them by name.
+            raise UnreachableError(f"A topic of {', '.join(self._route.topics)} was not found while joining") from error
         except KafkaError as error:
             raise self._sentence(error) from error
         self._watch = asyncio.create_task(self._watching(), name=f"{self.name} watch")
@@ -331,7 +335,7 @@ class Group(ConsumerRebalanceListener):
             oldest = (await self._consumer.beginning_offsets([source]))[source]
             begin = await recovery.back_to(source, self._setting.state.history, oldest, partition.position)
             log.info("learning what has changed", records=partition.position - begin, **where)
-            partition.warming = Warming(self._client, source, partition.make())
+            partition.warming = Warming(self._client, source, partition.make(), self._setting.turns)
             await partition.warming.run(begin, lambda: partition.position, stopped)
             if partition.task is not None:
                 partition.task.graft(partition.warming.task)

@@ -17,6 +17,7 @@ from floodmark.records import Listener, Record
 from floodmark.runtime.connection import client_settings
 from floodmark.runtime.errors import RunError, UnreachableError, refused
 from floodmark.runtime.telemetry import Telemetry
+from floodmark.runtime.turns import Turns
 
 log = structlog.get_logger(__name__)
 
@@ -27,7 +28,7 @@ _RETRY_SECONDS = 1.0
 class Listening:
     """`start` it, and it goes on until `stop`. `failed` is done, with the exception, when it cannot go on."""
 
-    def __init__(self, kafka: Kafka, listener: Listener, telemetry: Telemetry) -> None:
+    def __init__(self, kafka: Kafka, listener: Listener, telemetry: Telemetry, turns: Turns | None = None) -> None:
         self.failed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._kafka = kafka
         self._listener = listener
@@ -41,6 +42,8 @@ class Listening:
             auto_offset_reset="earliest",
             metadata_max_age_ms=60_000,
         )
+        if turns is not None:
+            turns.share(self._consumer)
 
     async def start(self) -> None:
         """Returns once all that the topic holds now is heard. Raises RunError."""

@@ -1,7 +1,8 @@
 """Floodmark's own log: structlog to stderr, JSON lines for machines or text for people, one stream for everything.
 
 What aiokafka logs comes through the same stream, turned down: it repeats itself every 100 ms while a broker is away,
-and calls ordinary rebalances errors. It must never log a record's value.
+and calls ordinary rebalances errors. What it says of an outage that we speak of ourselves is left out. It must never
+log a record's value.
 """
 
 from __future__ import annotations
@@ -9,7 +10,8 @@ from __future__ import annotations
 import logging
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any, Literal
 
 import orjson
@@ -18,7 +20,21 @@ import structlog
 QUIET_SECONDS = 30.0
 """The same message of aiokafka is written at most once in this time; the next one says how many were left out."""
 
+GRACE_SECONDS = 10.0
+"""So long what aiokafka says of connections is held back: by then it is known whether Kafka as a whole is away."""
+_STREAK_SECONDS = 30.0
+
 _MEANT = ("Fetch offset ",)  # INFO in aiokafka, yet it says that records were lost to retention before we read them
+
+_OF_OUTAGES = (
+    *("Unable connect to", "Unable to request metadata", "Unable to update metadata", "Failed fetch messages from"),
+    *("Failed fetch offsets from", "Error sending %s to node", "Marking the coordinator dead", "Heartbeat"),
+    *("Group Coordinator Request failed", "OffsetCommit failed before join", "LeaveGroup request failed"),
+    *("Failed to commit on finallization", "FindCoordinator Request failed", "Cannot send %r", "Could not send %r"),
+    *("Got error produce response", "Topic %s is not available", "Topic %s not found in cluster metadata"),
+    *("No broker metadata found", "Received unknown topic or partition error", "Auto offset commit failed"),
+)
+"""How aiokafka's messages begin that an outage brings about, and the minute after it."""
 
 
 def configure(level: str = "info", style: Literal["json", "text"] = "json") -> None:
@@ -68,6 +84,9 @@ class Quiet(logging.Filter):
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         super().__init__()
+        self.away: Callable[[], bool] = lambda: False
+        self.folded = 0
+        self._streak = (float("-inf"), float("-inf"))  # of what outages bring about: the first, the last
         self._clock = clock
         self._seen: dict[str, tuple[float, int]] = {}  # as many as aiokafka has messages: bounded by its source
 
@@ -80,6 +99,11 @@ class Quiet(logging.Filter):
             _relevel(record, logging.DEBUG)
             return logging.getLogger().isEnabledFor(logging.DEBUG)
         now = self._clock()
+        if template.startswith(_OF_OUTAGES) and self._known(now):
+            self.folded += 1
+            record.exc_info = None
+            _relevel(record, logging.DEBUG)
+            return logging.getLogger().isEnabledFor(logging.DEBUG)
         since, left_out = self._seen.get(template, (-QUIET_SECONDS, 0))
         if now - since < QUIET_SECONDS:
             self._seen[template] = (since, left_out + 1)
@@ -90,6 +114,30 @@ class Quiet(logging.Filter):
         record.exc_info = None
         _relevel(record, logging.WARNING)
         return True
+
+    def _known(self, now: float) -> bool:
+        """Whether a message of an outage says nothing new: Kafka is away, or so it may turn out."""
+        first, last = self._streak
+        if self.away() or now - last >= _STREAK_SECONDS:
+            first = now
+        self._streak = (first, now)
+        return now - first < GRACE_SECONDS
+
+
+@contextmanager
+def folding(away: Callable[[], bool]) -> Iterator[None]:
+    """While entered, what aiokafka says of connections is left out as long as `away()`, and shortly before and after.
+
+    At the level debug everything is written.
+    """
+    filters = [each for handler in logging.getLogger().handlers for each in handler.filters if isinstance(each, Quiet)]
+    for quiet in filters:
+        quiet.away = away
+    try:
+        yield
+    finally:
+        for quiet in filters:
+            quiet.away = lambda: False
 
 
 def _relevel(record: logging.LogRecord, level: int) -> None:

@@ -414,6 +414,11 @@ class Partition:
         awaited = task.awaited()
         if awaited is None:
             return []
+        if (
+            self._telemetry.presence.away_since is not None
+        ):  # nobody can be heard, and afterwards all begin to speak anew
+            self._vigil = None
+            return []
         if self._vigil is None:
             self._vigil = Vigil(member.patience, {"topic": self.topic, "partition": self.partition})
         names = self._vigil.look(now, time.time(), awaited, listening=self._unread.seconds(now) < _UNREAD_SECONDS)

@@ -16,7 +16,7 @@ from aiokafka.errors import CommitFailedError, IllegalStateError, KafkaError, Un
 
 from floodmark.records import Output
 from floodmark.runtime.delivery import Mail
-from floodmark.runtime.errors import RunError, UnreachableError, refused
+from floodmark.runtime.errors import UnreachableError, refused
 
 log = structlog.get_logger(__name__)
 
@@ -71,7 +71,7 @@ class Plain:
                 raise sentence from failure
             if isinstance(failure, UnknownTopicOrPartitionError):  # after the client has asked for 40 s
                 wanted = ", ".join(sorted({self._mail.topics[output.stream] for output in ready}))
-                raise RunError(f"An output topic is gone (one of {wanted}); create it again and restart") from failure
+                raise UnreachableError(f"Group {self._group} has not found an output topic ({wanted})") from failure
             # An idempotent producer has a gap in its sequence after a batch that failed for good, so it is replaced,
             # and all is sent again in order: twice is allowed, reordered is not.
             log.warning("outputs not acknowledged, sending them again", group=self._group, reason=str(failure))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping, Sequence
 from functools import partial
 from typing import Any, get_args
 
@@ -12,18 +12,29 @@ import structlog
 
 from floodmark.config.models import Http, Kafka, State, Topics
 from floodmark.records import Listener, Output, Stream
+from floodmark.runtime import certificates, pauses, probing
+from floodmark.runtime.certificates import Expiries
 from floodmark.runtime.connection import connection, retrying, stop_within
 from floodmark.runtime.delivery import Mail
 from floodmark.runtime.endpoint import endpoint
-from floodmark.runtime.errors import DrainError, MissingTopicsError, RunError
+from floodmark.runtime.errors import (
+    AwayError,
+    CertificateError,
+    DrainError,
+    MissingTopicsError,
+    RunError,
+    UnreachableError,
+)
 from floodmark.runtime.group import Group, Route, Setting
 from floodmark.runtime.listening import Listening
+from floodmark.runtime.log import folding
 from floodmark.runtime.oversight import Oversight
 from floodmark.runtime.progress import Progress
 from floodmark.runtime.reload import Reload
 from floodmark.runtime.snapshots import Snapshots
 from floodmark.runtime.telemetry import Telemetry
 from floodmark.runtime.topics import largest_messages, missing
+from floodmark.runtime.turns import Turns
 
 log = structlog.get_logger(__name__)
 
@@ -31,6 +42,9 @@ _ALWAYS: tuple[Stream, ...] = ("anomalies", "alerts", "dead_letters")
 
 DRAIN_SECONDS = 25.0
 """How long a stop may take to deliver what is in flight (Kubernetes kills after 30 s)."""
+WATCH_AGAIN_SECONDS = 60.0
+ASK_AGAIN_SECONDS = 3.0
+"""Pause before Kafka is asked a second time for a topic that it does not know."""
 
 
 async def run(
@@ -53,12 +67,13 @@ async def run(
 ) -> None:
     """Run every route's group until `stop` is set, then drain: finish, commit, save, leave, disconnect.
 
-    A cluster that does not answer is waited for, for ever, with one sentence an attempt. `embedded` says that the
-    broker is `EmbeddedBroker`: topics are created by use and not looked for, delivery is at least once, and no
-    snapshots are kept, for they would outlive the broker. `ready` is set once all tasks are recovered and heard.
-    `idle` and `patience` are `correlate`'s. `on_output` is called with each output after it is committed.
-    `create_with` is the command that creates missing topics, for the message. `reloads` are the configs to go on with.
-    `listener` has heard all of its topic before a task begins, and goes on hearing. `progress` is told the groups.
+    A cluster that does not answer is waited for, for ever; that it is away, and that it is back, is said once.
+    `embedded` says that the broker is `EmbeddedBroker`: topics are created by use and not looked for, delivery is at
+    least once, and no snapshots are kept, for they would outlive the broker. `ready` is set once all tasks are
+    recovered and heard. `idle` and `patience` are `correlate`'s. `on_output` is called with each output after it is
+    committed. `create_with` is the command that creates missing topics, for the message. `reloads` are the configs to
+    go on with. `listener` has heard all of its topic before a task begins, and goes on hearing.
+    `progress` is told the groups.
 
     Raises RunError (MissingTopicsError, SecurityError, PermissionDeniedError, AddressError, SnapshotError, DrainError)
     with a sentence for the operator; any other exception is a bug.
@@ -66,17 +81,20 @@ async def run(
     run_ = _Run(kafka, routes, topics, state, idle, patience, stop, embedded, ready, on_output, create_with, listener)
     run_.progress = progress
     async with endpoint(http, run_.telemetry):
-        following = asyncio.create_task(run_.follow(reloads)) if reloads is not None else None
+        watches = [asyncio.create_task(_lasting(watch)) for watch in run_.watches()]
+        if reloads is not None:
+            watches.append(asyncio.create_task(run_.follow(reloads)))
         try:
-            await retrying(run_.lives, partial(stop_within, stop))
+            with folding(lambda: run_.telemetry.presence.away_since is not None):
+                await retrying(run_.lives, run_.stopped, away=run_.telemetry.presence.away)
         except Exception as error:
             run_.telemetry.failure = str(error)
             raise
         finally:
             run_.stopping.cancel()
-            if following is not None:
-                following.cancel()
-                await asyncio.wait({following})
+            for watch in watches:
+                watch.cancel()
+            await asyncio.gather(*watches, return_exceptions=True)
     log.info("stopped")
 
 
@@ -117,11 +135,42 @@ class _Run:
         self._create_with = create_with
         self._listener = listener
         self._streams: Mapping[Stream, str] = {name: getattr(topics, name) for name in get_args(Stream)}
-        self._snapshots = Snapshots(state) if state.store is not None and not embedded else None
+        kept = state.store is not None and not embedded
+        self._snapshots = Snapshots(state, self.telemetry) if kept else None
         if self._snapshots is not None:
             self.telemetry.damaged = partial(getattr, self._snapshots, "damaged")
+        self._turns = Turns()
+        self._lived = False
         self._groups: list[Group] = []
         self._changed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+
+    def watches(self) -> list[Callable[[], Coroutine[Any, Any, None]]]:
+        """What looks, for as long as the run lasts, at what is around it."""
+        kafka, there, expiries = self._kafka, self.telemetry.presence, Expiries(self.telemetry)
+        looking: list[Callable[[], Coroutine[Any, Any, None]]] = [partial(pauses.keep_looking, self.telemetry)]
+        if not self._embedded:
+            looking += [
+                partial(certificates.keep_looking, kafka, expiries),
+                partial(probing.watch, kafka, there, connected=expiries.note_shown, admitted=self._join_anew),
+            ]
+        return looking
+
+    async def stopped(self, seconds: float) -> bool:
+        """Whether a stop is asked for within `seconds`; they are over early when Kafka comes back."""
+        there = self.telemetry.presence
+        if there.away_since is None:
+            return await stop_within(self._stop, seconds)
+        back = asyncio.create_task(there.returned.wait())
+        try:
+            await asyncio.wait({back, self.stopping}, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            back.cancel()
+        return self._stop.is_set()
+
+    def _join_anew(self) -> None:
+        log.info("Kafka takes us again: joining anew, with the certificates as they are now")
+        if not self._changed.done():
+            self._changed.set_result(None)
 
     async def lives(self) -> None:
         """One life after another, until stopped. UnreachableError asks for a pause first."""
@@ -165,7 +214,8 @@ class _Run:
         self.telemetry.groups = self._groups = groups
         if self.progress is not None:
             self.progress.groups = groups
-        listening = Listening(self._kafka, self._listener, self.telemetry) if self._listener is not None else None
+        heard_by = self._listener
+        listening = Listening(self._kafka, heard_by, self.telemetry, self._turns) if heard_by is not None else None
         heard = asyncio.create_task(listening.start() if listening is not None else asyncio.sleep(0))
         starts = [heard, *(asyncio.create_task(_after(heard, group.start)) for group in groups)]
         failed = [each.failed for each in (*groups, listening) if each is not None]
@@ -194,7 +244,7 @@ class _Run:
                 start.cancel()
             await asyncio.wait(starts)
             try:
-                await _drain(groups)
+                await _drain(groups, for_good=self._stop.is_set())
             finally:
                 if listening is not None:
                     await listening.stop()
@@ -204,8 +254,13 @@ class _Run:
     async def _prepared(self) -> list[Group]:
         """The groups of this life, not started, once the cluster answers and has all that is needed."""
         kafka, streams = self._kafka, self._streams
-        async with connection(kafka):
-            pass
+        try:
+            async with connection(kafka):
+                self.telemetry.presence.back()
+        except CertificateError as error:
+            if not self._lived:
+                raise
+            raise AwayError(str(error)) from error  # certificates are renewed, and read again by each life
         largest: dict[str, int] = {}
         if self._embedded:
             log.info("embedded broker: it cannot fence, nor keep transactional offsets; delivery is at least once")
@@ -217,25 +272,43 @@ class _Run:
         setting = Setting(
             kafka=kafka,
             state=self._state,
-            mail=Mail(streams, largest, self.telemetry, self._on_output),
+            mail=Mail(streams, largest, self.telemetry, self._on_output, self._turns),
             telemetry=self.telemetry,
             snapshots=self._snapshots,
             idle=self._idle,
             patience=self._patience,
             embedded=self._embedded,
+            turns=self._turns,
             internal=frozenset(streams.values()),
         )
+        self._lived = True
         return [Group(route, setting) for route in self._routes]
 
     async def _check_topics(self, routes: Sequence[Route]) -> set[str]:
-        """The topics that the routes need. Raises MissingTopicsError if one is not there."""
+        """The topics that the routes need. Raises MissingTopicsError if Kafka says twice that one is not there."""
         inputs = {topic for route in routes for topic in route.topics}
         inputs |= {self._listener.topic} if self._listener is not None else set()
         # Internal topics are written only where somebody reads them too: without such inputs they are not needed.
         needed = inputs | {self._streams[name] for name in _ALWAYS}
         if not self._embedded and (absent := await missing(self._kafka, needed)):
-            raise MissingTopicsError(absent, self._create_with)
+            # A broker that has only just begun may not know yet what it has.
+            names = ", ".join(absent)
+            log.warning(f"Kafka does not know {names}; asking once more in {ASK_AGAIN_SECONDS:.0f} s")
+            if not await stop_within(self._stop, ASK_AGAIN_SECONDS) and (absent := await missing(self._kafka, absent)):
+                raise MissingTopicsError(absent, self._create_with)
         return needed
+
+
+async def _lasting(watch: Callable[[], Coroutine[Any, Any, None]]) -> None:
+    """A watch that is begun again if it fails: a bug in what only looks must not end or mislead the run."""
+    while True:
+        try:
+            await watch()
+        except Exception:
+            log.exception("a watch has failed (a bug in Floodmark, please report it); it begins again in a minute")
+            await asyncio.sleep(WATCH_AGAIN_SECONDS)
+        else:
+            return
 
 
 async def _first(*futures: asyncio.Future[Any]) -> None:
@@ -247,8 +320,9 @@ async def _after(first: asyncio.Task[None], start: Callable[[], Awaitable[None]]
     await start()
 
 
-async def _drain(groups: Sequence[Group]) -> None:
-    """Drain all groups; raises what made one fail, or DrainError if it takes longer than `DRAIN_SECONDS`."""
+async def _drain(groups: Sequence[Group], *, for_good: bool) -> None:
+    """Drain all groups; raises what made one fail, or DrainError if it takes longer than `DRAIN_SECONDS`; if it is not
+    for good, UnreachableError: the next life reads again what was in flight."""
     draining = [asyncio.create_task(group.drain()) for group in groups]
     _, late = await asyncio.wait(draining, timeout=DRAIN_SECONDS)
     for task in late:
@@ -258,6 +332,8 @@ async def _drain(groups: Sequence[Group]) -> None:
     for group in groups:
         if group.failed.done():
             group.failed.result()
+    if late and not for_good:
+        raise UnreachableError(f"Not all that was in flight could be delivered in {DRAIN_SECONDS:.0f} s")
     if late:
         raise DrainError(
             f"Not all that was in flight could be delivered in {DRAIN_SECONDS:.0f} s; "

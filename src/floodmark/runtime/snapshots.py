@@ -18,20 +18,23 @@ import tempfile
 import time
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, NamedTuple
 from urllib.parse import unquote, urlsplit
 
 import obstore
 import structlog
-from obstore.exceptions import BaseError, PermissionDeniedError, UnauthenticatedError
+from obstore.exceptions import BaseError
 from obstore.store import LocalStore, from_url
 
 from floodmark import __version__
 from floodmark.config.models import State
 from floodmark.runtime import framing
 from floodmark.runtime.errors import SnapshotError
-from floodmark.runtime.forking import ChildError, in_child
+from floodmark.runtime.forking import in_child
+from floodmark.runtime.storing import STORE_ERRORS, Place, failure, told
+from floodmark.runtime.telemetry import Telemetry
 
 if TYPE_CHECKING:
     from obstore import ObjectMeta
@@ -49,7 +52,6 @@ _FETCHES = 4  # at once
 _RETRIES = 5
 _RETRY_SECONDS = 30.0
 _NAME_CHARACTERS = 120
-_STORE_ERRORS = (BaseError, OSError, ValueError)
 _CLIENT_OPTIONS = {  # obstore's ClientConfig; the other options are the store's
     *("allow_http", "allow_invalid_certificates", "connect_timeout", "http1_only", "http2_only", "pool_idle_timeout"),
     *("pool_max_idle_per_host", "proxy_ca_certificate", "proxy_excludes", "proxy_url", "read_timeout"),
@@ -80,15 +82,19 @@ class Saved(NamedTuple):
 class Snapshots:
     """The snapshots of all tasks in the store that `state` names; `state.store` must not be null.
 
-    `damaged` counts what could not be used since the start. Raises SnapshotError if the URL or an option is wrong, or
-    the folder cannot be written; an object store is first spoken to by `load` and `save`.
+    `damaged` counts what could not be used since the start; `telemetry` counts failures, and measures.
+
+    Raises SnapshotError if the URL or an option is wrong, or the folder cannot be written; an object store is first
+    spoken to by `load` and `save`.
     """
 
-    def __init__(self, state: State) -> None:
+    def __init__(self, state: State, telemetry: Telemetry | None = None) -> None:
         self.damaged = 0
         self._saves = 0
         self._keep = state.keep
-        self._store, self._folder, self._where = _open(state)
+        self._store, self._folder, where = _open(state)
+        self._place = Place(where, self._folder)
+        self._told = partial(told, telemetry, self._place)
 
     @property
     def busy(self) -> bool:
@@ -119,13 +125,14 @@ class Snapshots:
             file.flush()
 
         self._saves += 1
+        what = f"The snapshot of {task} at {position} cannot be written"
         try:
-            size = await (self._into_folder(name, write, forked) if self._folder else self._upload(name, write, forked))
-            await self._prune(prefix)
-        except ChildError as error:
-            raise SnapshotError(f"No snapshot of {task} at {position} was made: {error}") from error
-        except _STORE_ERRORS as error:
-            raise self._failed(f"The snapshot of {task} at {position} cannot be written", error) from None
+            async with self._told("save", task, what):
+                if self._folder:
+                    size = await self._into_folder(name, write, forked)
+                else:
+                    size = await self._upload(name, write, forked)
+                await self._prune(prefix)
         finally:
             self._saves -= 1
         return Saved(size, time.monotonic() - begun)
@@ -139,23 +146,23 @@ class Snapshots:
 
         Raises SnapshotError if the store cannot be read, after a few tries.
         """
-        prefix = _prefix(task)
-        try:
-            snapshots, _ = await self._list(prefix)
-            beyond = [name for name, position, _ in snapshots if position > at_most]
-            if beyond:
-                log.warning(
-                    "snapshots from beyond the committed offset are deleted: the topic or its offsets were reset",
-                    task=task,
-                    committed=at_most,
-                    snapshots=len(beyond),
-                )
-                await obstore.delete_async(self._store, beyond)
-            for name, position, size in reversed(snapshots):
-                if position <= at_most and (found := await self._read(task, name, position, size)):
-                    return found
-        except _STORE_ERRORS as error:
-            raise self._failed(f"The snapshots of {task} cannot be read", error) from None
+        async with self._told("load", task, f"The snapshots of {task} cannot be read"):
+            return await self._newest(task, _prefix(task), at_most)
+
+    async def _newest(self, task: str, prefix: str, at_most: int) -> Found | None:
+        snapshots, _ = await self._list(prefix)
+        beyond = [name for name, position, _ in snapshots if position > at_most]
+        if beyond:
+            log.warning(
+                "snapshots from beyond the committed offset are deleted: the topic or its offsets were reset",
+                task=task,
+                committed=at_most,
+                snapshots=len(beyond),
+            )
+            await obstore.delete_async(self._store, beyond)
+        for name, position, size in reversed(snapshots):
+            if position <= at_most and (found := await self._read(task, name, position, size)):
+                return found
         return None
 
     async def _into_folder(self, name: str, write: Callable[[BinaryIO], None], forked: Callable[[], object]) -> int:
@@ -238,11 +245,8 @@ class Snapshots:
                 await obstore.delete_async(self._store, old)
         except FileNotFoundError:  # somebody deleted it first
             pass
-        except _STORE_ERRORS as error:
-            log.warning(str(self._failed("Old snapshots cannot be deleted", error)))
-
-    def _failed(self, what: str, error: Exception) -> SnapshotError:
-        return SnapshotError(f"{what} ({self._where}): {_reason(error)}")
+        except STORE_ERRORS as error:
+            log.warning(str(failure("Old snapshots cannot be deleted", self._place, error)))
 
 
 def _open(state: State) -> tuple[ObjectStore, Path | None, str]:
@@ -285,29 +289,6 @@ def _open(state: State) -> tuple[ObjectStore, Path | None, str]:
             "folder, s3://bucket/prefix, gs://bucket/prefix or az://container/prefix"
         ) from None
     return store, None, where
-
-
-def _reason(error: Exception) -> str:
-    """What went wrong and what to check, made of the HTTP status and the server's error code alone."""
-    said = str(error)
-    code = re.search(r"<Code>(\w{1,60})</Code>", said)
-    status = re.search(r"status code: (\d{3})", said)
-    answer = " ".join(found[1] for found in (status, code) if found)
-    if code and code[1] in ("NoSuchBucket", "ContainerNotFound"):
-        return f"the bucket does not exist ({answer}); create it, or correct state.store"
-    denied = status is not None and status[1] in ("401", "403")
-    if denied or isinstance(error, PermissionDeniedError | UnauthenticatedError):
-        return (
-            f"access is denied ({answer or type(error).__name__}); check the keys in state.options, and that they may "
-            "list, read, write and delete there"
-        )
-    if answer:
-        return f"the store answered {answer}; check state.store and state.options"
-    if isinstance(error, OSError) and error.strerror:
-        return f"{error.strerror}; check the folder's disk and permissions"
-    if isinstance(error, FileNotFoundError):
-        return "it has vanished; does something else delete there?"
-    return "the store cannot be reached; check its address in state.store and state.options, and that it runs"
 
 
 def _prefix(task: str) -> str:

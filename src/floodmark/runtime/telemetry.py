@@ -1,7 +1,8 @@
 """What is counted, as Prometheus metrics in a registry of the run's own. It must never change what a run does.
 
 Names follow Prometheus: base units, `_total` for counters. Labels are bounded by topics, partitions and the names
-that a task counts by; nothing that comes from a record is ever a label.
+that a task counts by; nothing that comes from a record is ever a label, but for the names of at most twenty sources of
+a task whose clocks are wrong.
 """
 
 from __future__ import annotations
@@ -15,10 +16,12 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 from prometheus_client.registry import Collector
 
 from floodmark import __version__
-from floodmark.records import Task
+from floodmark.records import Skewed, Task
+from floodmark.runtime.presence import Presence
 
 _REASONS = 20
 """Most sentences of one kind in an answer."""
+_STORE_SECONDS = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 120.0, 300.0)
 _SECONDS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 
 
@@ -96,11 +99,12 @@ class Reasons(Protocol):
 class Telemetry(Collector):
     """The run's counters, and a collector over the live tasks. `groups`, `failure`, `damaged` (snapshots that could not
     be read back), `standing` (verdicts of people, if they are heard) and `oversight` (of partitions that are not read
-    by this process) are set by the run."""
+    by this process) are set by the run; `presence` is told by it."""
 
     def __init__(self) -> None:
         self.groups: Sequence[GroupView] = ()
         self.failure = ""
+        self.presence = Presence()
         self.damaged: Callable[[], int] = lambda: 0
         self.oversight: Reasons | None = None
         self.standing: Callable[[], int] | None = None
@@ -175,6 +179,36 @@ class Telemetry(Collector):
             ("result",),
             registry=registry,
         )
+        self.store_failures = Counter(
+            "floodmark_state_store_failures",
+            "Snapshots that could not be written or read, by reason: full, slow, denied, unreachable, or other.",
+            ("reason",),
+            registry=registry,
+        )
+        self.store_seconds = Histogram(
+            "floodmark_state_store_seconds",
+            "Time to save or load a snapshot, also where it failed.",
+            ("operation",),
+            buckets=_STORE_SECONDS,
+            registry=registry,
+        )
+        self.certificate_expiry = Gauge(
+            "floodmark_certificate_expiry_timestamp_seconds",
+            "When a certificate expires, in seconds since the epoch: of our file, or of a broker's listener.",
+            ("file",),
+            registry=registry,
+        )
+        self.host_pauses = Counter(
+            "floodmark_host_pauses",
+            "Times that this process stood still: host suspended, machine or process stopped, event loop held up.",
+            registry=registry,
+        )
+        self.host_pause_seconds = Counter(
+            "floodmark_host_pause_seconds", "Time that this process stood still.", registry=registry
+        )
+        self.clock_steps = Counter(
+            "floodmark_clock_steps", "Times that somebody set the host's clock by seconds or more.", registry=registry
+        )
         registry.register(self)
         ProcessCollector(registry=registry)
 
@@ -186,6 +220,8 @@ class Telemetry(Collector):
         """Why what arrives now would not be told: a sentence each, at most `_REASONS`; empty if it would."""
         if self.failure:
             return [self.failure]
+        if away := self.presence.sentence():
+            return [away]
         if not self.groups:
             return ["starting: no consumer group is joined yet"]
         reasons = []
@@ -219,6 +255,14 @@ class Telemetry(Collector):
         yield build
         yield GaugeMetricFamily("floodmark_up", "1 unless the run has failed.", value=float(not self.failure))
         yield GaugeMetricFamily("floodmark_ready", "1 if what arrives now would be told.", value=float(self.ready()))
+        yield GaugeMetricFamily(
+            "floodmark_kafka_away_seconds",
+            "For how long Kafka has been away; 0 if it is there.",
+            value=self.presence.seconds(),
+        )
+        yield CounterMetricFamily(
+            "floodmark_kafka_outages", "Times that no server of Kafka answered.", value=self.presence.outages
+        )
         yield CounterMetricFamily(
             "floodmark_snapshots_damaged", "Snapshots that could not be read back.", value=self.damaged()
         )
@@ -248,6 +292,11 @@ class Telemetry(Collector):
             "floodmark_task_events", "What tasks took, skipped and refused.", labels=(*place, "event", "reason")
         )
         state = GaugeMetricFamily("floodmark_task_state", "State held by tasks, by kind.", labels=(*place, "kind"))
+        skew = GaugeMetricFamily(
+            "floodmark_clock_skew_seconds",
+            "By how much the clock of a source is fast (slow: below zero); the most wrong ones of each task.",
+            labels=(*place, "source"),
+        )
         for group in self.groups:
             views = list(group.views())
             tasks.add_metric((group.name,), len(views))
@@ -270,4 +319,7 @@ class Telemetry(Collector):
                     events.add_metric((*where, event, reason), count)
                 for kind, size in view.task.sizes().items():
                     state.add_metric((*where, kind), size)
-        yield from (tasks, lag, replay, learning, age, missing, waited, events, state)
+                if isinstance(view.task, Skewed):
+                    for source, seconds in dict(view.task.skews()).items():
+                        skew.add_metric((*where, source), seconds)
+        yield from (tasks, lag, replay, learning, age, missing, waited, events, state, skew)

@@ -35,8 +35,9 @@ from floodmark.runtime.errors import FencedError, RunError, UnreachableError, re
 
 log = structlog.get_logger(__name__)
 
-TIMEOUT_MS = 60_000
-"""After so long the coordinator ends a transaction whose owner has died. One is open only while it is committed."""
+TIMEOUT_MS = 20_000
+"""After so long the coordinator ends a transaction whose owner has died. One is open only while it is committed; and
+where one hangs, nobody can read on in the topics that it has written to."""
 
 
 class Transactions:
@@ -107,7 +108,8 @@ class Transactions:
             return FencedError(f"Task {where} of group {self._group} has another owner now: it was fenced ({self.id})")
         if sentence := refused(error, self._settings.get("sasl_plain_username")):
             return sentence
-        if isinstance(error, UnknownTopicOrPartitionError):  # after the client has asked for 40 s
+        if isinstance(error, UnknownTopicOrPartitionError):
+            # The client says so too where no broker has answered it for 40 s: the next life asks, and by name.
             wanted = ", ".join(sorted({self._mail.topics[output.stream] for output in outputs}))
-            return RunError(f"An output topic is gone (one of {wanted}); create it again and restart")
+            return UnreachableError(f"Task {where} of group {self._group} has not found an output topic ({wanted})")
         return UnreachableError(f"Task {where} of group {self._group} could not commit: {error!r}")

@@ -17,6 +17,7 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 
 from floodmark.records import Task
 from floodmark.runtime.pace import Pace, slices
+from floodmark.runtime.turns import Turns
 
 log = structlog.get_logger(__name__)
 
@@ -27,15 +28,17 @@ _NEAR = 5_000
 class Warming:
     """One run over the recent past of `source`. `left` is the number of records that it has still to read."""
 
-    def __init__(self, settings: Mapping[str, Any], source: TopicPartition, task: Task) -> None:
-        """`settings` are a client's; `task` is new and empty."""
+    def __init__(self, settings: Mapping[str, Any], source: TopicPartition, task: Task, turns: Turns) -> None:
+        """`settings` are a client's; `task` is new and empty; `turns` are those of all clients of the run."""
         self.left = 0
         self.task = task
         self._source = source
         self._pace = Pace()
         self._next = 0
-        self._consumer = AIOKafkaConsumer(
-            **settings, isolation_level="read_committed", enable_auto_commit=False, auto_offset_reset="earliest"
+        self._consumer = turns.share(
+            AIOKafkaConsumer(
+                **settings, isolation_level="read_committed", enable_auto_commit=False, auto_offset_reset="earliest"
+            )
         )
 
     async def run(self, begin: int, position: Callable[[], int], stopped: Callable[[], Awaitable[int]]) -> None:

@@ -10,7 +10,7 @@ from typing import Final, NamedTuple
 
 from floodmark.alerts import Anomaly, Evidence
 from floodmark.config.models import Config, Detector
-from floodmark.detect.anomalies import number, odds, say, span
+from floodmark.detect.anomalies import Support, number, odds, rarity, say, span
 from floodmark.detect.feedback import Feedback
 from floodmark.detect.model import Judgement, Reason
 from floodmark.detect.schedules import Why
@@ -49,6 +49,7 @@ class Moment(NamedTuple):
     alpha: float
     budgeted: float
     seen: int
+    support: Support
     alarm: Anomaly | None
     quiet: float
     bar: Bar | None
@@ -128,9 +129,11 @@ def _moment(watched: Watched, judgement: Judgement, why: Why | None, calmer: flo
     model, alpha = watched.model, watched.alpha / calmer
     band = model.band(judgement, alpha) if judgement.deviations else (math.nan,) * 3
     head, sentence = "", "no head finds the point odd"
+    again = watched.alarms_of_late > (watched.alarm is not None) or model.partly
+    support = Support(model.seen, model.looks(judgement) if judgement.deviations else model.seen, again)
     if judgement.p_value < 1:
         head, observed, outlook = model.head(judgement), model.observed(judgement), model.outlook(judgement)
-        sentence = say(watched.series, head, judgement, observed, band, Evidence(), outlook)
+        sentence = say(watched.series, head, judgement, observed, band, Evidence(), support, outlook)
     return Moment(
         judgement=judgement,
         reasons=model.reasons(judgement, alpha),
@@ -140,6 +143,7 @@ def _moment(watched: Watched, judgement: Judgement, why: Why | None, calmer: flo
         alpha=alpha,
         budgeted=watched.budgeted,
         seen=model.seen,
+        support=support,
         alarm=watched.alarm.first if watched.alarm is not None else None,
         quiet=watched.quiet,
         bar=watched.barred(judgement) if head else None,
@@ -158,8 +162,8 @@ def _why_not(explanation: Explanation, moment: Moment) -> list[str]:
         if judgement.p_value < moment.alpha * moment.calmer:
             rule, whose = "Feedback", f"is the budget's divided by {moment.calmer:g}, for what people have said"
         said.append(
-            f"{rule}: p = {judgement.p_value:.2g} ({odds(judgement.p_value)}) is not below {moment.alpha:.2g} "
-            f"({odds(moment.alpha)}), which {whose}."
+            f"{rule}: p = {judgement.p_value:.2g} ({rarity(judgement.p_value, moment.support)}) is not below "
+            f"{moment.alpha:.2g} ({odds(moment.alpha)}), which {whose}."
         )
         if moment.alpha * moment.calmer <= judgement.p_value < moment.budgeted:
             said.append(

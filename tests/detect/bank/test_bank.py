@@ -79,7 +79,7 @@ def test_the_bank_gives_the_answers_of_python(name: str, monkeypatch: pytest.Mon
 
 
 @given(st.integers(1, 400))
-@settings(max_examples=5, deadline=None)
+@settings(max_examples=5)
 def test_batches_change_nothing(size: int) -> None:
     metrics = hostile(9, 1200)
     assert answer(CONFIGS["few"], metrics, size) == answer(CONFIGS["few"], metrics, 1200)

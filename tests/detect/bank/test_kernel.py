@@ -191,7 +191,7 @@ number = st.one_of(
     st.lists(st.tuples(st.sampled_from([0.001, 1.0, 60.0, 3600.0, 90_000.0]), number), min_size=1, max_size=120),
     st.sampled_from(["gauge", "rate", "ratio"]),
 )
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 def test_hostile_points(steps: list[tuple[float, float]], kind: SeriesKind) -> None:
     pair = Pair(kind, detector=Detector(warmup=5))
     time = START
@@ -205,7 +205,7 @@ def test_hostile_points(steps: list[tuple[float, float]], kind: SeriesKind) -> N
     st.lists(st.tuples(st.sampled_from([0.01, 1.0, 2.0, 3.0, 4.5, 7.0, 1e9]), number), min_size=1, max_size=80),
     st.sampled_from([["shape"], ["forecast", "shape"]]),
 )
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 def test_hostile_points_in_a_series_that_has_a_shape(steps: list[tuple[float, float]], heads: list[str]) -> None:
     pair = Pair(detector=Detector.model_validate({"heads": heads, "false_alarms": "20/day"}))
     time, draw = START, random.Random(5)

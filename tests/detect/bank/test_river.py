@@ -151,7 +151,7 @@ step = st.sampled_from([0.001, 1.0, 60.0, 60.0, 3600.0, 90_000.0, 0.0, -1.0, -90
     st.lists(st.tuples(step, number, st.booleans()), min_size=1, max_size=80),
     st.sampled_from(["gauge", "rate", "ratio"]),
 )
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=80)
 def test_hostile_points(points: list[tuple[float, float, bool]], kind: SeriesKind) -> None:
     pair, time = Pair(kind, Detector(warmup=5, false_alarms="20/day", min_deviation=Guard(absolute=1))), START
     for by, value, moves in points:

@@ -1,7 +1,7 @@
 import json
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from floodmark.detect.logs.lines import Lines
@@ -117,7 +117,6 @@ def test_odd_characters_are_harmless(body):
     assert text.count("<*>") == len(parameters)
 
 
-@settings(deadline=None)
 @given(BODIES, st.booleans())
 def test_any_body_has_a_template_and_as_many_parameters_as_places(body, masked):
     lines = Lines([("customer", "Acme"), ("seven", "7")] if masked else [])

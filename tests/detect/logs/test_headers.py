@@ -1,7 +1,5 @@
-import time
-
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from floodmark.detect.logs import headers
@@ -108,19 +106,15 @@ def test_a_line_without_a_header_is_all_body(body):
     assert stripped(body) == " ".join(words(body))
 
 
-@settings(deadline=None)
 @given(st.text(alphabet="VUL-|()BNSTDEMWKPQXwkl;pv:FORZ", max_size=60))
-def test_something_is_always_left_and_it_takes_no_time(classes):
-    begun = time.perf_counter()
+def test_something_is_always_left(classes):
     assert 0 <= headers.length(classes) <= max(len(classes) - 1, 0)
-    assert time.perf_counter() - begun < 0.5
 
 
 @pytest.mark.parametrize(
-    "word", ["a$" * 4000, "Aa" * 4000, "[" * 8000, "a." * 4000, "A" * 8000 + ":", "<" + "0" * 8000]
+    "word", ["a$" * 500_000, "Aa" * 500_000, "[" * 10**6, "a." * 500_000, "A" * 10**6 + ":", "<" + "0" * 10**6]
 )
-def test_a_long_word_takes_no_time(word):
-    begun = time.perf_counter()
-    headers.classify(word)
-    headers.classify(word[:256])
-    assert time.perf_counter() - begun < 0.2
+@pytest.mark.timeout(120)  # milliseconds where time is linear, hours where it is quadratic
+def test_a_long_word_takes_linear_time(word):
+    assert headers.classify(word)
+    assert headers.classify(word[:256])

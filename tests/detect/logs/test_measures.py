@@ -117,7 +117,7 @@ def test_quantities_have_a_base_unit(text, kind, expected):
     assert found == (expected and (pytest.approx(expected[0]), expected[1]))
 
 
-@settings(deadline=None, max_examples=200)
+@settings(max_examples=200)
 @given(st.text("0123456789.,_eE+-kKMGBmsdhPT% ", max_size=40), st.sampled_from(["number", "duration", "size"]))
 def test_any_text_is_a_quantity_or_none(text, kind):
     found = quantity(Parameter(text, kind)) if text else None

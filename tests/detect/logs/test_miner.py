@@ -123,7 +123,6 @@ def test_ids_do_not_depend_on_other_lines():
     assert alone[0].template.id.startswith("tpl-")
 
 
-@settings(deadline=None)
 @given(LINES, st.integers(1, 8))
 def test_matching_never_disagrees_with_training(lines, capacity):
     miner = TemplateMiner(0.5, capacity)
@@ -138,14 +137,13 @@ def test_matching_never_disagrees_with_training(lines, capacity):
         assert not any(template.forgotten or template.into for template in living)
 
 
-@settings(deadline=None)
 @given(LINES, st.integers(1, 8))
 def test_parameters_fill_the_template(lines, capacity):
     for match in mined(lines, capacity=capacity)[1]:
         assert len(match.parameters) == match.template.text.count("<*>")
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(LINES, st.integers(1, 8))
 def test_memos_change_no_answer(lines, capacity):
     def answers(memos):
@@ -213,7 +211,7 @@ def restored(miner, memos):
     return snapshots.codec(monitored=False).loads(written, {"memos": Lines()})
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(LINES, LINES, st.integers(1, 8))
 def test_a_restart_changes_no_answer(before, after, capacity):
     def answers(miner):
@@ -229,7 +227,6 @@ def test_a_restart_changes_no_answer(before, after, capacity):
     assert again.counts() == miner.counts()
 
 
-@settings(deadline=None)
 @given(st.lists(st.integers(0, 9), max_size=60), st.integers(1, 5))
 def test_the_least_recently_used_goes(numbers, capacity):
     """A model: the distinct lines, by last use. Words that differ wholly are never joined."""
@@ -242,7 +239,6 @@ def test_the_least_recently_used_goes(numbers, capacity):
         assert [template.text for template in miner] == used
 
 
-@settings(deadline=None)
 @given(LINES)
 def test_ids_never_change(lines):
     miner = TemplateMiner(0.5, 100)

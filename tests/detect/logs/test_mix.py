@@ -81,7 +81,7 @@ def test_joined_templates_keep_their_share():
     assert max(each.value for each in windows(*[before] * 40, *[after] * 5)) < 0.5
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 @given(st.integers(0, 39), st.integers(0, 99), st.integers(2, 5))
 def test_a_restart_changes_nothing(at, seed, templates):
     draw = Random(seed)

@@ -1,5 +1,3 @@
-import time
-
 import pytest
 
 from floodmark.detect.logs.parameters import kind_of
@@ -51,9 +49,9 @@ def test_quotes_tell_less_than_what_is_in_them():
 
 
 @pytest.mark.parametrize(
-    "text", ["1," * 4000, "a:" * 4000, "1" * 8000 + "x", "a@" * 4000, "a." * 4000 + "-", "1h" * 4000 + "x"]
+    "text",
+    ["1," * 500_000, "a:" * 500_000, "1" * 10**6 + "x", "a@" * 500_000, "a." * 500_000 + "-", "1h" * 500_000 + "x"],
 )
-def test_a_long_text_takes_no_time(text):
-    begun = time.perf_counter()
-    kind_of(Place(text, "", ""))
-    assert time.perf_counter() - begun < 0.2
+@pytest.mark.timeout(120)  # milliseconds where time is linear, hours where it is quadratic
+def test_a_long_text_takes_linear_time(text):
+    assert kind_of(Place(text, "", ""))

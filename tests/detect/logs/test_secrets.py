@@ -1,5 +1,4 @@
 import json
-import time
 
 import pytest
 from hypothesis import given, settings
@@ -90,7 +89,7 @@ def test_no_evidence_has_them(secrets):
     assert [secret in told for secret in ("ann@", "hunter", JWT)] == [secrets is not None] * 3
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(st.text("aA1.@-_:/=+ \"'\n<*eyJbearpsword", max_size=200))
 def test_any_text_is_masked_once_and_for_all(text):
     once = masked(text, KNOWN)
@@ -100,11 +99,7 @@ def test_any_text_is_masked_once_and_for_all(text):
 @pytest.mark.parametrize(
     "part", ["a.", "eyJ-", "eyJa.", "4111 ", "password ", "://a:", "-----BEGIN PRIVATE KEY-----", "sk-", "bearer a"]
 )
+@pytest.mark.timeout(120)  # a second at most where time is linear, hours where it is quadratic
 def test_hostile_lines_take_linear_time(part):
-    def seconds(length):
-        text = (part * length)[:length]
-        begun = time.perf_counter()
-        masked(text, KNOWN)
-        return time.perf_counter() - begun
-
-    assert min(seconds(16_000) for _ in range(3)) < 0.25
+    text = (part * 1_000_000)[:1_000_000]
+    assert masked(text, KNOWN)

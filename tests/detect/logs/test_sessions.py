@@ -106,7 +106,7 @@ def test_open_sessions_are_bounded():
     assert sources.counts()["evicted:log_session"] == 2
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 @given(st.integers(0, 700), st.lists(st.sampled_from([BUYS, LOOKS, BUYS[:2], LOOKS[1:]]), min_size=60, max_size=60))
 def test_a_restart_changes_nothing(at, some):
     logs = lines([BUYS, LOOKS] * 100 + some)

@@ -218,7 +218,7 @@ def told(samples):
     return [(s.series.key, s.time, s.value, msgspec.json.encode(s.evidence())) for s in samples]
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(SIGNALS, st.integers(1, 3), st.integers(1, 3))
 def test_the_same_lines_and_watermarks_give_the_same_samples(signals, sources, templates):
     def outputs():
@@ -239,7 +239,7 @@ def test_the_same_lines_and_watermarks_give_the_same_samples(signals, sources, t
     assert [time for _, time in seen] == sorted(time for _, time in seen)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(SIGNALS, st.lists(st.floats(0, 1000), max_size=8))
 def test_how_the_watermark_gets_there_does_not_matter(signals, steps):
     """Values are the same whether windows close one by one or at once, if no line is late and the stream goes on."""
@@ -252,7 +252,6 @@ def test_how_the_watermark_gets_there_does_not_matter(signals, steps):
     assert made == told(at_once.advance(1020.0))
 
 
-@settings(deadline=None)
 @given(SIGNALS)
 def test_every_line_is_counted_once(signals):
     sources = maker()
@@ -291,7 +290,7 @@ def test_masks_are_of_the_config():
     assert values(samples, "log_template") == [(60, 2)]
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(TRACES, st.integers(0, 60))
 def test_a_restart_between_two_lines_changes_nothing(signals, at):
     def state_again(sources):
@@ -312,7 +311,6 @@ def test_a_restart_between_two_lines_changes_nothing(signals, at):
     assert restarted.counts() == at_once.counts()
 
 
-@settings(deadline=None)
 @given(TRACES)
 def test_every_line_is_counted_or_joined(signals):
     sources = maker()

@@ -1,5 +1,5 @@
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from floodmark.detect.logs.tokens import ANY, MOST_TOKENS, VALUE, Shapes, folded, form, place, spots, words
@@ -62,7 +62,6 @@ def test_values_are_given_back_raw():
     assert values(body, Shapes(), wanted) == ["1, 2, 3", "blk_-123", "12 KB"]
 
 
-@settings(deadline=None)
 @given(st.text(max_size=300))
 def test_any_text_has_a_form_and_a_raw_text_for_each_token(body):
     shapes = Shapes(size=2)
@@ -75,7 +74,6 @@ def test_any_text_has_a_form_and_a_raw_text_for_each_token(body):
     assert together == " ".join(words(body))
 
 
-@settings(deadline=None)
 @given(st.lists(st.text(alphabet="ab1=. ", max_size=12), max_size=40))
 def test_a_small_memo_gives_the_same_shapes(lines):
     small = Shapes(size=1)

@@ -120,3 +120,15 @@ def test_never_more_than_the_bound(events, most):
     for is_prediction, key, time in events:
         feed(joiner, [prediction(str(key), time) if is_prediction else outcome(str(key), time)])
         assert max(joiner.sizes()) <= most
+
+
+def test_all_that_is_kept_fits_into_a_smaller_bound():
+    counts = Counter()
+    joiner = Joiner(DAY, 100, counts)
+    pairs = [event for n in range(9) for event in (prediction(f"done-{n}"), outcome(f"done-{n}"))]
+    feed(joiner, [*pairs, *(prediction(f"p-{n}") for n in range(8)), *(outcome(f"o-{n}") for n in range(7))])
+    assert joiner.sizes() == (8, 7, 9)
+    joiner.resize(DAY, 2)
+    assert joiner.sizes() == (2, 2, 2)
+    assert (counts["evicted_prediction"], counts["evicted_outcome"]) == (6, 5)
+    assert [joiner.knows(f"p-{n}") for n in (5, 6, 7)] == [False, True, True]  # the oldest went

@@ -109,6 +109,8 @@ def freeze(model: SeriesModel, bank: Bank, slot: int) -> None:
         w["since"] = math.nan if weekly._since is None else weekly._since
         w["level"], w["error"], w["slow"] = weekly._level.value, weekly.error.value, weekly.slow_error
         w["mean"], w["count"] = weekly._profile._mean, weekly._profile._count
+    else:
+        bank.drop_week(slot)
     for head, tail in zip(model._heads, model._tails, strict=True):
         _get_head(head, row)
         place = _PLACES[head.name]

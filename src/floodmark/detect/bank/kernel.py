@@ -38,6 +38,7 @@ from floodmark.detect.bank.parts import (
     remember,
     scale_of,
     step_deviation,
+    two_states,
 )
 from floodmark.detect.bank.seasons import (
     after_period,
@@ -86,7 +87,8 @@ def _point(  # noqa: PLR0915 - cut up, it would pass twenty numbers from piece t
     clock: Any,
     resumed: float,
 ) -> int:
-    """Judge a point and, if it is plain, learn it: DONE, SCHEDULE or ROOM. Else PYTHON, and nothing has changed."""
+    """Judge a point and, if it is plain, learn it: DONE, SCHEDULE, SETTLE or ROOM. Else PYTHON, and nothing has
+    changed."""
     r = series[s]
     seen = r.seen
     # What is expected.
@@ -273,6 +275,9 @@ def _point(  # noqa: PLR0915 - cut up, it would pass twenty numbers from piece t
             learn_week(weeks[r.week], r, value, time, week_position, week_sparse, base, before, share)
     r.level = fade(r.level, seen, value, _FADE_LEVEL, 1)
     r.seen = seen + 1
+    size = r.cells
+    if size < len(cells[s]) and size % rules[r.rule].warmup == 0 and two_states(cells[s], size, r.seen):
+        return layout.SETTLE  # whoever comes back makes room as well
     if not r.scheduled and heads & layout.STALE and r.seen >= rules[r.rule].warmup and r.sporadic <= _SPORADIC:
         return layout.SCHEDULE
     return layout.DONE if room else layout.ROOM

@@ -178,6 +178,7 @@ SERIES_UNKNOWN: Final = 3  # before the point: its metric has no series in the b
 PYTHON: Final = 4  # the point, whose value is now that of the sample, is for the core to observe
 SCHEDULE: Final = 5  # after the point: its series has no deadline yet and should have one
 ROOM: Final = 6  # after the point: the last free weekly profile is taken
+SETTLE: Final = 7  # after the point: its series is young, and has been in two states
 
 # What the kernel counts, by place in its tally.
 TALLY: Final = (

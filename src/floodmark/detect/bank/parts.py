@@ -25,6 +25,12 @@ _FADE_DRIFT: Final = 0.00025
 _WARM_DRIFT: Final = 4000
 _DRIFT: Final = 0.01
 _SPREAD: Final = 1 / 32
+# The start of a series.
+_NEWEST: Final = 5
+_FEWEST: Final = 8
+_RUN: Final = 3
+_LEAST: Final = 0.025
+
 FULL_DRIFT: Final = 96
 FULL_SPREAD: Final = 64
 FINEST: Final = 0.05
@@ -291,3 +297,39 @@ def remember(r: Any, cells: Any, time: float, value: float, expected: float, sca
     cells[at, 1] = value
     cells[at, 2] = expected
     cells[at, 3] = scale
+
+
+# -- the start of a series
+
+
+@part
+def two_states(cells: Any, n: int, seen: int) -> Any:
+    """Whether of the first `n` points, which are all that came, fewer than have been learned are of the state in which
+    the series is now: `starts.normal` of what is no count."""
+    if n <= _NEWEST:
+        return False
+    low = high = cells[n - 1, 1]
+    for i in range(n - _NEWEST, n - 1):
+        low = min(low, cells[i, 1])
+        high = max(high, cells[i, 1])
+    grows = True
+    while grows:
+        reach = max(high - low, _LEAST * max(abs(low), abs(high)))
+        least, most = low, high
+        for i in range(n):
+            value = cells[i, 1]
+            if low - reach <= value < least:
+                least = value
+            if most < value <= high + reach:
+                most = value
+        grows = least < low or most > high
+        low, high = least, most
+    inside = runs = 0
+    before = True
+    for i in range(n):
+        here = low <= cells[i, 1] <= high
+        inside += here
+        runs += before and not here
+        before = here
+    others = n - inside
+    return others >= _RUN and others >= _RUN * runs and inside >= _FEWEST and inside < seen

@@ -79,6 +79,13 @@ class BankedSeries:
         self._bank.rows["out"][slot] = 1
         return slot
 
+    def back(self, limit: float) -> None:
+        """No series had a point beyond `limit`: those that are said to have had one had it then."""
+        rows, weeks = self._bank.rows, self._bank.weeks
+        for name in ("last", "learned", "day_since"):
+            rows[name][rows[name] > limit] = limit  # NaN is not greater
+        weeks["since"][weeks["since"] > limit] = limit
+
     def give_back(self, slot: int) -> None:
         self._bank.give_back(slot)
 
@@ -167,6 +174,11 @@ class BankedSeries:
     @property
     def rows(self) -> layout.Rows:
         return self._bank.rows
+
+    @property
+    def warmups(self) -> Any:
+        """By rule, the points of a series before it can alarm."""
+        return self._rules["warmup"]
 
     def token(self, slot: int) -> int:
         return int(self._bank.rows["token"][slot])

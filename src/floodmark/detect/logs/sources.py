@@ -11,7 +11,7 @@ stack trace is part of the line before it and not counted as another.
 
 from __future__ import annotations
 
-from collections import Counter, OrderedDict
+from collections import Counter, OrderedDict, deque
 from collections.abc import Mapping, Sequence
 from functools import partial
 from math import floor
@@ -40,6 +40,11 @@ _SILENCE: Final = 86_400.0
 """Seconds after its last line for which a source or a template is counted with zeros."""
 _FEW: Final = 10
 """Lines of a window below which an error ratio says nothing."""
+
+_PLAIN: Final = 5
+"""Errors that a window must have to be looked at before it is over."""
+_UNGRADED: Final = 60
+"""Windows, the newest, that are known to have had no error once a source shows a severity for the first time."""
 
 LINES: Final = "log_lines"
 """The series that every source has."""
@@ -87,10 +92,17 @@ class LogSources:
         source.take(signal, window, late=late)
 
     def advance(self, watermark: float) -> list[Sample | Finding]:
-        """Close the windows that end at or before `watermark`, oldest first; in each, series by their key."""
+        """Close the windows that end at or before `watermark`, oldest first; in each, series by their key. Then what
+        the errors of those that are open have come to."""
         for line in self._partial.expire(watermark):
             self._count(line)
-        stop = floor(watermark / self._logs.window)
+        made = self._closed(floor(watermark / self._logs.window))
+        last = floor((watermark + self._detect.lateness) / self._logs.window)
+        early = [sample for source in self._sources.values() for sample in source.early(last)]
+        return made + sorted(early, key=lambda sample: (sample.time, sample.series.key))
+
+    def _closed(self, stop: int) -> list[Sample | Finding]:
+        """Close the windows before `stop`."""
         if self._next is None:
             self._next = min((*self._heard, stop))
         if stop <= self._next:
@@ -110,6 +122,15 @@ class LogSources:
                 done = heard + 1
         self._next = stop
         return made
+
+    def back(self, tick: float, limit: float) -> None:
+        """Event time goes back to `tick`: its windows are open again, and those beyond `limit` never were."""
+        last = floor(limit / self._logs.window)
+        if self._next is not None:
+            self._next = min(self._next, floor(tick / self._logs.window))
+        self._heard = {window for window in self._heard if window <= last}
+        for source in self._sources.values():
+            self._counts["late:log"] += source.back(last)
 
     def counts(self) -> Mapping[str, int]:
         total = Counter(self._counts)
@@ -230,6 +251,7 @@ class _Source:
         self._since: int | None = None
         self._last = 0
         self._graded = False
+        self._ungraded: deque[float] = deque(maxlen=_UNGRADED)
         series = self._owner.series
         self._lines = series(LINES, "count", "lines")
         self._errors = series("log_errors", "count", "lines", worse="up")
@@ -288,6 +310,32 @@ class _Source:
                 tally.came_back(template, log.body)
             followed.heard(window)
 
+    def early(self, last: int) -> list[Sample]:
+        """The errors so far of the open windows up to `last`: a burst of them need not wait for the end of its window.
+
+        What is later than that is not yet believed: its clock may be ahead.
+        """
+        made = []
+        for window, tally in self._windows.items():
+            if tally.errors.count >= _PLAIN and window <= last:
+                tally.templates = tally.settled()
+                of_errors = partial(
+                    evidence.of_errors, self._logs.secrets, tally, _commonest(tally.templates, "errors")
+                )
+                made.append(Sample(self._errors, window * self._width, tally.errors.count, of_errors, early=True))
+        return made
+
+    def back(self, last: int) -> int:
+        """No window after `last` was ever open: how many lines were counted in such ones."""
+        wrong = [window for window in self._windows if window > last]
+        lines = sum(self._windows.pop(window).all.count for window in wrong)
+        self._newest = None if wrong else self._newest
+        self._last = min(self._last, last)
+        self._since = None if self._since is None else min(self._since, last)
+        for followed in self._templates.values():
+            followed.first, followed.last = min(followed.first, last), min(followed.last, last)
+        return lines
+
     def close(self, window: int) -> list[Sample]:
         """The samples of one window, which is over; its time is its end."""
         if self._since is None or window < self._since or (window - self._last) * self._width > _SILENCE:
@@ -309,8 +357,13 @@ class _Source:
                 partial(evidence.of_lines, secrets, tally, _commonest(templates, "count")),
             ),
         ]
-        if self._graded:
+        if not self._graded:
+            self._ungraded.append(time)
+        else:
             of_errors = partial(evidence.of_errors, secrets, tally, _commonest(templates, "errors"))
+            # A source whose first severity is an error had none in all the windows before.
+            made += [Sample(self._errors, before, 0) for before in self._ungraded]
+            self._ungraded.clear()
             made.append(Sample(self._errors, time, tally.errors.count, of_errors))
             if tally.all.count >= _FEW:
                 made.append(Sample(self._ratio, time, tally.errors.count / tally.all.count, of_errors))

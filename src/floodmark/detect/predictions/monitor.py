@@ -80,6 +80,14 @@ class Model:
         self._wait_for(following)
         return first, samples
 
+    def back(self, time: float, limit: float) -> None:
+        """Event time goes back to `time`: windows that began after `limit` never were."""
+        self._last = min(self._last, limit)
+        self._windows = {window: n for window, n in self._windows.items() if window * self.monitor.every <= limit}
+        if self.due < float("inf"):
+            self._wait_for(min(self._next, floor(time / self.monitor.every)))
+            self._first_whole = min(self._first_whole, self._next + 1)
+
     def _wait_for(self, window: int) -> None:
         self._next = window
         self.due = (window + 1) * self.monitor.every
@@ -143,6 +151,15 @@ class ModelMonitors:
         self._due = min(model.due for model in self._models.values())
         samples.sort(key=lambda sample: sample.time)
         return [*samples]
+
+    def back(self, tick: float, limit: float) -> None:
+        """Event time goes back to `tick`: what came from beyond `limit` never was so."""
+        self._newest = min(self._newest, limit)
+        for model in self._models.values():
+            model.back(tick, limit)
+        for version in self._versions.values():
+            version.back(limit)
+        self._due = min((model.due for model in self._models.values()), default=float("inf"))
 
     def counts(self) -> Mapping[str, int]:
         """Monotonic counters, by name."""

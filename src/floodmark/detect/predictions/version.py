@@ -156,6 +156,10 @@ class Version:
             return []
         return [self._error_finding(shift, now)]
 
+    def back(self, limit: float) -> None:
+        """No prediction came from beyond `limit`."""
+        self._now = min(self._now, limit)
+
     def read(self, time: float) -> list[Sample]:
         """The points of performance that are due at `time`; none without new labels, or with too few."""
         performance, new = self._performance, self._n_new
