@@ -35,7 +35,7 @@ _LONGEST = 300.0
 _EPILOGUE = 600.0
 """Simulated seconds before the end that are not told: whether something of them becomes an incident depends on how long
 one waits for silence."""
-_LOOK = 0.05
+_LOOK = 0.2
 
 
 def demo(
@@ -120,14 +120,14 @@ class _Ran(NamedTuple):
 async def _shop(bootstrap: str, shop: Shop, save: Path | None) -> None:
     title, subtitle = introduce(len(shop.depends_on), shop.start, shop.days, shop.faults)
     watcher = Watcher()
-    longest = _LONGEST * max(2.0, shop.days)
+    longest, why = _LONGEST * max(2.0, shop.days), "Stopped"
     with Display(out, title=title, subtitle=subtitle, start=shop.start, end=shop.end, faults=shop.faults) as display:
         try:
             async with asyncio.timeout(longest):
                 with stop_on_signals() as stop:
                     ran = await _run_shop(bootstrap, shop, watcher, display, stop)
         except TimeoutError:
-            ran = _Ran(0, 0.0, False)
+            ran, why = _Ran(0, 0.0, False), f"It took longer than {longest / 60:.0f} minutes, and was stopped"
         reached = min(watcher.reached or shop.start, shop.end - _EPILOGUE)
         if ran.whole:
             watcher.cut(reached)
@@ -149,7 +149,6 @@ async def _shop(bootstrap: str, shop: Shop, save: Path | None) -> None:
     if save is not None:
         save.write_bytes(b"".join(msgspec.json.encode(incident) + b"\n" for incident in watcher.incidents))
     if not ran.whole:
-        why = "Stopped" if ran.events else f"It took longer than {longest / 60:.0f} minutes, so it was stopped"
         fail(f"{why} at {moment(reached)} of the simulated time, before the end: there is no scoreboard.")
     if shop.faults and not score.found:
         fail(f"None of the {len(shop.faults)} injected faults was found: something is wrong with this installation.")
@@ -168,7 +167,7 @@ async def _run_shop(bootstrap: str, shop: Shop, watcher: Watcher, display: Displ
         begun = time.monotonic()
         async with engine(demo_config(shop, [bootstrap]), stop, watcher, progress, patience=_LONGEST) as running:
             showing = asyncio.create_task(_show(publisher, watcher, display, progress, begun))
-            work = asyncio.create_task(_all_read(published, watcher, progress))
+            work = asyncio.create_task(_all_read(publisher, published, watcher, progress))
             stopped = asyncio.create_task(stop.wait())
             waiting: list[asyncio.Task[None] | asyncio.Task[bool]] = [running, showing, work, stopped]
             try:
@@ -184,12 +183,14 @@ async def _run_shop(bootstrap: str, shop: Shop, watcher: Watcher, display: Displ
             return _Ran(publisher.events, time.monotonic() - begun, whole)
 
 
-async def _all_read(published: asyncio.Task[None], watcher: Watcher, progress: Progress) -> None:
+async def _all_read(publisher: Publisher, published: asyncio.Task[None], watcher: Watcher, progress: Progress) -> None:
     """Return when the stream is published and every stage has read all that it and the stages before it wrote.
 
     Raises PublishError.
     """
     await published
+    if not publisher.done:
+        raise PublishError("The process that simulates the shop was stopped before the end.")
     for stage in ("route", "detect", "correlate"):
         while stage == "correlate" and not watcher.complete:
             await asyncio.sleep(_LOOK)

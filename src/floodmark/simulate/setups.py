@@ -106,8 +106,8 @@ def _detector(name: str, match: str, least: float) -> Detector:
         name=name,
         match={"name": match},
         heads=["forecast", "range", "level"],  # the others need more than minutes
-        false_alarms=1
-        / 120,  # small surprises are sorted out by the least change, and few points say little of rare ones
+        # Few points say little of what is rare, and what is small is left out by the least change.
+        false_alarms=1 / 60,
         warmup=_LEARNED,
         min_deviation=Guard(absolute=least),
         refractory=30.0,
