@@ -336,6 +336,7 @@ class _Source:
         lines = sum(self._windows.pop(window).all.count for window in wrong)
         self._newest = None if wrong else self._newest
         self._last = min(self._last, last)
+        self._ungraded = deque((t for t in self._ungraded if t <= (last + 1) * self._width), maxlen=_UNGRADED)
         self._since = None if self._since is None else min(self._since, last)
         for followed in self._templates.values():
             followed.first, followed.last = min(followed.first, last), min(followed.last, last)
