@@ -23,7 +23,7 @@ from floodmark.detect.series import series_key
 from floodmark.detect.stage import Judged, Told
 from floodmark.flow.arrivals import Arrivals, Makers, Run
 from floodmark.flow.events import MalformedEventError, decode, encode, encode_rekeyed, made_from, maker, with_arrival
-from floodmark.records import Output, Record, Task
+from floodmark.records import Output, Record, Task, bound, changed
 from floodmark.signals import (
     Change,
     Histogram,
@@ -270,7 +270,7 @@ class Decoding:
             item = self.event(record, out)
             if not isinstance(item, Judged):
                 return []
-            if record.by >= 0 and item.time > record.by / 1000 + self._ahead:
+            if (by := bound(record)) >= 0 and item.time > by / 1000 + self._ahead:
                 words = "the event is later than what came before it by more than limits.ahead"
                 self._refuse(record, "from_the_future", words, record.value or b"", None, out)
                 return []
@@ -281,7 +281,7 @@ class Decoding:
 
     def times(self, record: Record) -> list[float]:
         """The events' own times, in epoch seconds; for a decoder of its own, since it may count what it finds."""
-        return [signal.time for signal in _judged(self.signals(record._replace(by=-1), []))]
+        return [signal.time for signal in _judged(self.signals(changed(record, by=-1), []))]
 
     def event(self, record: Record, out: list[Output]) -> object:
         """The event of ours that the record holds; None, and a dead letter in `out`, if it holds none."""
