@@ -8,7 +8,7 @@ reads a clock, a network or an unseeded random number, so the same task gives th
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Literal, NamedTuple, Protocol, runtime_checkable
+from typing import Any, Literal, NamedTuple, Protocol, runtime_checkable
 
 Headers = Sequence[tuple[str, bytes]]
 
@@ -35,15 +35,15 @@ class Record(NamedTuple):
     by: int = -1
 
 
-def timed(record: Record, timestamp: int, by: int = -1) -> Record:
-    """The record with other times. One of Kafka's client, which lacks `by`, becomes one of ours."""
-    topic, partition, offset = record.topic, record.partition, record.offset
-    return Record(topic, partition, offset, timestamp, record.key, record.value, tuple(record.headers), by)
-
-
-def known_by(record: Record) -> int:
-    """`Record.by`; records of Kafka's client have none."""
+def bound(record: Record) -> int:
+    """The record's `by`. What the runtime hands on are the client's own records: they have all fields but this."""
     return getattr(record, "by", -1)
+
+
+def changed(record: Record, **changes: Any) -> Record:
+    """A copy with some fields changed, also of a record of the client's."""
+    fields = (record.topic, record.partition, record.offset, record.timestamp, record.key, record.value)
+    return Record(*fields, tuple(record.headers), bound(record))._replace(**changes)
 
 
 class Output(NamedTuple):

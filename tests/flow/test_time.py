@@ -3,10 +3,11 @@
 import json
 import random
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from typing import Any, cast
 
 import msgspec
 import pytest
+from aiokafka import ConsumerRecord
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -369,3 +370,21 @@ def test_tasks_that_write_side_by_side_do_not_make_each_other_wrong() -> None:
     assert not [
         name for name, n in counts.items() if n and name.partition(":")[0] in ("clock", "kafka_time", "watermark")
     ]
+
+
+def test_records_of_kafkas_client_are_taken_as_they_are() -> None:
+    """They have the fields of a record, and are none."""
+    events = by_arrival(web(range(40), range(0)), camera(range(40), 600))
+    events[300] = (NOON + WEEK, {"body": "hello"})
+    events[400] = (0.0, events[400][1])
+    records = [
+        ConsumerRecord("t", 0, i, round(here * 1000), 0, b"k", json.dumps(e).encode(), None, 1, 1, ())
+        for i, (here, e) in enumerate(events)
+    ]
+    made = task("log", "native")
+    made.process(cast("Sequence[Record]", records[:301]))
+    made.snapshot()
+    made.process(cast("Sequence[Record]", records[301:]))
+    made.finish()
+    assert made.counts()["signals:log"] == len(events) - 1
+    assert made.counts()["clock:fast"] == 38

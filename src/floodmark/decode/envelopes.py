@@ -18,7 +18,7 @@ from floodmark.config.formats import EnvelopeName
 from floodmark.config.models import Limits
 from floodmark.decode.decoder import Decoded, Decoder, EventError, Refused
 from floodmark.decode.native import whole
-from floodmark.records import Record
+from floodmark.records import Record, changed
 
 
 class _Connect(Struct, gc=False):
@@ -77,7 +77,7 @@ class Opened:
             if content is None:
                 self._counts["deleted"] += 1
                 continue
-            signals, refused = self._inner.decode(record._replace(value=content))
+            signals, refused = self._inner.decode(changed(record, value=content))
             found.signals.extend(signals)
             alone = len(contents) == 1
             found.refused.extend(

@@ -16,7 +16,7 @@ from msgspec import Meta, Raw, Struct
 from floodmark.config.models import Limits
 from floodmark.decode.decoder import Decoded, Decoder, EventError
 from floodmark.decode.timestamps import parse
-from floodmark.records import Record, known_by
+from floodmark.records import Record, bound
 from floodmark.signals import Metric, MetricKind, Origin, Samples
 
 _Key = tuple[str, bytes, str | None, str | None]
@@ -67,7 +67,7 @@ class SampleDecoder:
                     if origin is None and (origin := self._older.get(key)) is not None:
                         self._remember(key, origin)
                     kafkas = record.timestamp
-                    if origin is not None and (time <= kafkas / 1000 + ahead if kafkas >= 0 else known_by(record) < 0):
+                    if origin is not None and (time <= kafkas / 1000 + ahead if kafkas >= 0 else bound(record) < 0):
                         origins.append(origin)
                         times.append(time)
                         values.append(event.value)

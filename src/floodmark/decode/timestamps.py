@@ -29,7 +29,7 @@ import re
 from datetime import UTC, datetime, timedelta
 
 from floodmark.decode.decoder import EventError
-from floodmark.records import Record, known_by
+from floodmark.records import Record, bound
 
 EARLIEST = 1e8
 """Epoch seconds, March 1973."""
@@ -72,7 +72,7 @@ def arrival(record: Record) -> float:
 def latest(record: Record, ahead: float) -> float:
     """The latest plausible time of an event of the message, in epoch seconds: `ahead` seconds after it was here.
     Infinite if it is not known when that was."""
-    known = [seconds for seconds in (record.timestamp / 1000, known_by(record) / 1000) if EARLIEST <= seconds < LATEST]
+    known = [seconds for seconds in (record.timestamp / 1000, bound(record) / 1000) if EARLIEST <= seconds < LATEST]
     return max(known) + ahead if known else math.inf
 
 

@@ -20,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from floodmark.decode.timestamps import EARLIEST, LATEST
-from floodmark.records import Record, known_by, timed
+from floodmark.records import Record, changed
 
 _LEAST: Final = 30.0
 """Seconds ahead that are never doubted, nor those of `_GAPS` usual gaps between two records or of two usual pauses."""
@@ -171,7 +171,7 @@ class Arrivals:
             self._counts["kafka_time:impossible"] += 1
         if self._now == -math.inf or self._missing >= _RUN:
             self._by_own = True
-        return self._newest(self._own(timed(record, -1))) if self._by_own else math.nan
+        return self._newest(self._own(changed(record, timestamp=-1))) if self._by_own else math.nan
 
     def _newest(self, times: list[float]) -> float:
         """Of a record's own times the newest that is not doubted; the earliest if all are."""
@@ -200,7 +200,7 @@ class Arrivals:
                     self._held = []
                     yield self._without(first), -self._now, None, False
                 elif len(self._held) < _HELD:
-                    self._held.append((timed(record, record.timestamp, known_by(record)), time))
+                    self._held.append((changed(record), time))
                 else:
                     waiting = [self._held[1], (record, time), *waiting]
                     self._held = []
@@ -208,7 +208,7 @@ class Arrivals:
                     yield *self._here(first), None, False
             elif time > self._now + self._reach and self._now > -math.inf:
                 if self._own(record):
-                    self._held.append((timed(record, record.timestamp, known_by(record)), time))
+                    self._held.append((changed(record), time))
                 else:  # there is nothing in it that could be too early
                     yield record, -self._now, None, False
             elif time < self._now - self._reach:
@@ -223,7 +223,7 @@ class Arrivals:
 
     def _without(self, record: Record) -> Record:
         """The record without Kafka's time."""
-        return timed(record, -1, round(self._now * 1000) if self._now > -math.inf else -1)
+        return changed(record, timestamp=-1, by=round(self._now * 1000) if self._now > -math.inf else -1)
 
     def _near(self, time: float) -> None:
         self._agreed += 1
@@ -257,7 +257,7 @@ class Arrivals:
         self._behind = [*self._behind, time][-_RUN:]
         self._n_behind += 1
         if self._n_behind < _RUN or self._n_behind <= min(self._agreed, _PROVEN):
-            return timed(record, record.timestamp, round(self._now * 1000)), -self._now, None, False
+            return changed(record, by=round(self._now * 1000)), -self._now, None, False
         self._counts["kafka_time:mended"] += 1
         wrong = self._agreed <= _FEW
         self._before = self._now, min(self._agreed, _PROVEN)
@@ -351,7 +351,7 @@ class Makers:
             if (here := arrivals.near(stamp / 1000)) is not None:
                 run.add((record,), (here,))
                 continue
-            for given in arrivals.take([timed(record, stamp)]):
+            for given in arrivals.take([changed(record, timestamp=stamp)]):
                 if given.back is not None:
                     if run.records:
                         yield run.closed()

@@ -38,7 +38,7 @@ from floodmark.flow.events import (
     with_arrival,
 )
 from floodmark.flow.merge import Merge
-from floodmark.records import Awaited, Output, Record, Task, known_by, timed
+from floodmark.records import Awaited, Output, Record, Task, bound, changed
 from floodmark.signals import (
     Change,
     Histogram,
@@ -405,8 +405,7 @@ class Decoding:
             item = self.event(record, out)
             if not isinstance(item, Judged):
                 return []
-            by = known_by(record)
-            if by >= 0 and item.time > by / 1000 + self._ahead:
+            if (by := bound(record)) >= 0 and item.time > by / 1000 + self._ahead:
                 words = "the event is later than what came before it by more than limits.ahead"
                 self._refuse(record, "from_the_future", words, record.value or b"", None, out)
                 return []
@@ -417,7 +416,7 @@ class Decoding:
 
     def times(self, record: Record) -> list[float]:
         """The events' own times, in epoch seconds; for a decoder of its own, since it may count what it finds."""
-        return [signal.time for signal in _judged(self.signals(timed(record, record.timestamp), []))]
+        return [signal.time for signal in _judged(self.signals(changed(record, by=-1), []))]
 
     def event(self, record: Record, out: list[Output]) -> object:
         """The event of ours that the record holds; None, and a dead letter in `out`, if it holds none."""
