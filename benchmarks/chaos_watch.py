@@ -6,6 +6,7 @@ Both only look. Each is a thread of its own: what happens to the broker or to a 
 from __future__ import annotations
 
 import http.client
+import re
 import threading
 import time
 from collections import Counter
@@ -23,6 +24,7 @@ LOOK_SECONDS: Final = 0.5
 ANSWER_SECONDS: Final = 1.0
 REASONS: Final = 40
 """Different sentences that are kept."""
+_NUMBER: Final = re.compile(r"\b\d+(?:[.:]\d+)*\b")
 
 
 class Reader:
@@ -95,7 +97,7 @@ class Probe:
 
     def notes(self) -> list[str]:
         """The commonest reasons, as lines of a report."""
-        return [f"not ready, {count} times: {reason}" for reason, count in self.reasons.most_common(8)]
+        return [f"not ready, {count} times: {reason}" for reason, count in self.reasons.most_common(10)]
 
     def _look(self) -> None:
         with ThreadPoolExecutor(8) as pool:
@@ -103,21 +105,22 @@ class Probe:
                 at = time.monotonic()
                 answers = list(pool.map(lambda one: ready(one.port), self._living()))
                 self.looks.append(Look(at, bool(answers) and all(reason is None for reason in answers)))
-                for reason in answers:
-                    if reason and (reason in self.reasons or len(self.reasons) < REASONS):
-                        self.reasons[reason] += 1
+                for reason in (reason for answer in answers for reason in answer or ()):
+                    sentence = _NUMBER.sub("N", reason)  # else each second would have a sentence of its own
+                    if sentence in self.reasons or len(self.reasons) < REASONS:
+                        self.reasons[sentence] += 1
                 self._stop.wait(max(0.0, at + LOOK_SECONDS - time.monotonic()))
 
 
-def ready(port: int) -> str | None:
-    """None if /readyz on loopback answers 200 within a second; else what it says, or why there is no answer."""
+def ready(port: int) -> list[str] | None:
+    """None if /readyz on loopback answers 200 within a second; else its reasons, or why there is no answer."""
     asking = http.client.HTTPConnection("127.0.0.1", port, timeout=ANSWER_SECONDS)
     try:
         asking.request("GET", "/readyz")
         answer = asking.getresponse()
         body = answer.read()
     except (OSError, http.client.HTTPException) as error:
-        return f"no answer: {type(error).__name__}"
+        return [f"no answer: {type(error).__name__}"]
     finally:
         asking.close()
     if answer.status == 200:
@@ -125,6 +128,5 @@ def ready(port: int) -> str | None:
     try:
         said = orjson.loads(body)
     except orjson.JSONDecodeError:
-        return f"status {answer.status}"
-    reasons = said.get("reasons") or [f"{group} {state}" for group, state in said.get("groups", {}).items()]
-    return "; ".join(map(str, reasons)) or f"status {answer.status}"
+        return [f"status {answer.status}"]
+    return [str(reason) for reason in said.get("reasons", ())] or [f"status {answer.status}"]
