@@ -7,7 +7,7 @@ from pathlib import Path
 
 import orjson
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 sys.path.insert(0, str(Path(__file__).parents[2] / "benchmarks"))
@@ -50,7 +50,6 @@ def record(topic, kind="", identity="", key=None, value=None, source="", **more)
 # --- the plan
 
 
-@settings(deadline=None)
 @given(seed=st.integers(0, 10_000), minutes=st.sampled_from([3.0, 12.0, 30.0]))
 def test_a_plan_follows_from_its_seed_and_ends_calmly(seed, minutes):
     phases = chaos_plan.plan(seed, minutes)
@@ -69,7 +68,6 @@ def test_a_plan_follows_from_its_seed_and_ends_calmly(seed, minutes):
         assert all(1 <= outage.seconds <= 120 for outage in outages)
 
 
-@settings(deadline=None)
 @given(seed=st.integers(0, 10_000), minutes=st.sampled_from([3.0, 30.0]))
 def test_what_happens_to_workers_can_happen(seed, minutes):
     for phase in chaos_plan.plan(seed, minutes):
@@ -89,7 +87,6 @@ def test_what_happens_to_workers_can_happen(seed, minutes):
             assert phase.faults[-1].at > joins[0].at + 10
 
 
-@settings(deadline=None)
 @given(seed=st.integers(0, 10_000))
 def test_a_fault_hits_all_regions_and_no_service_twice_in_a_row(seed):
     for phase in chaos_plan.plan(seed, 30):
