@@ -125,6 +125,12 @@ class Feed:
         self._stop.set()
         self._thread.join()
 
+    def finish(self) -> None:
+        """No more; return when all is acknowledged. Raises KafkaException."""
+        self._stop.set()
+        self._thread.join()
+        self._sender.flush()
+
     def catch_up(self) -> None:
         while self._next + 1 <= time.time():
             self._sender.send(self._traffic.second(self._next))
@@ -145,7 +151,7 @@ def play(kafka: ApacheKafka, startup: float, phase: Phase, number: int, seed: in
     begin = math.floor(time.time()) - HISTORY_SECONDS
     traffic = Traffic(seed, phase, f"{prefix}.metrics", f"{prefix}.logs", begin)
     with ExitStack() as stack:
-        stack.enter_context(Feed(kafka.bootstrap, traffic, begin))
+        feed = stack.enter_context(Feed(kafka.bootstrap, traffic, begin))
         crew = stack.enter_context(Crew(fleet))
         for worker in range(FIRST):
             crew.join(worker)
@@ -157,11 +163,14 @@ def play(kafka: ApacheKafka, startup: float, phase: Phase, number: int, seed: in
         outages = BrokerTrouble(kafka, zero, startup)
         with Reader(kafka.bootstrap, outputs, PARTITIONS) as reader, Probe(crew.living) as probe, outages:
             end = through(phase, crew, outages, reader, zero, start)
+        feed.finish()
         stubborn = crew.drain()
     records: list[Written] = []
     read_committed(kafka.bootstrap, outputs, records.append)
     times = reader.times()
     readable = [(times.get(((r.topic, r.partition), r.offset), zero + end) - zero, r) for r in records]
+    unseen = sum(((r.topic, r.partition), r.offset) not in times for r in records)
+    last = f"{unseen} of {len(records)} records were readable only after the phase's end"
     return Run(
         phase,
         sorted([*outages.happened, *crew.happened(zero)], key=lambda trouble: trouble.begin),
@@ -170,7 +179,7 @@ def play(kafka: ApacheKafka, startup: float, phase: Phase, number: int, seed: in
         records,
         traffic.poison(),
         end,
-        [*crew.notes(zero), *stubborn, *probe.notes()],
+        [*crew.notes(zero), *stubborn, last, *reader.notes(), *probe.notes()],
     )
 
 

@@ -33,12 +33,14 @@ class Reader:
     def __init__(self, bootstrap: str, topics: Sequence[str], partitions: int) -> None:
         self.seen: list[tuple[float, Written]] = []
         """The records so far, and when (monotonic seconds) each was readable."""
+        self.errors: Counter[str] = Counter()
         self._consumer = Consumer(
             {
                 "bootstrap.servers": bootstrap,
                 "group.id": "chaos-reader",
                 "isolation.level": "read_committed",
                 "enable.auto.commit": False,
+                "auto.offset.reset": "earliest",
                 "fetch.wait.max.ms": 100,
                 **QUIET,
             }
@@ -56,6 +58,10 @@ class Reader:
         self._thread.join()
         self._consumer.close()
 
+    def notes(self) -> list[str]:
+        """What it was told beside records, as lines of a report."""
+        return [f"the reader was told {count} times: {name}" for name, count in self.errors.items()]
+
     def times(self) -> dict[tuple[Place, int], float]:
         """When each record was readable, by its partition and offset."""
         return {((record.topic, record.partition), record.offset): at for at, record in list(self.seen)}
@@ -64,8 +70,11 @@ class Reader:
         while not self._stop.is_set():
             found = self._consumer.consume(500, 0.1)
             now = time.monotonic()
-            # What is no record says that the broker is away: librdkafka tries again by itself.
-            self.seen += [(now, written(message)) for message in found if message.error() is None]
+            for message in found:
+                if (error := message.error()) is None:
+                    self.seen.append((now, written(message)))
+                else:  # librdkafka tries again by itself
+                    self.errors[error.name()] += 1
 
 
 class Living(NamedTuple):

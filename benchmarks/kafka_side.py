@@ -26,7 +26,9 @@ __all__ = ["ApacheKafka", "KafkaUnavailableError"]
 QUIET: Mapping[str, str | int] = {
     "log_level": 0,
     "socket.keepalive.enable": "true",
-    "reconnect.backoff.max.ms": 1000,  # a broker that is back is found again at once
+    # A broker that is back is found again at once; while it starts it may not know its topics, and is asked again soon.
+    "reconnect.backoff.max.ms": 1000,
+    "topic.metadata.refresh.interval.ms": 2000,
 }
 
 Place = tuple[str, int]
