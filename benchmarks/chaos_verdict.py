@@ -11,10 +11,11 @@ Told
 
 False green
     The time in which every living worker said that it was ready, although (a) the broker had been away for longer than
-    it may take to notice (`NOTICE`), or (b) an anomaly had waited for longer than `BEARABLE`. What waits is the first
-    anomaly of a fault, until the fault is told or the phase is over, and every anomaly of severity error or critical
-    that an incident lists sooner or later, until it does. (Milder ones may be held back on purpose.) A living worker
-    that does not answer is not ready. Time counts between two looks that both saw green.
+    it may take to notice (`NOTICE`, and anew for a worker that was stopped and continues), or (b) an anomaly had waited
+    for longer than `BEARABLE`. What waits is the first anomaly of a fault, until the fault is told or the phase is
+    over, and every anomaly of severity error or critical that an incident lists sooner or later, until it does. (Milder
+    ones may be held back on purpose.) A living worker that does not answer is not ready. Time counts between two looks
+    that both saw green.
 
 Doubled
     A revision of an incident (id and number), or an event of an anomaly, that a read-committed reader is shown again.
@@ -178,8 +179,19 @@ def judge(fault: Fault, happened: Iterable[Happened], reading: Reading) -> Verdi
 
 def away(happened: Iterable[Happened]) -> list[Interval]:
     """The times in which nobody may say ready because the broker is away."""
-    outages = (trouble for trouble in happened if trouble.kind in BROKER)
-    return [(one.begin + NOTICE[one.kind], one.end) for one in outages if one.end - one.begin > NOTICE[one.kind]]
+    troubles = list(happened)
+    pauses = [trouble for trouble in troubles if trouble.kind == "pause"]
+    found: list[Interval] = []
+    for outage in troubles:
+        if outage.kind in BROKER:
+            notice = NOTICE[outage.kind]
+            begin = outage.begin + notice
+            for pause in sorted(pauses, key=lambda pause: pause.begin):
+                if begin < pause.end + notice and pause.begin < outage.end:
+                    found.append((begin, pause.begin))
+                    begin = pause.end + notice
+            found.append((begin, outage.end))
+    return [(begin, end) for begin, end in found if begin < end]
 
 
 def waiting(verdicts: Iterable[Verdict], reading: Reading, end: float) -> list[Interval]:

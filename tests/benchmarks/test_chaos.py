@@ -235,6 +235,21 @@ def test_away_begins_when_it_had_to_be_noticed():
     assert chaos_verdict.away(happened) == [(15, 40), (60, 75)]
 
 
+@pytest.mark.parametrize(
+    ("pause", "wrong"),
+    [
+        ((-9, -6), [(5, 40)]),  # it was over long before
+        ((-9, 1), [(6, 40)]),
+        ((2, 20), [(25, 40)]),
+        ((10, 20), [(5, 10), (25, 40)]),
+        ((10, 38), [(5, 10)]),
+        ((50, 60), [(5, 40)]),
+    ],
+)
+def test_a_worker_that_continues_has_to_notice_first(pause, wrong):
+    assert chaos_verdict.away([Happened("kill", 0, 40), Happened("pause", *pause, 1)]) == wrong
+
+
 def test_green_counts_between_two_looks_that_saw_it():
     looks = [Look(at / 2, at not in (4, 5)) for at in range(11)]  # every half second until 5; red at 2 and 2.5
     assert chaos_verdict.green_seconds(looks, [(0, 10)]) == 3.5
