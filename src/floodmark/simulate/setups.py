@@ -6,6 +6,7 @@ A setting here that differs from its default has its reason beside it: the demo 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Final
 
 from floodmark.config.models import (
     Config,
@@ -69,7 +70,7 @@ def machine_config(brokers: Sequence[str] = ("localhost:9092",)) -> Config:
         detect=Detect(lateness=machine.INTERVAL, tick=machine.INTERVAL, entities=False),  # one producer, in order
         detectors=[
             *(_detector(name, match, least) for name, match, least in _NOTICED),
-            Detector(name="core", match={"name": "cpu_core_usage_ratio"}, enabled=False),
+            Detector(name="told by others", match={"name": _TOLD_BY_OTHERS}, enabled=False),
         ],
         correlate=Correlate(
             labels=["host"],  # there is no call graph: what happens on a host belongs together
@@ -85,7 +86,6 @@ def machine_config(brokers: Sequence[str] = ("localhost:9092",)) -> Config:
 
 _NOTICED: tuple[tuple[str, str, float], ...] = (
     ("processor", "cpu_usage_ratio", 0.5),
-    ("load", "load_average_*", 0.7),
     ("process", "process_cpu_cores", 1.5),
     ("memory", "memory_available_bytes", 2.0**30),
     ("share of memory", "*_used_ratio", 0.05),
@@ -94,7 +94,9 @@ _NOTICED: tuple[tuple[str, str, float], ...] = (
     ("network errors", "network_errors_total", 10.0),
 )
 """Name of a detector, its series, and the change that a person would notice: ratios, cores, bytes, bytes or errors a
-second. What one core does is in all of them together, and is not judged."""
+second."""
+_TOLD_BY_OTHERS: Final = ["cpu_core_usage_ratio", "load_average_*"]
+"""What one core does is in all of them together; the load still falls minutes after what has raised it."""
 _LEARNED = 75
 """Readings before a series can alarm."""
 LEARNING = _LEARNED * machine.INTERVAL
