@@ -2,6 +2,7 @@
 
 import pytest
 from aiokafka import TopicPartition
+from aiokafka.structs import OffsetAndTimestamp
 from structlog.testing import capture_logs
 
 from floodmark.config.models import State
@@ -25,6 +26,11 @@ class Consumer:
 
     async def end_offsets(self, sources):
         return dict.fromkeys(sources, self.end)
+
+    async def offsets_for_times(self, moments):
+        (moment,) = moments.values()
+        offset = max(self.begin, -(-moment // 1000))
+        return {SOURCE: OffsetAndTimestamp(offset, 1000 * offset) if offset < self.end else None}
 
 
 class Outbox:
@@ -78,3 +84,23 @@ async def test_a_topic_that_was_made_anew_is_read_from_its_beginning(end, anew):
     start, _, said = await started(0, end, 30)
     assert start.live == (0 if anew else 30)
     assert any("made anew" in line for line in said) == anew
+
+
+@pytest.mark.parametrize(
+    ("now", "history", "position"),
+    [
+        (1010, 100, 910),  # as it is meant
+        (1500, 100, 700),  # it stood still for longer than the history: 800 s ago is before the end
+        (1010, 5000, 10),  # the topic has less
+        (1010, 0, 1000),  # none is wanted
+        (10**9, 100, 10),  # years ago
+    ],
+)
+async def test_history_is_what_was_before_an_outage_however_long_that_was(now, history, position):
+    recovery = Recovery("g", Consumer(10, 1000, None), None, State(store=None), Telemetry(), {}, now=lambda: now)
+    assert await recovery.back_to(SOURCE, history, 10, 1000) == position
+
+
+async def test_what_is_unread_is_no_history():
+    recovery = Recovery("g", Consumer(10, 1000, None), None, State(store=None), Telemetry(), {}, now=lambda: 1000)
+    assert await recovery.back_to(SOURCE, 100, 10, 500) == 200

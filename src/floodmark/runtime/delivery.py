@@ -109,6 +109,7 @@ class Mail:
                     acknowledgement = await producer.send(
                         topic, output.value, key, partition, headers=list(output.headers)
                     )
+                    acknowledgement.add_done_callback(_looked_at)
                     sent.append((index, acknowledgement))
         except KafkaError as error:
             failure = error
@@ -130,3 +131,9 @@ class Mail:
                 self.telemetry.dead_letters.inc()
             if self.on_output is not None:
                 self.on_output(output)
+
+
+def _looked_at(acknowledgement: asyncio.Future[Any]) -> None:
+    """Where the sending is cancelled nobody else looks, and asyncio would complain of that."""
+    if not acknowledgement.cancelled():
+        acknowledgement.exception()

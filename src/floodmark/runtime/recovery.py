@@ -94,12 +94,20 @@ class Recovery:
         return Start(make(), position, committed)
 
     async def back_to(self, source: TopicPartition, seconds: float, begin: int, end: int) -> int:
-        """The offset `seconds` ago by the records' Kafka timestamps, within `begin` and `end`."""
+        """The offset `seconds` ago by the records' Kafka timestamps, within `begin` and `end`.
+
+        Where nothing before `end` is so young, because the work stood still for longer, it looks twice as far back, and
+        again: what was before such an outage would else be forgotten, with the anomalies that wait for an incident.
+        """
         if seconds <= 0 or begin >= end:
             return end
-        moment = max(0, int((self.now() - seconds) * 1000))
-        found: Any = (await self.consumer.offsets_for_times({source: moment}))[source]
-        return end if found is None else max(begin, min(found.offset, end))
+        now = self.now()
+        while True:
+            moment = max(0, int((now - seconds) * 1000))
+            found: Any = (await self.consumer.offsets_for_times({source: moment}))[source]
+            if moment == 0 or (found is not None and found.offset < end):
+                return end if found is None else max(begin, min(found.offset, end))
+            seconds *= 2
 
     async def _restored(self, source: TopicPartition, make: Callable[[], Task], committed: int) -> Start | None:
         """The task as the newest snapshot up to `committed` that it understands has it; None if there is none."""
