@@ -97,13 +97,15 @@ class Awaited(NamedTuple):
     `heard`: how often each of them has spoken (0: never), by name ("topic/partition", or "" for whoever there may
     be). `behind` names who holds the oldest item up, and why, in words; empty if nothing waits. `since`: Kafka's time
     of that item in epoch seconds, NaN if nothing waits or it is not known. `bound`: seconds for which an item
-    waits at most where everybody is heard.
+    waits at most where everybody is heard. `whom` is what one of them is called, and `item` what waits, in words.
     """
 
     heard: Mapping[str, Heard]
     since: float
     behind: str
     bound: float
+    whom: str = "detect task"
+    item: str = "an anomaly has waited for {} to become an incident"
 
 
 class Task(Protocol):

@@ -186,7 +186,10 @@ class DetectTask:
 
     def awaited(self) -> Awaited | None:
         """The task of the model events waits for all who bring some."""
-        return _awaited(self._merge.order, self._bound, "a route task") if self._merge is not None else None
+        if self._merge is None:
+            return None
+        words = "a prediction or outcome has waited for {} to be judged"
+        return _awaited(self._merge.order, self._bound, "route task")._replace(item=words)
 
     def forgo(self, names: Sequence[str], silent: float) -> list[Output]:
         if self._merge is None:
@@ -342,7 +345,7 @@ class CorrelateTask:
 
     def awaited(self) -> Awaited | None:
         """Where nothing is detected, nobody is waited for."""
-        return _awaited(self._stage.order, self._bound, "a detect task") if self._detected else None
+        return _awaited(self._stage.order, self._bound, "detect task") if self._detected else None
 
     def forgo(self, names: Sequence[str], silent: float) -> list[Output]:
         absence = _absence(self._name, self._stage.order.passed, names, silent)
@@ -467,7 +470,7 @@ def _written(record: Record) -> float:
 def _awaited(order: EventOrder, bound: float, whom: str) -> Awaited:
     """Whom `order` waits for; `whom`: what to call one that cannot be named."""
     blocker = order.blocker()
-    return Awaited(order.heard(), order.since, "" if blocker is None else _blame(blocker, whom), bound)
+    return Awaited(order.heard(), order.since, "" if blocker is None else _blame(blocker, f"a {whom}"), bound, whom)
 
 
 def _absence(task: str, passed: float, names: Sequence[str], silent: float) -> Absence:

@@ -281,11 +281,13 @@ class Telemetry(Collector):
         age = GaugeMetricFamily("floodmark_snapshot_age_seconds", "Time since the newest snapshot.", labels=place)
         lag = GaugeMetricFamily("floodmark_lag_records", "Records not taken yet.", labels=place)
         missing = GaugeMetricFamily(
-            "floodmark_correlate_missing_tasks", "Detect tasks that are not heard, or not yet.", labels=place
+            "floodmark_correlate_missing_tasks",
+            "Tasks before this one that it does not hear, or not yet.",
+            labels=place,
         )
         waited = GaugeMetricFamily(
             "floodmark_correlate_oldest_wait_seconds",
-            "Time that the oldest anomaly has waited for the words of detect tasks.",
+            "Time that the oldest anomaly has waited for the words of detect tasks (model events: of route tasks).",
             labels=place,
         )
         events = CounterMetricFamily(

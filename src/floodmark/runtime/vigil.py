@@ -53,6 +53,7 @@ class Vigil:
         self._waited = 0.0
         self._usual = math.inf
         self._behind = ""
+        self._whom, self._item = "", ""
 
     @property
     def waited(self) -> float:
@@ -83,6 +84,7 @@ class Vigil:
         self._silences = silences
         self._waited = max(0.0, wall - awaited.since) if math.isfinite(awaited.since) else 0.0
         self._usual, self._behind = awaited.bound, awaited.behind
+        self._whom, self._item = awaited.whom, awaited.item
         self._name(now)
         return self._given_up(now)
 
@@ -97,13 +99,13 @@ class Vigil:
         never = [name for name in self.missing if not self._silences[name].heard.words]
         silent = [name for name in self.missing if self._silences[name].heard.words]
         if never:
-            words.append(_unheard(never, "yet"))
+            words.append(_unheard(self._whom, never, "yet"))
         if silent:
             seconds = max((self._looked or 0.0) - self._silences[name].word_at for name in silent)
-            words.append(_unheard(silent, f"for {seconds:.0f} s"))
+            words.append(_unheard(self._whom, silent, f"for {seconds:.0f} s"))
         if self._waited > self._usual + self._patience:
             why = f": {self._behind}" if self._behind else ""
-            words.append(f"an anomaly has waited for {self._waited:.0f} s to become an incident{why}")
+            words.append(self._item.format(f"{self._waited:.0f} s") + why)
         return words
 
     def _name(self, now: float) -> None:
@@ -120,10 +122,10 @@ class Vigil:
                 silence.named = False
                 back.append(name)
         if named:
-            words = _unheard(named, f"for {limit:.0f} s")
-            log.warning(f"{words}: incidents wait for it", patience=self._patience, **self._where)
+            words = _unheard(self._whom, named, f"for {limit:.0f} s")
+            log.warning(f"{words}: what it may tell is waited for", patience=self._patience, **self._where)
         if back:
-            log.info(f"heard again: {_listed(back)}", **self._where)
+            log.info(f"heard again: {_listed(self._whom, back)}", **self._where)
 
     def _given_up(self, now: float) -> list[str]:
         """Who is silent beyond the patience; and who speaks, but has nothing new to say, while something waits."""
@@ -137,7 +139,8 @@ class Vigil:
         if names:
             seconds = f"{self.silence(names):.0f} s"
             log.warning(
-                f"going on without {_listed(names)} after {seconds}: what it tells later is late", **self._where
+                f"going on without {_listed(self._whom, names)} after {seconds}: what it tells later is late",
+                **self._where,
             )
         return names
 
@@ -178,15 +181,15 @@ class Unread:
         return now - self._moved_at if self._ends and self._moved_at is not None else 0.0
 
 
-def _listed(names: list[str]) -> str:
+def _listed(whom: str, names: list[str]) -> str:
     if names == [""]:
-        return "any detect task"
+        return f"any {whom}"
     some = ", ".join(name for name in names[:_NAMED] if name)
     more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
-    return f"detect task{'s' if len(names) > 1 else ''} {some}{more}"
+    return f"{whom}{'s' if len(names) > 1 else ''} {some}{more}"
 
 
-def _unheard(names: list[str], when: str) -> str:
+def _unheard(whom: str, names: list[str], when: str) -> str:
     if names == [""]:
-        return f"no detect task has been heard {when}"
-    return f"{_listed(names)} {'have' if len(names) > 1 else 'has'} not been heard {when}"
+        return f"no {whom} has been heard {when}"
+    return f"{_listed(whom, names)} {'have' if len(names) > 1 else 'has'} not been heard {when}"
