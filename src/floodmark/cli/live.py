@@ -11,7 +11,7 @@ from pathlib import Path
 import msgspec
 
 from floodmark.cli.console import out
-from floodmark.cli.demo import engine
+from floodmark.cli.embedded import engine
 from floodmark.runtime.progress import Progress
 from floodmark.runtime.stopping import stop_on_signals
 from floodmark.simulate import machine, readings

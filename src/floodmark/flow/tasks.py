@@ -1,7 +1,7 @@
 """The tasks: a decoder, a stage and an encoder, behind the runtime's protocol (`records.Task`).
 
 Three kinds stand between the topics: `RouteTask` brings signals that must be joined to the topic where they meet,
-`DetectTask` makes anomalies, `CorrelateTask` makes incidents. Bad input becomes a dead letter here, and nowhere else.
+`DetectTask` makes anomalies, `CorrelateTask` makes incidents. Bad input becomes a dead letter in `decoding`.
 """
 
 from __future__ import annotations
@@ -17,7 +17,6 @@ from floodmark.alerts import Absence, Anomaly, ChangeNotice, Dependencies, Serie
 from floodmark.config.models import Config, Input
 from floodmark.correlate import CorrelateStage
 from floodmark.correlate.order import Blocker, EventOrder
-from floodmark.decode import Decoded, column_decoder, input_decoder
 from floodmark.decode.timestamps import arrival
 from floodmark.detect import DetectStage
 from floodmark.detect.feedback import Feedback
@@ -26,10 +25,9 @@ from floodmark.detect.series import series_key
 from floodmark.detect.stage import Judged, Told
 from floodmark.detect.warming import Warming
 from floodmark.flow.arrivals import Arrivals, Makers, Run
+from floodmark.flow.decoding import Decoding, judged
 from floodmark.flow.events import (
     WORDS,
-    MalformedEventError,
-    decode,
     encode,
     encode_rekeyed,
     event_type,
@@ -38,13 +36,12 @@ from floodmark.flow.events import (
     with_arrival,
 )
 from floodmark.flow.merge import Merge
-from floodmark.records import Awaited, Output, Record, Task, bound, changed
+from floodmark.records import Awaited, Output, Record, Task
 from floodmark.signals import (
     Change,
     Histogram,
     Log,
     Metric,
-    Samples,
     Signal,
     Span,
 )
@@ -275,7 +272,7 @@ class DetectTask:
             if run.back is not None:
                 out += self._encoded(self._stage.back(run.back, wrong=run.wrong))
             for record, here in zip(run.records, run.arrivals.tolist(), strict=True):
-                for event in _judged(self._decode.signals(record, refused)):
+                for event in judged(self._decode.signals(record, refused)):
                     out += self._encoded(self._judge(merge.push(event, here, maker(record.headers), _written(record))))
         return out
 
@@ -299,7 +296,7 @@ class DetectTask:
             signals: list[Judged] = []
             arrivals: list[float] = []
             for record, here in zip(run.records, run.arrivals.tolist(), strict=True):
-                found = _judged(self._decode.signals(record, out))
+                found = judged(self._decode.signals(record, out))
                 signals += found
                 arrivals += [here] * len(found)
             told += self._stage.process(signals, arrivals)
@@ -377,83 +374,6 @@ class CorrelateTask:
         """A correlate task takes over all settings, and never leaves anything out."""
 
 
-class Decoding:
-    """Records to signals or to our own events, with a dead letter for what is neither."""
-
-    def __init__(self, config: Config, source: Input | None, stage: str) -> None:
-        self._decoder = input_decoder(source, config.limits) if source is not None else None
-        self._samples = None
-        if source is not None and source.signal == "metric" and self._decoder is not None:
-            bare = source.envelope == "none"
-            self._samples = column_decoder(self._decoder, source.format, config.limits) if bare else None
-        self._stage = stage
-        self._ahead = config.limits.ahead
-        self._counts: Counter[str] = Counter()
-
-    @property
-    def by_column(self) -> bool:
-        """Whether `samples` can be asked for: the input is of metrics, in a format that can be read so."""
-        return self._samples is not None
-
-    def samples(self, records: Sequence[Record], out: list[Output]) -> Samples:
-        """The metrics that the records hold, in order; refusals are appended to `out`. Raises RuntimeError if it is
-        not `by_column`."""
-        if self._samples is None:
-            raise RuntimeError("this input is not read by column")
-        return self._samples.decode(records, lambda record, decoded: self._refused(record, decoded, out))
-
-    def signals(self, record: Record, out: list[Output]) -> list[Signal]:
-        """What the record holds, in order; refusals are appended to `out`."""
-        if self._decoder is None:
-            item = self.event(record, out)
-            if not isinstance(item, Judged):
-                return []
-            if (by := bound(record)) >= 0 and item.time > by / 1000 + self._ahead:
-                words = "the event is later than what came before it by more than limits.ahead"
-                self._refuse(record, "from_the_future", words, record.value or b"", None, out)
-                return []
-            return [item]
-        decoded = self._decoder.decode(record)
-        self._refused(record, decoded, out)
-        return decoded.signals
-
-    def times(self, record: Record) -> list[float]:
-        """The events' own times, in epoch seconds; for a decoder of its own, since it may count what it finds."""
-        return [signal.time for signal in _judged(self.signals(changed(record, by=-1), []))]
-
-    def event(self, record: Record, out: list[Output]) -> object:
-        """The event of ours that the record holds; None, and a dead letter in `out`, if it holds none."""
-        try:
-            return decode(record)
-        except MalformedEventError as error:
-            self._refuse(record, "not_ours", str(error), record.value or b"", None, out)
-            return None
-
-    def counts(self) -> Mapping[str, int]:
-        return self._counts + Counter(self._decoder.counts()) if self._decoder is not None else self._counts
-
-    def _refused(self, record: Record, decoded: Decoded, out: list[Output]) -> None:
-        for refused in decoded.refused:
-            self._refuse(record, refused.error, refused.message, refused.value, refused.index, out)
-
-    def _refuse(
-        self, record: Record, error: str, message: str, value: bytes, index: int | None, out: list[Output]
-    ) -> None:
-        self._counts[f"refused:{error}"] += 1
-        headers = [
-            *record.headers,
-            ("floodmark.topic", record.topic.encode()),
-            ("floodmark.partition", str(record.partition).encode()),
-            ("floodmark.offset", str(record.offset).encode()),
-            ("floodmark.stage", self._stage.encode()),
-            ("floodmark.error", error.encode()),
-            ("floodmark.message", message.encode()),
-        ]
-        if index is not None:
-            headers.append(("floodmark.index", str(index).encode()))
-        out.append(Output("dead_letters", record.key, value, tuple(headers)))
-
-
 def _sound(restore: Callable[[bytes], Mapping[str, int]], state: bytes) -> Mapping[str, int]:
     """Restore, and say it in one way if the parts of the state are not what they should be."""
     try:
@@ -508,7 +428,3 @@ def notice(change: Change) -> ChangeNotice:
         kind=change.kind,
         summary=change.summary,
     )
-
-
-def _judged(signals: list[Signal]) -> list[Judged]:
-    return [signal for signal in signals if not isinstance(signal, Change)]

@@ -24,13 +24,13 @@ from aiokafka.errors import (
 )
 
 from floodmark.records import Output, Record, Task
+from floodmark.runtime.attending import Attending
 from floodmark.runtime.delivery import Outbox
 from floodmark.runtime.errors import RunError
 from floodmark.runtime.pace import Pace, slices
 from floodmark.runtime.recovery import Recovery, Start
 from floodmark.runtime.snapshots import Saved, Snapshots
 from floodmark.runtime.telemetry import Telemetry
-from floodmark.runtime.vigil import WORDS, Unread, Vigil
 from floodmark.runtime.warming import Warming
 
 log = structlog.get_logger(__name__)
@@ -43,9 +43,6 @@ _PLAIN = 10
 _RETRY_SECONDS = 1.0
 _WAIT_SECONDS = 1.0
 _LOOK_SECONDS = 0.02
-_ATTEND_SECONDS = 0.5
-_UNREAD_SECONDS = 3.0
-"""Where what was written so long ago is unread, the silence of others may be our own."""
 
 
 @dataclass(frozen=True)
@@ -93,12 +90,7 @@ class Partition:
         self._fetched: int | None = None  # the consumer's position: past control records and compacted ones
         self._pending: list[Output] = []
         self._since: float | None = None  # when the first record that is not committed was processed
-        self._heard = member.clock()
-        self._said_idle = False
-        self._speak_at = float("-inf")  # when the task's word is due again
-        self._attend_at = float("-inf")
-        self._unread = Unread()
-        self._vigil: Vigil | None = None
+        self._attending = Attending(self.topic, self.partition, member.idle, member.patience, member.telemetry.presence)
         self._snapshot: int | None = None  # position of the newest snapshot
         self._snapshot_at = float("-inf")
         self._saving: asyncio.Task[None] | None = None
@@ -142,12 +134,12 @@ class Partition:
     @property
     def missing(self) -> int | None:
         """Of those that the task has to hear of, how many it does not hear; None where it waits for nobody."""
-        return len(self._vigil.missing) if self._vigil is not None else None
+        return self._attending.missing
 
     @property
     def waited(self) -> float:
         """Seconds that the oldest item which waits for others has waited, 0 if none does."""
-        return self._vigil.waited if self._vigil is not None else 0.0
+        return self._attending.waited
 
     def troubles(self) -> list[str]:
         """Why what arrives now would not be told, in words; empty if it would."""
@@ -156,21 +148,12 @@ class Partition:
             return [f"{place} is being recovered"]
         if not self.live.is_set():
             return [f"{place} is being recovered: {self.replaying() or 0:,} records are still to be replayed"]
-        now, member = self._clock(), self._member
-        words = [f"{place}: {trouble}" for trouble in self._vigil.troubles()] if self._vigil is not None else []
-        stuck = self._unread.stuck(now)
-        if stuck > member.patience:
-            words.append(
-                f"{place} holds records that could not be read for {stuck:.0f} s: does a writer's transaction hang?"
-            )
-        elif self._vigil is not None and self._unread.seconds(now) > member.patience:
-            words.append(f"{place} is being caught up with: {self.lag() or 0:,} records are unread")
-        return words
+        return self._attending.troubles(self._clock(), self.lag())
 
     def start(self, ended: Callable[[asyncio.Task[None]], None]) -> None:
         """Recover if it is the first time, then work until `stop`; `ended` is called with the asyncio task."""
         self._stopping = False
-        self._speak_at = self._attend_at = float("-inf")  # whoever begins to listen now has not heard of us
+        self._attending.begin()
         name = f"{self._member.group} {self.topic}/{self.partition}"
         self._work = asyncio.create_task(self._run(), name=name)
         self._work.add_done_callback(ended)
@@ -224,9 +207,9 @@ class Partition:
         while not self._stopping:
             records = await self._fetch(self._patience())
             if records:
-                self._heard, self._said_idle = self._clock(), False
+                self._attending.heard(self._clock())
                 await self._take(records)
-                self._heard = self._clock()
+                self._attending.heard(self._clock())
             if not self.live.is_set() and self.replaying() == 0:
                 self._go_live()
             self._attend()
@@ -255,7 +238,7 @@ class Partition:
             self._snapshot_at = self._clock()
         self.left_out = start.left_out
         self.task = start.task
-        self._heard = self._clock()
+        self._attending.heard(self._clock(), records=False)
         return True
 
     def _go_live(self) -> None:
@@ -264,9 +247,7 @@ class Partition:
 
     def _patience(self) -> float:
         """How long to wait for records before something else is due."""
-        wait = _WAIT_SECONDS
-        if not self._said_idle:
-            wait = min(wait, max(0.0, self._heard + self._member.idle - self._clock()) or wait)
+        wait = self._attending.wait(self._clock(), _WAIT_SECONDS)
         if self._since is not None:
             wait = min(wait, self._since + self._wait() - self._clock())
         return max(wait, 0.001)
@@ -375,17 +356,10 @@ class Partition:
         return self.task
 
     def _attend(self) -> None:
-        """What is due by the clock and not by records: the task's word, and whom it waits for in vain."""
-        now = self._clock()
-        quiet = not self._said_idle and now - self._heard >= self._member.idle
-        if now < self._attend_at and not quiet:
-            return
-        self._attend_at = now + _ATTEND_SECONDS
-        self._unread.note(now, self._fetched, self._member.consumer.highwater(self.source))
-        if not self.live.is_set():
-            return
+        """What is due by the clock and not by records."""
+        now, end = self._clock(), self._member.consumer.highwater(self.source)
         try:
-            said = [*self._word(now), *self._decision(now)]
+            said = self._attending.look(now, self._told(), self._fetched, end, live=self.live.is_set())
         except Exception:
             log.exception(
                 "a task raised when it was to speak (a bug in Floodmark)", topic=self.topic, partition=self.partition
@@ -395,34 +369,6 @@ class Partition:
         if said:
             self._pending += said
             self._since = now if self._since is None else self._since
-
-    def _word(self, now: float) -> list[Output]:
-        """That the task is there, at once and then every few seconds; and that nothing comes, as soon as that is so."""
-        every = self._member.patience / WORDS
-        lag = self.lag()
-        if lag is None and now - self._heard < every:  # the broker has not said yet whether there is anything to read
-            return []
-        idle = lag == 0 and now - self._heard >= self._member.idle
-        if now < self._speak_at and not (idle and not self._said_idle):
-            return []
-        self._speak_at, self._said_idle = now + every, idle
-        return self._told().speak(idle=idle)
-
-    def _decision(self, now: float) -> list[Output]:
-        """That the task goes on without those that it has not heard for too long."""
-        task, member = self._told(), self._member
-        awaited = task.awaited()
-        if awaited is None:
-            return []
-        if (
-            self._telemetry.presence.away_since is not None
-        ):  # nobody can be heard, and afterwards all begin to speak anew
-            self._vigil = None
-            return []
-        if self._vigil is None:
-            self._vigil = Vigil(member.patience, {"topic": self.topic, "partition": self.partition})
-        names = self._vigil.look(now, time.time(), awaited, listening=self._unread.seconds(now) < _UNREAD_SECONDS)
-        return task.forgo(names, self._vigil.silence(names)) if names else []
 
     def _wait(self) -> float:
         return self._member.commit if self._pending else _PLAIN * self._member.commit
