@@ -97,9 +97,9 @@ def test_an_engine_that_is_not_ready_says_why(ask):
     assert "is not ready: floodmark.anomalies/0: detect task metrics/2 has not been heard for 31 s." in text
 
 
-def test_no_engine_is_said_and_is_no_fault_of_the_config(ask):
+def test_no_engine_is_wrong(ask):
     code, text = ask()
-    assert code == 0
+    assert code == 1
     assert "No engine answers at 127.0.0.1" in text
 
 

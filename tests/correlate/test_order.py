@@ -226,3 +226,22 @@ def test_a_task_that_began_anew_and_has_heard_nothing_heals_nothing():
     order.hear(mark(-T0))
     assert not order.heal()
     assert order.passed == T0 + 700_000
+
+
+def test_an_old_line_on_a_quiet_partition_heals_nothing():
+    order = EventOrder()
+    order.hear(mark(0, "a", 2, idle=True))
+    order.hear(mark(30_000, "b", 2))
+    assert taken(order) == []
+    order.hear(mark(22_000, "a", 2))  # hours old, and yet later than all that it had
+    assert not order.heal()
+    assert order.passed == T0 + 30_000
+
+
+def test_who_there_is_is_heard_also_of_one_that_began_anew():
+    order = EventOrder()
+    for task in ("a/0", "a/1"):
+        order.hear(mark(100, task, topics={"a": 2}))
+    order.hear(mark(-T0, "a/0", topics={"a": 1}))
+    order.hear(mark(200, "a/0", topics={"a": 1}))
+    assert order.tasks == 1

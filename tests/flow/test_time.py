@@ -388,3 +388,40 @@ def test_records_of_kafkas_client_are_taken_as_they_are() -> None:
     made.finish()
     assert made.counts()["signals:log"] == len(events) - 1
     assert made.counts()["clock:fast"] == 38
+
+
+def predictions(seconds: range, skew: float = 0.0) -> Iterable[Event]:
+    for second in seconds:
+        event = {"model": "a", "version": "1", "prediction_id": f"a{second}", "prediction": 0.5, "features": {"x": 1.0}}
+        yield NOON + second + 1.0, {**event, "timestamp": NOON + second + skew}
+
+
+def test_one_wild_prediction_does_not_make_those_after_it_late() -> None:
+    """Forty days ahead, by its own time and by Kafka's."""
+    wild = NOON + 40 * 86_400.0
+    odd = {"model": "a", "version": "1", "prediction_id": "odd", "prediction": 0.5, "features": {"x": 1.0}}
+    events = [*predictions(range(400)), (wild, {**odd, "timestamp": wild}), *predictions(range(400, 800))]
+    told, made = flow("prediction", events)
+    assert made.counts().get("late:event", 0) == 0
+    assert max(marks(told)) <= NOON + 800
+
+
+def test_labels_of_yesterday_do_not_hold_up_todays_predictions() -> None:
+    inputs = [{"topic": "p", "signal": "prediction"}, {"topic": "o", "signal": "outcome"}]
+    made = LocalFlow(Config.model_validate({"inputs": inputs}))
+    events = [(here, "p", event) for here, event in predictions(range(0, 1200, 2))]
+    for second in range(300, 1200, 2):
+        label = {"timestamp": NOON + second - 86_400, "model": "a", "prediction_id": f"a{second - 300}", "label": 0.4}
+        events.append((NOON + second + 1.5, "o", label))
+    waiting = []
+    for i, (here, topic, event) in enumerate(sorted(events, key=lambda each: each[0])):
+        made.process([Record(topic, 0, i, round(here * 1000), b"k", json.dumps(event).encode())])
+        waiting.append(made.sizes().get("waiting", 0))
+    assert max(waiting[len(waiting) // 2 :]) < 60  # the last half minute, and not a day
+
+
+def test_a_change_that_is_yet_to_come_moves_no_incident_into_the_future() -> None:
+    task = RouteTask(Config(), Input(topic="c", signal="change"), 0)
+    planned = {"timestamp": NOON + 3_000, "service": "web", "kind": "deploy", "summary": "v2"}
+    (output,) = task.process([Record("c", 0, 0, NOON * 1000, None, json.dumps(planned).encode())])
+    assert msgspec.json.decode(output.value or b"")["time"] == "2026-01-31T12:00:00Z"

@@ -35,6 +35,7 @@ class Consumer:
         self.end = 0
         self.sought = []
         self.beginning = 0
+        self.answered = None
 
     def seek(self, source, offset):
         self.sought.append(offset)
@@ -62,6 +63,9 @@ class Consumer:
 
     def highwater(self, _):
         return self.end
+
+    def last_poll_timestamp(self, _):
+        return self.answered
 
     async def position(self, _):
         return self.end
@@ -590,3 +594,35 @@ async def test_records_that_retention_took_are_counted_and_passed_over():
     assert consumer.sought == [0, 50]
     assert telemetry.registry.get_sample_value("floodmark_records_lost_total", PLACE) == 49
     assert any(line.get("records") == 49 for line in logs)
+
+
+async def test_a_broker_that_does_not_answer_is_named_and_its_silence_is_no_idleness(monkeypatch):
+    clock, task = Clock(), Task()
+    consumer = Consumer([[raw(0)]], clock)
+    monkeypatch.setattr("floodmark.runtime.partition.time.time", lambda: 1e9 + clock.now)
+    consumer.last_poll_timestamp = lambda _: 1000 * (1e9 + min(clock.now, 105))
+    work = partition(task, consumer, Outbox(), clock=clock)
+    work.start(lambda _: None)
+    await until(lambda: clock.now >= 104)
+    assert work.troubles() == []
+    await until(lambda: clock.now >= 150)
+    assert work.lag() is None
+    (words,) = work.troubles()
+    assert words.startswith("metrics/3 cannot be read: its broker has not answered for 4")
+    idles = task.idles
+    await until(lambda: clock.now >= 200)
+    await work.stop()
+    assert task.idles == idles
+
+
+async def test_the_end_of_a_transaction_is_committed_like_a_record():
+    clock, outbox = Clock(), Outbox()
+    consumer = Consumer([[raw(0)]], clock)
+    work = partition(Task(), consumer, outbox, clock=clock)
+    work.start(lambda _: None)
+    await until(lambda: clock.now >= 103)
+    assert work.committed == 1
+    consumer.end = 2  # a marker, which is nobody's record
+    await until(lambda: work.committed == 2)
+    await work.stop()
+    assert work.at_rest()

@@ -105,6 +105,14 @@ def test_unread_is_since_the_newest_end_that_was_reached():
     assert unread.seconds(50) == unread.stuck(50) == 0
 
 
+def test_stuck_is_since_something_became_unread_and_not_since_the_last_record():
+    unread = Unread()
+    for now in range(7200):
+        unread.note(now, 7, 7)
+    unread.note(7200, 7, 9)  # written, and not readable yet
+    assert unread.stuck(7201) == 1
+
+
 def test_an_end_that_stays_is_reached_all_the_time():
     unread = Unread()
     for now in range(2000):

@@ -36,7 +36,7 @@ async def ask(config: Config) -> Online:
     answers = await _engines(config)
     if not answers:
         where = f"{config.http.host}:{config.http.port}"
-        return Online(wrong, [*said, f"No engine answers at {where}: is it running, and on this machine?"])
+        return Online([*wrong, f"No engine answers at {where}: is it running, and on this machine?"], said)
     for port, body in answers.items():
         reasons, learning = body.get("reasons") or [], body.get("learning") or []
         wrong += [f"The engine at port {port} is not ready: {reason}." for reason in reasons]
@@ -57,7 +57,7 @@ async def _engines(config: Config) -> dict[int, dict[str, list[str]]]:
                 async with session.get(f"http://{host}:{port}/readyz") as answer:
                     body = await answer.json()
             except (aiohttp.ClientError, TimeoutError, ValueError):
-                break
+                continue  # a worker that is dead is among those that live
             if not isinstance(body, dict) or "groups" not in body:  # another program has the port
                 break
             answers[port] = body

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import heapq
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Set
 from itertools import islice
 from typing import NamedTuple
 
@@ -108,6 +108,7 @@ class EventOrder:
         self._said: dict[str, _Said] = {}
         self._absent: set[str] = set()
         self._unheard = False  # all that have never spoken are done without
+        self._went_back = False  # a watermark has, since `heal` was asked
         self._roster = _Roster(-math.inf, 1, {})
         self._names: frozenset[str] = frozenset()  # of the roster; empty if it names none (an older release)
 
@@ -118,6 +119,11 @@ class EventOrder:
     def tasks(self) -> int:
         """How many detect tasks are known."""
         return len(self._said)
+
+    @property
+    def known(self) -> Set[str]:
+        """The detect tasks that have spoken, and are not gone."""
+        return self._said.keys()
 
     @property
     def absent(self) -> int:
@@ -149,7 +155,7 @@ class EventOrder:
     def state(self) -> object:
         return (
             *(self.passed, self._waiting, self._since, self._newest, self._arrivals),
-            *(self._said, self._absent, self._unheard, self._roster),
+            *(self._said, self._absent, self._unheard, self._went_back, self._roster),
         )
 
     def restore(
@@ -163,12 +169,13 @@ class EventOrder:
             dict[str, _Said],
             set[str],
             bool,
+            bool,
             _Roster,
         ],
     ) -> None:
         """Go on from what `state` gave; what a smaller buffer does not hold leaves with the next item."""
         self.passed, self._waiting, self._since, self._newest, self._arrivals = state[:5]
-        self._said, self._absent, self._unheard, self._roster = state[5:]
+        self._said, self._absent, self._unheard, self._went_back, self._roster = state[5:]
         self._names = self._roster.names()
 
     def stamp(self, item: Item) -> Stamp:
@@ -214,7 +221,9 @@ class EventOrder:
             moved = time > said.time or mark.idle or healed
             self.backwards += time < said.time
             if healed or time >= said.time:
-                said.time, said.tasks, said.topics = time, max(1, mark.tasks), mark.topics
+                said.time = time
+            said.tasks, said.topics = max(1, mark.tasks), mark.topics
+            self._went_back |= healed
             said.idle = mark.idle
         said.words += 1
         said.moves += moved
@@ -242,7 +251,8 @@ class EventOrder:
 
     def heal(self) -> bool:
         """Move `passed` back to where the watermarks are, if they had gone wrong; whether it did."""
-        limit = self._limit()
+        went_back, self._went_back = self._went_back, False
+        limit = self._limit() if went_back else math.inf
         if not -math.inf < limit < self.passed - HEALED:
             return False
         self.passed = limit

@@ -74,6 +74,10 @@ class Calls:
         self._told.update(dict.fromkeys(telling, watermark))
         return telling
 
+    def back(self, tick: float) -> None:
+        """Nothing was told later than at `tick`."""
+        self._told = {call: min(told, tick) for call, told in self._told.items()}
+
     def state(self) -> object:
         return self._services, self._waiting, self._heard, self._told
 

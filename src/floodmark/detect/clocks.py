@@ -40,6 +40,9 @@ _LAG: Final = 60.0
 does."""
 _SLOWEST: Final = 86_400.0
 """A greater lag is no clock's, but that of old events."""
+_DOUBTED: Final = 3600.0
+_KEPT: Final = 86_400.0
+"""Seconds after its last event for which a source is kept: one with wrong events only, and one with an offset."""
 _STAYS: Final = 7_200.0
 """A clock that stays wrong for so long is an anomaly: until then it may yet be set by whatever keeps the time there."""
 _TOLD: Final = 20
@@ -66,6 +69,7 @@ class Clock(Struct):
     since: float = 0.0
     good: int = 0
     good_since: float = 0.0
+    last: float = 0.0
     wrong_since: float = 0.0
     recent: float = float("-inf")
     n_recent: int = 0
@@ -137,6 +141,7 @@ class Clocks:
             self._shrink()
         else:
             self._clocks.move_to_end(identity)
+        clock.last = here
         set_right = self._wrong if clock.offset else self._new
         judged = set_right(clock, time, here, fast=fast, slow=slow)
         if clock.offset:
@@ -147,7 +152,14 @@ class Clocks:
         return judged
 
     def advance(self, watermark: float) -> list[Anomaly]:
-        """What has become known of clocks by `watermark`."""
+        """What has become known of clocks by `watermark`. Those that are heard no more are let go: as long as there are
+        any, every event is looked at."""
+        while self._clocks:
+            identity, clock = next(iter(self._clocks.items()))
+            if clock.last >= watermark - (_KEPT if clock.offset else _DOUBTED):
+                break
+            del self._clocks[identity]
+            self._close(clock)
         if not self._waiting:
             return []
         ready = [each for each in self._waiting if each.updated_at.timestamp() <= watermark]
@@ -229,7 +241,11 @@ class Clocks:
             clock.offset, clock.run = 0.0, 0
             self._counts["clock:mended"] += 1
             return time
-        return time if clock.good >= _RUN or clock.offset < 0 else time - clock.offset
+        shifted = time - clock.offset
+        # What would come late is of another clock with the same labels, and of one that is right.
+        if clock.good >= _RUN or clock.offset < 0 or shifted < self._newest - self._lateness:
+            return time
+        return shifted
 
     def _ease(self, clock: Clock, lead: float) -> None:
         """An offset that no lead of late comes near is too large."""

@@ -99,6 +99,7 @@ class SpanSeries:
         self._heard = {window for window in self._heard if window <= last}
         for operation in self._operations.values():
             self._counts["late:span"] += operation.back(last)
+        self._calls.back(tick)
 
     def calls(self, watermark: float) -> list[Call]:
         """The calls between services that are to be told at `watermark`."""

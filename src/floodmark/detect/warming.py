@@ -48,7 +48,7 @@ def listed(series: Mapping[str, Watched], rows: layout.Rows, warmups: Any) -> li
     ]
     found = sorted(found, key=_order)[:MOST]
     slots = set(_young(rows, warmups)[:_METRICS].tolist())
-    for each in series.values() if slots else ():
+    for each in list(series.values()) if slots else ():
         if each.slot in slots:
             row = rows[each.slot]
             found.append(

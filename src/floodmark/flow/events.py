@@ -133,7 +133,7 @@ def made_from(record: Record) -> tuple[str, int]:
     task, stamp = b"", -1
     for name, value in record.headers:
         if name == _ARRIVAL:
-            stamp = int(value) if value.isdigit() and len(value) < _DIGITS else -1
+            stamp = int(value) if value and value.isdigit() and len(value) < _DIGITS else -1
         elif name == "ce_source":
             task = value
     return task.decode("utf-8", "replace"), stamp

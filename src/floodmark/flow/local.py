@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from floodmark.config.models import Config
 from floodmark.detect.feedback import Feedback
 from floodmark.flow import groups
-from floodmark.flow.tasks import CorrelateTask, DetectTask
+from floodmark.flow.tasks import CorrelateTask, DetectTask, RouteTask
 from floodmark.records import Output, Record, Task
 
 
@@ -43,6 +43,8 @@ class LocalFlow:
         out: list[Output] = []
         for topic in self._order:
             task = self._tasks[topic]
+            if isinstance(task, RouteTask):
+                self._follow(task.finish(), out)
             if isinstance(task, DetectTask):
                 self._follow(task.finish(), out)
                 self._follow(task.speak(idle=True), out)

@@ -52,6 +52,7 @@ class Merge:
         """Take a route task's word; the events that all have passed with it, in order."""
         self.order.hear(mark)
         (self._awake.discard if mark.idle else self._awake.add)(mark.task)
+        self._awake &= self.order.known  # who is gone brings nothing
         yield from self._ready()
 
     def forgo(self, absence: Absence) -> Iterator[Arrived]:
@@ -113,6 +114,7 @@ class Merge:
         self._awake, self._newest, self._silent, self._arrivals = own
 
     def _ready(self) -> Iterator[Arrived]:
+        self.order.heal()
         for _, event in self.order.take():
             yield cast("Any", event)
 

@@ -63,21 +63,43 @@ class RouteTask:
         self._name = f"{source.topic}/{partition}"
         self._lateness, self._grid = config.detect.lateness, config.detect.tick
         self._joined = dict(joined) if joined and source.topic in joined else {}
+        self._arrivals = Arrivals(Decoding(config, source, "route").times)
         self._tick = 0.0
 
     def process(self, records: Sequence[Record]) -> list[Output]:
+        """Where words are said, records whose time is doubted are held until the next ones come (see `Arrivals`): how
+        far it is goes by when records were here, not by their own times, which may be those of another day."""
         out: list[Output] = []
-        for record in records:
-            for index, signal in enumerate(self._decode.signals(record, out)):
-                # A clock that is ahead must not say that all before it has been brought.
-                here = arrival(record)
-                tick = (min(signal.time, here if here > 0 else signal.time) - self._lateness) // self._grid * self._grid
-                if self._joined and tick > self._tick:
-                    self._tick = tick
-                    out.append(self._word(idle=False))
-                made = self._encode(signal, f"{record.offset}.{index}")
-                out.append(made if made.stream == "anomalies" else with_arrival(made, record))
+        for run in self._arrivals.take(records) if self._joined else ():
+            self._routed(run, out)
+        for record in () if self._joined else records:
+            self._brought(record, out)
         return out
+
+    def finish(self) -> list[Output]:
+        """The input has ended for good (replay): bring what is held."""
+        out: list[Output] = []
+        for run in self._arrivals.finish():
+            self._routed(run, out)
+        return out
+
+    def _routed(self, run: Run, out: list[Output]) -> None:
+        if run.back is not None:
+            self._tick = min(self._tick, self._grid_of(run.back))
+            out.append(self._word(idle=False))
+        for record, here in zip(run.records, run.arrivals.tolist(), strict=True):
+            if (tick := self._grid_of(abs(here))) > self._tick:  # never if it is not known when it was here
+                self._tick = tick
+                out.append(self._word(idle=False))
+            self._brought(record, out)
+
+    def _brought(self, record: Record, out: list[Output]) -> None:
+        for index, signal in enumerate(self._decode.signals(record, out)):
+            made = self._encode(signal, record, f"{record.offset}.{index}")
+            out.append(made if made.stream == "anomalies" else with_arrival(made, record))
+
+    def _grid_of(self, time: float) -> float:
+        return (time - self._lateness) // self._grid * self._grid
 
     def speak(self, *, idle: bool) -> list[Output]:
         return [self._word(idle=idle)] if self._joined else []
@@ -92,27 +114,33 @@ class RouteTask:
         return ()
 
     def counts(self) -> Mapping[str, int]:
-        return self._decode.counts()
+        return Counter(self._decode.counts()) + Counter(self._arrivals.counts())
 
     def sizes(self) -> Mapping[str, int]:
-        return {}
+        return self._arrivals.sizes() if self._joined else {}
 
     def remarks(self) -> list[str]:
         return []
 
     def snapshot(self) -> bytes:
-        """How far it is; nothing else is held from one record to the next."""
-        return msgspec.msgpack.encode(self._tick) if self._joined else b""
+        """How far it is, and what it holds; where no words are said, nothing."""
+        return msgspec.msgpack.encode((self._tick, self._arrivals.state())) if self._joined else b""
 
     def restore(self, state: bytes) -> Mapping[str, int]:
-        try:
-            self._tick = msgspec.msgpack.decode(state, type=float) if state else 0.0
-        except ValueError as error:
-            raise StateError(f"this is no snapshot of a route task: {error}") from None
+        if state:
+            _sound(self._restore, state)
         return {}
 
     def graft(self, warmed: Task) -> None:
         """There is nothing to take over."""
+
+    def _restore(self, state: bytes) -> Mapping[str, int]:
+        try:
+            self._tick, arrivals = msgspec.msgpack.decode(state, type=tuple[float, list[Any]])
+        except msgspec.MsgspecError as error:
+            raise StateError(f"this is no snapshot of a route task: {error}") from None
+        self._arrivals.restore(arrivals)
+        return {}
 
     def _word(self, *, idle: bool) -> Output:
         tasks = sum(self._joined.values())
@@ -120,7 +148,7 @@ class RouteTask:
         word = encode(mark, source=self._name, key=self._name, everywhere=True)
         return word._replace(stream="model_events")
 
-    def _encode(self, signal: Signal, number: str) -> Output:
+    def _encode(self, signal: Signal, record: Record, number: str) -> Output:
         """`number`: of the signal, among all of the partition."""
         if isinstance(signal, Metric | Histogram):
             key = series_key(signal.name, signal.labels)
@@ -131,7 +159,12 @@ class RouteTask:
         if isinstance(signal, Span):
             return encode_rekeyed(signal, source=self._name, key=signal.service, number=number)
         if isinstance(signal, Change):
-            return encode(notice(signal), source=self._name, key=signal.service, everywhere=True)
+            told, here = notice(signal), arrival(record)
+            if (
+                signal.time > here
+            ):  # a plan, or a clock that is ahead: whoever waits for that time would wait for nothing
+                told = msgspec.structs.replace(told, time=utc(here))
+            return encode(told, source=self._name, key=signal.service, everywhere=True)
         return encode(signal, source=self._name, key=signal.model)
 
 
@@ -196,14 +229,20 @@ class DetectTask:
         return [said._replace(stream="model_events")]
 
     def learning(self) -> Sequence[str]:
-        return [_still(each) for each in self._stage.warming()]
+        held = self._arrivals.sizes()["held_records"]
+        words = (
+            [f"{self._name}: {held} of the newest records wait for the next ones: their time is doubted"]
+            if held
+            else []
+        )
+        return [*words, *(_still(each) for each in self._stage.warming())]
 
     def finish(self) -> list[Output]:
         """The input has ended for good (replay): close what its last records left open."""
         out: list[Output] = []
         if self._merge is None:
             return self._handled(self._arrivals.finish()) + self._encoded(self._stage.finish())
-        self._bring(self._merge, self._arrivals.finish(), out)
+        out += self._bring(self._merge, self._arrivals.finish(), math.nan, out)
         return out + self._encoded([*self._judge(self._merge.drain()), *self._stage.finish()])
 
     def templates(self) -> list[tuple[str, str, int]]:
@@ -254,7 +293,7 @@ class DetectTask:
         out: list[Output] = []
         for record in records:
             if event_type(record.headers) not in WORDS:
-                out += self._bring(merge, self._arrivals.take([record]), refused)
+                out += self._bring(merge, self._arrivals.take([record]), _written(record), refused)
             else:
                 word = self._decode.event(record, refused)
                 if isinstance(word, Watermark):
@@ -265,15 +304,15 @@ class DetectTask:
                 out += self._encoded(self._stage.speak(idle=True))
         return refused + out
 
-    def _bring(self, merge: Merge, runs: Iterable[Run], refused: list[Output]) -> list[Output]:
-        """Model events whose arrival is certain: what leaves the order with each of them."""
+    def _bring(self, merge: Merge, runs: Iterable[Run], since: float, refused: list[Output]) -> list[Output]:
+        """Model events whose arrival is certain: what leaves the order with each of them. `since`: see `Merge.push`."""
         out: list[Output] = []
         for run in runs:
             if run.back is not None:
                 out += self._encoded(self._stage.back(run.back, wrong=run.wrong))
             for record, here in zip(run.records, run.arrivals.tolist(), strict=True):
                 for event in judged(self._decode.signals(record, refused)):
-                    out += self._encoded(self._judge(merge.push(event, here, maker(record.headers), _written(record))))
+                    out += self._encoded(self._judge(merge.push(event, here, maker(record.headers), since)))
         return out
 
     def _judge(self, ready: Iterable[tuple[Judged, float]]) -> list[Told]:

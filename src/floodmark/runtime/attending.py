@@ -78,7 +78,7 @@ class Attending:
         if stuck > self._patience:
             why = f"could not be read for {stuck:.0f} s: does a writer's transaction hang?"
             words.append(f"{self._place} holds records that {why}")
-        elif self._vigil is not None and self._unread.seconds(now) > self._patience:
+        elif self._unread.seconds(now) > self._patience:
             words.append(f"{self._place} is being caught up with: {lag or 0:,} records are unread")
         return words
 

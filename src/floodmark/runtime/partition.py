@@ -43,6 +43,8 @@ _PLAIN = 10
 _RETRY_SECONDS = 1.0
 _WAIT_SECONDS = 1.0
 _LOOK_SECONDS = 0.02
+_ANSWER_SECONDS = 10.0
+"""A broker that has not answered a fetch for so long is away, or stands still: a fetch waits for half a second."""
 
 
 @dataclass(frozen=True)
@@ -88,6 +90,7 @@ class Partition:
         self._mute = 0  # records before this offset are replayed: their outputs are out already
         self._done: int | None = None  # the offset after the last record that was processed
         self._fetched: int | None = None  # the consumer's position: past control records and compacted ones
+        self._empty_since: float | None = None  # nothing has been fetched since then
         self._pending: list[Output] = []
         self._since: float | None = None  # when the first record that is not committed was processed
         self._attending = Attending(self.topic, self.partition, member.idle, member.patience, member.telemetry.presence)
@@ -109,8 +112,21 @@ class Partition:
     def lag(self) -> int | None:
         if self._fetched is None or self.source not in self._member.consumer.assignment():
             return None
-        highwater = self._member.consumer.highwater(self.source)
-        return None if highwater is None else max(0, highwater - self._fetched)
+        end = self._end()
+        return None if end is None else max(0, end - self._fetched)
+
+    def _end(self) -> int | None:
+        """The end of the partition; None if its broker has not said it lately."""
+        return None if self._unanswered() > _ANSWER_SECONDS else self._member.consumer.highwater(self.source)
+
+    def _unanswered(self) -> float:
+        """Seconds for which the partition's broker has not answered; 0 while there are records in hand: then it is not
+        asked."""
+        if self._empty_since is None or self.source not in self._member.consumer.assignment():
+            return 0.0
+        answered = self._member.consumer.last_poll_timestamp(self.source)
+        silent = time.time() - answered / 1000 if answered is not None else 0.0
+        return max(0.0, min(silent, self._clock() - self._empty_since))
 
     def replaying(self) -> int | None:
         """Records that are still to be replayed in silence; None while the task is being recovered."""
@@ -148,11 +164,14 @@ class Partition:
             return [f"{place} is being recovered"]
         if not self.live.is_set():
             return [f"{place} is being recovered: {self.replaying() or 0:,} records are still to be replayed"]
+        if (seconds := self._unanswered()) > _ANSWER_SECONDS:
+            return [f"{place} cannot be read: its broker has not answered for {seconds:.0f} s"]
         return self._attending.troubles(self._clock(), self.lag())
 
     def start(self, ended: Callable[[asyncio.Task[None]], None]) -> None:
         """Recover if it is the first time, then work until `stop`; `ended` is called with the asyncio task."""
         self._stopping = False
+        self._empty_since = None
         self._attending.begin()
         name = f"{self._member.group} {self.topic}/{self.partition}"
         self._work = asyncio.create_task(self._run(), name=name)
@@ -207,9 +226,15 @@ class Partition:
         while not self._stopping:
             records = await self._fetch(self._patience())
             if records:
+                self._empty_since = None
                 self._attending.heard(self._clock())
                 await self._take(records)
-                self._attending.heard(self._clock())
+            elif self._empty_since is None:
+                self._empty_since = self._clock()
+            if not records and self.live.is_set() and self._done is not None and (self._fetched or 0) > self._done:
+                # Past what is no record (the end of a transaction): else it would look as if nobody read on here.
+                self._done = self._fetched
+                self._since = self._clock() if self._since is None else self._since
             if not self.live.is_set() and self.replaying() == 0:
                 self._go_live()
             self._attend()
@@ -310,6 +335,7 @@ class Partition:
                     self._member.consumer.seek(self.source, self._fetched)
                     return
                 await self._process(piece, size)
+                self._attending.heard(self._clock())
                 self._attend()
                 if self._due():
                     await self._commit()
@@ -357,7 +383,7 @@ class Partition:
 
     def _attend(self) -> None:
         """What is due by the clock and not by records."""
-        now, end = self._clock(), self._member.consumer.highwater(self.source)
+        now, end = self._clock(), self._end()
         try:
             said = self._attending.look(now, self._told(), self._fetched, end, live=self.live.is_set())
         except Exception:

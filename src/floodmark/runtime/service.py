@@ -228,7 +228,9 @@ class _Run:
             if self._ready is not None:
                 self._ready.set()
             log.info("running", groups=[group.name for group in groups])
-            overseeing = asyncio.create_task(self._oversight.run(groups)) if not self._embedded else None
+            overseeing = (
+                asyncio.create_task(_lasting(partial(self._oversight.run, groups))) if not self._embedded else None
+            )
             try:
                 await _first(self.stopping, self._changed, *failed)
             finally:

@@ -178,7 +178,7 @@ class Unread:
 
     def stuck(self, now: float) -> float:
         """Since anything was read, where something is unread; else 0."""
-        return now - self._moved_at if self._ends and self._moved_at is not None else 0.0
+        return now - max(self._moved_at, self._ends[0][0]) if self._ends and self._moved_at is not None else 0.0
 
 
 def _listed(whom: str, names: list[str]) -> str:
