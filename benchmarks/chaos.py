@@ -278,6 +278,9 @@ def marked(run: Run, verdicts: Sequence[Verdict]) -> Marks:
         f"\n{len(run.reading.opened)} anomalies, {len(run.reading.revisions)} revisions, {noise} incidents of noise; "
         f"dead letters but for poison: {others}"
     )
+    quiet = verdict.calm(run.happened, run.end)
+    green, all_of_it = verdict.green_seconds(run.looks, quiet), sum(end - begin for begin, end in quiet)
+    print(f"- ready for {green:.0f} of the {all_of_it:.0f} s in which nothing had happened for {verdict.CALM:.0f} s")
     for line in [*run.notes, *(f"doubled, {count} times too many: {name}" for name, count in list(again.items())[:10])]:
         print(f"- {line}")
     return Marks(

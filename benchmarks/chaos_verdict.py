@@ -44,6 +44,8 @@ BEARABLE: Final = PATIENCE + LATENESS + TICK + 5
 NOTICE: Final = {"stop": 5.0, "kill": 5.0, "freeze": 10.0}
 TELL: Final = 20.0
 RECOVER: Final = 30.0
+CALM: Final = 60.0
+"""After so long a fleet that is well should say so."""
 ONSET: Final = 2.0
 """A window of logs that a fault falls into began before it."""
 GAP: Final = 2.0
@@ -203,6 +205,12 @@ def waiting(verdicts: Iterable[Verdict], reading: Reading, end: float) -> list[I
     spans = [(one.at, listed[one.id]) for one in reading.opened if one.severe and one.id in listed]
     spans += [(one.found, end if one.told is None else one.told) for one in verdicts if one.found is not None]
     return [(begin + BEARABLE, until) for begin, until in spans if until - begin > BEARABLE]
+
+
+def calm(happened: Iterable[Happened], end: float) -> list[Interval]:
+    """The times in which everybody should say ready: `CALM` seconds after the start, and after each trouble."""
+    troubled = _union([(0.0, CALM), *((trouble.begin, trouble.end + CALM) for trouble in happened)])
+    return [(before[1], after[0]) for before, after in pairwise([*troubled, (end, end)]) if before[1] < after[0]]
 
 
 def green_seconds(looks: Sequence[Look], wrong: Iterable[Interval]) -> float:

@@ -258,6 +258,12 @@ def test_green_counts_between_two_looks_that_saw_it():
     assert chaos_verdict.green_seconds([Look(0, True), Look(60, True)], [(0, 60)]) == 0  # nobody looked
 
 
+def test_it_is_calm_a_minute_after_the_last_trouble():
+    happened = [Happened("pause", 100, 110, 1), Happened("kill", 130, 140), Happened("leave", 300, 300, 0)]
+    assert chaos_verdict.calm(happened, 500) == [(60, 100), (200, 300), (360, 500)]
+    assert chaos_verdict.calm([], 50) == []
+
+
 def test_a_faults_first_anomaly_waits_until_it_is_told_or_for_ever():
     own, other = opened(103.0, "a", "web", 101.0), opened(102.0, "x", "cart", 101.0)
 

@@ -186,8 +186,8 @@ def body_schemas() -> dict[str, dict[str, Any]]:
 
 
 def _place(body: Placed, source: str) -> tuple[Stream, str, datetime, str]:
-    """Stream, CloudEvents id, time and subject. The id is unique per source, and the same in a replay; a word that is only
-    repeated has that of the one before."""
+    """Stream, CloudEvents id, time and subject. The id is unique per source, but for words that are only repeated, and
+    the same in a replay."""
     if isinstance(body, Anomaly):
         told = f"{body.id}/{body.event}/{body.updated_at.timestamp():.3f}"
         return "anomalies", told, body.updated_at, body.entity

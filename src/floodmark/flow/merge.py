@@ -2,8 +2,8 @@
 
 Each route task says in the model events how far it is. What it brings waits here until all of them have passed its
 time, and leaves by (time, task, arrival), so that a model is judged alike however the topics were read: side by side
-as they come, or one ahead of the other when a backlog is caught up with, by up to `MOST` events. It never drops an event
-and never reads a clock; an event that is late, by more than `detect.lateness`, leaves at once and is counted.
+as they come, or one ahead of the other when a backlog is caught up with, by up to `MOST` events. It never drops an
+event and never reads a clock; an event that is late, by more than `detect.lateness`, leaves at once and is counted.
 """
 
 from __future__ import annotations
