@@ -239,7 +239,9 @@ async def test_three_kinds_of_telemetry_become_one_explained_incident(kafka, pla
 
         # its endpoint
         assert (await answer(f"{url}/healthz"))[0] == 200
-        assert (await answer(f"{url}/readyz"))[0] == 200
+        async with asyncio.timeout(300):
+            while (await answer(f"{url}/readyz"))[0] != 200:  # it may still catch up with something
+                await asyncio.sleep(0.5)
         status, metrics = await answer(f"{url}/metrics")
         assert status == 200
         assert f'floodmark_records_total{{partition="0",topic="{name}.anomalies"}}' in metrics

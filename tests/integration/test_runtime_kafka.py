@@ -168,7 +168,7 @@ async def test_a_second_worker_shares_the_work_and_each_record_is_taken_once(kaf
             await send(kafka, name, range(4000, 5000))
             await until(lambda: len(first) + len(second) >= 5000)
     assert Counter(int(output.value) for output in [*first, *second]) == Counter(range(5000))
-    assert sorted(task.place for task in made[:4]) == [(name, partition, 4) for partition in range(4)]
+    assert sorted(task.place for task in made[:4]) == [(name, partition, {name: 4}) for partition in range(4)]
     assert len(made) == 6  # two partitions came back from elsewhere
     kept = [line["state_kept"] for line in logs if line["event"] == "partitions assigned"]
     assert sorted(kept) == [0, 0, 2, 2]
