@@ -45,7 +45,7 @@ def score_file(path: Path, config: Config) -> tuple[list[float], int]:
             found = core.observe(Sample(series, now, float(row["value"])))
             odd = [a for a in found if a.event == "opened"]
             opened += len(odd)
-            scores.append(max((-math.log10(a.p_value) for a in odd), default=0.0))
+            scores.append(max((a.surprise for a in odd), default=0.0))
     return scores, opened
 
 

@@ -144,7 +144,7 @@ class Alarms:
         patience = max(patience, _LASTS * watched.interval)
         if watched.upwards:  # errors are none the better for having been there soon after the start
             patience = watched.detector.adopt
-        self._open(watched, anomaly, sample.time, patience)
+        self._open(watched, anomaly, sample.time, patience, watched.model.shift(judgement))
         return anomaly
 
     def find(self, watched: Watched, finding: Finding) -> list[Anomaly]:
@@ -213,9 +213,9 @@ class Alarms:
     def counts(self) -> Mapping[str, int]:
         return self._counts
 
-    def _open(self, watched: Watched, anomaly: Anomaly, time: float, patience: float) -> None:
+    def _open(self, watched: Watched, anomaly: Anomaly, time: float, patience: float, shift: float = 0.0) -> None:
         """`patience`: seconds after which what is odd becomes normal."""
-        watched.opened(Alarm(anomaly, time, time + patience), time)
+        watched.opened(Alarm(anomaly, time, time + patience, shift), time)
         self._counts[f"anomalies:{anomaly.head}"] += 1
 
     def _level(self, watched: Watched, direction: Direction, time: float) -> float:

@@ -228,6 +228,11 @@ class SeriesModel:
         """What that head holds against its band: the value, or its mean over a window."""
         return self._possible(self._heads[judgement.head].observed(judgement.context))
 
+    def shift(self, judgement: Judgement) -> float:
+        """How far what that head holds against its band is from what it expects."""
+        head = self._heads[judgement.head]
+        return head.observed(judgement.context) - head.band(judgement.context, 0.0, 0.0)[0]
+
     def band(self, judgement: Judgement, alpha: float) -> tuple[float, float, float]:
         """Expected, low and high of that head, where a p-value of `alpha` begins."""
         down, up = self._tails[judgement.head].quantiles(alpha / self._weights()[judgement.head])

@@ -26,6 +26,8 @@ _RUN_UPWARDS: Final = 2
 """The same of a count that only alarms upwards."""
 _LEAST: Final = 0.025
 """Of the largest magnitude in the normal state: a smaller gap is none."""
+_WIDE: Final = 16.0
+"""Times the gap: an exception that is spread more widely is no state, but bursts as the series may have every day."""
 
 
 def normal(values: Sequence[float], *, counts: bool, upwards: bool) -> list[bool] | None:
@@ -42,6 +44,10 @@ def normal(values: Sequence[float], *, counts: bool, upwards: bool) -> list[bool
     runs = sum(not here and (i == 0 or inside[i - 1]) for i, here in enumerate(inside))
     if others < run or others < run * runs or len(values) - others < fewest:
         return None
+    if not lowest:
+        out = [value for value, here in zip(values, inside, strict=True) if not here]
+        if max(out) - min(out) > _WIDE * min(max(low - value, value - high) for value in out):
+            return None
     return inside
 
 

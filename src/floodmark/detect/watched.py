@@ -35,7 +35,10 @@ _EARLY: Final = 4
 _PLAINER: Final = 3
 """Power of the share of the warm-up that has passed, by which the level is lowered before it is over."""
 _KNOWN: Final = 2_000
-"""Points after which an outage is a rare one, and may be learned as what happens now and then."""
+"""Points of a count that only alarms upwards, after which an outage is a rare one, and may be learned as what happens
+now and then."""
+_YOUNG: Final = 21_600.0
+"""The same of other series, in seconds of points: of one with a point an hour 2,000 points would be three months."""
 _CALM: Final = 2
 """Normal points in a row after which an alarm that is odd again has returned."""
 _FINDING_PERIOD: Final = 60.0
@@ -54,12 +57,15 @@ class Alarm:
         "odd",
         "peak",
         "returns",
+        "shift",
         "tell_at",
         "told_surprise",
     )
 
-    def __init__(self, first: Anomaly, now: float, adopt_at: float) -> None:
+    def __init__(self, first: Anomaly, now: float, adopt_at: float, shift: float = 0.0) -> None:
+        """`shift`: by how much the level had moved, also where what is told ends at what the quantity can be."""
         self.first = first
+        self.shift = shift
         self.peak = first
         self.last_odd = now
         self.odd = 1
@@ -90,13 +96,10 @@ class Alarm:
     def away(self, judgement: Judgement) -> bool:
         """Of a shifted level: whether the point is still half as far from the old one as when the alarm opened. Of a
         drift, a changed variance and a new shape no point says that, only the window."""
-        first, x = self.first, judgement.context
-        if first.head in ("drift", "variance", "shape"):
+        head, x, shift = self.first.head, judgement.context, self.shift
+        if head in ("drift", "variance", "shape"):
             return True
-        if first.head != "level" or first.observed is None or first.expected is None:
-            return False
-        shift = first.observed - first.expected
-        return (x.value - x.slow) * shift >= 0.5 * shift * shift
+        return head == "level" and (x.value - x.slow) * shift >= 0.5 * shift * shift
 
     @property
     def stale(self) -> bool:
@@ -261,8 +264,9 @@ class Watched:
         more than odd.
         """
         if self.model.usual_p_value(judgement) < NORMAL:
+            young = self.model.seen < _KNOWN if self.upwards else self.model.seen * self.model.interval < _YOUNG
             least = HOLD if self.upwards else self.alpha
-            self.model.exceeded(judgement, least if self.model.seen < _KNOWN else 0.0)
+            self.model.exceeded(judgement, least if young else 0.0)
         self.move(judgement)
 
     def move(self, judgement: Judgement) -> None:

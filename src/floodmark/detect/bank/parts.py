@@ -30,6 +30,7 @@ _NEWEST: Final = 5
 _FEWEST: Final = 8
 _RUN: Final = 3
 _LEAST: Final = 0.025
+_WIDE: Final = 16.0
 
 FULL_DRIFT: Final = 96
 FULL_SPREAD: Final = 64
@@ -326,10 +327,17 @@ def two_states(cells: Any, n: int, seen: int) -> Any:
         low, high = least, most
     inside = runs = 0
     before = True
+    gap = bottom = math.inf
+    top = -math.inf
     for i in range(n):
-        here = low <= cells[i, 1] <= high
+        value = cells[i, 1]
+        here = low <= value <= high
+        if not here:
+            gap = min(gap, max(low - value, value - high))
+            bottom, top = min(bottom, value), max(top, value)
         inside += here
         runs += before and not here
         before = here
     others = n - inside
-    return others >= _RUN and others >= _RUN * runs and inside >= _FEWEST and inside < seen
+    state = others >= _RUN and others >= _RUN * runs and top - bottom <= _WIDE * gap
+    return state and inside >= _FEWEST and inside < seen
