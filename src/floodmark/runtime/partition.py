@@ -223,6 +223,7 @@ class Partition:
     async def _run(self) -> None:
         if self.task is None and not await self._recover():
             return
+        self._go_live()  # where nothing is to be replayed it is heard before its first record, however long that takes
         while not self._stopping:
             records = await self._fetch(self._patience())
             if records:
@@ -235,8 +236,7 @@ class Partition:
                 # Past what is no record (the end of a transaction): else it would look as if nobody read on here.
                 self._done = self._fetched
                 self._since = self._clock() if self._since is None else self._since
-            if not self.live.is_set() and self.replaying() == 0:
-                self._go_live()
+            self._go_live()
             self._attend()
             if self._due():
                 await self._commit()
@@ -267,6 +267,9 @@ class Partition:
         return True
 
     def _go_live(self) -> None:
+        """Be heard, if it is not yet and all is replayed."""
+        if self.live.is_set() or self.replaying() != 0:
+            return
         self.live.set()
         log.info("live", group=self._member.group, topic=self.topic, partition=self.partition, at=self._mute)
 
