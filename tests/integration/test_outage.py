@@ -166,8 +166,8 @@ async def test_a_broker_that_is_frozen(broker, path):
         await run.until(lambda: run.ready()[0] == 200)
         os.kill(broker.pid, signal.SIGSTOP)
         try:
-            await run.until(lambda: run.ready()[0] == 503, 10)
-            assert "no answer in 3 s" in run.ready()[1]["reasons"][0]
+            await run.until(lambda: "no answer in 3 s" in "".join(run.ready()[1].get("reasons", [])), 300)
+            assert run.ready()[0] == 503
         finally:
             os.kill(broker.pid, signal.SIGCONT)
         await run.until(lambda: run.ready()[0] == 200)

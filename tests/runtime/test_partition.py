@@ -342,6 +342,8 @@ async def test_whom_a_task_does_not_hear_it_is_not_ready_without_and_at_last_goe
     work = partition(task, Consumer([[raw(0)]], clock), outbox, clock=clock)
     assert work.troubles() == ["metrics/3 is being recovered"]
     work.start(lambda _: None)
+    await until(work.live.is_set)
+    assert work.troubles() == ["metrics/3 has just begun to listen"]
     await until(lambda: clock.now >= 110)
     assert work.missing == 1
     assert work.troubles() == ["metrics/3: detect task metrics/1 has not been heard yet"]

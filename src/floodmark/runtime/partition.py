@@ -164,6 +164,8 @@ class Partition:
             return [f"{place} is being recovered"]
         if not self.live.is_set():
             return [f"{place} is being recovered: {self.replaying() or 0:,} records are still to be replayed"]
+        if self._attending.missing is None and self.task.awaited() is not None:
+            return [f"{place} has just begun to listen"]
         if (seconds := self._unanswered()) > _ANSWER_SECONDS:
             return [f"{place} cannot be read: its broker has not answered for {seconds:.0f} s"]
         return self._attending.troubles(self._clock(), self.lag())
