@@ -103,6 +103,17 @@ async def test_an_outage_is_no_standstill_and_asking_goes_on(admin, monkeypatch)
     await asyncio.wait({working})
 
 
+async def test_what_was_known_stays_while_nobody_answers(admin, monkeypatch):
+    monkeypatch.setattr(oversight, "LOOKS", 25_000)
+    over, working = overseeing(Group())
+    await until(lambda: over.reasons)
+    admin.errors = [OSError("one of several hangs")] * 10**6
+    await until(lambda: admin.closed)
+    assert over.reasons
+    working.cancel()
+    await asyncio.wait({working})
+
+
 async def test_without_rights_it_ends(admin, monkeypatch):
     monkeypatch.setattr(oversight, "LOOKS", 25_000)
     admin.errors = [GroupAuthorizationFailedError("floodmark-correlate")]

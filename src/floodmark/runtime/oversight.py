@@ -92,7 +92,7 @@ class Oversight:
                     if isinstance(error, KafkaError) and refused(error, self._kafka.security.username):
                         log.info("how far others have read cannot be asked for: no rights", reason=str(error))
                         return
-                    self.reasons = []  # the broker is away, and that is said by others
+                    # What was known stays: one broker of several that hangs must not make it look well.
                     if admin is not None:
                         await admin.close()
                         admin = None
