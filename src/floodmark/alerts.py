@@ -61,8 +61,13 @@ class Anomaly(Struct, frozen=True, kw_only=True):
     `p_value` is how often a normal moment of this series would look at least this odd, by `head`, the part of
     the model that said so; never less than 1 in as many as have been seen, for that is all that is known. `surprise`
     is how odd the model takes it to be beyond that: -log10 of its own p-value, up to 300, by which anomalies can be
-    ranked. `returns`: how often it was odd again, as at first, after it had been normal for a while. `expected`,
-    `low`, `high` are in the unit of `observed`; None where the head has no band.
+    ranked. `level`: the p-value below which a point of the series opens an alarm, as its budget has it at its pace; 0
+    if that is not known (an older release). `returns`: how often it was odd again, as at first, after it had been
+    normal for a while. `expected`, `low`, `high` are in the unit of `observed`; None where the head has no band.
+
+    `worse`: the direction that hurts, where only one does; what goes the other way alone is nobody's trouble. `kpi`:
+    the series says how well the business goes. `loss`: by how much in all it has been worse than expected so far, in
+    the unit of a count (events), or in unit seconds of what is no rate; 0 of what is no KPI.
     """
 
     id: str
@@ -89,7 +94,11 @@ class Anomaly(Struct, frozen=True, kw_only=True):
     detector: str
     evidence: Evidence
     surprise: float = 0.0
+    level: float = 0.0
     returns: int = 0
+    worse: Literal["both", "up", "down"] = "both"
+    kpi: bool = False
+    loss: float = 0.0
 
 
 class ChangeNotice(Struct, frozen=True, kw_only=True):
@@ -163,17 +172,23 @@ class SeriesSample(Struct, frozen=True, kw_only=True):
 
 
 class Cause(Struct, frozen=True, kw_only=True):
-    """A probable cause. `share` is its part of all the evidence, 0 to 1; `reason` is a sentence for a person."""
+    """A probable cause. `share` is how probable it is among those that are affected or changed, 0 to 1; `reason` is a
+    sentence for a person; `signs` are the numbers that `share` is made of, each by its name.
+    """
 
     entity: str
     share: float
     reason: str
     anomalies: list[str]
     change: str | None = None
+    signs: dict[str, float] = field(default_factory=dict)
 
 
 class Member(Struct, frozen=True, kw_only=True):
-    """An anomaly as an incident keeps it; the whole of it is in the anomalies topic under `id`."""
+    """An anomaly as an incident keeps it, at its oddest moment; the whole of it is in the anomalies topic under `id`.
+
+    `template`: of a log series, the lines that it counts.
+    """
 
     id: str
     entity: str
@@ -188,12 +203,43 @@ class Member(Struct, frozen=True, kw_only=True):
     summary: str
     why: str
     late: bool = False
+    name: str = ""
+    labels: dict[str, str] = field(default_factory=dict)
+    unit: str = ""
+    observed: float | None = None
+    expected: float | None = None
+    low: float | None = None
+    high: float | None = None
+    level: float = 0.0
+    surprise: float = 0.0
+    returns: int = 0
+    template: str = ""
+
+
+class Impact(Struct, frozen=True, kw_only=True):
+    """What an incident costs, by a series that was declared a KPI, since `since`.
+
+    `share`: by how much it is off what is expected now (-0.32: a third less). `loss`: by how much in all it has been
+    worse so far, in `unit`.
+    """
+
+    entity: str
+    series: str
+    name: str
+    unit: str
+    since: datetime
+    share: float | None
+    loss: float
+    summary: str
 
 
 class Incident(Struct, frozen=True, kw_only=True):
     """One revision of an incident. `why` says why its members belong together; `causes` are best first.
 
-    `member_count` counts all members; `members` holds the most telling ones up to the configured cap.
+    `member_count` counts all members; `members` holds the most telling ones up to `correlate.members`. `labels` are
+    those that all members share, `lines` the log lines that say most. `by_chance`: how many seconds pass between two
+    groups of anomalies as improbable as this one where nothing is wrong, as far as this scope has shown; 0 if nobody
+    said. `impact`: what it has cost so far.
     """
 
     id: str
@@ -213,3 +259,7 @@ class Incident(Struct, frozen=True, kw_only=True):
     causes: list[Cause]
     changes: list[ChangeNotice]
     merged_into: str | None = None
+    labels: dict[str, str] = field(default_factory=dict)
+    lines: list[str] = field(default_factory=list)
+    by_chance: float = 0.0
+    impact: list[Impact] = field(default_factory=list)

@@ -251,8 +251,9 @@ class Detector(Section):
     """False: series that match are not watched."""
     heads: list[Head] = ["forecast", "range", "level", "drift", "variance", "shape", "flatline", "stale", "count"]
     """Which built-in heads judge the series."""
-    false_alarms: Budget = 1 / 604800
-    """The alert budget of each series."""
+    false_alarms: Budget = 1 / 86400
+    """How often each series may be odd by chance. Of that an incident is made only within `correlate.false_incidents`,
+    so that it may be far more often than anybody wants to be called."""
     direction: Literal["both", "up", "down"] = "both"
     """Which deviations matter."""
     warmup: int = Field(default=20, ge=5)
@@ -382,6 +383,9 @@ class Service(Section):
 class Correlate(Section):
     """How anomalies become incidents."""
 
+    false_incidents: Budget = 1 / 604800
+    """The alert budget: how many incidents of each scope may be no more than chance. A group of anomalies opens one
+    when groups as improbable as it come less often by chance, as far as the scope itself has shown."""
     gap: Duration = 180.0
     """An anomaly joins an incident if it starts at most this long after the incident's last one."""
     cap: Duration = 3600.0

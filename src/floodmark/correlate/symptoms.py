@@ -10,7 +10,7 @@ import math
 from collections.abc import Mapping
 from typing import Literal
 
-from msgspec import Struct
+from msgspec import Struct, field
 
 from floodmark.alerts import SEVERITIES, Anomaly, Direction, Member, Severity, utc
 from floodmark.correlate.sentences import span
@@ -19,6 +19,8 @@ RANK: Mapping[Severity, int] = {severity: rank for rank, severity in enumerate(S
 IMPROBABLE = 1e-7
 """A single anomaly that its model takes for this improbable is told at once. A budget of 1/week at a point a minute
 makes alarms at 1e-4; this is a thousand times less."""
+LINES = 3
+"""Log lines of a symptom that are kept, the newest."""
 LARGEST_DEVIATION = 1000.0
 """Deviations are cut here, in half-widths of the band: a band of width zero would make them infinite."""
 
@@ -55,6 +57,14 @@ class Symptom(Struct, eq=False):
     late: bool = False
     returns: int = 0
     back: float | None = None
+    level: float = 0.0
+    labels: dict[str, str] = field(default_factory=dict)
+    unit: str = ""
+    template: str = ""
+    lines: list[str] = field(default_factory=list)
+    worse: Literal["both", "up", "down"] = "both"
+    kpi: bool = False
+    loss: float = 0.0
     member: Member | None = None  # as published, until something changes
 
     @classmethod
@@ -83,6 +93,15 @@ class Symptom(Struct, eq=False):
             summary=anomaly.summary,
             why=why,
             late=late,
+            returns=anomaly.returns,
+            level=anomaly.level,
+            labels=anomaly.labels,
+            unit=anomaly.unit,
+            template=str(anomaly.evidence.facts.get("log.record.template", "")),
+            lines=anomaly.evidence.lines[-LINES:],
+            worse=anomaly.worse,
+            kpi=anomaly.kpi,
+            loss=anomaly.loss,
         )
 
     def deviation(self) -> float | None:
@@ -137,6 +156,17 @@ class Symptom(Struct, eq=False):
                 summary=self._said(),
                 why=self.why,
                 late=self.late,
+                name=self.name,
+                labels=self.labels,
+                unit=self.unit,
+                observed=self.observed,
+                expected=self.expected,
+                low=self.low,
+                high=self.high,
+                level=self.level,
+                surprise=self.strength,
+                returns=self.returns,
+                template=self.template,
             )
         return self.member
 
@@ -162,6 +192,7 @@ class Symptom(Struct, eq=False):
             self.head, self.direction, self.summary = anomaly.head, anomaly.direction, anomaly.summary
             self.observed, self.expected = anomaly.observed, anomaly.expected
             self.low, self.high = anomaly.low, anomaly.high
+        self.loss = max(self.loss, anomaly.loss)
         if RANK[anomaly.severity] > RANK[self.severity]:
             self.severity = anomaly.severity
         self.member = None

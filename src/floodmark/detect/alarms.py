@@ -127,7 +127,7 @@ class Alarms:
             return []
         if alarm is None:
             return [self._opening(watched, sample, judgement)]
-        returned, before = alarm.returned(plain=True), alarm.peak.severity
+        returned, before = alarm.returned(sample.time, plain=True), alarm.peak.severity
         alarm.last_odd = max(alarm.last_odd, sample.time)
         if _tops(watched, alarm, judgement, level):
             alarm.peak = self._anomaly(watched, sample, judgement, alarm)
@@ -240,7 +240,8 @@ class Alarms:
             level = self._level(watched, judgement.direction, sample.time)
             if _tops(watched, alarm, judgement, level) and watched.barred(judgement) is None:
                 alarm.peak = self._anomaly(watched, sample, judgement, alarm)
-            returned = alarm.returned(plain=watched.upwards and judgement.point_p_value < level)
+            plain = judgement.p_value < level and judgement.point_p_value < HOLD and watched.barred(judgement) is None
+            returned = alarm.returned(sample.time, plain)
             persists = sample.time >= alarm.tell_at and alarm.odd > alarm.normal
             if persists or returned or alarm.louder or (alarm.peak.severity, alarm.peak.head == "limit") != before:
                 told.append(self._again(watched, alarm, sample, judgement if returned else None))

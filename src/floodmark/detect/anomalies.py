@@ -57,7 +57,8 @@ def opened(
 ) -> Anomaly:
     """An anomaly that opens at event time `start`, as known at `now`. The id follows from series, head and start.
 
-    `p_value` is the model's own. Severity and surprise are by it; what is told is not below one in `seen`.
+    `p_value` is the model's own. Severity and surprise are by it; what is told is not below one in `seen`. `alpha`:
+    the level of a point.
     """
     expected, low, high = (_rounded(b) for b in band)
     return Anomaly(
@@ -85,7 +86,9 @@ def opened(
         detector=detector,
         evidence=evidence,
         surprise=surprise(p_value),
+        level=float(f"{alpha:.6g}"),
         returns=returns,
+        worse=series.worse,
     )
 
 

@@ -28,7 +28,7 @@ from floodmark.config.river_target import OneSeries
 from floodmark.detect.logs.miner import Memo
 from floodmark.state import Codec, Form, StateError, classes_in
 
-MADE_BY: Final = f"10 river {version('river')}"
+MADE_BY: Final = f"11 river {version('river')}"
 """The form of the state. To be raised when a class that is not told apart by its slots means something else."""
 _RUST: Final = ("river._river_rust.stats", "river._river_rust.drift")
 

@@ -41,6 +41,8 @@ _YOUNG: Final = 21_600.0
 """The same of other series, in seconds of points: of one with a point an hour 2,000 points would be three months."""
 _CALM: Final = 2
 """Normal points in a row after which an alarm that is odd again has returned."""
+_RETURNS: Final = 300.0
+"""Seconds after which a further return is told; sooner only the first, second, fourth, eighth …"""
 _FINDING_PERIOD: Final = 60.0
 """Seconds that a finding stands for, where the budget of a series is turned into a level per verdict."""
 
@@ -56,6 +58,7 @@ class Alarm:
         "normal",
         "odd",
         "peak",
+        "returned_at",
         "returns",
         "shift",
         "tell_at",
@@ -72,6 +75,7 @@ class Alarm:
         self.normal = 0
         self.calm = 0
         self.returns = 0
+        self.returned_at = now
         self.adopt_at = adopt_at
         self.told(now)
 
@@ -79,14 +83,17 @@ class Alarm:
         self.tell_at = now + _PERSISTS
         self.told_surprise = self.peak.surprise
 
-    def returned(self, plain: bool) -> bool:
-        """Take an odd point. Whether it is to be told that the trouble is back: it is as odd as at the opening
-        (`plain`), after points that were normal. Of many returns the first, second, fourth, eighth … is told."""
+    def returned(self, time: float, plain: bool) -> bool:
+        """Take an odd point. Whether it is to be told that the trouble is back: it would open an alarm (`plain`),
+        after points that were normal. Of many returns in a short time the first, second, fourth, eighth … is told."""
         calm, self.calm = self.calm, 0
         if not plain or calm < _CALM:
             return False
         self.returns += 1
-        return not self.returns & (self.returns - 1)
+        if self.returns & (self.returns - 1) and time - self.returned_at < _RETURNS:
+            return False
+        self.returned_at = time
+        return True
 
     @property
     def louder(self) -> bool:
