@@ -15,7 +15,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
-from floodmark.alerts import Anomaly, ChangeNotice, Incident, content_id
+from floodmark.alerts import Anomaly, ChangeNotice, Incident, content_id, utc
 from floodmark.config.models import Correlate
 from floodmark.correlate import bursts, evidence, narrate
 from floodmark.correlate.causes import rank
@@ -397,6 +397,9 @@ class Lifecycle:
         if group.surprise < bar and not limit:
             return
         parent = self._open.get(group.parent)
+        if parent is not None and bursts.is_worse(group, parent):
+            self._merge(parent, group, f"{parent.first.entity} has been odd since {utc(parent.started):%H:%M} UTC")
+            return
         if parent is not None and not limit and not bursts.is_another(group, parent, self._now, bar, self._conf):
             return
         self._trim(group)

@@ -26,7 +26,7 @@ _EXCESS: Final = 2.3
 _EXCESS_WEIGHT: Final = 8.0
 """The mean excess in nats, and the groups for which it counts."""
 _FAR: Final = 10.0
-_STEEPEST: Final = 2.5
+_STEEPEST: Final = 2.3
 _NAMES: Final = 1_000
 _TOGETHER: Final = 32
 """Families that are known, and with how many others each."""
