@@ -69,10 +69,10 @@ def gauge(rng: np.random.Generator, name: Gauge, state: State, full: Floats, res
         case "open_files":
             values = rng.poisson(120 + 3 * busy * noise).astype(np.float64)
         case "disk_used_ratio":
-            values = 0.45 + ar1(rng, steps, 0.995, 0.02)
-            values = np.round(np.clip(values + full * (0.995 - values), 0.0, 1.0), 4)
+            used = 0.45 + ar1(rng, steps, 0.995, 0.02)
+            values = np.round(used + full * (0.995 - used), 4)
         case "cache_hit_ratio":
-            values = np.round(np.clip(0.94 + ar1(rng, steps, 0.9, 0.006) - 0.5 * full, 0.0, 1.0), 4)
+            values = np.round(0.94 + ar1(rng, steps, 0.9, 0.006) - 0.5 * full, 4)
         case "replication_lag_ms":
             unit = "ms"
             values = np.round(12 * noise * np.exp(rng.normal(0, 0.25, steps)) * (1 + 10 * full), 2)
