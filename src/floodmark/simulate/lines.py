@@ -6,7 +6,7 @@ Drawn by array and formatted once; it must never hold a fault's name, only its f
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 import orjson
@@ -183,7 +183,7 @@ def messages(
     foot: Footprint,
     services: Services = SERVICES,
     pods: Sequence[Pod] = (),
-) -> list[Message]:
+) -> Iterator[Message]:
     """Every line, one event a message, in time order. The label `pod` is one of those that live; of a service that has
     no `pods`, one of three."""
     lines: list[_Line] = []
@@ -195,12 +195,10 @@ def messages(
     stamps = np.datetime_as_string(np.array([round(line[0] * 1000) for line in lines], "datetime64[ms]")).tolist()
     choices = rng.integers(0, 3, len(lines)).tolist()
     alive = _Alive(pods)
-    out: list[Message] = []
     for (at, name, severity, body), stamp, choice in zip(lines, stamps, choices, strict=True):
         labels = {"service": name, "pod": alive.one(at, name, choice)}
         event = {"timestamp": stamp + "Z", "severity": severity, "body": body, "labels": labels}
-        out.append(Message(at, topic, name.encode(), orjson.dumps(event), 1))
-    return out
+        yield Message(at, topic, name.encode(), orjson.dumps(event), 1)
 
 
 class _Alive:

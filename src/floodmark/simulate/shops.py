@@ -40,3 +40,8 @@ def released_shop(seed: int, days: float = 14.0, harmless: int = 200, bad: int =
         seed, days=days, services=system, faults=programme.faults, changes=programme.changes, pods=programme.pods
     )
     return shop, programme.harmless
+
+
+def calm_shop(seed: int, days: float = 28.0) -> Shop:
+    """The demo's shop, to which nothing happens: whatever is told of it is false."""
+    return Shop(seed, days=days, warmup=days * DAY)
