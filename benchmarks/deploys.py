@@ -8,9 +8,9 @@ change event and some not. Among them are bad releases, rolled back after a whil
 options are those of incidents.py.
 
 Printed: harmless changes; incidents that belong to no bad release, and how many the budget allows; of those, the ones
-that begin within a quarter of an hour of a harmless change of a service in them; bad releases told, and told by the harm
-(an error or a latency that rises, not only instances that were replaced); those whose release is the first cause of the
-main incident.
+that begin within a quarter of an hour of a harmless change of a service in them; bad releases told, and told by the
+harm (an error or a latency that rises, not only instances that were replaced); those whose release is the first cause
+of the main incident.
 """
 
 from __future__ import annotations
@@ -96,7 +96,8 @@ def measure(options: argparse.Namespace, seed: int) -> list[Figures]:
 
 HEAD = (
     "| shop | harmless changes | incidents of no bad release | allowed | beside a harmless change | which "
-    "| bad releases told | by the harm | exactly one | the release first among causes | open after, s (median) | anomalies |"
+    "| bad releases told | by the harm | exactly one | the release first among causes | open after, s (median) "
+    "| anomalies |"
 )
 
 
