@@ -463,11 +463,10 @@ class Lifecycle:
         if group.state == "open":
             self._weigh(group)
         null = self._null(group.scope)
-        families: dict[str, dict[str, float]] = {}
+        found: dict[str, set[str]] = {}
         for symptom in group.symptoms.values():
-            own = families.setdefault(symptom.entity, {})
-            own[symptom.family] = max(own.get(symptom.family, 0.0), evidence.nats(symptom))
-        families = {entity: dict(sorted(own.items())) for entity, own in sorted(families.items())}
+            found.setdefault(symptom.entity, set()).add(symptom.family)
+        families = {entity: sorted(own) for entity, own in sorted(found.items())}
         null.met(families)
         flood = self._floods.get(group.scope, -math.inf)
         if group.parent or group.again or abs(group.started - flood) <= 2 * self._conf.gap:
@@ -492,6 +491,7 @@ class Lifecycle:
         group.state = "open"
         if group.opened_at is None:
             group.opened_at = self._now
+            self._null(group.scope).tail.opened += 1
         self._use(group)
         self._touch(group)
 
