@@ -99,7 +99,7 @@ def test_what_is_beyond_the_limit_is_told_at_once():
     values = [*leak(0, 0.0, minutes=100), 0.96]
     ((when, first),) = opened(play(SeriesCore(config(above=0.95)), values))
     assert when == 100
-    assert first.summary == "a disk_used_ratio is 0.96, at or above its limit of 0.95"
+    assert first.summary == "a disk_used_ratio is 96 %, at or above its limit of 95 %"
     assert first.severity == "error"
 
 
