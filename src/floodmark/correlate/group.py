@@ -45,6 +45,8 @@ class Group(Struct, eq=False):
     severity: Severity = "info"
     causes: list[Cause] = field(default_factory=list)
     changes: dict[str, ChangeNotice] = field(default_factory=dict)
+    by_chance: float = 0.0
+    """Seconds between two groups as improbable as this one, where nothing is wrong; 0 if that is not known."""
     alone: str = ""
     """Why a single anomaly was worth an incident, as a clause."""
     revision: int = 0
