@@ -204,13 +204,10 @@ def said(values: Sequence[float], unit: Unit, digits: int) -> list[str]:
 
 def _bare(first: str, last: str) -> str:
     """The first of two values without what the last one says as well: "14" beside "56 GB", "2 MB" beside "1 GB"."""
-    figures, _, tail = first.partition(" ")
-    if tail.removesuffix("s") == last.partition(" ")[2].removesuffix("s"):
-        return figures
-    own, every = tail.split(" "), last.split(" ")[1:]
-    while own and every and own[-1] == every[-1]:  # "5.3 million → 84,000 a second"
+    own, every = first.split(" "), last.split(" ")
+    while len(own) > 1 and len(every) > 1 and own[-1].removesuffix("s") == every[-1].removesuffix("s"):
         own.pop(), every.pop()
-    return " ".join((figures, *own))
+    return " ".join(own)  # "0" beside "1 line a minute", "5.3 million" beside "84,000 a second"
 
 
 def _step(ladder: Ladder, size: float) -> tuple[float, str]:

@@ -211,6 +211,12 @@ CASES = {
         one("http_latency_p95", 0.2, 3.1, unit="s", worse="up", surprise=4)],
     # -- what is odd by itself
     "payment: 3 of its series a little odd at once": [one("entity", None, 3, head="entity", direction="none")],
+    "payment: 3 of its series a little odd at once: CPU usage up, HTTP errors up": [
+        one("entity", None, 3, head="entity", direction="none", facts={
+            "series_1": 'cpu_usage_ratio{service="payment"} up, p = 0.0024',
+            "series_2": 'http_errors_total{service="payment"} up, p = 0.02',
+            "series_3": 'http_error_ratio{service="payment"} up, p = 0.03'})],
+    "payment: 'listening on <*>' 0 → 1 line a minute": [log("log_template", 0.00001, 1, template="listening on <*>")],
     "payment: clock 45 s ahead": [one("clock_skew_seconds", 0.0, 45, unit="s", head="clock")],
     "payment: requests unsteady": [one("requests", 2, 9, head="variance")],
     "payment: requests 12, unlike its past": [one("requests", None, 12, head="HalfSpaceTrees")],

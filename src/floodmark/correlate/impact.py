@@ -96,7 +96,8 @@ def _lost(symptom: Symptom) -> str:
     if not symptom.loss or not counted or unit.share or unit.word == "%":
         return ""
     loss = symptom.loss / _SECONDS.get(unit.per, 1.0)
-    return change(None, float(f"{loss:.2g}"), unit._replace(per="", word="", counted=False))
+    bare = unit._replace(per="", word="" if unit.counted else unit.word, counted=False)
+    return change(None, float(f"{loss:.2g}"), bare)
 
 
 def _percent(share: float) -> str:

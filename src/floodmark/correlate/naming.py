@@ -118,7 +118,7 @@ _PACE: Final = re.compile(r"[ _.]per[ _.]?(?:s|sec|second|min|minute)$|[ _.][rq]
 
 _LISTED_PLAIN: Final = """
 mountpoint mount path plugin_instance device mode state type_instance direction interface route http_route
-operation span handler uri url queue topic consumer_group group pool area collection table database db
+operation span handler uri url queue topic consumer_group group pool area method collection table database db
 resource reason error_type exception feature filesystem disk volume persistentvolumeclaim command cmd
 db_operation db_namespace status_class destination messaging_destination deployment statefulset daemonset
 horizontalpodautoscaler condition severity level type kind
@@ -241,7 +241,7 @@ class Labels:
             name = _normal(label)
             if value in (entity, "") or name in _SILENT or (mounted and name == "device"):
                 continue
-            if name in ("method", "http_request_method"):
+            if name == "method" and value.isupper():  # of HTTP; that of an RPC is a name
                 method = value
             elif name in _KEYED:
                 self.plain.append(_keyed(_KEYED[name], value))

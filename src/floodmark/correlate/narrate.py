@@ -81,8 +81,8 @@ def why(group: Group, beside: Sequence[Symptom] = ()) -> str:
     """Why the members were put together, how often that happens by chance, and what it costs, in sentences."""
     said = [_together(group)]
     if group.by_chance > 0:
-        so = "So much" if group.member_count == 1 else "So many and so improbable at once"
-        said.append(f"{so} happens by chance {seldom(group.by_chance)} here")
+        much = "As much as this" + " at once" * (group.member_count > 1)
+        said.append(f"{much} happens by chance {seldom(group.by_chance)} here")
     ended = sum(symptom.ended is not None for symptom in group.symptoms.values())
     if ended and group.resolved_at is None and group.member_count > 1:
         said.append(f"{ended} of them {'is' if ended == 1 else 'are'} over" if group.open else "All of them are over")

@@ -7,6 +7,7 @@ points, which stay in the anomalies topic.
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Mapping
 from typing import Literal
 
@@ -70,6 +71,7 @@ class Symptom(Struct, eq=False):
     window: float = 0.0  # seconds in which what is observed was counted; 0 of what is no count of a window
     grade: str = ""  # the severity of its log lines
     limit_at: float | None = None  # when it will reach the operator's limit
+    together: list[str] = field(default_factory=list)  # of many series at once: the oddest, each as "name up"
     member: Member | None = None  # as published, until something changes
 
     @classmethod
@@ -112,6 +114,7 @@ class Symptom(Struct, eq=False):
             window=_number(anomaly.evidence.facts, "window_seconds"),
             grade=str(anomaly.evidence.facts.get("severity", "")),
             limit_at=_limit_at(anomaly),
+            together=_together(anomaly.evidence.facts),
         )
 
     def deviation(self) -> float | None:
@@ -222,6 +225,7 @@ class Symptom(Struct, eq=False):
         self.window = _number(facts, "window_seconds") or self.window
         self.grade = str(facts.get("severity", "")) or self.grade
         self.limit_at = _limit_at(anomaly) or self.limit_at
+        self.together = _together(facts) or self.together
 
     def harm(self) -> int:
         """Whether it goes in the direction that hurts: 1, -1 if it goes the other way; 0 if nobody has said which."""
@@ -281,6 +285,12 @@ def _number(facts: Mapping[str, float | str], name: str) -> float:
 def _limit_at(anomaly: Anomaly) -> float | None:
     left = _number(anomaly.evidence.facts, "seconds_to_limit")
     return anomaly.updated_at.timestamp() + left if left else None
+
+
+def _together(facts: Mapping[str, float | str]) -> list[str]:
+    """Of an entity's many small surprises the oddest series: name and direction, without labels and p-value."""
+    said = [str(facts[name]) for name in ("series_1", "series_2", "series_3") if name in facts]
+    return [re.sub(r"\{.*\}", "", each).rpartition(", p = ")[0] for each in said]
 
 
 def noun_of(anomaly: Anomaly) -> str:

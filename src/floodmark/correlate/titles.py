@@ -213,7 +213,8 @@ def _what(symptom: Symptom, what: str, new: Collection[str], *, over: bool) -> s
     unit = unit_of(symptom, what)
     now = change(None, observed, unit)
     if head == _TOGETHER:
-        return f"{observed or 0:.0f} of its series a little odd at once"
+        odd = ", ".join(dict.fromkeys(map(_odd, symptom.together)))
+        return f"{observed or 0:.0f} of its series a little odd at once" + f": {odd}" * bool(odd)
     if head == "clock":
         return f"clock {change(None, abs(observed or 0.0), unit)} {'ahead' if symptom.direction == 'up' else 'behind'}"
     if head == "flatline":
@@ -229,6 +230,12 @@ def _what(symptom: Symptom, what: str, new: Collection[str], *, over: bool) -> s
     if over:
         return f"{what}{_REACHED[symptom.direction]} {change(None, now_value, unit)}"
     return f"{what}{change(expected, now_value, unit)}"
+
+
+def _odd(said: str) -> str:
+    """ "cpu_usage_ratio up" as "CPU usage up"."""
+    name, _, way = said.rpartition(" ")
+    return f"{readable(name)} {way}" if way in ("up", "down") else readable(said)
 
 
 def unit_of(symptom: Symptom, what: str) -> Unit:

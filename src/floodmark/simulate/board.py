@@ -17,10 +17,7 @@ from floodmark.simulate.score import Row, Score
 
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 _PLAIN = str.maketrans({"→": "->", "…": "...", "“": '"', "”": '"', "\N{MINUS SIGN}": "-", "µ": "u", "°": ""})
-_TAIL = re.compile(
-    r"(?:, over since \d[^;]*|; also [^;]*|; [^;]+ (?:still )?affected|; [^;]+ [+\N{MINUS SIGN}][\d.]+ %)+$"
-)
-"""What ends a title: since when it is over, whom else it affects, what it costs."""
+_OVER = re.compile(r", over since \d.*")
 
 
 def visible(text: str, *, ascii_only: bool = False) -> str:
@@ -132,7 +129,7 @@ def _place(row: Row) -> Text:
 
 
 def _told(row: Row, ascii_only: bool) -> Text:
-    """What moved, by the main incident's title: less the service in front and, behind, whom else it affected."""
+    """What moved first, by the main incident's title: less the service in front, and all that stands behind."""
     if row.main is None:
         return Text("missed", style="red")
     text = Text(no_wrap=True, overflow="ellipsis")
@@ -140,5 +137,5 @@ def _told(row: Row, ascii_only: bool) -> Text:
         text.append(f"{len(row.incidents)} incidents: ", style="yellow")
     elif not row.exactly_one:
         text.append("mixed: ", style="yellow")
-    moved = _TAIL.sub("", row.main.title.removeprefix(f"{row.fault.service}: "))
-    return text.append(visible(moved, ascii_only=ascii_only))
+    moved = row.main.title.removeprefix(f"{row.fault.service}: ").partition("; ")[0]
+    return text.append(visible(_OVER.sub("", moved), ascii_only=ascii_only))
