@@ -39,7 +39,7 @@ def test_what_goes_well_is_no_impact():
 @pytest.mark.parametrize(
     ("fields", "said"),
     [
-        ({"unit": "1/min", "loss": 600.0}, f"orders {MINUS}32 %, about 10 below expected since 22:13 UTC"),
+        ({"unit": "1/min", "loss": 600.0}, f"orders {MINUS}32 %, about 600 below expected since 22:13 UTC"),
         ({"unit": "EUR/s", "loss": 1234.0}, f"orders {MINUS}32 %, about 1,200 EUR below expected since 22:13 UTC"),
         ({"loss": 0.0}, f"orders {MINUS}32 % since 22:13 UTC"),
         ({"before": 0.0, "now": 5.0, "direction": "up", "worse": "up"},
@@ -50,6 +50,11 @@ def test_what_goes_well_is_no_impact():
 )  # fmt: skip
 def test_summaries(fields, said):
     assert impacts([orders(**fields)])[0].summary == said
+
+
+def test_a_pace_that_only_the_name_says():
+    symptom = one("orders_per_minute", 100, 68, kpi=True, worse="down", loss=600.0)
+    assert impacts([symptom])[0].summary == f"orders {MINUS}32 %, about 10 below expected since 22:13 UTC"
 
 
 def test_a_gauge_loses_nothing_that_could_be_counted():

@@ -95,7 +95,8 @@ def _lost(symptom: Symptom) -> str:
     counted = unit.per in _SECONDS or (symptom.signal != "metric" and symptom.unit in ("requests", "lines", ""))
     if not symptom.loss or not counted or unit.share or unit.word == "%":
         return ""
-    loss = symptom.loss / _SECONDS.get(unit.per, 1.0)
+    # A unit such as EUR/min has been added up to EUR; of a pace that only the name says the loss is in unit seconds.
+    loss = symptom.loss if "/" in symptom.unit else symptom.loss / _SECONDS.get(unit.per, 1.0)
     bare = unit._replace(per="", word="" if unit.counted else unit.word, counted=False)
     return change(None, float(f"{loss:.2g}"), bare)
 
