@@ -89,6 +89,8 @@ _WHOLE: Final = 10.0
 """A share above this is no share of one: it is in percent already, or is none."""
 _FAR: Final = 0.01
 """Times the unit of the larger value: what is less has a unit of its own."""
+_NEAR: Final = 95.0
+"""Percent from which on what is missing to a hundred is what counts."""
 _NOTHING: Final = 5e-4
 """Times the other value: what was less before, and less than one, is said to be 0."""
 _COUNTS: Final = frozenset(("lines", "templates", "requests", "sessions"))
@@ -178,10 +180,10 @@ def said(values: Sequence[float], unit: Unit, digits: int) -> list[str]:
     if unit.share:
         values = [value * unit.factor for value in values]
         if max(abs(value) for value in values) <= _WHOLE:
-            return [f"{_share(100 * value, digits)} %" for value in values]
+            return _percents([100 * value for value in values], digits)
         unit = Unit(word=unit.word)
     if unit.word == "%":
-        return [f"{_share(value, digits)} %" for value in values]
+        return _percents(values, digits)
     sizes = [abs(value) * unit.factor for value in values]
     per = unit.per
     factor = unit.factor
@@ -235,14 +237,19 @@ def figure(value: float, digits: int) -> str:
     return "0" if text in ("-0", "") else text
 
 
-def _share(percent: float, digits: int) -> str:
-    """Percent; near a hundred the digits are those of what is missing: 99.95 is not 100."""
-    if 99 < percent < 100:
-        missing = 100 - percent
-        return f"{percent:.{max(1, min(6, -math.floor(math.log10(missing)) + digits - 2))}f}".rstrip("0").rstrip(".")
-    if percent and abs(percent) < 1e-4:
-        return "0.0001" if percent > 0 else "-0.0001"
-    return figure(percent, digits)
+def _percents(values: Sequence[float], digits: int) -> list[str]:
+    """Percent; where all are near a hundred the digits are those of what is missing: 99.95 is not 100."""
+    near = all(_NEAR < value < 100 for value in values)
+    texts = []
+    for value in values:
+        if near:
+            places = max(0, min(6, digits - 1 - math.floor(math.log10(100 - value))))
+            text = f"{value:.{places}f}"
+            text = text.rstrip("0").rstrip(".") if "." in text else text
+        else:
+            text = figure(value, digits) if abs(value) >= 1e-4 else "0"
+        texts.append(f"{text} %")
+    return texts
 
 
 def _by_name(name: str, unit: str, per: str) -> tuple[str, str]:
