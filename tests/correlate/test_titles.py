@@ -248,6 +248,13 @@ def test_a_kpi_that_leads_is_told_once():
 
 
 _TEXT = st.text(st.characters(codec="utf-8", exclude_categories=["Cs"]), max_size=80)
+
+
+def test_what_the_telemetry_says_cannot_break_the_line():
+    evil = log("log_template", 0, 9, template="a\n\x1b[2Jb \u202ec", entity="pay\rment", labels={"mode": "x\ty"})
+    assert title(group_of(evil)) == "pay ment: 'a [2Jb c' 0 → 9 lines a minute"
+
+
 _VALUE = st.none() | st.floats(allow_nan=True, allow_infinity=True)
 
 
@@ -275,6 +282,7 @@ def test_a_title_is_never_too_long_and_the_order_of_members_does_not_matter(foun
     lead = symptoms[0].entity
     said = title(group_of(*symptoms, lead=lead))
     assert 0 < len(said) <= 120
+    assert not any(sign in said for sign in "\n\r\t\x1b\u2028\u202e")
     if len({s.id for s in symptoms}) == len(symptoms):
         turned = group_of(*reversed(symptoms), lead=lead)
         turned.entities = group_of(*symptoms).entities

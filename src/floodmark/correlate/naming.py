@@ -165,6 +165,7 @@ prometheus metrics_path
 """
 _SILENT: Final = frozenset(_LISTED_SILENT.split())
 """Labels that say nothing to a person who is woken."""
+_PLACES: Final = {name: place for place, name in enumerate(_PLAIN)}
 _KNOWN: Final = frozenset((*_PLAIN, *_KEYED, *_INDEX, *_SILENT))
 _LABEL: Final = 24
 """Characters of a value that are told."""
@@ -234,8 +235,7 @@ class Labels:
         self.index: dict[str, str] = {}
         self.other: dict[str, str] = {}
         method = ""
-        place = {name: i for i, name in enumerate(_PLAIN)}
-        found = sorted((place.get(_normal(label), len(place)), label, value) for label, value in labels.items())
+        found = sorted((_PLACES.get(_normal(label), len(_PLACES)), label, value) for label, value in labels.items())
         mounted = any(label in ("mountpoint", "path") for _, label, _ in found)
         for _, label, value in found:
             name = _normal(label)
@@ -247,7 +247,7 @@ class Labels:
                 self.plain.append(_keyed(_KEYED[name], value))
             elif name == "plugin_instance" and value.isdigit():
                 self.index["no."] = value
-            elif name in place:
+            elif name in _PLACES:
                 self.plain.append(_short(value))
             elif name in _INDEX:
                 self.index[_INDEX[name]] = _short(value)

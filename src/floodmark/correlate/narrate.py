@@ -13,7 +13,7 @@ from floodmark.correlate.group import Group
 from floodmark.correlate.impact import brief, impacts, told
 from floodmark.correlate.sentences import counted, cut, moment, seldom, sentence, span
 from floodmark.correlate.symptoms import RANK, Symptom
-from floodmark.correlate.titles import compose, labels_in_common, moves, order
+from floodmark.correlate.titles import compose, labels_in_common, moves, one_line, order
 
 BROAD = 3
 """Affected entities from which an incident is at least an error."""
@@ -73,7 +73,7 @@ def title(group: Group, beside: Sequence[Symptom] = ()) -> str:
         tail += _others([entity for entity in group.entities if entity in ongoing], _noun(group), still=True)
     name, hurt = brief(members, beside)
     text = compose(lead, found, tail, _TITLE)
-    end = f"; {name} {hurt}"
+    end = one_line(f"; {name} {hurt}")
     return text + end if hurt and name not in text and len(text) + len(end) <= _TITLE else text
 
 

@@ -31,6 +31,7 @@ _TOGETHER: Final = "entity"
 _REACHED: Final = {"up": "up to", "down": "down to", "none": "at"}
 _MEASURED: Final = re.compile(r"<\*: [^<>]*>")
 """A parameter with its value, as a template shows it."""
+_STEERING: Final = re.compile(r"[\x00-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2066-\u2069\s]+")
 _STANDING: Final = ("stale", "flatline")
 
 
@@ -91,10 +92,12 @@ def moves(
 
 
 def compose(entity: str, found: Sequence[Move], tail: str, width: int) -> str:
-    """The entity, as many moves as there is room for (the first in any case), and the tail."""
-    text = f"{cut(entity, 50)}: "
+    """The entity, as many moves as there is room for (the first in any case), and the tail, in one line: they
+    hold words of the telemetry."""
+    found = [move._replace(said=one_line(move.said), quoted=one_line(move.quoted)) for move in found[:_MOST]]
+    text, tail = f"{cut(one_line(entity), 50)}: ", one_line(tail)
     quoted = False
-    for i, move in enumerate(found[:_MOST]):
+    for i, move in enumerate(found):
         glue = "; " if i else ""
         room = width - len(text) - len(tail) - len(glue)
         said = _fitted(move, room, quote=not quoted)
@@ -105,6 +108,11 @@ def compose(entity: str, found: Sequence[Move], tail: str, width: int) -> str:
         quoted = quoted or "'" in said
         text += glue + said
     return text + tail
+
+
+def one_line(text: str) -> str:
+    """The text without breaks, and without signs that steer a terminal or turn the direction of text."""
+    return _STEERING.sub(" ", text)
 
 
 def _fitted(move: Move, room: int, *, quote: bool) -> str | None:
