@@ -30,11 +30,9 @@ def test_why_says_what_belongs_together_and_how_often_that_is_chance():
 
 
 def test_why_of_one_series():
-    alone = group_of(
-        one("http_errors_total", 0.1, 38, **ERRORS), by_chance=20 * 365.25 * DAY, alone="it has lasted 9 min"
-    )
+    alone = group_of(one("http_errors_total", 0.1, 38, **ERRORS), by_chance=20 * 365.25 * DAY)
     assert narrate.why(alone) == (
-        "One series of payment by itself, since 22:13 UTC: it has lasted 9 min. "
+        "One series of payment by itself, since 22:13 UTC. "
         "As much as this happens by chance less than once in ten years here."
     )
 

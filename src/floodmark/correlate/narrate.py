@@ -95,7 +95,7 @@ def _together(group: Group) -> str:
     """What belongs together, and by what."""
     began = moment(group.started)
     if group.member_count == 1:
-        return f"One series of {group.first.entity} by itself, since {began}" + f": {group.alone}" * bool(group.alone)
+        return f"One series of {group.first.entity} by itself, since {began}"
     onsets = group.last_start - group.started
     when = f"became unusual within {span(onsets)} of each other" if onsets >= 1 else "became unusual at the same time"
     when += f", from {began} on"
@@ -104,7 +104,10 @@ def _together(group: Group) -> str:
     how = "; ".join(list(group.links)[:3])
     if len(group.links) > 3:
         how += f"; and {len(group.links) - 3} more connections"
-    if not how:
+    if group.flood:
+        much = "so much that has nothing to do with each other begins at once only if it has one cause"
+        how = f"{how}; {much}" if how else much
+    elif not how:
         how = "only time relates them, as no topology and no labels are configured"
     return f"{group.member_count} series of {counted(len(group.entities), _noun(group))} {when}: {how}"
 

@@ -66,6 +66,9 @@ class Symptom(Struct, eq=False):
     worse: Literal["both", "up", "down"] = "both"
     kpi: bool = False
     loss: float = 0.0
+    family: str = ""
+    change: str = ""
+    """The kind of the change of its entity that it may be the effect of."""
     latest_observed: float | None = None
     latest_expected: float | None = None
     window: float = 0.0  # seconds in which what is observed was counted; 0 of what is no count of a window
