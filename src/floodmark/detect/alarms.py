@@ -275,9 +275,6 @@ class Alarms:
         band = model.band(judgement, alpha)
         head, observed = model.head(judgement), model.observed(judgement)
         evidence = sample.evidence() if sample.evidence is not None else Evidence()
-        outlook, facts = model.outlook(judgement), evidence.facts
-        if outlook is not None and outlook.left:
-            facts = facts | {"seconds_to_limit": round(outlook.left, 3)}
         expected, low, high = band
         points = model.points(alpha)[1 - self._evidence :]
         ends = (end if math.isfinite(end) else None for end in (low, high))
@@ -293,8 +290,8 @@ class Alarms:
             band=band,
             p_value=judgement.p_value,
             alpha=alpha,
-            summary=anomalies.say(series, head, judgement, observed, band, evidence, support, outlook),
-            evidence=Evidence(points=points, lines=evidence.lines, facts=facts),
+            summary=anomalies.say(series, head, judgement, observed, band, evidence, support, model.outlook(judgement)),
+            evidence=Evidence(points, evidence.lines, evidence.facts | anomalies.ahead(model.outlook(judgement))),
             seen=support.looks,
             returns=0 if alarm is None else alarm.returns,
             id=None if first is None else first.id,

@@ -198,6 +198,11 @@ def say_limit(series: Series, observed: float, outlook: Outlook) -> str:
     return f"{what} will reach {limit} in {span(outlook.left)} ({when}) at {pace} an hour"
 
 
+def ahead(outlook: Outlook | None) -> dict[str, float | str]:
+    """What a limit that is not reached yet adds to the facts: in how many seconds it will be."""
+    return {"seconds_to_limit": round(outlook.left, 3)} if outlook is not None and outlook.left else {}
+
+
 def say_stale(series: Series, silence: float, interval: float, recent: float | None) -> str:
     """A sentence for a series that has stopped coming."""
     last = f"; it was around {number(recent, series.unit, series.name)}" if recent is not None else ""
