@@ -17,9 +17,12 @@ from floodmark.units import Unit, change, parsed
 
 _MOST: Final = 3
 """Moves that are told."""
-_QUOTED: Final = 48
-"""Characters of a log template that are quoted, and the fewest that are worth it."""
+_CANDIDATES: Final = 8
+"""Moves that are tried: one that is too long makes room for the next."""
+_QUOTED: Final = (48, 36, 26)
+"""Characters of a log template that are quoted, the widest that leaves room for a second move."""
 _LEAST_QUOTED: Final = 18
+"""The fewest that are worth it."""
 _CLEAR: Final = 12.0
 """-log10 of a p-value from which on nobody asks which is clearer: then what users feel comes first."""
 _FELT: Final = re.compile(r"err|fail|5xx|exception|latency|duration|timeout|reject|lost|unavailable", re.IGNORECASE)
@@ -93,21 +96,32 @@ def moves(
 
 def compose(entity: str, found: Sequence[Move], tail: str, width: int) -> str:
     """The entity, as many moves as there is room for (the first in any case), and the tail, in one line: they
-    hold words of the telemetry."""
-    found = [move._replace(said=one_line(move.said), quoted=one_line(move.quoted)) for move in found[:_MOST]]
-    text, tail = f"{cut(one_line(entity), 50)}: ", one_line(tail)
-    quoted = False
-    for i, move in enumerate(found):
-        glue = "; " if i else ""
-        room = width - len(text) - len(tail) - len(glue)
-        said = _fitted(move, room, quote=not quoted)
+    hold words of the telemetry. A log template is cut shorter if a second move has room then."""
+    found = [move._replace(said=one_line(move.said), quoted=one_line(move.quoted)) for move in found[:_CANDIDATES]]
+    head, tail = f"{cut(one_line(entity), 50)}: ", one_line(tail)
+    room = width - len(head) - len(tail)
+    fitted = [_fit(found, room, quote) for quote in _QUOTED]
+    told = next((each for each in fitted if len(each) > 1), fitted[0])
+    return head + "; ".join(told) + tail
+
+
+def _fit(found: Sequence[Move], room: int, quote: int) -> list[str]:
+    """The words of the moves that have room, at most three, with templates of at most `quote` characters: only one is
+    quoted."""
+    told: list[str] = []
+    for move in found:
+        said = _said(move, room - 2 * bool(told), quote)
+        if said is None and not told:
+            said = cut(move.said.replace("{}", cut(move.quoted, quote)), room)
         if said is None:
-            if i:
-                continue
-            said = cut(move.said.replace("{}", cut(move.quoted, _QUOTED)), room)
-        quoted = quoted or "'" in said
-        text += glue + said
-    return text + tail
+            continue
+        if move.quoted and said != move.said:
+            quote = 0
+        room -= len(said) + 2 * bool(told)
+        told.append(said)
+        if len(told) == _MOST:
+            break
+    return told
 
 
 def one_line(text: str) -> str:
@@ -115,17 +129,16 @@ def one_line(text: str) -> str:
     return _STEERING.sub(" ", text)
 
 
-def _fitted(move: Move, room: int, *, quote: bool) -> str | None:
-    """The words of a move in so much room; None if they do not fit."""
+def _said(move: Move, room: int, quote: int) -> str | None:
+    """The words of a move in so much room; None if they do not fit, or need a quote that there may not be."""
     if "{}" not in move.said:
         if len(move.said) > room:
             return None
-        left = room - len(move.said) - len(": ''")
-        if quote and move.quoted and left >= _LEAST_QUOTED:
-            return f"{move.said}: '{cut(move.quoted, min(left, _QUOTED))}'"
-        return move.said
-    left = min(room - len(move.said) + len("{}"), _QUOTED)
-    return move.said.replace("{}", cut(move.quoted, left)) if quote and left >= _LEAST_QUOTED else None
+        left = min(room - len(move.said) - len(": ''"), quote)
+        return f"{move.said}: '{cut(move.quoted, left)}'" if move.quoted and left >= _LEAST_QUOTED else move.said
+    left = min(room - len(move.said) + len("{}"), quote)
+    needed = min(_LEAST_QUOTED, len(move.quoted))
+    return move.said.replace("{}", cut(move.quoted, left)) if quote and left >= needed else None
 
 
 def _rank(symptom: Symptom) -> int:
@@ -225,6 +238,8 @@ def _what(symptom: Symptom, what: str, new: Collection[str], *, over: bool) -> s
         return f"{observed or 0:.0f} of its series a little odd at once" + f": {odd}" * bool(odd)
     if head == "clock":
         return f"clock {change(None, abs(observed or 0.0), unit)} {'ahead' if symptom.direction == 'up' else 'behind'}"
+    if symptom.name == "log_mix":  # a distance, in no unit that a person knows
+        return f"{what}unusual"
     if head == "flatline":
         return f"{what}stuck at {now}"
     if head == "variance":
