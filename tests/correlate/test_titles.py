@@ -180,7 +180,8 @@ CASES = {
     "payment: 'authorised <*> EUR for order <*> in <*>' 116 → 301 ms": [
         log("log_parameter", 0.1156, 0.301, unit="s", labels={"parameter": "in", "place": "8"},
             template="authorised <*> EUR for order <*> in <*: 0.301 s, before 0.1 s>")],
-    "payment: new log line 'NullPointerException: tokenVault is…'; HTTP errors 0.024 → 0.17 a second; also checkout and web": [
+    "payment: new log line 'NullPointerException: tokenVault is…'; "
+    "HTTP errors 0.024 → 0.17 a second; also checkout and web": [
         log("log_new_templates", 0, 1, template="NullPointerException: tokenVault is null in CardMapper.map line <*>"),
         one("http_errors_total", 0.024, 0.17, unit="1/s"), *others("checkout", "web")],
     "payment: mix of log lines unusual": [log("log_mix", 0.9, 3.2, unit="")],

@@ -59,8 +59,8 @@ def title(group: Group, beside: Sequence[Symptom] = ()) -> str:
     """What the one on call would say, at most 120 characters: "payment: HTTP errors 0.1 → 38 a second; 3 more services
     affected". Of the entity that leads: what still goes on, or that it is over."""
     members = list(group.symptoms.values())
-    lead = next((cause.entity for cause in group.causes if cause.anomalies), group.first.entity)
-    own = [symptom for symptom in members if symptom.entity == lead] or members
+    lead = _lead(group)
+    own = [symptom for symptom in members if symptom.entity == lead]
     present = [symptom for symptom in own if symptom.ended is None]
     common = labels_in_common(members)
     new = {s.template for s in own if s.name == "log_new_templates" and s.template}
@@ -115,7 +115,7 @@ def _together(group: Group) -> str:
 def lines(group: Group) -> list[str]:
     """The log lines that say most, three at most: of kinds that are new, then rare, then errors; those of the entity
     that leads before others. Each has its entity in front where several are affected."""
-    lead = next((cause.entity for cause in group.causes if cause.anomalies), group.first.entity)
+    lead = _lead(group)
     found = []
     for symptom in order(group.symptoms.values()):
         if not symptom.lines or (kind := _telling(symptom)) is None:
@@ -210,6 +210,12 @@ def incident(
         by_chance=group.by_chance,
         impact=impacts(group.symptoms.values(), beside),
     )
+
+
+def _lead(group: Group) -> str:
+    """The first cause that has members; of an entity that was only changed there is nothing to tell."""
+    known = {symptom.entity: None for symptom in group.symptoms.values()}
+    return next((cause.entity for cause in group.causes if cause.entity in known), next(iter(known)))
 
 
 def _others(entities: Sequence[str], noun: str, *, still: bool = False) -> str:
