@@ -23,9 +23,23 @@ def test_why_says_what_belongs_together_and_how_often_that_is_chance():
         "payment. As much as this at once happens by chance about once in 3 months here. 1 of them is over."
     )
     group.by_chance, group.links = 0.0, {}
+    assert ": " not in narrate.why(group)
+    group.symptoms[list(group.symptoms)[1]].why = "close in time to http_errors_total of payment"
     assert narrate.why(group) == (
         "3 series of 2 services became unusual within 50 s of each other, from 22:13 UTC on: only time relates them, "
         "as no topology and no labels are configured. 1 of them is over."
+    )
+
+
+def test_why_of_a_flood_and_of_what_members_say_themselves():
+    found = [one("a", 1, 2, entity=name) for name in ("x", "y", "z")]
+    found[1].why, found[2].why = "y depends on x", "shares region=eu with x"
+    group = group_of(*found)
+    what = "3 series of 3 services became unusual at the same time, from 22:13 UTC on: "
+    assert narrate.why(group) == what + "y depends on x; z shares region=eu with x."
+    group.links, group.flood = {"z depends on x": None}, True
+    assert narrate.why(group) == (
+        what + "z depends on x; so much that has nothing to do with each other begins at once only if it has one cause."
     )
 
 

@@ -101,15 +101,29 @@ def _together(group: Group) -> str:
     when += f", from {began} on"
     if len(group.entities) == 1:
         return f"{group.member_count} series of {group.first.entity} {when}"
-    how = "; ".join(list(group.links)[:3])
-    if len(group.links) > 3:
-        how += f"; and {len(group.links) - 3} more connections"
+    links = _links(group)
+    how = links[:3]
+    if len(links) > 3:
+        how.append(f"and {len(links) - 3} more connections")
     if group.flood:
-        much = "so much that has nothing to do with each other begins at once only if it has one cause"
-        how = f"{how}; {much}" if how else much
-    elif not how:
-        how = "only time relates them, as no topology and no labels are configured"
-    return f"{group.member_count} series of {counted(len(group.entities), _noun(group))} {when}: {how}"
+        how.append("so much that has nothing to do with each other begins at once only if it has one cause")
+    what = f"{group.member_count} series of {counted(len(group.entities), _noun(group))} {when}"
+    return f"{what}: {'; '.join(how)}" if how else what
+
+
+def _links(group: Group) -> list[str]:
+    """How the members are connected, as clauses; by what each says of itself, where the group no longer knows."""
+    if group.links:
+        return list(group.links)
+    found: dict[str, None] = {}
+    for symptom in group.symptoms.values():
+        if symptom.why.startswith("close in time"):
+            found["only time relates them, as no topology and no labels are configured"] = None
+        elif symptom.why.startswith("shares "):
+            found[f"{symptom.entity} {symptom.why}"] = None
+        elif not symptom.why.startswith(("first", "same ")):
+            found[symptom.why] = None
+    return list(found)
 
 
 def lines(group: Group) -> list[str]:
