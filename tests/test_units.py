@@ -77,6 +77,8 @@ def test_what_is_not_known():
 def test_a_number_has_three_digits_and_a_range_its_unit_once():
     assert number(13_825.9, "s") == "3.84 h"
     assert number(1.0, "lines") == "1 line"
+    assert number(96.92, "%") == "96.9 %"
+    assert number(99.9512, "%") == "99.9512 %"
     assert number(0.00001, "") == "1.0e-05"
     assert reach(0.0246, 0.222, "s") == "24.6 to 222 ms"
     assert reach(0, 1.6, "lines") == "0 to 1.6 lines"

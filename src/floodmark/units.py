@@ -90,7 +90,9 @@ _WHOLE: Final = 10.0
 _FAR: Final = 0.01
 """Times the unit of the larger value: what is less has a unit of its own."""
 _NEAR: Final = 95.0
-"""Percent from which on what is missing to a hundred is what counts."""
+"""Percent from which on what is missing to a hundred is what counts, of two values beside each other."""
+_VERY_NEAR: Final = 99.0
+"""The same of one value."""
 _NOTHING: Final = 5e-4
 """Times the other value: what was less before, and less than one, is said to be 0."""
 _COUNTS: Final = frozenset(("lines", "templates", "requests", "sessions"))
@@ -239,7 +241,7 @@ def figure(value: float, digits: int) -> str:
 
 def _percents(values: Sequence[float], digits: int) -> list[str]:
     """Percent; where all are near a hundred the digits are those of what is missing: 99.95 is not 100."""
-    near = all(_NEAR < value < 100 for value in values)
+    near = all((_NEAR if len(values) > 1 else _VERY_NEAR) < value < 100 for value in values)
     texts = []
     for value in values:
         if near:
