@@ -1,0 +1,142 @@
+"""What an anomaly says of its entity, by the words of its series' name: which kind of trouble, and of whom it speaks.
+
+Names carry meaning: a full disk explains a slow caller, and a slow caller explains nothing. It must never know the name
+of a system. A series called `x17` is of the kind "other".
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from functools import lru_cache
+from typing import Final, Literal
+
+from floodmark.correlate.symptoms import Symptom
+
+Kind = Literal["resource", "silence", "own", "failure", "latency", "outward", "load", "other"]
+"""resource: something is used up (or a model's input has drifted); own: time spent in the entity itself; failure: it
+answers wrongly; latency: it answers late; outward: it waits for others; load: it has other work to do than usual, or
+less of everything."""
+
+_TOKENS: Final = re.compile(r"[A-Z]+(?![a-z])\d*|[A-Z]?[a-z]+\d*|\d+[a-z]*")
+"""Words of snake_case, CamelCase and dotted names; figures stay with the letters before them: p95."""
+_ALNUM: Final = re.compile(r"[a-z0-9]+")
+_WORDS: Final[Sequence[tuple[Kind, tuple[str, ...], frozenset[str]]]] = (
+    # Beginnings of words, and whole words. The first line that fits decides.
+    (
+        "resource",
+        (
+            "satur", "throttl", "oom", "evict", "restart", "crash", "disk", "exhaust", "leak", "cpu", "mem", "heap",
+            "swap", "thread", "queue", "utili", "backlog", "inode", "drift", "pool", "iops", "descriptor",
+        ),
+        frozenset({"fd", "fds", "gc", "rss", "full", "lag", "io", "filesystem", "use", "used", "usage"}),
+    ),
+    (
+        "failure",
+        (
+            "err", "fail", "fault", "exception", "reject", "timeout", "success", "availab", "abort", "refus", "unavail",
+            "retrans", "drop", "discard",
+        ),
+        frozenset({"5xx", "retry", "retries"}),
+    ),
+    ("load", ("byte",), frozenset({"octets"})),
+    ("latency", ("latenc", "duration", "response", "delay", "wait", "slow", "elapsed"), frozenset({"time", "rtt", "ttfb"})),
+    (
+        "load",
+        (
+            "request", "workload", "throughput", "connection", "network", "packet", "syscall", "traffic", "message",
+            "call",
+        ),
+        frozenset({"n", "count", "ops", "qps", "rps", "rate", "hits", "lines"}),
+    ),
+)  # fmt: skip
+_QUANTILE: Final = re.compile(r"p\d\d+")
+_OUTWARD: Final = ("client", "upstream", "outbound", "egress", "depend", "backend")
+_KEPT: Final = ("mem", "heap", "rss")
+"""Less of these is no lack of work: a process has begun anew."""
+_FREE: Final = ("free", "avail", "idle", "remain", "headroom", "success")
+"""Of these, less is worse."""
+_FAILS: Final = re.compile(
+    r"err|fail|timed? ?out|refus|unavail|exception|denied|reset|abort|reject|panic|fatal|deadlock|lost| 50\d",
+    re.IGNORECASE,
+)
+_CALLERS: Final = frozenset({"caller", "client", "source", "src", "from", "consumer", "downstream"})
+"""Labels that say who asks: what is odd there is the fault of whom the series belongs to, not of whom they name."""
+_CACHED: Final = 20_000
+
+
+def kind(symptom: Symptom) -> Kind:
+    """Which kind of trouble it is a sign of."""
+    if symptom.head in ("stale", "flatline"):
+        return "silence"
+    if symptom.signal == "prediction":
+        return "resource"
+    name, down = symptom.name, symptom.direction == "down"
+    if name.startswith("log_"):
+        if name in ("log_errors", "log_error_ratio"):
+            return "load" if down else "failure"
+        if name == "log_lines":
+            return "load"
+        return "failure" if not down and _FAILS.search(symptom.template) else "other"
+    by_name, kept, free = _by_name(name)
+    if by_name in ("load", "other"):
+        return by_name
+    if symptom.worse == "both":
+        harmless = down and not kept and not free
+    else:
+        harmless = symptom.direction not in (symptom.worse, "none")
+    return "load" if harmless else by_name
+
+
+@lru_cache(_CACHED)
+def _by_name(name: str) -> tuple[Kind, bool, bool]:
+    """The kind by its name alone; whether less of it is no lack of work; whether less of it is worse."""
+    words = [word.lower() for word in _TOKENS.findall(name)]
+
+    def begins(beginnings: tuple[str, ...]) -> bool:
+        return any(word.startswith(beginnings) for word in words)
+
+    found: Kind = "other"
+    for kind_, beginnings, whole in _WORDS:
+        if begins(beginnings) or not whole.isdisjoint(words):
+            found = kind_
+            break
+    if found in ("other", "load") and any(_QUANTILE.fullmatch(word) for word in words):
+        found = "latency"
+    if found in ("latency", "other") and "self" in words:
+        found = "own"
+    if found == "latency" and begins(_OUTWARD):
+        found = "outward"
+    return found, begins(_KEPT), begins(_FREE)
+
+
+def normal(text: str) -> str:
+    """Lower-case words with one space around each: " call to fraud scorer failed "."""
+    return f" {' '.join(_ALNUM.findall(text.lower()))} "
+
+
+def index(entities: Iterable[str]) -> dict[str, list[tuple[str, str]]]:
+    """Entities by the first word of their names, for `named`."""
+    by_word: dict[str, list[tuple[str, str]]] = {}
+    for entity in entities:
+        if words := normal(entity).split():
+            by_word.setdefault(words[0], []).append((f" {' '.join(words)} ", entity))
+    return by_word
+
+
+def named(symptom: Symptom, names: Mapping[str, list[tuple[str, str]]]) -> list[str]:
+    """Other entities that the symptom speaks of, in the order of its words: in the values of its labels (the operation
+    that is called, the peer), in the template of its lines, and in the lines themselves."""
+    text = _said(tuple(sorted(symptom.labels.items())), symptom.template, tuple(symptom.lines))
+    found: dict[str, None] = {}
+    for word in text.split():
+        for name, entity in names.get(word, ()):
+            if entity != symptom.entity and name in text:
+                found[entity] = None
+    return list(found)
+
+
+@lru_cache(_CACHED)
+def _said(labels: tuple[tuple[str, str], ...], template: str, lines: tuple[str, ...]) -> str:
+    values = [value for label, value in labels if label not in _CALLERS and label != "template"]
+    return normal(" | ".join((*values, template, *lines)))
