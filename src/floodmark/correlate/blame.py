@@ -27,10 +27,8 @@ _REST: Final = 0.2
 """What holds back where there is no evidence at all."""
 _NAMED: Final = 0.9
 """What a series hands on to those it speaks of."""
-_UNMOVED: Final = 1.0
+_UNMOVED: Final = 0.5
 """How strong the dependencies without symptoms are, all those of a caller together."""
-_BY_ILLNESS: Final = 0.5
-"""How much a caller's failures and latency explain another load of its dependency, against its own load."""
 _ACROSS: Final = 0.36
 """A dependency's dependency, where that in between is not affected."""
 _MOVED: Final = 1.0
@@ -128,7 +126,9 @@ class Blame:
             for called, share in self._called[entity]
         ]
         unmoved = self._unmoved[entity]
-        routes += [(called, _UNMOVED * self._quiet[called] / len(unmoved)) for called in unmoved if called in self._quiet]
+        routes += [
+            (called, _UNMOVED * self._quiet[called] / len(unmoved)) for called in unmoved if called in self._quiet
+        ]
         holds = _REST + _STAY * math.log1p(own.ill) + math.log1p(own.standing)
         total = holds + math.fsum(weight for _, weight in routes)
         return [(called, weight / total) for called, weight in routes]
@@ -139,11 +139,12 @@ class Blame:
         routes = []
         for caller, share in self._callers[entity]:
             its = self._strengths[caller]
-            weight = math.log1p(its.load) + _BY_ILLNESS * math.log1p(its.ill)
-            routes.append((caller, share * weight * self._in_time(caller, entity)))
+            weight = math.log1p(its.load) + math.log1p(its.ill)
+            routes.append((caller, share * weight))
         ill = math.log1p(own.ill)
         total = _REST + _STAY * math.log1p(own.load) + ill + math.fsum(weight for _, weight in routes)
         return ill / total, [(caller, weight / total) for caller, weight in routes]
+
     def _in_time(self, cause: str, effect: str) -> float:
         late = self._affected[cause].onset - self._affected[effect].onset - _TICK
         return math.exp(-max(0.0, late) / _FADE)

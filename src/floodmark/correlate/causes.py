@@ -60,9 +60,7 @@ def rank(
     scores = [math.fsum(weights[sign] * value for sign, value in suspect.signs.items()) for suspect in found]
     top = max(scores, default=0.0)
     total = math.fsum(math.exp(score - top) for score in scores)
-    scored = sorted(
-        zip(scores, found, strict=True), key=lambda pair: (-pair[0], pair[1].onset, pair[1].entity)
-    )
+    scored = sorted(zip(scores, found, strict=True), key=lambda pair: (-pair[0], pair[1].onset, pair[1].entity))
     return [
         Cause(
             entity=suspect.entity,

@@ -40,7 +40,11 @@ _WORDS: Final[Sequence[tuple[Kind, tuple[str, ...], frozenset[str]]]] = (
         frozenset({"5xx", "retry", "retries"}),
     ),
     ("load", ("byte",), frozenset({"octets"})),
-    ("latency", ("latenc", "duration", "response", "delay", "wait", "slow", "elapsed"), frozenset({"time", "rtt", "ttfb"})),
+    (
+        "latency",
+        ("latenc", "duration", "response", "delay", "wait", "slow", "elapsed"),
+        frozenset({"time", "rtt", "ttfb"}),
+    ),
     (
         "load",
         (

@@ -20,7 +20,6 @@ from floodmark.correlate.symptoms import Symptom
 from floodmark.correlate.topology import Topology
 
 SIGNS: Final = (
-    "evidence",  # ln(1 + nats / 5) of its families of series
     "onset",  # exp(-seconds after the first / 60)
     "blame",  # ln(0.02 + share) of the blame that flows to it
     "named",  # nats of others' series that speak of it, 1 at 14
@@ -44,8 +43,6 @@ _FIRM: Final = 3.0
 _NOVELTY: Final = ("log_new_templates", "log_rare_templates")
 _TOGETHER: Final = "entity"
 """The head that speaks of many series of its entity at once: beside the series themselves it says nothing new."""
-_MUCH: Final = 5.0
-"""Nats from which on more of them say less."""
 _LATER: Final = 60.0
 """Seconds by which coming later makes an onset 1/e of a sign."""
 _SLACK: Final = 60.0
@@ -199,7 +196,6 @@ def _own_signs(entity: str, one: Affected, first: float, graph: Blame) -> dict[s
     findings = one.findings
     resource = max((f.nats for f in findings if f.kind == "resource"), default=0.0)
     return {
-        "evidence": math.log1p(math.fsum(f.nats for f in findings) / _MUCH),
         "onset": math.exp((first - one.onset) / _LATER),
         "resource": resource / _MOST,
         "silence": min(1.0, sum(f.kind == "silence" for f in findings) / 2),
