@@ -46,7 +46,7 @@ def title(group: Group) -> str:
 def why(group: Group) -> str:
     """Why the members were put together, as a sentence."""
     if group.member_count == 1:
-        return sentence(f"One anomaly of {group.first.entity} by itself: {group.alone or 'it came back'}")
+        return sentence(f"One anomaly of {group.first.entity} by itself")
     onsets = group.last_start - group.started
     began = f"began within {span(onsets)} of each other" if onsets >= 1 else "began at the same time"
     if len(group.entities) == 1:

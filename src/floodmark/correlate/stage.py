@@ -23,7 +23,7 @@ from floodmark.correlate.order import BUFFER, EventOrder, Item, Stamp
 from floodmark.correlate.topology import Topology
 from floodmark.state import Codec, StateError, classes_in
 
-_MADE_BY: Final = "correlate 3"
+_MADE_BY: Final = "correlate 4"
 """The form of the state."""
 _KINDS = ("changes", "anomalies", "updates", "closes", "dependencies")  # by `Stamp.kind`
 

@@ -65,6 +65,9 @@ class Symptom(Struct, eq=False):
     worse: Literal["both", "up", "down"] = "both"
     kpi: bool = False
     loss: float = 0.0
+    family: str = ""
+    change: str = ""
+    """The kind of the change of its entity that it may be the effect of."""
     member: Member | None = None  # as published, until something changes
 
     @classmethod
