@@ -278,7 +278,8 @@ def fit(cases: Iterable[Case]) -> Weights:
 
 def softmax(scores: Matrix) -> Matrix:
     shares: Matrix = np.exp(scores - scores.max())
-    return shares / shares.sum()
+    shares /= shares.sum()
+    return shares
 
 
 def ranked(case: Case, weights: Weights) -> list[tuple[float, str]]:

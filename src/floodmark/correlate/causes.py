@@ -65,7 +65,7 @@ def rank(
         Cause(
             entity=suspect.entity,
             share=round(math.exp(score - top) / total, 6),
-            reason=reason(suspect, found),
+            reason=reason(suspect, found, topology),
             anomalies=[symptom.id for symptom in suspect.symptoms],
             change=None if suspect.change is None else suspect.change.id,
             signs={sign: round(value, 3) for sign, value in suspect.signs.items() if value},

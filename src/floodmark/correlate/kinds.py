@@ -7,7 +7,7 @@ of a system. A series called `x17` is of the kind "other".
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from functools import lru_cache
 from typing import Final, Literal
 
@@ -119,28 +119,32 @@ def normal(text: str) -> str:
     return f" {' '.join(_ALNUM.findall(text.lower()))} "
 
 
-def index(entities: Iterable[str]) -> dict[str, list[tuple[str, str]]]:
-    """Entities by the first word of their names, for `named`."""
-    by_word: dict[str, list[tuple[str, str]]] = {}
-    for entity in entities:
-        if words := normal(entity).split():
-            by_word.setdefault(words[0], []).append((f" {' '.join(words)} ", entity))
-    return by_word
+class Names:
+    """Entities, to be found in texts by the words of their names."""
 
+    def __init__(self, entities: Iterable[str]) -> None:
+        self._by_words: dict[tuple[str, ...], str] = {}
+        for entity in entities:
+            if words := tuple(_ALNUM.findall(entity.lower())):
+                self._by_words.setdefault(words, entity)
+        self._lengths = sorted({len(words) for words in self._by_words})
 
-def named(symptom: Symptom, names: Mapping[str, list[tuple[str, str]]]) -> list[str]:
-    """Other entities that the symptom speaks of, in the order of its words: in the values of its labels (the operation
-    that is called, the peer), in the template of its lines, and in the lines themselves."""
-    text = _said(tuple(sorted(symptom.labels.items())), symptom.template, tuple(symptom.lines))
-    found: dict[str, None] = {}
-    for word in text.split():
-        for name, entity in names.get(word, ()):
-            if entity != symptom.entity and name in text:
-                found[entity] = None
-    return list(found)
+    def named(self, symptom: Symptom) -> list[str]:
+        """Other entities that the symptom speaks of, in the order of its words: in the values of its labels (the
+        operation that is called, the peer), in the template of its lines, and in the lines themselves."""
+        words = _said(tuple(sorted(symptom.labels.items())), symptom.template, tuple(symptom.lines))
+        found: dict[str, None] = {}
+        for place in range(len(words)):
+            for length in self._lengths:
+                entity = self._by_words.get(words[place : place + length])
+                if entity is not None and entity != symptom.entity:
+                    found[entity] = None
+        return list(found)
 
 
 @lru_cache(_CACHED)
-def _said(labels: tuple[tuple[str, str], ...], template: str, lines: tuple[str, ...]) -> str:
+def _said(labels: tuple[tuple[str, str], ...], template: str, lines: tuple[str, ...]) -> tuple[str, ...]:
+    """Its words in lower case; "|" between texts, so that no name is found across them."""
     values = [value for label, value in labels if label not in _CALLERS and label != "template"]
-    return normal(" | ".join((*values, template, *lines)))
+    words = [word for text in (*values, template, *lines) for word in (*_ALNUM.findall(text.lower()), "|")]
+    return tuple(words)

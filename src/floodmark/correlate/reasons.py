@@ -10,9 +10,11 @@ from collections.abc import Sequence
 from floodmark.correlate.sentences import cut, listed, readable, sentence, span
 from floodmark.correlate.signs import Suspect
 from floodmark.correlate.symptoms import Symptom
+from floodmark.correlate.topology import Topology
 
 
-def reason(suspect: Suspect, suspects: Sequence[Suspect]) -> str:
+def reason(suspect: Suspect, suspects: Sequence[Suspect], topology: Topology) -> str:
+    """Why one of the suspects is taken for the cause."""
     parts = [_when(suspect, suspects)]
     if suspect.symptoms:
         parts.append(_what(suspect.telling))
@@ -21,9 +23,12 @@ def reason(suspect: Suspect, suspects: Sequence[Suspect]) -> str:
     if suspect.naming:
         verb = "speak" if len(suspect.naming) > 1 else "speaks"
         parts.append(f"{listed(suspect.naming)} {verb} of it")
-    if suspect.dependents:
-        verb = "depends" if len(suspect.dependents) == 1 else "depend"
-        parts.append(f"{listed(suspect.dependents)} {verb} on it")
+    dependents = [
+        other.entity for other in suspects if other.symptoms and suspect.entity in topology.closure(other.entity)
+    ]
+    if dependents := [name for name in dependents if name != suspect.entity]:
+        verb = "depends" if len(dependents) == 1 else "depend"
+        parts.append(f"{listed(dependents)} {verb} on it")
     if suspect.change is not None:
         lead = suspect.onset - suspect.change.time.timestamp()
         # "a deploy", "a config change", "a flag change"

@@ -9,13 +9,13 @@ order symptoms and changes are given.
 from __future__ import annotations
 
 import math
-import re
-from collections.abc import Container, Iterable, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from typing import Final, NamedTuple
 
 from floodmark.alerts import ChangeNotice
 from floodmark.correlate import kinds
 from floodmark.correlate.blame import Affected, Blame, Finding
+from floodmark.correlate.evidence import MOST, family, nats
 from floodmark.correlate.symptoms import Symptom
 from floodmark.correlate.topology import Topology
 
@@ -32,17 +32,14 @@ SIGNS: Final = (
 )
 """Their names, and what they are."""
 
-_MOST: Final = 14.0
-"""Nats that one series says at most: beyond it tails are extrapolated."""
-_LEVEL: Final = 60 / 86_400
-"""Level of a series that does not say its own: one point a minute, one false alarm a day."""
 _STILL: Final = 7.0
 """Nats of a series that fell silent together with others of its entity, at least."""
 _FIRM: Final = 3.0
 """Nats at which an onset counts; or half of the entity's strongest."""
-_NOVELTY: Final = ("log_new_templates", "log_rare_templates")
 _TOGETHER: Final = "entity"
 """The head that speaks of many series of its entity at once: beside the series themselves it says nothing new."""
+_NONE: Final = 0.02
+"""The share of blame below which less of it says little more."""
 _LATER: Final = 60.0
 """Seconds by which coming later makes an onset 1/e of a sign."""
 _SLACK: Final = 60.0
@@ -57,15 +54,14 @@ _UNMEASURED: Final = 3.0
 
 class Suspect(NamedTuple):
     """An entity with its symptoms, oldest first, or without any. `telling` are those of single series, if there are
-    any; `dependents` the affected entities that depend on it, directly or through others; `naming` those whose series
-    speak of it; `change` its last change before `onset` (epoch seconds; of a suspect without symptoms, its callers').
+    any; `naming` the entities whose series speak of it; `change` its last change before `onset` (epoch seconds; of a
+    suspect without symptoms, its callers').
     """
 
     entity: str
     symptoms: list[Symptom]
     telling: list[Symptom]
     onset: float
-    dependents: list[str]
     naming: list[str]
     change: ChangeNotice | None
     signs: dict[str, float]
@@ -84,27 +80,24 @@ def suspects(
         by_entity.setdefault(symptom.entity, []).append(symptom)
     if not by_entity:
         return []
-    notices = sorted(changes, key=lambda change: (change.time, change.id))
-    telling = {entity: _telling(own) for entity, own in by_entity.items()}
+    history: dict[str, list[ChangeNotice]] = {}
+    for notice in sorted(changes, key=lambda change: (change.time, change.id)):
+        history.setdefault(notice.service, []).append(notice)
     callers: dict[str, list[str]] = {}  # of dependencies without symptoms
     for entity in by_entity:
         for called in topology.depends_on(entity):
             if called not in by_entity:
                 callers.setdefault(called, []).append(entity)
     speakers = _Speakers(by_entity, callers, topology)
-    affected = {entity: Affected(_findings(entity, own, speakers), _firm(own)) for entity, own in telling.items()}
-    naming: dict[str, dict[str, float]] = {}  # who is named → by whom, with what nats
-    for entity, one in affected.items():
-        for finding in one.findings:
-            for other, nats in finding.named.items():
-                by = naming.setdefault(other, {})
-                by[entity] = by.get(entity, 0.0) + nats
-    changed = {change.service for change in notices}
-    quiet = {
-        called: 1.0 if measured is None or called in measured else _UNMEASURED
-        for called, own in callers.items()
-        if len(own) > 1 or called in naming or called in changed or (measured is not None and called not in measured)
-    }
+    telling = {entity: _telling(own) for entity, own in by_entity.items()}
+    affected = {entity: Affected(_findings(own, speakers), _firm(own)) for entity, own in telling.items()}
+    naming = _naming(affected)
+    quiet = {}
+    for called, its in callers.items():
+        unmeasured = measured is not None and called not in measured
+        if unmeasured or len(its) > 1 or called in naming or called in history:
+            quiet[called] = _UNMEASURED if unmeasured else 1.0
+
     graph = Blame(affected, quiet, topology)
     shares = graph.shares()
     first = min(one.onset for one in affected.values())
@@ -112,35 +105,30 @@ def suspects(
     for entity in (*by_entity, *quiet):
         own = by_entity.get(entity, [])
         onset = own[0].started if own else min(affected[caller].onset for caller in callers[entity])
-        change, recent = _latest(entity, onset, notices)
+        change, recent = _latest(history.get(entity, ()), onset)
         by = naming.get(entity, {})
         signs = dict.fromkeys(SIGNS, 0.0) | {
-            "blame": math.log(0.02 + shares[entity]),
-            "named": min(1.0, math.fsum(by.values()) / _MOST),
+            "blame": math.log(_NONE + shares[entity]),
+            "named": min(1.0, math.fsum(by.values()) / MOST),
             "change": recent if own else _QUIET * recent,
         }
         if own:
             signs |= _own_signs(entity, affected[entity], first, graph)
         else:
             signs |= {"onset": 1.0, "unseen" if quiet[entity] <= 1 else "unmeasured": 1.0}
-        dependents = [other for other in by_entity if other != entity and entity in topology.closure(other)]
-        found.append(Suspect(entity, own, telling.get(entity, []), onset, dependents, list(by), change, signs))
+        found.append(Suspect(entity, own, telling.get(entity, []), onset, list(by), change, signs))
     return found
 
 
-def nats(symptom: Symptom) -> float:
-    """Evidence beyond the level at which the series alarms, 0 to 14; what an operator's limit says is certain."""
-    if symptom.head == "limit":
-        return _MOST
-    return min(_MOST, max(0.0, math.log(symptom.level or _LEVEL) + symptom.surprise() * math.log(10.0)))
-
-
-def family(symptom: Symptom) -> str:
-    """What a series measures: cpu1 and cpu2, or two new lines of a log, are not two witnesses."""
-    name = symptom.name
-    if name in _NOVELTY or (name == "log_template" and symptom.head == "count" and (symptom.expected or 0.0) < 1):
-        return "log_novelty"
-    return re.sub(r"\d+", "", name)
+def _naming(affected: Mapping[str, Affected]) -> dict[str, dict[str, float]]:
+    """Who is named → by whose series, and with how many nats."""
+    found: dict[str, dict[str, float]] = {}
+    for entity, one in affected.items():
+        for finding in one.findings:
+            for other, said in finding.named.items():
+                by = found.setdefault(other, {})
+                by[entity] = by.get(entity, 0.0) + said
+    return found
 
 
 def _telling(own: list[Symptom]) -> list[Symptom]:
@@ -153,17 +141,17 @@ def _firm(own: Sequence[Symptom]) -> float:
     return min(s.started for s in own if nats(s) >= bar or kinds.kind(s) == "silence")
 
 
-def _findings(entity: str, own: Sequence[Symptom], speakers: _Speakers) -> list[Finding]:
+def _findings(own: Sequence[Symptom], speakers: _Speakers) -> list[Finding]:
     """One for each family and kind of its series: the strongest, and the others that it speaks of."""
     strongest: dict[tuple[str, kinds.Kind], float] = {}
     spoken: dict[tuple[str, kinds.Kind], dict[str, float]] = {}
     for symptom in own:
-        key = family(symptom), kinds.kind(symptom)
+        key = symptom.family or family(symptom), kinds.kind(symptom)
         own_nats = nats(symptom)
         strongest[key] = max(strongest.get(key, 0.0), own_nats)
         said = spoken.setdefault(key, {})
         if key[1] != "load" and own_nats > 0:
-            others = speakers.named(entity, symptom)
+            others = speakers.named(symptom)
             for other in others:
                 said[other] = max(said.get(other, 0.0), own_nats / len(others))
     silent = sum(kind == "silence" for _, kind in strongest)
@@ -174,21 +162,21 @@ def _findings(entity: str, own: Sequence[Symptom], speakers: _Speakers) -> list[
 
 
 class _Speakers:
-    """Of whom a series of an affected entity may speak: of other affected entities that do not depend on its own, and
-    of its own dependencies. (A log of a database that names its client explains nothing.)"""
+    """Of whom a series of an affected entity may speak: of other affected ones that do not call it, and of its own
+    dependencies. (A log of a database that names its client explains nothing.)"""
 
     def __init__(self, affected: Iterable[str], quiet: Iterable[str], topology: Topology) -> None:
         self._affected = frozenset(affected)
-        self._names = kinds.index((*affected, *quiet))
+        self._names = kinds.Names((*affected, *quiet))
         self._topology = topology
 
-    def named(self, entity: str, symptom: Symptom) -> list[str]:
-        return [other for other in kinds.named(symptom, self._names) if self._may(entity, other)]
+    def named(self, symptom: Symptom) -> list[str]:
+        return [other for other in self._names.named(symptom) if self._may(symptom.entity, other)]
 
     def _may(self, entity: str, other: str) -> bool:
         if other not in self._affected:
             return other in self._topology.depends_on(entity)
-        return entity not in self._topology.closure(other) or other in self._topology.closure(entity)
+        return entity not in self._topology.depends_on(other) or other in self._topology.depends_on(entity)
 
 
 def _own_signs(entity: str, one: Affected, first: float, graph: Blame) -> dict[str, float]:
@@ -197,16 +185,16 @@ def _own_signs(entity: str, one: Affected, first: float, graph: Blame) -> dict[s
     resource = max((f.nats for f in findings if f.kind == "resource"), default=0.0)
     return {
         "onset": math.exp((first - one.onset) / _LATER),
-        "resource": resource / _MOST,
+        "resource": resource / MOST,
         "silence": min(1.0, sum(f.kind == "silence" for f in findings) / 2),
         "source": graph.source(entity),
     }
 
 
-def _latest(entity: str, onset: float, changes: Sequence[ChangeNotice]) -> tuple[ChangeNotice | None, float]:
-    """The last change of the entity before its onset, and its weight, 0 to 1 by recency."""
+def _latest(changes: Sequence[ChangeNotice], onset: float) -> tuple[ChangeNotice | None, float]:
+    """The last change of an entity before its onset, and its weight, 0 to 1 by recency."""
     for change in reversed(changes):
         age = onset - change.time.timestamp()
-        if change.service == entity and age >= -_SLACK:
+        if age >= -_SLACK:
             return change, 0.3 + 0.7 * math.exp(-max(0.0, age) / _FADE)
     return None, 0.0
