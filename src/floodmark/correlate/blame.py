@@ -13,7 +13,7 @@ The graph may have circles; what is still on its way after `_ROUNDS` steps stays
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Final, NamedTuple
 
 from floodmark.correlate.kinds import Kind
@@ -101,7 +101,7 @@ class Blame:
         """The blame that stays with each entity, affected or quiet."""
         stays = dict.fromkeys((*self._affected, *self._quiet), 0.0)
         passing, load = dict(stays), dict.fromkeys(self._affected, 0.0)
-        _begin(self._affected, self._strengths, stays, passing, load)
+        _begin(self._affected, stays, passing, load)
         down = {entity: self._down(entity) for entity in self._affected}
         up = {entity: self._up(entity) for entity in self._affected}
         for _ in range(_ROUNDS):
@@ -161,7 +161,6 @@ def _hand_on(amount: float, routes: Sequence[tuple[str, float]], to: dict[str, f
 
 def _begin(
     affected: Mapping[str, Affected],
-    strengths: Mapping[str, _Strength],
     stays: dict[str, float],
     passing: dict[str, float],
     load: dict[str, float],
@@ -179,16 +178,18 @@ def _begin(
             spoken = math.fsum(finding.named.values())
             if spoken > 0:
                 handed = _NAMED * part * min(1.0, spoken / finding.nats)
-                if finding.kind != "failure":
-                    # Calls are slow as well where the caller itself has no time for them.
-                    handed /= 1 + math.log1p(strengths[entity].standing) / math.log1p(spoken)
                 for other, said in finding.named.items():
                     passing[other] += handed * said / spoken
                 part -= handed
-            standing, onward, other_load = _becomes(finding.kind)
-            stays[entity] += standing * part
+            staying, onward, upward = _becomes(finding.kind)
+            stays[entity] += staying * part
             passing[entity] += onward * part
-            load[entity] += other_load * part
+            load[entity] += upward * part
+
+
+def standing(nats: Iterable[tuple[Kind, float]]) -> float:
+    """Those of them that stay where they are."""
+    return math.fsum(_becomes(kind)[0] * amount for kind, amount in nats)
 
 
 def _becomes(kind: Kind) -> tuple[float, float, float]:

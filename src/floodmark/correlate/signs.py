@@ -14,13 +14,13 @@ from typing import Final, NamedTuple
 
 from floodmark.alerts import ChangeNotice
 from floodmark.correlate import kinds
-from floodmark.correlate.blame import Affected, Blame, Finding
+from floodmark.correlate.blame import Affected, Blame, Finding, standing
 from floodmark.correlate.evidence import MOST, family, nats
 from floodmark.correlate.symptoms import Symptom
 from floodmark.correlate.topology import Topology
 
 SIGNS: Final = (
-    "onset",  # exp(-seconds after the first / 60)
+    "onset",  # -ln(1 + minutes after the first)
     "blame",  # ln(0.02 + share) of the blame that flows to it
     "named",  # nats of others' series that speak of it, 1 at 14
     "resource",  # nats of its strongest resource, 1 at 14
@@ -40,8 +40,6 @@ _TOGETHER: Final = "entity"
 """The head that speaks of many series of its entity at once: beside the series themselves it says nothing new."""
 _NONE: Final = 0.02
 """The share of blame below which less of it says little more."""
-_LATER: Final = 60.0
-"""Seconds by which coming later makes an onset 1/e of a sign."""
 _SLACK: Final = 60.0
 """Seconds by which a change may be younger than the onset: a deploy is often announced a little after its first effect
 is measured."""
@@ -115,7 +113,7 @@ def suspects(
         if own:
             signs |= _own_signs(entity, affected[entity], first, graph)
         else:
-            signs |= {"onset": 1.0, "unseen" if quiet[entity] <= 1 else "unmeasured": 1.0}
+            signs["unseen" if quiet[entity] <= 1 else "unmeasured"] = 1.0
         found.append(Suspect(entity, own, telling.get(entity, []), onset, list(by), change, signs))
     return found
 
@@ -155,8 +153,20 @@ def _findings(own: Sequence[Symptom], speakers: _Speakers) -> list[Finding]:
             for other in others:
                 said[other] = max(said.get(other, 0.0), own_nats / len(others))
     silent = sum(kind == "silence" for _, kind in strongest)
+    for key, most in strongest.items():
+        if key[1] == "silence" and silent > 1:
+            strongest[key] = max(most, _STILL)
+    # Calls are slow as well where the caller itself has no time for them.
+    busy = math.log1p(standing((key[1], most) for key, most in strongest.items()))
     return [
-        Finding(max(most, _STILL) if key[1] == "silence" and silent > 1 else most, key[1], spoken[key])
+        Finding(
+            most,
+            key[1],
+            {
+                other: said if key[1] == "failure" else said / (1 + busy / math.log1p(said))
+                for other, said in spoken[key].items()
+            },
+        )
         for key, most in strongest.items()
     ]
 
@@ -184,7 +194,7 @@ def _own_signs(entity: str, one: Affected, first: float, graph: Blame) -> dict[s
     findings = one.findings
     resource = max((f.nats for f in findings if f.kind == "resource"), default=0.0)
     return {
-        "onset": math.exp((first - one.onset) / _LATER),
+        "onset": -math.log1p((one.onset - first) / 60),
         "resource": resource / MOST,
         "silence": min(1.0, sum(f.kind == "silence" for f in findings) / 2),
         "source": graph.source(entity),
