@@ -8,8 +8,9 @@ change event and some not. Among them are bad releases, rolled back after a whil
 options are those of incidents.py.
 
 Printed: harmless changes; incidents that belong to no bad release, and how many the budget allows; of those, the ones
-that begin within a quarter of an hour of a harmless change of a service in them; bad releases told; those whose release
-is the first cause of the main incident.
+that begin within a quarter of an hour of a harmless change of a service in them; bad releases told, and told by the
+harm (an error or a latency that rises, not only instances that were replaced); those whose release is the first cause
+of the main incident.
 """
 
 from __future__ import annotations
@@ -49,6 +50,11 @@ class Figures(NamedTuple):
     beside: Counter[str]
 
     @property
+    def by_harm(self) -> int:
+        """Bad releases in whose incidents an error or a latency rises."""
+        return sum(any(map(_harmed, row.incidents)) for row in self.score.rows)
+
+    @property
     def blamed(self) -> int:
         """Bad releases that are the first cause of their main incident, with the change."""
         mains = [(row.fault.service, row.main) for row in self.score.rows if row.main is not None]
@@ -56,6 +62,11 @@ class Figures(NamedTuple):
             bool(main.causes) and main.causes[0].entity == service and main.causes[0].change is not None
             for service, main in mains
         )
+
+
+def _harmed(incident: Incident) -> bool:
+    names = [member.series.partition("{")[0] for member in incident.members if member.direction == "up"]
+    return any("error" in name or "latency" in name for name in names)
 
 
 def after(incident: Incident, harmless: Sequence[Rollout]) -> Rollout | None:
@@ -85,7 +96,8 @@ def measure(options: argparse.Namespace, seed: int) -> list[Figures]:
 
 HEAD = (
     "| shop | harmless changes | incidents of no bad release | allowed | beside a harmless change | which "
-    "| bad releases told | exactly one | the release first among causes | open after, s (median) | anomalies |"
+    "| bad releases told | by the harm | exactly one | the release first among causes | open after, s (median) "
+    "| anomalies |"
 )
 
 
@@ -94,7 +106,8 @@ def row(figures: Figures) -> str:
     score = figures.score
     which = ", ".join(f"{sort} {count}" for sort, count in sorted(figures.beside.items()))
     cells = [figures.name, str(figures.harmless), str(len(score.noise)), f"{figures.allowed:.1f}"]
-    cells += [str(figures.beside.total()), which, f"{score.found} of {score.faults}", str(score.exactly_one)]
+    cells += [str(figures.beside.total()), which, f"{score.found} of {score.faults}"]
+    cells += [str(figures.by_harm), str(score.exactly_one)]
     cells += [f"{figures.blamed} of {score.found}", "" if score.delay is None else f"{score.delay:.0f}"]
     return "| " + " | ".join([*cells, str(score.anomalies)]) + " |"
 

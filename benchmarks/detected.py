@@ -12,7 +12,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 import msgspec
 import orjson
@@ -143,7 +143,7 @@ def _item(output: Output) -> Iterator[tuple[Item, str]]:
     kind = TYPES[event_type(output.headers) or ""]
     if kind not in _KEPT.values():
         return
-    item: Item = msgspec.json.decode(output.value or b"", type=kind)
+    item = cast(Item, msgspec.json.decode(output.value or b"", type=kind))
     if isinstance(item, Anomaly):
         item = msgspec.structs.replace(item, evidence=msgspec.structs.replace(item.evidence, points=[]))
     yield item, maker(output.headers)

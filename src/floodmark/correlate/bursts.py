@@ -40,6 +40,11 @@ _SLACK: Final = 2.0
 """Nats that the earliest members must add to be part of it."""
 _FOUND: Final = 7200.0
 """Seconds for which what a test has found is taken to go on: it does not say when it ends."""
+_SLOW: Final = 900.0
+_UNDIMINISHED: Final = 0.9
+"""Seconds after which what a lone series, as odd as ever, brings is what it comes to: a leak is felt at its end."""
+PACE: Final = 20.0
+"""Seconds within which further members of an incident are told together."""
 SIMULTANEOUS_HOPS: Final = 3
 
 
@@ -61,7 +66,7 @@ def goes_on(group: Group, onset: float, conf: Correlate) -> bool:
     """Whether an onset comes on an open incident that is not over yet."""
     return (
         group.state == "open"
-        and group.started < onset <= group.last_start + _AGING
+        and group.started < onset <= group.last_start + (_AGING if len(group.symptoms) > 1 else conf.lifetime)
         and alive(group, onset, conf) >= _ALIVE
     )
 
@@ -80,6 +85,16 @@ def alive(group: Group, time: float, conf: Correlate) -> float:
 def lasts(symptom: Symptom) -> float:
     """Seconds for which a symptom is odd after that was last said."""
     return 0.0 if symptom.head in POINTS else _FOUND
+
+
+def is_worse(child: Group, parent: Group) -> bool:
+    """Whether a burst on a live incident is what that has come to: a lone series was odd for long, and now all is."""
+    return (
+        child.started >= parent.started + _SLOW
+        and child.life >= _UNDIMINISHED
+        and families(parent) == 1
+        and parent.first.entity in child.entities
+    )
 
 
 def is_another(child: Group, parent: Group, now: float, bar: float, conf: Correlate) -> bool | None:
@@ -133,5 +148,7 @@ def deadline(group: Group, now: float, conf: Correlate) -> float:
     if group.resolved_at is not None:
         return group.resolved_at + conf.grace
     found = max((s.seen + lasts(s) for s in group.symptoms.values() if s.head not in POINTS), default=0.0)
-    over = max(group.settled(), found) + conf.gap
-    return end_of_life(group, conf) if group.open else min(end_of_life(group, conf), over)
+    over = end_of_life(group, conf)
+    if not group.open:
+        over = min(over, max(group.settled(), found) + conf.gap)
+    return min(over, group.told + PACE) if group.pending else over
