@@ -137,7 +137,7 @@ def test_whom_the_lines_of_a_failing_caller_name_is_first_before_it_shows_anythi
     failing.lines = ["call to payment failed with status 503", "call to payment failed with status 504"]
     causes = rank([failing], [], TOPOLOGY)
     assert names(causes) == ["payment", "checkout"]
-    assert causes[0].reason == "payment shows no anomaly of its own, checkout speaks of it, checkout depends on it."
+    assert causes[0].reason == "payment shows no anomaly of its own, checkout points to it, checkout depends on it."
 
 
 def test_what_nobody_measures_is_suspected_if_its_callers_are_ill():
@@ -190,5 +190,5 @@ def test_the_order_of_the_members_does_not_matter(symptoms, changes, shuffle: ra
     assert shares == sorted(shares, reverse=True)
     assert sum(shares) <= 1 + 1e-5
     if len(causes) < MOST:
-        assert sum(shares) == pytest.approx(1, abs=1e-5)
+        assert sum(shares) > 0.8  # what shows nothing and is improbable is not told
     assert all(cause.reason.endswith(".") for cause in causes)

@@ -29,6 +29,9 @@ from .making import symptom
         ("trace_self_mean", "up", "own"),
         ("http_requests_total", "down", "load"),
         ("NetworkReceiveBytes", "up", "load"),
+        ("node_load1", "up", "resource"),
+        ("up", "down", "failure"),
+        ("kube_deployment_status_replicas_ready", "down", "failure"),
         ("x17", "up", "other"),
         ("log_errors", "up", "failure"),
         ("log_lines", "up", "load"),
@@ -37,6 +40,17 @@ from .making import symptom
 )
 def test_a_name_says_what_kind_of_trouble_it_is(name, direction, expected):
     assert kind(symptom(0, "a", name, direction=direction)) == expected
+
+
+def test_less_of_what_is_free_is_worse():
+    idle = {"state": "idle"}
+    assert kind(symptom(0, "a", "system.cpu.utilization", direction="down", labels=idle)) == "resource"
+    assert kind(symptom(0, "a", "system.cpu.utilization", direction="up", labels=idle)) == "load"
+
+
+def test_what_is_measured_in_seconds_takes_time():
+    assert kind(symptom(0, "a", "http_server_requests_seconds", unit="s")) == "latency"
+    assert kind(symptom(0, "a", "http_server_requests", unit="1/s")) == "load"
 
 
 def test_the_direction_that_hurts_decides_where_it_is_said():
@@ -69,6 +83,13 @@ def test_series_name_those_they_speak_of():
 def test_who_calls_is_not_blamed_for_being_named():
     names = Names(["web", "payment"])
     assert names.named(symptom(0, "payment", "latency", labels={"caller": "web"})) == []
+
+
+def test_the_longest_name_is_meant():
+    names = Names(["payment", "payment-db", "db"])
+    line = symptom(0, "checkout", "log_template")
+    line.template = "payment-db refused the connection"
+    assert names.named(line) == ["payment-db"]
 
 
 def test_no_name_is_found_within_a_word_or_across_two_texts():

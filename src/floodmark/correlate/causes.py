@@ -23,6 +23,8 @@ from floodmark.correlate.topology import Topology
 
 MOST: Final = 5
 """Causes that are told."""
+_WORTH_TELLING: Final = 0.02
+"""The share from which on one is told that shows nothing and was not changed."""
 
 
 class Fitted(msgspec.Struct, forbid_unknown_fields=True):
@@ -53,22 +55,30 @@ def rank(
     """The most probable causes, best first, at most five.
 
     A suspect's score is the weighted sum of its signs, and `share` the softmax over all suspects. Suspects are the
-    affected entities, and dependencies of theirs without symptoms that there is a reason to suspect. `measured`: the
-    entities that are known to have series, if that is known; what has none (a third party) is suspected sooner.
+    affected entities, and dependencies of theirs without symptoms that there is a reason to suspect; of those, the
+    improbable ones are not told. `measured`: the entities that are known to have series, if that is known; what has
+    none (a third party) is suspected sooner.
     """
     found = suspects(symptoms, changes, topology, measured)
     scores = [math.fsum(weights[sign] * value for sign, value in suspect.signs.items()) for suspect in found]
     top = max(scores, default=0.0)
     total = math.fsum(math.exp(score - top) for score in scores)
     scored = sorted(zip(scores, found, strict=True), key=lambda pair: (-pair[0], pair[1].onset, pair[1].entity))
-    return [
-        Cause(
-            entity=suspect.entity,
-            share=round(math.exp(score - top) / total, 6),
-            reason=reason(suspect, found, topology),
-            anomalies=[symptom.id for symptom in suspect.symptoms],
-            change=None if suspect.change is None else suspect.change.id,
-            signs={sign: round(value, 3) for sign, value in suspect.signs.items() if value},
+    causes: list[Cause] = []
+    for score, suspect in scored:
+        if len(causes) == MOST:
+            break
+        share = math.exp(score - top) / total
+        if not suspect.symptoms and suspect.change is None and share < _WORTH_TELLING:
+            continue
+        causes.append(
+            Cause(
+                entity=suspect.entity,
+                share=round(share, 6),
+                reason=reason(suspect, found, topology),
+                anomalies=[symptom.id for symptom in suspect.symptoms],
+                change=None if suspect.change is None else suspect.change.id,
+                signs={sign: round(value, 3) for sign, value in suspect.signs.items() if value},
+            )
         )
-        for score, suspect in scored[:MOST]
-    ]
+    return causes

@@ -27,9 +27,12 @@ _WORDS: Final[Sequence[tuple[Kind, tuple[str, ...], frozenset[str]]]] = (
         "resource",
         (
             "satur", "throttl", "oom", "evict", "restart", "crash", "disk", "exhaust", "leak", "cpu", "mem", "heap",
-            "swap", "thread", "queue", "utili", "backlog", "inode", "drift", "pool", "iops", "descriptor",
+            "swap", "thread", "queue", "utili", "iowait", "steal", "backlog", "inode", "drift", "pool", "iops",
+            "descriptor", "filesystem",
         ),
-        frozenset({"fd", "fds", "gc", "rss", "full", "lag", "io", "filesystem", "use", "used", "usage"}),
+        frozenset(
+            {"fd", "fds", "gc", "rss", "full", "lag", "io", "use", "used", "usage", "df", "load1", "load5", "load15"}
+        ),
     ),
     (
         "failure",
@@ -37,7 +40,7 @@ _WORDS: Final[Sequence[tuple[Kind, tuple[str, ...], frozenset[str]]]] = (
             "err", "fail", "fault", "exception", "reject", "timeout", "success", "availab", "abort", "refus", "unavail",
             "retrans", "drop", "discard",
         ),
-        frozenset({"5xx", "retry", "retries"}),
+        frozenset({"5xx", "retry", "retries", "ready", "healthy", "alive"}),
     ),
     ("load", ("byte",), frozenset({"octets"})),
     (
@@ -58,12 +61,16 @@ _QUANTILE: Final = re.compile(r"p\d\d+")
 _OUTWARD: Final = ("client", "upstream", "outbound", "egress", "depend", "backend")
 _KEPT: Final = ("mem", "heap", "rss")
 """Less of these is no lack of work: a process has begun anew."""
-_FREE: Final = ("free", "avail", "idle", "remain", "headroom", "success")
+_FREE: Final = ("free", "avail", "idle", "remain", "headroom", "success", "ready", "health", "alive")
 """Of these, less is worse."""
+_STATES: Final = frozenset({"idle", "free", "available"})
+"""Values of labels that say the same: the CPU in the state idle."""
 _FAILS: Final = re.compile(
     r"err|fail|timed? ?out|refus|unavail|exception|denied|reset|abort|reject|panic|fatal|deadlock|lost| 50\d",
     re.IGNORECASE,
 )
+_TIMES: Final = frozenset({"s", "ms", "us", "ns"})
+"""Units of what takes time: `http_server_requests_seconds` is no load."""
 _CALLERS: Final = frozenset({"caller", "client", "source", "src", "from", "consumer", "downstream"})
 """Labels that say who asks: what is odd there is the fault of whom the series belongs to, not of whom they name."""
 _CACHED: Final = 20_000
@@ -82,11 +89,16 @@ def kind(symptom: Symptom) -> Kind:
         if name == "log_lines":
             return "load"
         return "failure" if not down and _FAILS.search(symptom.template) else "other"
+    if name == "up":
+        return "failure"
     by_name, kept, free = _by_name(name)
+    if by_name == "load" and symptom.unit in _TIMES:
+        by_name = "latency"
     if by_name in ("load", "other"):
         return by_name
     if symptom.worse == "both":
-        harmless = down and not kept and not free
+        free = free or not _STATES.isdisjoint(symptom.labels.values())
+        harmless = symptom.direction == "up" if free else down and not kept
     else:
         harmless = symptom.direction not in (symptom.worse, "none")
     return "load" if harmless else by_name
@@ -127,18 +139,22 @@ class Names:
         for entity in entities:
             if words := tuple(_ALNUM.findall(entity.lower())):
                 self._by_words.setdefault(words, entity)
-        self._lengths = sorted({len(words) for words in self._by_words})
+        self._lengths = sorted({len(words) for words in self._by_words}, reverse=True)
 
     def named(self, symptom: Symptom) -> list[str]:
         """Other entities that the symptom speaks of, in the order of its words: in the values of its labels (the
         operation that is called, the peer), in the template of its lines, and in the lines themselves."""
         words = _said(tuple(sorted(symptom.labels.items())), symptom.template, tuple(symptom.lines))
         found: dict[str, None] = {}
-        for place in range(len(words)):
-            for length in self._lengths:
-                entity = self._by_words.get(words[place : place + length])
-                if entity is not None and entity != symptom.entity:
+        place = 0
+        while place < len(words):
+            for length in self._lengths:  # the longest first: payment-db is not payment
+                if (entity := self._by_words.get(words[place : place + length])) is not None:
                     found[entity] = None
+                    place += length - 1
+                    break
+            place += 1
+        found.pop(symptom.entity, None)
         return list(found)
 
 

@@ -6,23 +6,29 @@ It says what the numbers saw and must never decide anything.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Final
 
+from floodmark.correlate.kinds import Kind, kind
 from floodmark.correlate.sentences import cut, listed, readable, sentence, span
 from floodmark.correlate.signs import Suspect
 from floodmark.correlate.symptoms import Symptom
 from floodmark.correlate.topology import Topology
 
+_BEGAN: Final = 0.5
+"""From where on the sign says that a change of load began here."""
+
 
 def reason(suspect: Suspect, suspects: Sequence[Suspect], topology: Topology) -> str:
     """Why one of the suspects is taken for the cause."""
     parts = [_when(suspect, suspects)]
+    source = suspect.signs["source"] >= _BEGAN
     if suspect.symptoms:
-        parts.append(_what(suspect.telling))
-    if suspect.signs["source"] > 0 and suspect.signs["source"] >= max(s.signs["source"] for s in suspects):
+        parts.append(_what(suspect.telling, "load" if source else None))
+    if source:
         parts.append("its load changed, and that of no caller did")
     if suspect.naming:
-        verb = "speak" if len(suspect.naming) > 1 else "speaks"
-        parts.append(f"{listed(suspect.naming)} {verb} of it")
+        verb = "point" if len(suspect.naming) > 1 else "points"
+        parts.append(f"{listed(suspect.naming)} {verb} to it")
     dependents = [
         other.entity for other in suspects if other.symptoms and suspect.entity in topology.closure(other.entity)
     ]
@@ -43,7 +49,9 @@ def _when(suspect: Suspect, suspects: Sequence[Suspect]) -> str:
     name = suspect.entity
     others = [other for other in suspects if other.entity != name and other.symptoms]
     if not suspect.symptoms:
-        return f"{name} shows no anomaly of its own"
+        return (
+            f"nothing is measured of {name}" if suspect.signs["unmeasured"] else f"{name} shows no anomaly of its own"
+        )
     if not others:
         return f"only {name} is affected"
     next_one = min(others, key=lambda other: (other.onset, other.entity))
@@ -55,7 +63,8 @@ def _when(suspect: Suspect, suspects: Sequence[Suspect]) -> str:
     return f"{name} moved {span(lead)} after {next_one.entity}"
 
 
-def _what(own: Sequence[Symptom]) -> str:
+def _what(own: Sequence[Symptom], above_all: Kind | None) -> str:
+    """What moved, above all series of one kind if one is given."""
     if own[0].head == "entity":
         return "many of its series are a little odd at once"
     silent = [symptom for symptom in own if symptom.head == "stale"]
@@ -65,11 +74,12 @@ def _what(own: Sequence[Symptom]) -> str:
             if len(silent) == 1
             else f"{len(silent)} of its series fell silent"
         )
-    strongest = max(own, key=lambda s: (s.deviation() or 0.0, s.surprise(), s.id))
+    strongest = max(own, key=lambda s: (kind(s) == above_all, s.deviation() or 0.0, s.surprise(), s.id))
     size = strongest.deviation() or 0.0
+    way = f" {strongest.direction}" if strongest.direction in ("up", "down") else ""
     far = f" by {_times(size)} the width of its band" if size >= 4 else ""
     verb = "is" if len(own) == 1 else "are"
-    return f"{len(own)} of its series {verb} out of band ({readable(strongest.name)}{far})"
+    return f"{len(own)} of its series {verb} out of band ({readable(strongest.name)}{way}{far})"
 
 
 def _times(size: float) -> str:
