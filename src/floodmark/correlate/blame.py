@@ -1,11 +1,11 @@
 """Where the trouble comes from, as the flow of blame through the service graph.
 
-Each affected entity has a share of the blame by its evidence, and each kind of evidence hands it on in its own way.
-A full disk, a leak, silence and time spent in the entity itself stay where they are. Failures and latency go on to the
-dependencies that are affected too, the more the stronger these are, and to whom the lines and labels of the series
-name. Load goes the other way: to the callers whose load has changed, or who are ill themselves. What is not handed on
-stays. So the end of a chain collects what its callers pass down to it, and a loss of traffic goes up to where it began.
-A dependency without any symptom receives a little: a third party has no series of its own.
+Each affected entity has a share of the blame, by its evidence and by how early it moved, and each kind of evidence hands
+it on in its own way. A full disk, a leak, silence and time spent in the entity itself stay where they are. Failures and
+latency go on to the dependencies that are affected too, the more the stronger these are, and to whom the lines and
+labels of the series name. Load goes the other way: to the callers whose load has changed, or who are ill themselves.
+What is not handed on stays. So the end of a chain collects what its callers pass down to it, and a loss of traffic goes
+up to where it began. A dependency without any symptom receives a little: a third party has no series of its own.
 
 The graph may have circles; what is still on its way after `_ROUNDS` steps stays where it is. Shares add up to 1.
 """
@@ -38,7 +38,7 @@ _CLEAR: Final = 7.0
 _TICK: Final = 60.0
 """Seconds: onsets this close are the same moment, for most series have a point a minute."""
 _FADE: Final = 120.0
-"""Seconds beyond that by which a later onset explains an earlier one 1/e as well."""
+"""Seconds by which a later onset explains an earlier one 1/e as well, beyond a tick, and has 1/e of the blame."""
 
 
 class Finding(NamedTuple):
@@ -165,8 +165,12 @@ def _begin(
     passing: dict[str, float],
     load: dict[str, float],
 ) -> None:
-    """Lay out the blame: by entity in proportion to the logarithm of its evidence, and within it by finding."""
-    weights = {entity: math.log1p(math.fsum(f.nats for f in one.findings)) for entity, one in affected.items()}
+    """Lay out the blame: by entity with the root of its evidence, less the later it moved, and within it by finding."""
+    first = min(one.onset for one in affected.values())
+    weights = {
+        entity: math.sqrt(math.fsum(f.nats for f in one.findings)) * math.exp((first - one.onset) / _FADE)
+        for entity, one in affected.items()
+    }
     total = math.fsum(weights.values())
     for entity, one in affected.items():
         nats = math.fsum(finding.nats for finding in one.findings)
