@@ -1,11 +1,12 @@
 """Where the trouble comes from, as the flow of blame through the service graph.
 
-Each affected entity has a share of the blame, by its evidence and by how early it moved, and each kind of evidence hands
-it on in its own way. A full disk, a leak, silence and time spent in the entity itself stay where they are. Failures and
-latency go on to the dependencies that are affected too, the more the stronger these are, and to whom the lines and
-labels of the series name. Load goes the other way: to the callers whose load has changed, or who are ill themselves.
-What is not handed on stays. So the end of a chain collects what its callers pass down to it, and a loss of traffic goes
-up to where it began. A dependency without any symptom receives a little: a third party has no series of its own.
+Each affected entity has a share of the blame, by its evidence and by how early it moved, and each kind of evidence
+hands it on in its own way. A full disk, a leak, silence and time spent in the entity itself stay where they are.
+Failures and latency go on to the dependencies that are affected too, the more the stronger these are, and to whom the
+lines and labels of the series name. Load goes the other way: to the callers whose load has changed, or who are ill
+themselves. What is not handed on stays. So the end of a chain collects what its callers pass down to it, and a loss
+of traffic goes up to where it began. A dependency without any symptom receives a little: a third party has no series
+of its own.
 
 The graph may have circles; what is still on its way after `_ROUNDS` steps stays where it is. Shares add up to 1.
 """
