@@ -6,11 +6,11 @@ The words follow one form: what is off, by how much, against what, and how often
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from msgspec.structs import replace
 
-from floodmark.alerts import Anomaly, Direction, Evidence, Severity, content_id, utc
+from floodmark.alerts import Anomaly, Direction, Evidence, Point, Severity, content_id, utc
 from floodmark.detect.series import Finding, Series
 from floodmark.detect.shape import SPAN
 
@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from floodmark.detect.exhaustion import Outlook
     from floodmark.detect.model import Judgement
 
+MOMENT: Final = 0.001
+"""Seconds by which the end of an anomaly is told later than anything else of it, at least."""
 Band = tuple[float | None, float | None, float | None]
 
 
@@ -53,6 +55,7 @@ def opened(
     evidence: Evidence,
     seen: int = 0,
     returns: int = 0,
+    kpi: bool = False,
     id: str | None = None,
 ) -> Anomaly:
     """An anomaly that opens at event time `start`, as known at `now`. The id follows from series, head and start.
@@ -89,6 +92,7 @@ def opened(
         level=float(f"{alpha:.6g}"),
         returns=returns,
         worse=series.worse,
+        kpi=kpi,
     )
 
 
@@ -102,7 +106,9 @@ def least(seen: int) -> float:
     return 1 / (seen + 1) if seen else 0.0
 
 
-def of_finding(finding: Finding, detector: str, alpha: float, now: float, first: Anomaly | None = None) -> Anomaly:
+def of_finding(
+    finding: Finding, detector: str, alpha: float, now: float, first: Anomaly | None = None, *, kpi: bool = False
+) -> Anomaly:
     """An anomaly for a verdict that has been reached elsewhere, told at event time `now`. `first`: the opening
     anomaly, if it is open."""
     return opened(
@@ -119,17 +125,25 @@ def of_finding(finding: Finding, detector: str, alpha: float, now: float, first:
         summary=finding.summary,
         evidence=finding.evidence,
         seen=finding.seen,
+        kpi=kpi,
         id=None if first is None else first.id,
     )
 
 
-def persisting(anomaly: Anomaly, now: float, returns: int = 0) -> Anomaly:
-    """It is still odd at event time `now`. The evidence went out when it opened, and goes out whole when it ends."""
-    return replace(anomaly, event="updated", updated_at=utc(now), evidence=Evidence(), returns=returns)
+def costing(anomaly: Anomaly, loss: float) -> Anomaly:
+    """The same, of which so much has been lost so far."""
+    return replace(anomaly, loss=float(f"{loss:.9g}")) if loss else anomaly
 
 
-def closed(first: Anomaly, peak: Anomaly, end: float, now: float, returns: int = 0) -> Anomaly:
-    """The end of `first`: its id and start, the numbers and words of its oddest moment, and how long it lasted."""
+def persisting(anomaly: Anomaly, now: float, points: list[Point], returns: int = 0) -> Anomaly:
+    """It is still odd at event time `now`, by the numbers and words of `anomaly`. Its evidence are the `points` that
+    are new; what it opened with has been told."""
+    return replace(anomaly, event="updated", updated_at=utc(now), evidence=Evidence(points=points), returns=returns)
+
+
+def closed(first: Anomaly, peak: Anomaly, end: float, now: float, tail: list[Point], returns: int = 0) -> Anomaly:
+    """The end of `first`: its id and start, the numbers and words of its oddest moment with the `tail` of points that
+    came after it, and how long it lasted."""
     end = max(end, first.started_at.timestamp())
     lasted = end - first.started_at.timestamp()
     return replace(
@@ -140,6 +154,7 @@ def closed(first: Anomaly, peak: Anomaly, end: float, now: float, returns: int =
         updated_at=utc(now),
         ended_at=utc(end),
         summary=f"{peak.summary}; over after {span(lasted)}" if lasted >= 1 else f"{peak.summary}; over at once",
+        evidence=replace(peak.evidence, points=[*peak.evidence.points, *tail]),
         returns=returns,
     )
 

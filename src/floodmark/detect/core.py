@@ -66,8 +66,8 @@ class SeriesCore:
             self._counts["skipped:not_finite"] += 1
             return []
         else:
-            watched.heard(event.time, self._deadlines.resumed)
-            found = self._alarms.judge(watched, event)
+            step = watched.heard(event.time, self._deadlines.resumed)
+            found = self._alarms.judge(watched, event, step)
             watchlist.bank.heard(watched)
         if watched.due is None:
             self._deadlines.set(watched)
@@ -121,6 +121,8 @@ class SeriesCore:
                 self._alarms.orphan(watched, limit)
                 watched.alarm = None
                 watched.model.restart()
+            elif watched.alarm is not None:
+                watched.alarm.shown = min(watched.alarm.shown, limit)
             self._deadlines.set_earlier(watched)
             watchlist.put_back(watched)
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 import math
 from typing import Any, Final, Literal
 
-from floodmark.alerts import Anomaly
+from floodmark.alerts import Anomaly, Point
 from floodmark.config.models import Detector
 from floodmark.detect import starts
+from floodmark.detect.kpi import as_told, lost, shortfall
 from floodmark.detect.mean import FadingMean
 from floodmark.detect.model import Judgement, SeriesModel
 from floodmark.detect.series import Series
@@ -43,6 +44,8 @@ _CALM: Final = 2
 """Normal points in a row after which an alarm that is odd again has returned."""
 _RETURNS: Final = 300.0
 """Seconds after which a further return is told; sooner only the first, second, fourth, eighth …"""
+_SHOWN: Final = 24
+"""Most points of the series that go out with an update, or with the end."""
 _FINDING_PERIOD: Final = 60.0
 """Seconds that a finding stands for, where the budget of a series is turned into a level per verdict."""
 
@@ -55,18 +58,24 @@ class Alarm:
         "calm",
         "first",
         "last_odd",
+        "loss",
         "normal",
         "odd",
         "peak",
         "returned_at",
         "returns",
         "shift",
+        "shown",
         "tell_at",
         "told_surprise",
+        "updated",
     )
 
-    def __init__(self, first: Anomaly, now: float, adopt_at: float, shift: float = 0.0) -> None:
-        """`shift`: by how much the level had moved, also where what is told ends at what the quantity can be."""
+    def __init__(
+        self, first: Anomaly, now: float, adopt_at: float, shift: float = 0.0, shown: float | None = None
+    ) -> None:
+        """`shift`: by how much the level had moved, also where what is told ends at what the quantity can be. `shown`:
+        time of the newest point of the series that the opening anomaly shows, if it is not `now`."""
         self.first = first
         self.shift = shift
         self.peak = first
@@ -77,11 +86,20 @@ class Alarm:
         self.returns = 0
         self.returned_at = now
         self.adopt_at = adopt_at
+        self.loss = first.loss
+        self.shown = now if shown is None else shown
+        self.updated = first.updated_at.timestamp()
         self.told(now)
 
     def told(self, now: float) -> None:
         self.tell_at = now + _PERSISTS
         self.told_surprise = self.peak.surprise
+
+    def since(self, points: list[Point]) -> list[Point]:
+        """Of points, oldest first, those that nobody has been shown, at most `_SHOWN` of them; from now on they are."""
+        new = [point for point in points if point.time > self.shown][-_SHOWN:]
+        self.shown = new[-1].time if new else self.shown
+        return new
 
     def returned(self, time: float, plain: bool) -> bool:
         """Take an odd point. Whether it is to be told that the trouble is back: it would open an alarm (`plain`),
@@ -156,13 +174,15 @@ class Watched:
         self.used = 0
         self.openings = (0.0, time)
 
-    def heard(self, time: float, resumed: float) -> None:
-        """A point has come, at `time`. Silence before `resumed` says nothing about the series."""
+    def heard(self, time: float, resumed: float) -> float:
+        """A point has come, at `time`: so many seconds after the last one. Silence before `resumed` says nothing about
+        the series."""
         if self.model.seen and self.last >= resumed:
             gap = time - self.last
             self.gap = max(self.gap * 0.999, gap)
             self.sporadic.update(float(gap > 2 * self.interval))
-        self.last = time
+        step, self.last = time - self.last, time
+        return step
 
     @property
     def model(self) -> SeriesModel:
@@ -211,6 +231,19 @@ class Watched:
     def opens(self, judgement: Judgement) -> bool:
         """Whether an alarm opens with the point, if one may: it is odd, and the guards let it alarm."""
         return judgement.p_value < self.alpha * self.share and self.barred(judgement) is None
+
+    @property
+    def told(self) -> Series:
+        """The series as anomalies have it: in the operator's unit, with the direction that hurts."""
+        return as_told(self.series, self.detector)
+
+    def loss(self, judgement: Judgement, step: float) -> float:
+        """What the point, if it is odd, has cost in the `step` of seconds to it; 0 of what is no KPI."""
+        if not self.detector.kpi or judgement.p_value >= NORMAL:
+            return 0.0
+        told, value = self.told, judgement.context.value
+        off = shortfall(told.worse, value, judgement.context.expected)
+        return lost(told.kind, told.unit, off, step, self.interval)
 
     @property
     def upwards(self) -> bool:

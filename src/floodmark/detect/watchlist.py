@@ -18,7 +18,7 @@ from floodmark.detect.bank.table import Recency
 from floodmark.detect.entities import Entities, EntitiesState
 from floodmark.detect.model import SeriesModel
 from floodmark.detect.series import Finding, Series
-from floodmark.detect.watched import Watched
+from floodmark.detect.watched import NONE_LATE, Watched
 
 Fits = Callable[[Series, Detector | None, Detector], bool]
 """Whether what a series has learned is of use, by the detector that was and the one that is now."""
@@ -144,6 +144,8 @@ class Watchlist:
                 if item.out is not None:
                     item.out.keep(self._evidence)
                     item.out.aim(detector.limit)
+                else:
+                    item.sporadic = NONE_LATE  # the one that all share, and no copy of it
                 if item.slot >= 0:
                     self.bank.rule(item.slot, detector)
                     self.bank.rows["entity"][item.slot] = self.entities.join(item.series)
