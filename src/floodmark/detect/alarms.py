@@ -17,6 +17,7 @@ from floodmark.config.models import Detect
 from floodmark.detect import anomalies
 from floodmark.detect.discoveries import Discoveries
 from floodmark.detect.feedback import Feedback
+from floodmark.detect.habits import usual_return
 from floodmark.detect.model import Judgement
 from floodmark.detect.schedules import Schedules, Why
 from floodmark.detect.series import Finding, Sample
@@ -191,6 +192,7 @@ class Alarms:
         silence = due - watched.last
         # No gap in `seen` was this long: the rule of succession bounds the chance of one.
         p_value = min(0.5, 1 / (model.seen + 2) * watched.interval / silence)
+        back = usual_return(watched.silences, watched.last)
         anomaly = anomalies.opened(
             series,
             detector=watched.detector.name,
@@ -202,7 +204,8 @@ class Alarms:
             band=(model.recent(), None, None),
             p_value=p_value,
             alpha=watched.alpha,
-            summary=anomalies.say_stale(series, silence, model.interval, model.recent()),
+            summary=anomalies.say_stale(series, silence, model.interval, model.recent())
+            + ("" if back is None else anomalies.say_back(back)),
             evidence=Evidence(points=model.points(watched.alpha)),
             seen=model.seen,
             kpi=watched.detector.kpi,

@@ -218,6 +218,11 @@ def say_stale(series: Series, silence: float, interval: float, recent: float | N
     return f"{subject(series, Evidence())} has sent nothing for {span(silence)}, usually every {span(interval)}{last}"
 
 
+def say_back(time: float) -> str:
+    """When a silent series should have been back, for the end of its sentence."""
+    return f"; on other days it is back by {utc(time):%H:%M} UTC"
+
+
 def subject(series: Series, evidence: Evidence) -> str:
     """What the sentence is about: the entity, then the series, with the labels that tell it from its sisters."""
     template = evidence.facts.get("log.record.template")

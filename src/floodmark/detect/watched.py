@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import math
-from typing import Any, Final, Literal
+from typing import Any, Final, Literal, NamedTuple
 
 from floodmark.alerts import Anomaly, Point
 from floodmark.config.models import Detector
 from floodmark.detect import starts
+from floodmark.detect.habits import LONG, Silence, has_hours, with_silence
 from floodmark.detect.kpi import as_told, lost, shortfall
 from floodmark.detect.mean import FadingMean
 from floodmark.detect.model import Judgement, SeriesModel
@@ -131,6 +132,17 @@ class Alarm:
         return self.first.head == "stale"
 
 
+class Absence(NamedTuple):
+    """A silence of which nobody is told. `since`: the last point before it; a later one ends it. `until`: when it is
+    looked at again. `over`: the series is forgotten then, else the silence may be told. `watched`: its model waits for
+    the series to come back, so that its return is seen."""
+
+    since: float
+    until: float
+    over: bool
+    watched: bool
+
+
 class Watched:
     """A series under watch. `last` is its newest point, `gap` its longest silence of late, `sporadic` the
     share of its points that came late.
@@ -138,10 +150,13 @@ class Watched:
     A metric has a row in the bank, `slot`. Unless an alarm is open all that it has learned is there, but for `held`
     series, whose model no row can take. Others have no row, and are always a model.
 
+    `absence`: its silence, of which nobody is told. `silences`: its long ones of late.
+
     `hushed`: when it was last odd while no alarm may open, until it is normal again or one may.
     """
 
     __slots__ = (
+        "absence",
         "alarm",
         "born",
         "detector",
@@ -153,6 +168,7 @@ class Watched:
         "openings",
         "out",
         "series",
+        "silences",
         "slot",
         "sporadic",
         "used",
@@ -165,6 +181,8 @@ class Watched:
         self.held = True
         self.out: SeriesModel | None = None
         self.alarm: Alarm | None = None
+        self.absence: Absence | None = None
+        self.silences: tuple[Silence, ...] = ()
         self.hushed: float | None = None
         self.born = time
         self.last = time
@@ -177,12 +195,29 @@ class Watched:
     def heard(self, time: float, resumed: float) -> float:
         """A point has come, at `time`: so many seconds after the last one. Silence before `resumed` says nothing about
         the series."""
-        if self.model.seen and self.last >= resumed:
-            gap = time - self.last
-            self.gap = max(self.gap * 0.999, gap)
-            self.sporadic.update(float(gap > 2 * self.interval))
-        step, self.last = time - self.last, time
+        step = time - self.last
+        if self.model.seen and self.last >= resumed and not self._of_hours(time):
+            self.gap = max(self.gap * 0.999, step)
+            self.sporadic.update(float(step > 2 * self.interval))
+        self.absence, self.last = None, time
         return step
+
+    def _of_hours(self, back: float) -> bool:
+        """Whether the silence that ends was long, and may be a matter of hours: then it does not say how regular the
+        series is while it comes."""
+        if back - self.last < LONG or not self.silent:
+            return False
+        self.silences = with_silence(self.silences, self.last, back)
+        return has_hours(self.silences, self.last)
+
+    @property
+    def silent(self) -> bool:
+        """Whether its silence has been noticed, be it told or expected."""
+        return (self.absence is not None and self.absence.watched) or (self.alarm is not None and self.alarm.stale)
+
+    def absent(self, last: float) -> Absence | None:
+        """The silence that is expected, if there is one and nothing has come since. `last`: the newest point."""
+        return self.absence if self.absence is not None and self.absence.since == last else None
 
     @property
     def model(self) -> SeriesModel:
