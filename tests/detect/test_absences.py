@@ -304,7 +304,7 @@ def test_opening_hours_are_learned_and_a_silence_within_them_is_told():
     noon = 12 * 1440 + 660
     told, stage, found = shop(15, lambda _, m: 480 <= m < 1080, but=lambda m: noon <= m < noon + 120)
     assert told == [0.76, 1.76, 12.47]
-    assert stage.counts()["held:hours"] == 12
+    assert stage.counts()["held:hours"] == 13
     (at_noon,) = [each for each in found if each.event == "opened" and minute_of(each) == 12 * 1440 + 680]
     assert "on other days" not in at_noon.summary
 
