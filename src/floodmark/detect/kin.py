@@ -101,6 +101,12 @@ def kind(series: Series) -> Kind | None:
     return Kind(_key(series, found), fleeting=False)
 
 
+def fleeting(series: Series) -> str | None:
+    """The key of its kind, if instances of it come and go without a word."""
+    found = kind(series)
+    return found.key if found is not None and found.fleeting and found.ordinal is None else None
+
+
 def renewed(before: Series, now: Series) -> bool:
     """Whether `now` is but another version of what `before` was."""
     return {k: v for k, v in before.labels.items() if k not in _VERSIONS} == {
