@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from floodmark.alerts import Anomaly
 from floodmark.config.models import Config
 from floodmark.detect import DetectStage
-from floodmark.detect.habits import has_hours, usual_return, with_silence
+from floodmark.detect.habits import Episode, has_hours, usual, usual_return, with_episode, with_silence
 from floodmark.detect.kin import Kin, kind
 from floodmark.detect.series import Series, series_key
 from floodmark.signals import Metric
@@ -305,7 +305,9 @@ def test_opening_hours_are_learned_and_a_silence_within_them_is_told():
     told, stage, found = shop(15, lambda _, m: 480 <= m < 1080, but=lambda m: noon <= m < noon + 120)
     assert told == [0.76, 1.76, 12.47]
     assert stage.counts()["held:hours"] == 13
-    (at_noon,) = [each for each in found if each.event == "opened" and minute_of(each) == 12 * 1440 + 680]
+    (at_noon,) = [
+        each for each in found if each.event == "opened" and each.head == "stale" and minute_of(each) > 12 * 1440
+    ]
     assert "on other days" not in at_noon.summary
 
 
@@ -355,3 +357,61 @@ def test_a_restart_at_any_time_forgets_no_hours(cut):
         return out
 
     assert run(cut) == run(None)
+
+
+# -- what is usual at an hour
+
+
+def office(days, but=None, name="load"):
+    """The days, to a hundredth, on which an alarm of a square wave opened."""
+    draw, stage, out = random.Random(4), DetectStage(Config(), "metrics/0", 1), []
+    for i in range(days * 720):
+        hour = i % 720 / 30
+        value = draw.gauss(100.0 if 9 <= hour < 17 else 20.0, 3)
+        value = value if but is None else but(i / 720, value)
+        out += stage.process([Metric(START + 120 * i, name, value, {"service": "office"})])
+    opened = [each for each in out if isinstance(each, Anomaly) and each.event == "opened"]
+    return [round((each.updated_at.timestamp() - START) / DAY, 2) for each in opened], stage
+
+
+def test_edges_that_alarm_each_day_become_usual_and_then_the_season():
+    told, stage = office(14)
+    assert len([day for day in told if day < 2]) == 4
+    assert len([day for day in told if day >= 4]) <= 5  # without it, two each day
+    assert stage.counts()["held:usual"] > 0
+
+
+def test_what_is_not_so_at_that_hour_is_told_while_edges_are_usual():
+    hours = (3.46, 3.48)  # from eleven o'clock on the fourth day
+    for value in (20.0, 160.0):
+        told, _ = office(4, lambda day, usual, odd=value: odd if hours[0] <= day < hours[1] else usual)
+        assert any(hours[0] <= day <= hours[1] + 0.01 for day in told)
+
+
+def test_usual_needs_two_days_the_direction_and_the_reach():
+    def at(day, hour, length=6, direction="up", low=20.0, high=100.0):
+        start = START + day * DAY + hour * HOUR
+        return Episode(start, start + length * HOUR, direction, low, high)
+
+    noon = START + 2 * DAY + 12 * HOUR
+    two = (at(0, 9), at(1, 9))
+    assert usual(two, noon, 100.0, "up") is not None
+    assert usual(two[:1], noon, 100.0, "up") is None
+    assert usual((at(1, 9), at(1, 11)), noon, 100.0, "up") is None  # twice on one day
+    assert usual(two, noon, 100.0, "down") is None
+    assert usual(two, noon, 130.0, "up") is None
+    assert usual(two, noon + 6 * HOUR, 100.0, "up") is None
+    assert usual(two, noon + 5 * DAY, 100.0, "up") is None
+    assert usual((at(0, 9, direction="none"), at(1, 9, direction="none")), noon, 100.0, "none") is None
+
+
+def test_a_usual_episode_goes_on_and_is_kept_once():
+    start = START + 2 * DAY + 9 * HOUR
+    episodes = tuple(Episode(start - days * DAY, start - days * DAY + HOUR, "up", 20.0, 100.0) for days in (2, 1))
+    for minutes in range(0, 600, 10):
+        found = usual(episodes, start + 60 * minutes, 90.0, "up")
+        assert found is not None
+        episodes = with_episode(episodes, found)
+    assert len(episodes) == 3
+    assert episodes[-1].end == start + 590 * 60
+    assert usual(episodes, start + 12 * HOUR, 90.0, "up") is None

@@ -105,6 +105,10 @@ class Alarms:
         if why is not None:
             self._hush(watched, judgement, why)
             return found
+        if watched.hushed is None and watched.usual(judgement):
+            self._counts["held:usual"] += 1
+            watched.learn(judgement)
+            return found
         if self._rate is not None:
             share = judgement.p_value / level
             if not self._discoveries.test(self._rate, watched.series, sample.time, share):
@@ -215,9 +219,10 @@ class Alarms:
 
     def close(self, watched: Watched, end: float, now: float) -> Anomaly:
         """The open alarm ended at `end`, as known at `now`. Raises RuntimeError if there is none."""
-        alarm, watched.alarm = watched.alarm, None
+        alarm = watched.alarm
         if alarm is None:
             raise RuntimeError(f"no open alarm to close on {watched.series.key}")
+        watched.closed(alarm, end)
         points = watched.model.points(watched.alpha)
         shown = alarm.peak.evidence.points[-1:]
         alarm.shown = shown[0].time if shown else alarm.shown
@@ -259,6 +264,7 @@ class Alarms:
         if judgement.point_p_value < HOLD or (judgement.p_value < HOLD and alarm.away(judgement)):
             alarm.last_odd = sample.time
             alarm.odd += 1
+            alarm.low, alarm.high = min(alarm.low, sample.value), max(alarm.high, sample.value)
             before = alarm.peak.severity, alarm.peak.head == "limit"
             level = self._level(watched, judgement.direction, sample.time)
             if _tops(watched, alarm, judgement, level) and watched.barred(judgement) is None:

@@ -8,7 +8,7 @@ from typing import Any, Final, Literal, NamedTuple
 from floodmark.alerts import Anomaly, Point
 from floodmark.config.models import Detector
 from floodmark.detect import starts
-from floodmark.detect.habits import LONG, Silence, has_hours, with_silence
+from floodmark.detect.habits import LONG, Episode, Silence, has_hours, usual, with_episode, with_silence
 from floodmark.detect.kpi import as_told, lost, shortfall
 from floodmark.detect.mean import FadingMean
 from floodmark.detect.model import Judgement, SeriesModel
@@ -58,8 +58,10 @@ class Alarm:
         "adopt_at",
         "calm",
         "first",
+        "high",
         "last_odd",
         "loss",
+        "low",
         "normal",
         "odd",
         "peak",
@@ -88,6 +90,8 @@ class Alarm:
         self.returned_at = now
         self.adopt_at = adopt_at
         self.loss = first.loss
+        reached = [each for each in (first.observed, first.expected) if each is not None] or [0.0]
+        self.low, self.high = min(reached), max(reached)
         self.shown = now if shown is None else shown
         self.updated = first.updated_at.timestamp()
         self.told(now)
@@ -150,7 +154,7 @@ class Watched:
     A metric has a row in the bank, `slot`. Unless an alarm is open all that it has learned is there, but for `held`
     series, whose model no row can take. Others have no row, and are always a model.
 
-    `absence`: its silence, of which nobody is told. `silences`: its long ones of late.
+    `absence`: its silence, of which nobody is told. `silences`: its long ones of late. `episodes`: when it was odd.
 
     `hushed`: when it was last odd while no alarm may open, until it is normal again or one may.
     """
@@ -161,6 +165,7 @@ class Watched:
         "born",
         "detector",
         "due",
+        "episodes",
         "gap",
         "held",
         "hushed",
@@ -183,6 +188,7 @@ class Watched:
         self.alarm: Alarm | None = None
         self.absence: Absence | None = None
         self.silences: tuple[Silence, ...] = ()
+        self.episodes: tuple[Episode, ...] = ()
         self.hushed: float | None = None
         self.born = time
         self.last = time
@@ -257,6 +263,24 @@ class Watched:
         """An alarm has opened."""
         self.alarm, self.hushed = alarm, None
         self.openings = (self.alarms_of_late + 1.0, time)
+
+    def closed(self, alarm: Alarm, end: float) -> None:
+        """The alarm is over since `end`."""
+        self.alarm = None
+        if alarm.first.direction != "none":
+            start = alarm.first.started_at.timestamp()
+            episode = Episode(start, end, alarm.first.direction, alarm.low, alarm.high)
+            self.episodes = with_episode(self.episodes, episode)
+
+    def usual(self, judgement: Judgement) -> bool:
+        """Whether the point, which is odd, is what it was at this time on other days. Of errors nothing is usual."""
+        x, direction = judgement.context, judgement.direction
+        if self.upwards or self.model.head(judgement) == "limit":
+            return False
+        episode = usual(self.episodes, x.time, x.value, direction)
+        if episode is not None:
+            self.episodes = with_episode(self.episodes, episode)
+        return episode is not None
 
     @property
     def quiet(self) -> float:
