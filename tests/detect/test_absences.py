@@ -124,6 +124,27 @@ def test_a_job_ends(pod):
     assert stage.counts()["ended"] == 1
 
 
+def tasks(minute, cycle=60, length=35):
+    """One task after another, each with an id of its own and a pause before the next."""
+    number, at = divmod(minute, cycle)
+    return [{"service": "etl", "task_id": f"{number:08x}-f310-47de-96bd-71410b7dec09"}] if at < length else []
+
+
+def test_tasks_that_pause_are_learned_with_the_second_and_one_that_does_not_come_is_told():
+    found, _ = play(900, lambda m: tasks(m) if m < 600 else [])
+    assert silent(found) == [("etl", 39), ("etl", 99), ("etl", 574 + 2 * 26)]
+
+
+def test_tasks_of_each_day():
+    found, _ = play(8 * 1440, lambda m: tasks(m, cycle=1440, length=300), every=5)
+    assert len(silent(found)) == 2
+
+
+def test_who_was_there_when_we_came_takes_nobodys_place():
+    found, _ = play(120, lambda m: hosts(*(["web-1", "web-2", "web-3"] if m < 40 else ["web-2", "web-3"])))
+    assert silent(found) == [("web-1", 44)]
+
+
 def hosts(*names, **more):
     return [{"service": "shop", "host": name} | more for name in names]
 

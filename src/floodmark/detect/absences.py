@@ -6,6 +6,7 @@ time of day is given until it usually comes back. It must never open or close an
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Mapping
 from typing import Final
@@ -21,6 +22,10 @@ _ALIVE: Final = 3.0
 """Intervals since its last point for which a series counts as one that goes on."""
 _BEFORE: Final = 1800.0
 """Seconds by which whoever takes its place may have come before it went."""
+_TOGETHER: Final = 300.0
+"""Seconds within which series that are first heard were there before: it is we who came."""
+_PAUSES: Final = 4
+"""Pauses of its kind for which a series that has ended is remembered."""
 _LATE: Final = 1800.0
 """Seconds by which a series may come back later than it usually does, beside the silence that makes any stale."""
 _KEPT: Final = 4 * 86_400.0
@@ -39,18 +44,18 @@ class Absences:
 
     def accepts(self, watched: Watched, due: float) -> bool:
         """Whether nobody is told of the silence that makes a series stale at `due`; then its absence says why."""
-        before = watched.absent(watched.last)
-        if before is None and self._ended(watched, due):
-            self._counts["ended"] += 1
-            watched.absence = Absence(watched.last, max(due, watched.last + watched.detector.adopt), True, False)
+        if self.ended(watched, due):
             return True
-        back = usual_return(watched.silences, watched.last) if before is None else None
-        until = (back or 0.0) + _LATE + due - watched.last
-        if back is not None and until > due:
-            self._counts["held:hours"] += 1
-            watched.absence = Absence(watched.last, until, False, True)
-            return True
-        return False
+        if watched.absent(watched.last) is not None:  # it has been waited for
+            return False
+        back, late = usual_return(watched.silences, watched.last), _LATE + due - watched.last
+        pause = self._pause(watched)
+        until = max(back + late if back is not None else due, watched.last + 2 * pause)
+        if until <= due:
+            return False
+        self._counts["held:hours"] += 1
+        watched.absence = Absence(watched.last, until, False, True)
+        return True
 
     def told(self, watched: Watched, due: float) -> None:
         """The silence has been told: it is looked at again while it may turn out that the series has ended."""
@@ -58,11 +63,15 @@ class Absences:
         watched.absence = Absence(watched.last, due + _AGAIN, False, True) if again else None
 
     def ended(self, watched: Watched, due: float) -> bool:
-        """Whether a series whose silence was told has turned out to have ended: its kind goes on again."""
-        if not self._ended(watched, due):
+        """Whether the series has ended, or one whose silence was told has turned out to: its kind goes on."""
+        mine = kind(watched.series)
+        if mine is None or not self._ended(watched, mine, due):
             return False
         self._counts["ended"] += 1
-        watched.absence = Absence(watched.last, max(due, watched.last + watched.detector.adopt), True, False)
+        # As long as its successors last, it says how long its kind may pause.
+        births = [each.born for each in self._siblings(watched, mine) if each.born > watched.last]
+        kept = max(watched.detector.adopt, _PAUSES * (min(births) - watched.last) if births else 0.0)
+        watched.absence = Absence(watched.last, max(due, watched.last + kept), True, False)
         return True
 
     def give_up(self, watched: Watched) -> None:
@@ -70,31 +79,46 @@ class Absences:
         self._counts["forgotten:stale"] += 1
         watched.absence = Absence(watched.last, watched.last + _KEPT, True, True)
 
-    def _ended(self, watched: Watched, due: float) -> bool:
+    def _ended(self, watched: Watched, mine: Kind, due: float) -> bool:
         """Whether it has ended as its kind does, and is not missed."""
-        mine = kind(watched.series)
-        if mine is None:
-            return False
         if mine.finite:
             return True
-        alive = self._alive(watched, mine, due)
+        siblings = self._siblings(watched, mine)
+        if mine.fleeting and any(each.born > watched.last for each in siblings):  # one that came since: it is judged
+            return True
+        alive = [each for each in siblings if self._goes_on(each, watched, due)]
         if any(renewed(watched.series, each.series) for each in alive):
             return True
-        replaced = any(each.born >= watched.last - _BEFORE for each in alive)
+        came = max(watched.last - _BEFORE, watched.born + _TOGETHER)
+        replaced = any(each.born >= came for each in alive)
         if not mine.fleeting or replaced:
             return replaced
         return bool(alive) and not any(_ordinal(each) > _ordinal(watched) for each in alive)
 
-    def _alive(self, watched: Watched, of: Kind, due: float) -> list[Watched]:
-        """Its siblings that have gone on after it, and still do."""
-        series, found = self._watchlist.series, []
+    def _siblings(self, watched: Watched, of: Kind) -> list[Watched]:
+        series = self._watchlist.series
+        return [series[key] for key in self._watchlist.kin.siblings(watched.series, of)]
+
+    def _goes_on(self, other: Watched, watched: Watched, due: float) -> bool:
+        """Whether a sibling was heard after it, and still is."""
         _, own = self._watchlist.pulse(watched)
-        for key in self._watchlist.kin.siblings(watched.series, of):
-            other = series[key]
-            last, interval = self._watchlist.pulse(other)
-            if last > watched.last + own and last >= due - _ALIVE * max(interval, own):
-                found.append(other)
-        return found
+        last, interval = self._watchlist.pulse(other)
+        return last > watched.last + own and last >= due - _ALIVE * max(interval, own)
+
+    def _pause(self, watched: Watched) -> float:
+        """The longest pause that its kind has made between one that came and went and the next, as a job does that is
+        run each hour; 0 if it did so less than twice."""
+        mine = kind(watched.series)
+        if mine is None or not mine.fleeting:
+            return 0.0
+        pauses: list[float] = []
+        end = math.inf
+        for each in sorted([watched, *self._siblings(watched, mine)], key=lambda each: each.born):
+            last, interval = self._watchlist.pulse(each)
+            if each.born - end > _ALIVE * interval:
+                pauses.append(each.born - end)
+            end = last if end == math.inf else max(end, last)
+        return max(pauses) if len(pauses) > 1 else 0.0
 
 
 def _ordinal(watched: Watched) -> int:
