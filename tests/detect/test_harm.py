@@ -107,6 +107,7 @@ NAMES = {
         ("http_requests_total", "rate", "1/s", {"code": "502"}),
         ("nginx_ingress_controller_requests", "rate", "1/s", {"status": "5xx"}),
         ("checkout_payment_failures", "rate", "1/s", {}),
+        ("db_connections_in_use", "gauge", "", {}),
         ("cart_abandoned", "rate", "1/s", {}),
     ],
     "down": [

@@ -185,7 +185,7 @@ def _well(named: list[str], have: set[str]) -> bool:
 
 def _full(have: set[str], series: Series) -> bool:
     """Whether it says how much of something that ends is taken."""
-    if have & _FULL:
+    if have & _FULL or {"in", "use"} <= have:
         return True
     if have & _CPU_TIMES:
         return bool(
