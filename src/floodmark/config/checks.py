@@ -21,7 +21,7 @@ from floodmark.config.locate import Located, absent, items, quoted, text, values
 from floodmark.config.mapping import ALWAYS, OPTIONAL, REQUIRED, Fields
 from floodmark.config.models import Feedback, Kafka, KafkaSecurity, Topics
 from floodmark.config.problems import Path, Problem, did_you_mean, dotted
-from floodmark.config.quantities import duration
+from floodmark.config.quantities import budget, duration
 from floodmark.signals import SignalName
 
 _TOPIC = re.compile(r"(?!\.{1,2}$)[A-Za-z0-9._-]{1,249}", re.ASCII)
@@ -29,6 +29,9 @@ _TOPIC = re.compile(r"(?!\.{1,2}$)[A-Za-z0-9._-]{1,249}", re.ASCII)
 
 SESSIONS = 4
 """Session timeouts for which a silent task may be waited for, at most."""
+
+MANY = 100.0
+"""False incidents a day, from which it is doubtful that anybody wants them."""
 
 _SECURITY: Path = ("kafka", "security")
 _SASL = ("sasl_mechanism", "username", "password", "oauth")
@@ -46,7 +49,14 @@ def check(tree: Located) -> tuple[list[Problem], list[Problem]]:
         *detector_checks.errors(tree),
         *_patience(tree),
     ]
-    warnings = [*_services(tree), *_idle_security(tree), *_open_http(tree), *_shadowed(tree), *_odd(tree)]
+    warnings = [
+        *_services(tree),
+        *_idle_security(tree),
+        *_open_http(tree),
+        *_shadowed(tree),
+        *_odd(tree),
+        *_budget(tree),
+    ]
     warnings += detector_checks.warnings(tree)
     return errors, sorted(warnings, key=lambda p: (p.file, p.line, p.column))
 
@@ -337,6 +347,20 @@ def _shadowed(tree: Located) -> Iterator[Problem]:
                 )
                 yield item.place.problem((section, index), message, "move it to the end, or give it a match")
                 break
+
+
+def _budget(tree: Located) -> Iterator[Problem]:
+    path: Path = ("correlate", "false_incidents")
+    here = tree.at(path)
+    if here is None:
+        return
+    try:
+        a_day = budget(here.value) * 86_400
+    except ValueError:
+        return  # the models say so
+    if a_day >= MANY:
+        message = f"{a_day:,.0f} false incidents a day open one for nearly every anomaly"
+        yield here.place.problem(path, message, "write what people can look at, such as 1/week or 1/day")
 
 
 def _odd(tree: Located) -> Iterator[Problem]:

@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
-from floodmark.config import checks, secrets
+from floodmark.config import checks, retired, secrets
 from floodmark.config.locate import Located, Place, read_yaml, resolve
 from floodmark.config.models import Config
 from floodmark.config.problems import ConfigError, Path, Problem, did_you_mean, nearest
@@ -46,8 +46,10 @@ def load_with_warnings(path: FilePath, environ: Mapping[str, str] = os.environ) 
         problems += _merge(tree, located, ())
     unread = _substitute(tree, (), ROOT, environ)
     problems += unread
+    gone = retired.withdraw(tree)
     config, invalid = _validate(tree)
-    errors, warnings = checks.check(tree)
+    errors, suspicious = checks.check(tree)
+    warnings = sorted([*gone, *suspicious], key=lambda p: (p.file, p.line, p.column))
     silent = {(problem.file, problem.line, problem.column) for problem in unread}
     problems += [p for p in (*invalid, *errors) if (p.file, p.line, p.column) not in silent]
     if problems or config is None:

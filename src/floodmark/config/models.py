@@ -397,21 +397,18 @@ class Correlate(Section):
     """The alert budget: how many incidents of each scope may be no more than chance. A group of anomalies opens one
     when groups as improbable as it come less often by chance, as far as the scope itself has shown."""
     gap: Duration = 180.0
-    """An anomaly joins an incident if it starts at most this long after the incident's last one."""
-    cap: Duration = 3600.0
-    """No incident grows for longer than this: what starts later opens another one."""
+    """What is related and begins within this of each other is one burst, and one incident; at most five thirds of it
+    long. What comes later is its aftermath or another fault."""
     lifetime: Duration = 86400.0
     """No incident lives for longer than this, whatever its members do."""
     grace: Duration = 300.0
-    """A resolved incident re-opens if it is joined within this time."""
+    """A resolved incident re-opens if the same series are odd again within this time."""
     hops: int = Field(default=1, ge=0, le=5)
     """Entities this many dependencies apart can share an incident."""
     labels: list[str] = []
     """Labels that relate two anomalies when their values are equal, whatever the topology says."""
     changes: Duration = 1800.0
     """Changes this recent are attached, and are causes if they hit a member."""
-    alone: Duration = 300.0
-    """An anomaly that stays the only one must last this long, or be very improbable, to open an incident."""
     members: int = Field(default=50, ge=1)
     """Members listed in an incident's message; the rest are counted."""
     open_incidents: int = Field(default=500, ge=1)

@@ -12,6 +12,10 @@ from collections.abc import Iterable
 from floodmark.alerts import ChangeNotice
 from floodmark.correlate.group import Group
 
+EFFECT = 300.0
+"""Seconds within which a change has its first effects."""
+SLACK = 60.0
+"""A change is often announced a little after its first effect is measured."""
 CHANGES = 5_000
 """Most changes remembered at once."""
 ATTACHED = 20
@@ -52,6 +56,11 @@ class RecentChanges:
             self.evicted += 1
             self._drop(1)
         return True
+
+    def before(self, scope: str, service: str, onset: float) -> ChangeNotice | None:
+        """The newest change of a service that what began at `onset` may be the effect of."""
+        found = self._of(scope, [service], onset - EFFECT, onset + SLACK)
+        return found[-1] if found else None
 
     def expire(self, before: float) -> None:
         """Forget the changes before a time."""

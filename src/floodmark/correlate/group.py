@@ -1,7 +1,7 @@
 """An incident from the inside: its symptoms, what relates them, and where it stands in its life.
 
 A `Group` is only state; `lifecycle` moves it, `relations` finds it, `narrate` tells it. Before it is opened it is a
-candidate ("held"): an anomaly that is still the only one.
+candidate ("held"): not yet more than chance would bring.
 """
 
 from __future__ import annotations
@@ -45,8 +45,24 @@ class Group(Struct, eq=False):
     severity: Severity = "info"
     causes: list[Cause] = field(default_factory=list)
     changes: dict[str, ChangeNotice] = field(default_factory=dict)
-    alone: str = ""
-    """Why a single anomaly was worth an incident, as a clause."""
+    surprise: float = 0.0
+    """How improbable it is by chance, in nats, and the most it has been."""
+    most: float = 0.0
+    bar: float = 0.0
+    """The surprise that was asked for when it opened."""
+    by_chance: float = 0.0
+    """Seconds between two as surprising as it was when it opened; 0 if that is not known."""
+    opened_at: float | None = None
+    again: bool = False
+    """It began with the return of what had been odd before."""
+    parent: str = ""
+    """Of a candidate: the open incident on which it came."""
+    life: float = 0.0
+    """The share of that incident's evidence that was odd then."""
+    aftermath: float = 0.0
+    """Of an incident: families that came on it later and were no incident of their own."""
+    flood: bool = False
+    """So much that has nothing to do with each other began at once that it has one cause."""
     revision: int = 0
     joined: bool = False
     """A member has joined since the last revision."""
@@ -54,6 +70,10 @@ class Group(Struct, eq=False):
     """It has been reopened since the last revision."""
     resolved_at: float | None = None
     resolution: str = ""
+    told: float = float("-inf")
+    """When it was last told."""
+    pending: bool = False
+    """There is news that waits for more."""
     scheduled: float | None = None
     """The time for which the earliest timer of it is set."""
 

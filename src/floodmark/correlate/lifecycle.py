@@ -1,8 +1,11 @@
-"""The life of incidents: held back, opened, updated, merged, resolved, reopened, forgotten.
+"""The life of incidents: a candidate, opened, updated, merged, resolved, reopened, forgotten.
 
 A discrete-event machine: what is `opened`, `updated`, `closed` or a `change` comes in event-time order, and between
 them the timers of groups fire at their exact event times, so that no revision depends on when a watermark happened to
 arrive. All that happens at one moment makes one revision. It never reads a clock, and no incident outlives `lifetime`.
+
+An anomaly joins or begins a group (`bursts`); a group opens an incident when it is too surprising to be chance
+(`evidence`, `nulls`). What never does is chance, and is learned as such.
 """
 
 from __future__ import annotations
@@ -10,23 +13,35 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from typing import Any
+from functools import partial
+from typing import Any, Final
 
-from floodmark.alerts import Anomaly, ChangeNotice, Incident, content_id
+from floodmark.alerts import Anomaly, ChangeNotice, Incident, content_id, utc
 from floodmark.config.models import Correlate
-from floodmark.correlate import narrate
+from floodmark.correlate import bursts, evidence, narrate
 from floodmark.correlate.causes import rank
+from floodmark.correlate.chance import Chance
 from floodmark.correlate.changes import RecentChanges
 from floodmark.correlate.group import Group
+from floodmark.correlate.kpis import Kpis
 from floodmark.correlate.membership import Membership
 from floodmark.correlate.relations import Link, Relations
 from floodmark.correlate.symptoms import RANK, Symptom
 from floodmark.correlate.timers import Timers
 from floodmark.correlate.topology import Topology
-from floodmark.correlate.windows import are_one, deadline, end_of_life, fits
 
 REMEMBERED = 4096
 """Incidents that are over, remembered by their first anomaly so that a repeated message does not open them again."""
+_FAINT: Final = 10_000
+"""Anomalies that go on and belong to nothing, remembered for when they become worse."""
+_WORSE: Final = 2.0
+"""Nats by which such a one must be worse to be looked at again."""
+_FLOOD: Final = 4
+"""So many incidents of a scope that begin together have one cause, whether or not anything relates them."""
+_COSTS: Final = 300.0
+"""Seconds after which an incident is told again because of what it costs."""
+_RETURNS: Final = 60.0
+"""Seconds without an odd point, at least, after which a series that is odd again begins something."""
 
 
 class Lifecycle:
@@ -41,8 +56,10 @@ class Lifecycle:
         self._topology = topology
         self._relations = Relations(correlate, topology)
         self._changes = RecentChanges()
+        self._chance = Chance(correlate, self._relations, self._changes)
+        self._kpis = Kpis(correlate, topology)
         self._members = Membership(4 * correlate.members)
-        self._kept = correlate.changes + correlate.cap + correlate.grace  # a change, for as long as it can matter
+        self._kept = correlate.changes + correlate.lifetime + correlate.grace  # a change, for as long as it can matter
         self._now = -math.inf
         self._groups: dict[str, Group] = {}
         # By state, each in the order of last use.
@@ -50,7 +67,9 @@ class Lifecycle:
         self._open: dict[str, Group] = {}
         self._resolved: dict[str, Group] = {}
         self._over: dict[str, None] = {}
+        self._faint: dict[str, tuple[float, int]] = {}  # nats and returns, by anomaly
         self._timers = Timers()
+        self._weighed: dict[str, Group] = {}  # is more or less surprising at this moment
         self._touched: dict[str, Group] = {}  # may have news at this moment
         self._out: list[Incident] = []
         self._counts: Counter[str] = Counter()
@@ -60,8 +79,9 @@ class Lifecycle:
             self._now,
             self._groups,
             (self._held, self._open, self._resolved, self._over),
+            (self._chance.state(), self._faint, self._kpis.state()),
             self._timers.state(),
-            self._touched,
+            (self._weighed, self._touched),
             self._out,
             self._relations.state(),
             self._changes.state(),
@@ -71,9 +91,13 @@ class Lifecycle:
 
     def restore(self, state: tuple[Any, ...], *, same: bool) -> None:
         """Go on from what `state` gave. If the settings are not the `same`, incidents live by those of now."""
-        self._now, self._groups, by_state, timers, self._touched, self._out, *parts = state
+        self._now, self._groups, by_state, chance, timers, moment, self._out, *parts = state
+        self._weighed, self._touched = moment
         relations, changes, members, topology = parts
         self._held, self._open, self._resolved, self._over = by_state
+        known, self._faint, kpis = chance
+        self._chance.restore(known)
+        self._kpis.restore(kpis)
         self._timers.restore(timers)
         self._relations.restore(relations, self._groups.values())
         self._changes.restore(changes)
@@ -102,7 +126,7 @@ class Lifecycle:
             time, group = fired
             self._now = max(self._now, time)
             self._topology.expire(self._now)
-            if deadline(group, self._conf) > time:
+            if bursts.deadline(group, time, self._conf) > time:
                 self._schedule(group)
             else:
                 self._expire(group)
@@ -120,52 +144,56 @@ class Lifecycle:
     def opened(self, anomaly: Anomaly, time: float, *, late: bool) -> None:
         """An anomaly has opened, at event time `time`."""
         self.advance(time)
+        self._cost(anomaly)
         owner = self._members.owner(anomaly.id)
-        if owner is not None or anomaly.id in self._over:
+        if owner is not None or anomaly.id in self._over or anomaly.id in self._faint:
             self._counts["duplicates"] += 1
             if owner is not None:
                 self._take(*owner, anomaly)
             return
-        onset = anomaly.started_at.timestamp()
-        related = self._relations.of(anomaly)
-        found = [link for link in related if fits(link.group, anomaly, onset, self._now, self._conf)]
-        if not found:
-            self._start(anomaly, onset, late=late)
-            return
-        # The nearest, then the most recent; what is open before what was, and candidates last.
-        found.sort(key=lambda link: (link.distance, -link.group.last_start, link.group.started, link.group.id))
-        found.sort(key=lambda link: ("open", "resolved", "held").index(link.group.state))
-        nearest = found[0]
-        why = self._relations.why(anomaly, nearest)
-        together = [link for link in found if link is nearest or self._become_one(nearest, link)]
-        if nearest.group.state == "resolved":
-            self._reopen(nearest.group)
-            target = nearest.group
-        else:
-            alike = [link.group for link in together if link.group.state == nearest.group.state]
-            target = min(alike, key=lambda group: (group.started, group.id))
-        for link in together:
-            if link.group is not target:
-                self._merge(target, link.group, self._relations.why(anomaly, link))
-        self._join(target, anomaly, onset, why, late=late)
+        if not anomaly.level:
+            self._counts["levels:unknown"] += 1
+        self._onset(anomaly, anomaly.started_at.timestamp(), late=late)
 
     def updated(self, anomaly: Anomaly, time: float, *, late: bool) -> None:
-        """An anomaly persists or has become worse; told at event time `time`."""
-        del late  # it is applied all the same
+        """An anomaly persists, has become worse or is back; told at event time `time`."""
         self.advance(time)
+        self._cost(anomaly)
+        odd = anomaly.updated_at.timestamp()
         if (owner := self._members.latest(anomaly.id)) is None:
-            self._counts["updates:unknown"] += 1
+            faint = self._faint.get(anomaly.id)
+            if faint is None:
+                self._counts["updates:unknown"] += 1
+            elif anomaly.returns > faint[1] or evidence.nats_of(anomaly) >= faint[0] + _WORSE:
+                del self._faint[anomaly.id]
+                self._onset(anomaly, odd, late=late, again=True)
             return
-        self._take(*owner, anomaly)
-        self._schedule(owner[0])
+        group, symptom = owner
+        if (
+            anomaly.returns > symptom.returns
+            and odd - symptom.seen > _RETURNS
+            and not bursts.joins(group, odd, self._conf)
+            and group.resolved_at is None
+        ):  # it is odd again, long after the group has begun: that may be another fault
+            self._members.end(group, symptom, symptom.seen)
+            self._onset(anomaly, odd, late=late, again=True)
+            self._schedule(group)
+            return
+        self._take(group, symptom, anomaly)
+        self._schedule(group)
 
     def closed(self, anomaly: Anomaly, time: float, *, late: bool) -> None:
         """An anomaly has ended; told at event time `time`."""
         del late  # it is applied all the same
         self.advance(time)
+        self._cost(anomaly)
+        if anomaly.head == "stale" and anomaly.ended_at is not None:
+            self._chance.speaks(anomaly.scope, anomaly.entity, anomaly.ended_at.timestamp())
+            self._explain_again(anomaly.scope, anomaly.entity)
         if (owner := self._members.latest(anomaly.id)) is None:
             # Its incident is over, or the series has opened again, or we never saw it open.
-            self._counts["closes:unknown"] += 1
+            if self._faint.pop(anomaly.id, None) is None:
+                self._counts["closes:unknown"] += 1
             return
         group, symptom = owner
         if symptom.ended is not None:
@@ -182,6 +210,8 @@ class Lifecycle:
         if not self._changes.add(time, notice):
             self._counts["duplicates"] += 1
             return
+        self._chance.changed(notice)
+        self._explain_again(notice.scope, notice.service)
         hit = (notice.service, *self._topology.dependents(notice.service))
         for group in list(self._open.values()):
             if notice.scope in ("", group.scope) and any(entity in group.entities for entity in hit):
@@ -202,6 +232,10 @@ class Lifecycle:
             "dependencies:evicted": self._topology.evicted,
         }
 
+    def bars(self) -> list[tuple[str, float, float]]:
+        """Of each scope the surprise from which a group opens an incident, and from how many it was learned."""
+        return self._chance.bars()
+
     def sizes(self) -> Mapping[str, int]:
         """How much state is held now."""
         return {
@@ -214,62 +248,101 @@ class Lifecycle:
             "dependencies": self._topology.learned,
         }
 
-    # -- members --------------------------------------------------------------------------------------------------
+    def _cost(self, anomaly: Anomaly) -> None:
+        """What a KPI has lost is news of the incidents that it may come of, now and then."""
+        if not anomaly.kpi:
+            return
+        self._kpis.hear(anomaly)
+        for group in list(self._open.values()):
+            if group.scope != anomaly.scope or self._now < group.told + _COSTS:
+                continue
+            if anomaly.series in group.symptoms or any(s.id == anomaly.id for s in self._kpis.beside(group)):
+                group.joined = True
+                self._touch(group)
 
-    def _become_one(self, nearest: Link, other: Link) -> bool:
-        """Whether an anomaly that fits two groups makes them one. A candidate always goes along; mere labels or mere
-        time do not merge incidents that people have been told of; what is resolved stays resolved."""
-        if other.group.state == "held":
-            return True
-        return (
-            nearest.group.state == other.group.state == "open"
-            and self._relations.is_topological(nearest)
-            and self._relations.is_topological(other)
-            and are_one(nearest.group, other.group, self._conf)
-        )
+    # -- groups ---------------------------------------------------------------------------------------------------
 
-    def _start(self, anomaly: Anomaly, onset: float, *, late: bool) -> None:
-        symptom = Symptom.of(anomaly, onset, "first", late=late)
-        group = Group(
-            id=content_id("inc", anomaly.scope, anomaly.id),
-            scope=anomaly.scope,
-            first=symptom,
-            started=onset,
-            last_start=onset,
-            last_end=-math.inf,
-        )
-        self._groups[group.id] = self._held[group.id] = group
-        self._add(group, symptom, anomaly.labels)
-        if not self._promoted(group):
-            while len(self._held) > 4 * self._conf.open_incidents:
-                self._counts["held_back:evicted"] += 1
-                self._forget(next(iter(self._held.values())))
-        self._schedule(group)
-
-    def _join(self, group: Group, anomaly: Anomaly, onset: float, why: str, *, late: bool) -> None:
+    def _onset(self, anomaly: Anomaly, onset: float, *, late: bool, again: bool = False) -> None:
+        """A series becomes odd at `onset`: it joins a burst, or begins one."""
+        related = self._relations.of(anomaly)
+        joining = [link for link in related if bursts.joins(link.group, onset, self._conf)]
+        if not joining:
+            self._start(anomaly, onset, related, late=late, again=again)
+            return
+        # What is open before candidates; the nearest, then the most recent.
+        joining.sort(key=lambda link: (link.distance, -link.group.last_start, link.group.started, link.group.id))
+        joining.sort(key=lambda link: link.group.state == "held")
+        nearest = joining[0]
+        why = self._relations.why(anomaly, nearest)
+        for link in joining[1:]:
+            if link.group.state == "held" or (
+                self._relations.is_topological(nearest)
+                and self._relations.is_topological(link)
+                and bursts.began_together(nearest.group, link.group, self._conf)
+            ):
+                self._merge(nearest.group, link.group, self._relations.why(anomaly, link))
+        group = nearest.group
         group.started = min(group.started, onset)
         group.last_start = max(group.last_start, onset)
+        group.again = group.again and again
         symptom = group.symptoms.get(anomaly.series)
         if symptom is not None:  # it flaps: one member, from its first onset
             self._members.again(group, symptom, anomaly, onset)
             self._take(group, symptom, anomaly)
         else:
-            self._add(group, Symptom.of(anomaly, onset, why, late=late), anomaly.labels)
-        self._promoted(group)
+            self._add(group, self._symptom(anomaly, onset, why, late=late))
         self._use(group)
         self._schedule(group)
 
-    def _add(self, group: Group, symptom: Symptom, labels: Mapping[str, str]) -> None:
+    def _start(self, anomaly: Anomaly, onset: float, related: list[Link], *, late: bool, again: bool) -> None:
+        symptom = self._symptom(anomaly, onset, "first", late=late)
+        group = Group(
+            id=content_id("inc", anomaly.scope, anomaly.id, *([anomaly.returns] if again else [])),
+            scope=anomaly.scope,
+            first=symptom,
+            started=onset,
+            last_start=onset,
+            last_end=-math.inf,
+            again=again,
+        )
+        going_on = [link for link in related if bursts.goes_on(link.group, onset, self._conf)]
+        if going_on:
+            parent = min(going_on, key=lambda link: (link.distance, -link.group.last_start, link.group.id)).group
+            group.parent, group.life = parent.id, bursts.alive(parent, onset, self._conf)
+        self._groups[group.id] = self._held[group.id] = group
+        self._add(group, symptom)
+        while len(self._held) > 4 * self._conf.open_incidents:
+            self._counts["held_back:evicted"] += 1
+            self._drop_candidate(next(iter(self._held.values())))
+        self._schedule(group)
+
+    def _symptom(self, anomaly: Anomaly, onset: float, why: str, *, late: bool) -> Symptom:
+        symptom = Symptom.of(anomaly, onset, why, late=late)
+        symptom.family = evidence.family(symptom)
+        self._chance.explain(anomaly.scope, symptom)
+        return symptom
+
+    def _explain_again(self, scope: str, entity: str) -> None:
+        """There was a change of an entity: look again at what is odd of it."""
+        for group in self._held.values():
+            if scope in ("", group.scope) and entity in group.entities:
+                for symptom in group.symptoms.values():
+                    self._chance.explain(group.scope, symptom)
+                self._weighed[group.id] = group
+
+    def _add(self, group: Group, symptom: Symptom) -> None:
         if self._members.add(group, symptom):
             group.joined = True
             self._touch(group)
-            self._relations.add(group, symptom.entity, symptom.name, labels)
+            self._relations.add(group, symptom.entity, symptom.name, symptom.labels)
+            self._weighed[group.id] = group
 
     def _take(self, group: Group, symptom: Symptom, anomaly: Anomaly) -> None:
         """A later word on a member: only what is worse is news, or an error that had gone and is back."""
-        before = RANK[symptom.severity]
+        before, strength = RANK[symptom.severity], symptom.strength
         back = symptom.take(anomaly)
-        self._promoted(group)
+        if symptom.strength > strength:
+            self._weighed[group.id] = group
         if back and RANK[symptom.severity] >= RANK["error"]:
             group.joined = True
             self._touch(group)
@@ -286,29 +359,101 @@ class Lifecycle:
             other.first.why, other.first.member = why, None
         self._members.move(other, group)
         group.changes = other.changes | group.changes
+        group.again = group.again and other.again
         group.joined = True
         self._touch(group)
         self._relations.take_over(group, other)
         self._drop(other)
+        self._weighed[group.id] = group
+
+    # -- chance ---------------------------------------------------------------------------------------------------
+
+    def _judge(self, group: Group) -> None:
+        """Open a candidate if it is more than chance would bring, and not part of what is open already."""
+        if group.state != "held" or all(evidence.is_harmless(symptom) for symptom in group.symptoms.values()):
+            return
+        bar = self._chance.bar(group.scope, self._now)
+        limit = any(symptom.head == "limit" for symptom in group.symptoms.values())
+        if group.surprise < bar and not limit:
+            return
+        parent = self._open.get(group.parent)
+        if parent is not None and bursts.is_worse(group, parent):
+            self._merge(parent, group, f"{parent.first.entity} has been odd since {utc(parent.started):%H:%M} UTC")
+            return
+        if parent is not None and not limit and not bursts.is_another(group, parent, self._now, bar, self._conf):
+            return
+        self._trim(group)
+        group.bar = bar
+        if not (self._is_simultaneous(group) or self._is_back(group)):
+            self._make_open(group)
+
+    def _trim(self, group: Group) -> None:
+        """Let go of what came by chance before."""
+        start = bursts.beginning(group, partial(self._chance.surprise, group))
+        if start <= group.started:
+            return
+        before = [symptom for symptom in group.symptoms.values() if symptom.started < start]
+        for symptom in before:
+            self._members.remove(group, symptom)
+            self._remember_faint(symptom)
+        rest = list(group.symptoms.values())
+        group.first = min(rest, key=lambda symptom: (symptom.started, symptom.id))
+        group.first.why, group.first.member, group.started = "first", None, start
+        self._relations.renew(group)
+        self._chance.weigh(group)
+
+    def _is_simultaneous(self, group: Group) -> bool:
+        """Give what began together with an open incident, near it, to that; or make all that begin together one, if
+        they are too many to have nothing to do with each other."""
+        together = [
+            other
+            for other in self._open.values()
+            if other.scope == group.scope and bursts.began_together(other, group, self._conf)
+        ]
+        if not together:
+            return False
+        together.sort(key=lambda other: (other.started, other.id))
+        near = self._topology.within(group.entities, bursts.SIMULTANEOUS_HOPS)
+        for other in together:
+            if other.flood or any(entity in near for entity in other.entities):
+                self._merge(other, group, f"began together with {other.first.entity}")
+                return True
+        if len(together) < _FLOOD - 1:
+            return False
+        first, *others = together
+        first.flood = True
+        self._chance.flooded(group.scope, first.started)
+        for other in (*others, group):
+            self._merge(first, other, f"began together with {first.first.entity}")
+        return True
+
+    def _is_back(self, group: Group) -> bool:
+        """Reopen an incident that has just resolved if what is odd now was odd then."""
+        for other in self._resolved.values():
+            same = sum(series in other.symptoms for series in group.symptoms)
+            if other.scope == group.scope and 2 * same >= len(group.symptoms):
+                other.resolved_at, other.resolution, other.reopened = None, "", True
+                self._make_open(other)
+                self._merge(other, group, f"odd again, as {other.first.entity} was before")
+                return True
+        return False
+
+    def _learn(self, group: Group) -> None:
+        """A group is over: what is to be learned from it of chance."""
+        if group.state == "open":
+            self._chance.weigh(group)
+        self._chance.learn(group, self._now)
 
     # -- states ---------------------------------------------------------------------------------------------------
-
-    def _promoted(self, group: Group) -> bool:
-        """Open a candidate if it is more than one faint anomaly."""
-        if group.state != "held":
-            return True
-        if len(group.symptoms) == 1:
-            group.alone = group.first.alone(self._conf.alone)
-            if not group.alone:
-                return False
-        self._make_open(group)
-        return True
 
     def _make_open(self, group: Group) -> None:
         self._held.pop(group.id, None)
         self._resolved.pop(group.id, None)
         self._make_room(self._conf.open_incidents - 1)
         group.state = "open"
+        if group.opened_at is None:
+            group.opened_at = self._now
+            self._chance.opened(group)
         self._use(group)
         self._touch(group)
 
@@ -320,26 +465,52 @@ class Lifecycle:
             self._resolve(oldest, narrate.evicted(self._conf.open_incidents))
             self._forget(oldest)
 
-    def _reopen(self, group: Group) -> None:
-        group.resolved_at, group.resolution, group.reopened = None, "", True
-        self._make_open(group)
-
     def _expire(self, group: Group) -> None:
         if group.state == "held":
-            self._counts["held_back"] += 1
-            self._forget(group)
+            self._weighed.pop(group.id, None)
+            self._judge(group)
+            if group.state != "held" or group.id not in self._groups:
+                return
+            if bursts.deadline(group, self._now, self._conf) > self._now:
+                self._schedule(group)
+            else:
+                self._counts["held_back"] += 1
+                self._drop_candidate(group)
         elif group.state == "resolved":
             self._forget(group)
-        elif self._now >= end_of_life(group, self._conf):
+        elif group.pending and self._now >= group.told + bursts.PACE:
+            group.pending = False
+            self._touch(group)
+            self._schedule(group)
+        elif self._now >= bursts.end_of_life(group, self._conf):
             self._counts["incidents:capped"] += 1
             self._resolve(group, narrate.capped(group, self._conf.lifetime))
+            self._learn(group)
             self._forget(group)
         else:
             self._resolve(group, narrate.over(group, self._conf.gap))
+            self._learn(group)
             group.state = "resolved"
             self._resolved[group.id] = group
             self._end_grace()
             self._schedule(group)
+
+    def _drop_candidate(self, group: Group) -> None:
+        """It was no more than chance, or the aftermath of what is open."""
+        parent = self._open.get(group.parent)
+        if parent is not None:
+            parent.aftermath += bursts.families(group)
+        self._learn(group)
+        for symptom in group.symptoms.values():
+            if symptom.ended is None:
+                self._remember_faint(symptom)
+        self._forget(group)
+
+    def _remember_faint(self, symptom: Symptom) -> None:
+        self._faint[symptom.anomaly] = evidence.nats(symptom), symptom.returns
+        while len(self._faint) > _FAINT:
+            self._counts["faint:evicted"] += 1
+            del self._faint[next(iter(self._faint))]
 
     def _end_grace(self) -> None:
         """Forget the resolved incidents that are too many, before their grace is over."""
@@ -361,7 +532,7 @@ class Lifecycle:
         self._drop(group)
 
     def _drop(self, group: Group) -> None:
-        for groups in (self._groups, self._held, self._open, self._resolved, self._touched):
+        for groups in (self._groups, self._held, self._open, self._resolved, self._weighed, self._touched):
             groups.pop(group.id, None)
         if group.revision:
             self._over[group.first.id] = None
@@ -371,7 +542,7 @@ class Lifecycle:
     def _schedule(self, group: Group) -> None:
         """Set a timer for the deadline, if it has not gone."""
         if group.id in self._groups:
-            self._timers.set(group, deadline(group, self._conf), self._groups)
+            self._timers.set(group, bursts.deadline(group, self._now, self._conf), self._groups)
 
     # -- telling --------------------------------------------------------------------------------------------------
 
@@ -387,13 +558,23 @@ class Lifecycle:
             self._touched[group.id] = group
 
     def _settle(self) -> None:
-        """Make one revision of all that has happened to each incident at this moment."""
+        """Judge what has changed at this moment, and make one revision of all that has happened to each incident."""
+        while self._weighed:
+            group = self._weighed.pop(next(iter(self._weighed)))
+            if group.state == "held" and group.id in self._groups:
+                self._chance.weigh(group)
+                self._judge(group)
         while self._touched:
             self._announce(next(iter(self._touched.values())))
 
     def _announce(self, group: Group) -> None:
         """Tell an incident if it has news: it is open, open again, has a new member, is worse or has another cause."""
         if self._touched.pop(group.id, None) is None:
+            return
+        quiet = group.told + bursts.PACE > self._now and group.revision > 0 and not group.reopened
+        if quiet and narrate.severity(group) == group.severity:
+            group.pending = True
+            self._schedule(group)  # it is told when there has been time for more
             return
         before = (group.severity, group.causes[0].entity if group.causes else None)
         self._assess(group)
@@ -416,9 +597,13 @@ class Lifecycle:
         )
         since = max(group.started - self._conf.changes, self._now - self._kept)
         self._changes.attach(group, services, since, self._now)
+        self._chance.weigh(group)
+        group.by_chance = self._chance.apart(group)
         group.severity = narrate.severity(group)
         group.causes = rank(group.symptoms.values(), group.changes.values(), self._topology)
 
     def _tell(self, group: Group, event: narrate.Event, merged_into: str | None = None) -> None:
+        group.told, group.pending = self._now, False
         self._counts[f"incidents:{event}"] += 1
-        self._out.append(narrate.incident(group, event, self._now, self._conf.members, merged_into))
+        beside = self._kpis.beside(group)
+        self._out.append(narrate.incident(group, event, self._now, self._conf.members, merged_into, beside))

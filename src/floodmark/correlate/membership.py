@@ -55,6 +55,13 @@ class Membership:
         self._latest(group, symptom, anomaly.id)
         symptom.started = min(symptom.started, onset)
 
+    def remove(self, group: Group, symptom: Symptom) -> None:
+        """A symptom is no part of the group after all."""
+        del group.symptoms[symptom.series]
+        group.open -= symptom.ended is None
+        group.member_count -= 1
+        self._disown(symptom)
+
     def end(self, group: Group, symptom: Symptom, time: float) -> None:
         """The latest anomaly of a symptom has ended."""
         symptom.ended, symptom.member = time, None
@@ -85,7 +92,7 @@ class Membership:
 
     def _latest(self, group: Group, symptom: Symptom, anomaly_id: str) -> None:
         if symptom.anomaly != symptom.id:
-            del self._owners[symptom.anomaly]
+            self._give_up(symptom.anomaly, symptom)
         symptom.anomaly = anomaly_id
         group.open += symptom.ended is not None
         symptom.ended = symptom.member = None
@@ -95,5 +102,10 @@ class Membership:
         self._owners[symptom.id] = self._owners[symptom.anomaly] = (group, symptom)
 
     def _disown(self, symptom: Symptom) -> None:
-        self._owners.pop(symptom.id, None)
-        self._owners.pop(symptom.anomaly, None)
+        self._give_up(symptom.id, symptom)
+        self._give_up(symptom.anomaly, symptom)
+
+    def _give_up(self, anomaly_id: str, symptom: Symptom) -> None:
+        owner = self._owners.get(anomaly_id)
+        if owner is not None and owner[1] is symptom:  # it may have come again, and be another group's by now
+            del self._owners[anomaly_id]

@@ -104,6 +104,20 @@ class Relations:
                 found.setdefault(group.id, Link(self._hops + 2, group, group.first.entity))
         return list(found.values())
 
+    def near(self, group: Group) -> set[str]:
+        """The entities of a group and those around them, as far as `hops`."""
+        near: set[str] = set()
+        for entity in group.entities:
+            near.update(self._topology.near(entity, self._hops))
+        return near
+
+    def renew(self, group: Group) -> None:
+        """Let a group be found by the members that are left to it, and by no others."""
+        self.forget(group)
+        group.entities, group.labels, group.links = {}, {}, {}
+        for symptom in group.symptoms.values():
+            self.add(group, symptom.entity, symptom.name, symptom.labels)
+
     def is_topological(self, link: Link) -> bool:
         """Whether entities relate, rather than labels or time."""
         return link.distance <= self._hops

@@ -7,7 +7,7 @@ An entity that the topology does not name has no neighbours and no dependencies;
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Set
 from typing import Final
 
 from floodmark.config.models import Service
@@ -103,6 +103,16 @@ class Topology:
         if (known := self._near.get((entity, hops))) is None:
             known = self._near[entity, hops] = _spread(entity, hops, self._calls, self._callers)
         return known
+
+    def within(self, entities: Iterable[str], hops: int) -> Set[str]:
+        """All that is at most `hops` dependencies away from any of the entities, in either direction, with them."""
+        found = set(entities)
+        edge = found
+        for _ in range(hops):
+            edge = {other for here in edge for graph in (self._calls, self._callers) for other in graph.get(here, ())}
+            edge -= found
+            found |= edge
+        return found
 
     def closure(self, entity: str) -> Mapping[str, int]:
         """All that `entity` depends on, directly or through others, with the number of steps; not `entity` itself."""

@@ -183,7 +183,7 @@ class Alarms:
         if finding.time < alarm.tell_at and not alarm.louder and alarm.peak.severity == before:
             return []
         points = watched.model.points(watched.alpha)
-        return [self._persisting(alarm, alarm.peak, finding.time, points)]
+        return [self._persisting(alarm, finding.time, points)]
 
     def _of_finding(self, watched: Watched, finding: Finding, level: float, first: Anomaly | None = None) -> Anomaly:
         detector, now = watched.detector, max(finding.time, self._now)
@@ -224,7 +224,7 @@ class Alarms:
             raise RuntimeError(f"no open alarm to close on {watched.series.key}")
         watched.closed(alarm, end)
         points = watched.model.points(watched.alpha)
-        shown = alarm.peak.evidence.points[-1:]
+        shown = alarm.worst.evidence.points[-1:]
         alarm.shown = shown[0].time if shown else alarm.shown
         watched.model.restart()
         return self._closed(alarm, end, now, alarm.since(points))
@@ -293,21 +293,22 @@ class Alarms:
     ) -> Anomaly:
         """An open alarm is told again, by its oddest moment or, if it is back, by this one. `now`: the point, if it is
         a whole one."""
-        said = alarm.peak if judgement is None else self._anomaly(watched, sample, judgement, alarm)
+        if judgement is not None:
+            alarm.back(self._anomaly(watched, sample, judgement, alarm))
         points = watched.model.points(watched.alpha) + now
-        return self._persisting(alarm, said, sample.time, points)
+        return self._persisting(alarm, sample.time, points)
 
-    def _persisting(self, alarm: Alarm, said: Anomaly, time: float, points: list[Point]) -> Anomaly:
+    def _persisting(self, alarm: Alarm, time: float, points: list[Point]) -> Anomaly:
         """An update at `time`, with those of the series' points that are new."""
         alarm.told(time)
         alarm.updated = max(time, self._now)
-        told = anomalies.persisting(said, alarm.updated, alarm.since(points), alarm.returns)
+        told = anomalies.persisting(alarm.peak, alarm.updated, alarm.since(points), alarm.returns)
         return anomalies.costing(told, alarm.loss)
 
     def _closed(self, alarm: Alarm, end: float, now: float, tail: list[Point]) -> Anomaly:
         """The end, told later than all else of the alarm, also where time has gone back since."""
         now = max(now, self._now, alarm.updated + anomalies.MOMENT)
-        return anomalies.costing(anomalies.closed(alarm.first, alarm.peak, end, now, tail, alarm.returns), alarm.loss)
+        return anomalies.costing(anomalies.closed(alarm.first, alarm.worst, end, now, tail, alarm.returns), alarm.loss)
 
     def _anomaly(self, watched: Watched, sample: Sample, judgement: Judgement, alarm: Alarm | None = None) -> Anomaly:
         """What the point says. `alarm`: the one that is open."""
@@ -331,7 +332,7 @@ class Alarms:
             p_value=judgement.p_value,
             alpha=alpha,
             summary=anomalies.say(series, head, judgement, observed, band, evidence, support, model.outlook(judgement)),
-            evidence=Evidence(points=points, lines=evidence.lines, facts=evidence.facts),
+            evidence=Evidence(points, evidence.lines, evidence.facts | anomalies.ahead(model.outlook(judgement))),
             seen=support.looks,
             returns=0 if alarm is None else alarm.returns,
             kpi=watched.detector.kpi,

@@ -75,8 +75,7 @@ def machine_config(brokers: Sequence[str] = ("localhost:9092",)) -> Config:
         correlate=Correlate(
             labels=["host"],  # there is no call graph: what happens on a host belongs together
             gap=60.0,
-            cap=600.0,
-            alone=0.0,  # what a person would notice is worth telling at once
+            false_incidents=1.0 / 60,  # what a person would notice is worth telling at once
             grace=30.0,
         ),
         http=Http(port=0),
