@@ -75,9 +75,11 @@ class Absences:
         return True
 
     def give_up(self, watched: Watched) -> None:
-        """Its silence was told for long enough. Its return would still say something, of its hours."""
+        """Its silence was told for long enough. Its return would still say something, of its hours; but whose name was
+        made up does not return."""
         self._counts["forgotten:stale"] += 1
-        watched.absence = Absence(watched.last, watched.last + _KEPT, True, True)
+        mine = kind(watched.series)
+        watched.absence = Absence(watched.last, watched.last + _KEPT, True, mine is None or not mine.fleeting)
 
     def _ended(self, watched: Watched, mine: Kind, due: float) -> bool:
         """Whether it has ended as its kind does, and is not missed."""
