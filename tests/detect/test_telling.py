@@ -206,6 +206,15 @@ def test_what_is_declared_does_not_keep_an_alarm_from_opening():
     assert run(SeriesCore(kpi(worse="down")), series("rate"), values)[0].direction == "up"
 
 
+def test_the_label_that_says_which_way_it_hurts_is_told_as_that():
+    values = [120.0] * 400
+    values[300:310] = [400.0] * 10
+    first = run(SeriesCore(Config()), series(name="blobs", floodmark_worse="down"), values)[0]
+    assert first.worse == "down"
+    assert first.labels == {"service": "cart"}
+    assert "floodmark_worse" not in first.summary
+
+
 def test_other_series_have_no_loss():
     values = [120.0] * 400
     values[300:310] = [40.0] * 10

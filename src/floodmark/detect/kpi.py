@@ -10,7 +10,7 @@ from typing import Final
 from msgspec.structs import replace
 
 from floodmark.config.models import Detector
-from floodmark.detect.harm import Worse, harm
+from floodmark.detect.harm import LABEL, Worse, harm
 from floodmark.detect.series import Series, SeriesKind
 
 _EACH: Final = {
@@ -29,11 +29,13 @@ _KNOWN: Final = 5.0
 
 
 def as_told(series: Series, detector: Detector) -> Series:
-    """The series with the unit that the operator gave its values, if any, and the direction in which it hurts."""
+    """The series with the unit that the operator gave its values, if any, and the direction in which it hurts, which is
+    no label of what it measures."""
     unit = series.unit
     if detector.unit is not None:
         unit = f"{detector.unit}/s" if series.kind == "rate" else detector.unit
-    return replace(series, unit=unit, worse=_worse(series, detector))
+    labels = {label: value for label, value in series.labels.items() if label != LABEL}
+    return replace(series, unit=unit, worse=_worse(series, detector), labels=labels)
 
 
 def _worse(series: Series, detector: Detector) -> Worse:
