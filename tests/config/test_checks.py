@@ -257,3 +257,25 @@ def test_patience_within_the_session_timeout_is_right():
     assert look(INPUT + "kafka: {session_timeout: 30s}\ncorrelate: {patience: 2m}\n")[0] == []
     assert look(INPUT + "kafka: {session_timeout: 3s}\n")[0] == []  # nobody has asked for more
     assert look(INPUT + "correlate: {patience: soon}\n")[0] == []  # that is no duration: told elsewhere
+
+
+def test_a_kpi_has_a_match_and_is_watched():
+    _, warnings = look("detectors: [{match: {name: orders}, kpi: true, unit: EUR, worse: down}]\n")
+    assert warnings == []
+    _, warnings = look("detectors: [{kpi: true}]\n")
+    assert warnings == [
+        "c.yaml:1:19: detectors[0].kpi: without a match every series would be a KPI; "
+        "match the few series that say how well the business goes"
+    ]
+    _, warnings = look("detectors: [{match: {name: orders}, kpi: true, enabled: false}]\n")
+    assert warnings == ["c.yaml:1:42: detectors[0].kpi: is not used: series that match are not watched"]
+    assert look("detectors: [{match: {name: orders}, kpi: false}]\n")[1] == []
+
+
+def test_harm_that_may_not_alarm():
+    _, warnings = look("detectors: [{match: {name: orders}, worse: down, direction: up}]\n")
+    assert warnings == [
+        "c.yaml:1:44: detectors[0].worse: it hurts downwards, and only what goes up may alarm; "
+        "leave direction out, or write the same in both"
+    ]
+    assert look("detectors: [{match: {name: orders}, worse: both, direction: up}]\n")[1] == []
