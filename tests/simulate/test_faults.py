@@ -29,7 +29,8 @@ def test_the_programme_has_every_kind_after_the_warm_up_and_apart(seed):
     shop = Shop(seed)
     faults = shop.faults
     assert len(faults) == 12
-    assert set(get_args(Kind)) == {fault.kind for fault in faults}
+    elsewhere = {"network_delay", "exhaustion"}  # in other systems than the demo's
+    assert set(get_args(Kind)) - elsewhere == {fault.kind for fault in faults}
     assert len({fault.id for fault in faults}) == 12
     assert faults[0].start >= shop.start + WARMUP
     assert faults[-1].end <= shop.end - QUIET

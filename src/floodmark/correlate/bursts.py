@@ -43,6 +43,8 @@ _FOUND: Final = 7200.0
 _SLOW: Final = 900.0
 _UNDIMINISHED: Final = 0.9
 """Seconds after which what a lone series, as odd as ever, brings is what it comes to: a leak is felt at its end."""
+PACE: Final = 20.0
+"""Seconds within which further members of an incident are told together."""
 SIMULTANEOUS_HOPS: Final = 3
 
 
@@ -146,5 +148,7 @@ def deadline(group: Group, now: float, conf: Correlate) -> float:
     if group.resolved_at is not None:
         return group.resolved_at + conf.grace
     found = max((s.seen + lasts(s) for s in group.symptoms.values() if s.head not in POINTS), default=0.0)
-    over = max(group.settled(), found) + conf.gap
-    return end_of_life(group, conf) if group.open else min(end_of_life(group, conf), over)
+    over = end_of_life(group, conf)
+    if not group.open:
+        over = min(over, max(group.settled(), found) + conf.gap)
+    return min(over, group.told + PACE) if group.pending else over

@@ -117,20 +117,22 @@ def surprise(strongest_first: Sequence[Row], null: Null, chance: float) -> float
     """
     total = witnesses = presence = 0.0
     heard: dict[str, list[str]] = {}
-    before: list[tuple[str, str]] = []
-    for row in strongest_first[:_FAMILIES]:
+    strongest = [(row.entity, row.family) for row in strongest_first[:_ECHOES]]
+    for i, row in enumerate(strongest_first[:_FAMILIES]):
         own = heard.setdefault(row.entity, [])
-        echo = max((null.echo(other, row.family) for other in own[:_ECHOES]), default=0.0)
+        echo = 0.0
+        for other in own:
+            echo = max(echo, null.echo(other, row.family))
         if len(heard) > 1:
-            others = [family for entity, family in before if entity != row.entity]
-            echo = max(echo, *(null.spread(other, row.family) for other in others[:_ECHOES]))
+            for entity, other in strongest[:i]:
+                if entity != row.entity:
+                    echo = max(echo, null.spread(other, row.family))
         if own:
             presence -= math.log(min(1.0, max(echo, chance, row.usual)))
-        elif before:
-            company = null.company(len(heard) - 1)
-            presence -= math.log(min(0.9, max(echo, company, chance, row.usual)))
-        own.append(row.family)
-        before.append((row.entity, row.family))
+        elif i:
+            presence -= math.log(min(0.9, max(echo, null.company(len(heard) - 1), chance, row.usual)))
+        if len(own) < _ECHOES:
+            own.append(row.family)
         total += (1 - echo) * row.nats
         witnesses += 1 - echo
     return presence - ln_gamma_tail(witnesses, total)

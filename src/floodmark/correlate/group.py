@@ -70,6 +70,10 @@ class Group(Struct, eq=False):
     """It has been reopened since the last revision."""
     resolved_at: float | None = None
     resolution: str = ""
+    told: float = float("-inf")
+    """When it was last told."""
+    pending: bool = False
+    """There is news that waits for more."""
     scheduled: float | None = None
     """The time for which the earliest timer of it is set."""
 

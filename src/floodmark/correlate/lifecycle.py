@@ -460,6 +460,8 @@ class Lifecycle:
 
     def _learn(self, group: Group) -> None:
         """A group is over: what is to be learned from it of chance."""
+        if group.state == "open":
+            self._weigh(group)
         null = self._null(group.scope)
         families: dict[str, dict[str, float]] = {}
         for symptom in group.symptoms.values():
@@ -490,7 +492,6 @@ class Lifecycle:
         group.state = "open"
         if group.opened_at is None:
             group.opened_at = self._now
-            group.by_chance = self._null(group.scope).tail.apart(group.surprise)
         self._use(group)
         self._touch(group)
 
@@ -515,6 +516,10 @@ class Lifecycle:
                 self._drop_candidate(group)
         elif group.state == "resolved":
             self._forget(group)
+        elif group.pending and self._now >= group.told + bursts.PACE:
+            group.pending = False
+            self._touch(group)
+            self._schedule(group)
         elif self._now >= bursts.end_of_life(group, self._conf):
             self._counts["incidents:capped"] += 1
             self._resolve(group, narrate.capped(group, self._conf.lifetime))
@@ -594,7 +599,7 @@ class Lifecycle:
         """Judge what has changed at this moment, and make one revision of all that has happened to each incident."""
         while self._weighed:
             group = self._weighed.pop(next(iter(self._weighed)))
-            if group.id in self._groups:
+            if group.state == "held" and group.id in self._groups:
                 self._weigh(group)
                 self._judge(group)
         while self._touched:
@@ -603,6 +608,11 @@ class Lifecycle:
     def _announce(self, group: Group) -> None:
         """Tell an incident if it has news: it is open, open again, has a new member, is worse or has another cause."""
         if self._touched.pop(group.id, None) is None:
+            return
+        quiet = group.told + bursts.PACE > self._now and group.revision > 0 and not group.reopened
+        if quiet and narrate.severity(group) == group.severity:
+            group.pending = True
+            self._schedule(group)  # it is told when there has been time for more
             return
         before = (group.severity, group.causes[0].entity if group.causes else None)
         self._assess(group)
@@ -625,9 +635,12 @@ class Lifecycle:
         )
         since = max(group.started - self._conf.changes, self._now - self._kept)
         self._changes.attach(group, services, since, self._now)
+        self._weigh(group)
+        group.by_chance = self._null(group.scope).tail.apart(group.surprise)
         group.severity = narrate.severity(group)
         group.causes = rank(group.symptoms.values(), group.changes.values(), self._topology)
 
     def _tell(self, group: Group, event: narrate.Event, merged_into: str | None = None) -> None:
+        group.told, group.pending = self._now, False
         self._counts[f"incidents:{event}"] += 1
         self._out.append(narrate.incident(group, event, self._now, self._conf.members, merged_into))

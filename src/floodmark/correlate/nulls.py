@@ -99,18 +99,19 @@ class Tail(Struct):
 
 
 class Heard(Struct):
-    """How odd a family has been by chance: occurrences by their nats, in whole numbers, as of `time`."""
+    """How odd a family has been by chance, as of `time`: occurrences with at least so many whole nats, and all."""
 
     time: float
-    counts: list[float] = field(default_factory=lambda: [0.0] * _BINS)
+    above: list[float] = field(default_factory=lambda: [0.0] * (_BINS + 1))
 
+    @property
     def total(self) -> float:
-        return sum(self.counts)
+        return self.above[0]
 
     def learn(self, time: float, nats: float) -> None:
         kept = math.exp(min(0.0, self.time - time) / MEMORY)
-        self.counts = [count * kept for count in self.counts]
-        self.counts[min(_BINS - 1, int(nats))] += 1
+        whole = min(_BINS - 1, int(nats))
+        self.above = [count * kept + (i <= whole) for i, count in enumerate(self.above)]
         self.time = max(time, self.time)
 
 
@@ -139,24 +140,27 @@ class Null(Struct):
     def echo(self, family: str, other: str) -> float:
         """How probable it is that `other` is odd where `family` of the same entity is."""
         usual = min(0.9, self._echoed[0] / self._echoed[1])
-        both = self._pairs.get(family, {}).get(other, 0.0)
-        return (both + _PAIR * usual) / (self._families.get(family, 0.0) + _PAIR)
+        row = self._pairs.get(family)
+        if row is None:
+            return usual
+        return (row.get(other, 0.0) + _PAIR * usual) / (self._families[family] + _PAIR)
 
     def spread(self, family: str, other: str) -> float:
         """How probable it is that `other` of a neighbour is odd where `family` is, as the load of all goes together."""
-        heard = self._heard.get(family)
-        both = self._across.get(family, {}).get(other, 0.0)
-        return min(0.95, (both + _PAIR * _SPREAD) / ((heard.total() if heard is not None else 0.0) + _PAIR))
+        row = self._across.get(family)
+        if row is None:
+            return _SPREAD
+        return min(0.95, (row.get(other, 0.0) + _PAIR * _SPREAD) / (self._heard[family].total + _PAIR))
 
     def calibrated(self, family: str, nats: float) -> float:
         """What a family's nats are worth, as it has been as odd by chance before: never more than the series says."""
         heard = self._heard.get(family)
         if heard is None:
             return nats
-        whole = min(_BINS - 1, int(nats))
-        as_odd = sum(heard.counts[whole:]) - min(1.0, nats - whole) * heard.counts[whole]
-        share = (as_odd + _NOMINAL * math.exp(-nats)) / (heard.total() + _NOMINAL)
-        return min(nats, -math.log(max(share, math.exp(-nats))))
+        above, whole, usual = heard.above, min(_BINS - 1, int(nats)), math.exp(-nats)
+        as_odd = above[whole] - min(1.0, nats - whole) * (above[whole] - above[whole + 1])
+        share = (as_odd + _NOMINAL * usual) / (above[0] + _NOMINAL)
+        return nats if share <= usual else -math.log(share)
 
     def talk(self, entities: Iterable[str]) -> float:
         """Families of these entities that are odd by chance in a second."""
@@ -206,7 +210,9 @@ class Null(Struct):
         for own in families.values():
             for name, nats in own.items():
                 if name not in self._heard and len(self._heard) >= _NAMES:
-                    del self._heard[next(iter(self._heard))]
+                    oldest = next(iter(self._heard))
+                    del self._heard[oldest]
+                    self._across.pop(oldest, None)
                 heard = self._heard.pop(name, None) or Heard(time)
                 heard.learn(time, nats)
                 self._heard[name] = heard
@@ -217,8 +223,6 @@ class Null(Struct):
                     row = self._across.setdefault(name, {})
                     for other in sorted(others):
                         _count(row, other)
-            while len(self._across) > _NAMES:
-                del self._across[next(iter(self._across))]
         if self._then is not None and time > self._then:
             kept = math.exp((self._then - time) / MEMORY)
             self._seconds = self._seconds * kept + time - self._then

@@ -61,7 +61,7 @@ class Alarms:
         """Event time has reached `watermark`: the alarms without a series are over."""
         self._now = max(self._now, watermark)
         orphans, self._orphans = self._orphans, []
-        return [anomalies.closed(a.first, a.peak, a.last_odd, max(a.last_odd, self._now), a.returns) for a in orphans]
+        return [anomalies.closed(a.first, a.worst, a.last_odd, max(a.last_odd, self._now), a.returns) for a in orphans]
 
     def back(self, tick: float) -> None:
         """Event time goes back to `tick`."""
@@ -208,7 +208,7 @@ class Alarms:
         if alarm is None:
             raise RuntimeError(f"no open alarm to close on {watched.series.key}")
         watched.model.restart()
-        return anomalies.closed(alarm.first, alarm.peak, end, max(now, self._now), alarm.returns)
+        return anomalies.closed(alarm.first, alarm.worst, end, max(now, self._now), alarm.returns)
 
     def counts(self) -> Mapping[str, int]:
         return self._counts
@@ -260,7 +260,9 @@ class Alarms:
 
     def _again(self, watched: Watched, alarm: Alarm, sample: Sample, judgement: Judgement | None) -> Anomaly:
         """An open alarm is told again, by its oddest moment or, if it is back, by this one."""
-        said = alarm.peak if judgement is None else self._anomaly(watched, sample, judgement, alarm)
+        if judgement is not None:
+            alarm.back(self._anomaly(watched, sample, judgement, alarm))
+        said = alarm.peak
         alarm.told(sample.time)
         return anomalies.persisting(said, max(sample.time, self._now), alarm.returns)
 

@@ -48,7 +48,7 @@ _FINDING_PERIOD: Final = 60.0
 
 
 class Alarm:
-    """An open alarm: its opening anomaly, its oddest moment, and when it was last odd."""
+    """An open alarm: its opening anomaly, its oddest moment since it was last back, and when it was last odd."""
 
     __slots__ = (
         "adopt_at",
@@ -57,6 +57,7 @@ class Alarm:
         "last_odd",
         "normal",
         "odd",
+        "oddest",
         "peak",
         "returned_at",
         "returns",
@@ -70,6 +71,7 @@ class Alarm:
         self.first = first
         self.shift = shift
         self.peak = first
+        self.oddest = first
         self.last_odd = now
         self.odd = 1
         self.normal = 0
@@ -94,6 +96,15 @@ class Alarm:
             return False
         self.returned_at = time
         return True
+
+    def back(self, now: Anomaly) -> None:
+        """It is odd again after it had been normal: what is told from now on is of this time."""
+        self.oddest, self.peak = self.worst, now
+
+    @property
+    def worst(self) -> Anomaly:
+        """Its oddest moment of all times."""
+        return self.oddest if self.oddest.surprise > self.peak.surprise else self.peak
 
     @property
     def louder(self) -> bool:

@@ -13,12 +13,21 @@ import numpy as np
 from msgspec import Struct
 from numpy.typing import NDArray
 
-from floodmark.simulate.topology import MODEL, SERVICES, depends_on, neighbours
+from floodmark.simulate.topology import MODEL, SERVICES, Services, depends_on, neighbours
 
 Floats = NDArray[np.float64]
 
 Kind = Literal[
-    "latency", "error_burst", "cpu", "memory_leak", "traffic_drop", "bad_deploy", "feature_drift", "silent_service"
+    "latency",
+    "error_burst",
+    "cpu",
+    "memory_leak",
+    "traffic_drop",
+    "bad_deploy",
+    "feature_drift",
+    "silent_service",
+    "network_delay",
+    "exhaustion",
 ]
 
 MINUTE, HOUR, DAY = 60.0, 3600.0, 86400.0
@@ -27,7 +36,10 @@ APART = 70 * MINUTE
 
 
 class Fault(Struct, frozen=True):
-    """An injected fault. Times are epoch seconds; `strength` is its size in the unit that the kind's footprint says."""
+    """An injected fault. Times are epoch seconds; `strength` is its size in the unit that the kind's footprint says.
+
+    `peer`: where it lies between two services, the one that `service` calls.
+    """
 
     id: str
     kind: Kind
@@ -36,6 +48,7 @@ class Fault(Struct, frozen=True):
     end: float
     summary: str
     strength: float
+    peer: str = ""
 
 
 class _Recipe(NamedTuple):
@@ -126,6 +139,8 @@ class Footprint(NamedTuple):
 
     `latency`, `memory`, `load` multiply; `errors` is added to the ratio; `cpu` is how far usage is pulled towards
     1 (0 to 1); `silent` is 1 where the service is gone; `restarts` are the steps at which its process starts anew.
+    `full` is how far a resource that it has is used up (0 to 1); `crowding` multiplies the work of each instance;
+    `delays` are milliseconds on the way from a caller to what it calls.
     """
 
     latency: dict[str, Floats]
@@ -135,6 +150,9 @@ class Footprint(NamedTuple):
     load: dict[str, Floats]
     silent: dict[str, Floats]
     restarts: dict[str, list[int]]
+    full: dict[str, Floats]
+    crowding: dict[str, Floats]
+    delays: dict[tuple[str, str], Floats]
 
 
 def envelope(times: Floats, start: float, end: float, attack: float = 120.0) -> Floats:
@@ -144,13 +162,17 @@ def envelope(times: Floats, start: float, end: float, attack: float = 120.0) -> 
     return np.where((times >= start) & (times < end), np.minimum(rise, fall), 0.0)
 
 
-def footprint(faults: Sequence[Fault], times: Floats, deploys: Sequence[tuple[float, str]]) -> Footprint:
-    """The footprint over the steps that begin at `times`; `deploys` are (time, service) of every release."""
+def footprint(
+    faults: Sequence[Fault], times: Floats, deploys: Sequence[tuple[float, str]], services: Services = SERVICES
+) -> Footprint:
+    """The footprint over the steps that begin at `times`; `deploys` are (time, service) of every restart for a
+    release."""
 
     def flat(value: float) -> dict[str, Floats]:
-        return {name: np.full(times.shape, value, dtype=np.float64) for name in SERVICES}
+        return {name: np.full(times.shape, value, dtype=np.float64) for name in services}
 
-    foot = Footprint(flat(1), flat(0), flat(0), flat(1), flat(1), flat(0), {name: [] for name in SERVICES})
+    restarts: dict[str, list[int]] = {name: [] for name in services}
+    foot = Footprint(flat(1), flat(0), flat(0), flat(1), flat(1), flat(0), restarts, flat(0), flat(1), {})
 
     def restart(at: float, service: str) -> None:
         step = int(np.searchsorted(times, at))
@@ -187,6 +209,13 @@ def footprint(faults: Sequence[Fault], times: Floats, deploys: Sequence[tuple[fl
             case "silent_service":
                 foot.silent[name] += (times >= fault.start) & (times < fault.end)
                 restart(fault.end, name)
+            case "network_delay":  # strength: milliseconds
+                foot.delays[name, fault.peer] = foot.delays.get((name, fault.peer), 0.0) + x * on
+            case "exhaustion":  # strength: times slower once nothing is left
+                used = np.clip((times - fault.start + MINUTE) / (0.4 * (fault.end - fault.start)), 0, 1) * (on > 0)
+                foot.full[name] = np.maximum(foot.full[name], used)
+                foot.latency[name] *= 1 + (x - 1) * used**3
+                foot.errors[name] += 0.02 * x * np.clip((used - 0.8) / 0.2, 0, 1)
             case "feature_drift":  # lives in the model's events alone
                 pass
     for steps in foot.restarts.values():

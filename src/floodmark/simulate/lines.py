@@ -6,7 +6,7 @@ Drawn by array and formatted once; it must never hold a fault's name, only its f
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 import orjson
@@ -14,8 +14,9 @@ from numpy.typing import NDArray
 
 from floodmark.simulate.faults import HOUR, MINUTE, Fault, Floats, Footprint, envelope
 from floodmark.simulate.message import Message
-from floodmark.simulate.templates import BOOT, BUGS, KILLED, NOVELTIES, TEMPLATES, UPSTREAM, Template
-from floodmark.simulate.topology import SERVICES
+from floodmark.simulate.pods import Pod
+from floodmark.simulate.templates import BOOT, BUGS, GENERIC_BUG, KILLED, NOVELTIES, UPSTREAM, Template, templates_of
+from floodmark.simulate.topology import SERVICES, Services, ServiceSpec
 from floodmark.simulate.world import State
 
 Draw = Callable[[np.random.Generator, int, Floats], Sequence[object]]
@@ -104,7 +105,9 @@ def _rate(template: Template, state: State) -> Floats:
             return usual + failures
 
 
-def _service(rng: np.random.Generator, name: str, state: State, times: Floats, step: float) -> list[_Line]:
+def _service(
+    rng: np.random.Generator, name: str, spec: ServiceSpec, state: State, times: Floats, step: float
+) -> list[_Line]:
     """The lines of one service that follow from its state."""
     lines: list[_Line] = []
 
@@ -113,9 +116,9 @@ def _service(rng: np.random.Generator, name: str, state: State, times: Floats, s
         bodies = _write(rng, text, at, state.latency[steps])
         lines.extend(zip(at.tolist(), [name] * len(bodies), [severity] * len(bodies), bodies, strict=True))
 
-    for template in TEMPLATES[name]:
+    for template in templates_of(name, spec.kind):
         emit(template.severity, template.text, _rate(template, state))
-    for called in SERVICES[name].calls:
+    for called in spec.calls:
         excess = np.minimum(MOST_FAILURES, 60 * state.blamed[called])
         emit("ERROR", UPSTREAM.replace("{peer}", called), 0.03 * (state.rate / state.rate.mean()) + excess)
     return lines
@@ -133,6 +136,8 @@ def _special(
     faults: Sequence[Fault],
     foot: Footprint,
     states: dict[str, State],
+    services: Services,
+    pods: Sequence[Pod],
 ) -> list[_Line]:
     """Lines of single moments: starts, kills, bugs of a release, and what happens once a month."""
     lines: list[_Line] = []
@@ -142,17 +147,25 @@ def _special(
             for text in BOOT:  # the first start is that of the simulation: the words are known from then on
                 moment += float(rng.uniform(0.5, 2.0))
                 lines.append((moment, name, "INFO", text.format(release=_release(7 * number + count))))
+    for pod in pods:
+        if pod.begin > times[0]:
+            lines.extend(
+                (pod.begin - 4 + 2 * i, pod.service, "INFO", text.format(release=_release(pod.release)))
+                for i, text in enumerate(BOOT)
+            )
     for fault in faults:
         if fault.kind == "memory_leak":
-            limit = int((SERVICES[fault.service].memory or 0.0) * fault.strength / 1e6)
+            limit = int((services[fault.service].memory or 0.0) * fault.strength / 1e6)
             lines.append((fault.end - 20, fault.service, "FATAL", KILLED.format(limit=limit)))
         if fault.kind == "bad_deploy":
             rate = envelope(times, fault.start, fault.end) * min(MOST_FAILURES, 60 * fault.strength)
             at, steps = _spread(rng, times, step, rate)
-            bodies = _write(rng, BUGS[fault.service], at, states[fault.service].latency[steps])
+            bodies = _write(rng, BUGS.get(fault.service, GENERIC_BUG), at, states[fault.service].latency[steps])
             lines.extend((t, fault.service, "ERROR", body) for t, body in zip(at.tolist(), bodies, strict=True))
     if times[-1] - times[0] > 12 * HOUR:
         for service, text in NOVELTIES:
+            if service not in services:
+                continue
             at = np.array([times[0] + float(rng.uniform(6 * HOUR, times[-1] - times[0] - HOUR))])
             body = _write(rng, text, at, np.array([50.0]))[0]
             lines.append((float(at[0]), service, "INFO", body))
@@ -168,18 +181,41 @@ def messages(
     states: dict[str, State],
     faults: Sequence[Fault],
     foot: Footprint,
-) -> list[Message]:
-    """Every line, one event a message, in time order. The label `pod` is one of three of the service."""
+    services: Services = SERVICES,
+    pods: Sequence[Pod] = (),
+) -> Iterator[Message]:
+    """Every line, one event a message, in time order. The label `pod` is one of those that live; of a service that has
+    no `pods`, one of three."""
     lines: list[_Line] = []
     for name, state in states.items():
-        lines.extend(_service(rng, name, state, times, step))
-    lines.extend(_special(rng, times, step=step, faults=faults, foot=foot, states=states))
+        lines.extend(_service(rng, name, services[name], state, times, step))
+    special = _special(rng, times, step=step, faults=faults, foot=foot, states=states, services=services, pods=pods)
+    lines.extend(special)
     lines.sort()
     stamps = np.datetime_as_string(np.array([round(line[0] * 1000) for line in lines], "datetime64[ms]")).tolist()
-    pods = rng.integers(0, 3, len(lines)).tolist()
-    out: list[Message] = []
-    for (at, name, severity, body), stamp, pod in zip(lines, stamps, pods, strict=True):
-        labels = {"service": name, "pod": f"{name}-{pod}"}
+    choices = rng.integers(0, 3, len(lines)).tolist()
+    alive = _Alive(pods)
+    for (at, name, severity, body), stamp, choice in zip(lines, stamps, choices, strict=True):
+        labels = {"service": name, "pod": alive.one(at, name, choice)}
         event = {"timestamp": stamp + "Z", "severity": severity, "body": body, "labels": labels}
-        out.append(Message(at, topic, name.encode(), orjson.dumps(event), 1))
-    return out
+        yield Message(at, topic, name.encode(), orjson.dumps(event), 1)
+
+
+class _Alive:
+    """Which instances of each service live, for one who asks in time order."""
+
+    def __init__(self, pods: Sequence[Pod]) -> None:
+        self._coming = sorted(pods, key=lambda pod: (-pod.begin, pod.name))  # the next one last
+        self._now: dict[str, list[Pod]] = {}
+
+    def one(self, at: float, service: str, choice: int) -> str:
+        """The name of one that lives, or of the last that did."""
+        while self._coming and self._coming[-1].begin - MINUTE / 6 <= at:
+            pod = self._coming.pop()
+            self._now.setdefault(pod.service, []).append(pod)
+        own = self._now.get(service)
+        if own is None:
+            return f"{service}-{choice}"
+        while len(own) > 1 and any(pod.end <= at for pod in own):
+            own.remove(min(own, key=lambda pod: pod.end))
+        return own[choice % len(own)].name

@@ -26,8 +26,8 @@ class Row(NamedTuple):
     """One fault: the incidents that belong to it, and what the main one (most members, then earliest) said.
 
     `delay`: seconds from injection until the first incident was opened, None if it was missed. `exactly_one`: one
-    incident, with no other fault's anomalies in it. `rank`: the place of the fault's service among the main
-    incident's causes, from 1; None if it is not among them.
+    incident, with no other fault's anomalies in it. `rank`: the place of the fault's service (of the nearer one, of a
+    fault between two) among the main incident's causes, from 1; None if it is not among them.
     """
 
     fault: Fault
@@ -45,7 +45,7 @@ class Score(NamedTuple):
     """The scoreboard. `reduction` is 1 - incidents / anomalies; `first_cause` counts faults whose service came first.
 
     `raw`: points that were surprising, before runs of them became anomalies (0: not known). `delay`: median, seconds.
-    `seconds`: wall time of the run (0: not measured).
+    `seconds`: wall time of the run (0: not measured). `mixing`: incidents that hold anomalies of several faults.
     """
 
     rows: list[Row]
@@ -55,6 +55,7 @@ class Score(NamedTuple):
     raw: int
     events: int
     seconds: float
+    mixing: int = 0
 
     @property
     def faults(self) -> int:
@@ -129,9 +130,10 @@ def scoreboard(
             delay = max(0.0, first.timestamp() - fault.start)
         pure = len(own) == 1 and _pure(own[0], fault, faults, reach)
         causes = [cause.entity for cause in own[0].causes] if own else []
-        rank = causes.index(fault.service) + 1 if fault.service in causes else None
-        rows.append(Row(fault, own, delay, pure, rank))
-    return Score(rows, len(lasting), noise, anomalies, raw, events, seconds)
+        ranks = [causes.index(place) + 1 for place in (fault.service, fault.peer) if place in causes]
+        rows.append(Row(fault, own, delay, pure, min(ranks, default=None)))
+    mixing = sum(len(_owners(incident, faults, reach)) > 1 for incident in lasting)
+    return Score(rows, len(lasting), noise, anomalies, raw, events, seconds, mixing)
 
 
 def _reach(fault: Fault, depends_on: Mapping[str, Sequence[str]]) -> set[str]:
@@ -154,8 +156,13 @@ def _owner(
 
 def _pure(incident: Incident, fault: Fault, faults: Sequence[Fault], reach: Mapping[str, set[str]]) -> bool:
     """Whether no member of the incident is another fault's."""
+    return _owners(incident, faults, reach) <= {fault.id}
+
+
+def _owners(incident: Incident, faults: Sequence[Fault], reach: Mapping[str, set[str]]) -> set[str]:
+    """The faults whose anomalies are in the incident."""
     owners = (_owner(member.started_at, [member.entity], faults, reach) for member in incident.members)
-    return all(owner is None or owner.id == fault.id for owner in owners)
+    return {owner.id for owner in owners if owner is not None}
 
 
 def truth_jsonl(faults: Sequence[Fault]) -> Iterator[bytes]:

@@ -8,6 +8,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Literal, NamedTuple
 
+from floodmark.simulate.topology import ServiceKind
+
 Role = Literal["traffic", "background", "failure", "slow"]
 
 
@@ -156,6 +158,42 @@ TEMPLATES: Mapping[str, tuple[Template, ...]] = {
     ),
 }
 
+GENERIC: Mapping[ServiceKind, tuple[Template, ...]] = {
+    "service": (
+        _t(0.8, "handled request {hex} in {ms} ms"),
+        _t(0.3, "read {n} rows for client {id}"),
+        _every(0.05, "flushed {n} spans to collector"),
+        _slow("request {hex} took {ms} ms"),
+        _failure("request {hex} failed with status {status} after {ms} ms"),
+    ),
+    "database": (
+        _t(0.4, "checkpoint starting: {n} buffers"),
+        _every(0.10, "automatic vacuum of table {id}: {n} pages removed"),
+        _slow("duration: {ms} ms  statement {hex}"),
+        _failure("canceling statement {hex} due to statement timeout"),
+    ),
+    "cache": (
+        _t(0.3, "evicted {n} keys in {ms} ms"),
+        _every(0.05, "background saving of {bytes} keys finished"),
+        _slow("slow command {hex}: {ms} ms"),
+        _failure("client {id} closed: output buffer limit reached"),
+    ),
+    "queue": (
+        _t(0.3, "partition {n} rolled segment {id}"),
+        _every(0.05, "expired {n} members of group {hex}"),
+        _slow("produce request {hex} waited {ms} ms for acknowledgement"),
+        _failure("append to partition {n} failed after {ms} ms"),
+    ),
+    "external": (),
+}
+"""What a service writes that has no words of its own above."""
+
+
+def templates_of(name: str, kind: ServiceKind) -> tuple[Template, ...]:
+    """The lines of a service: its own, or those of its kind."""
+    return TEMPLATES.get(name, GENERIC[kind])
+
+
 UPSTREAM = "call to {peer} failed with status {status} after {ms} ms, request {hex}"
 """What a caller writes when its dependency fails."""
 
@@ -169,6 +207,8 @@ BUGS: Mapping[str, str] = {
     "payment": "NullPointerException: tokenVault is null in CardMapper.map line {n}, order {id}",
 }
 """What a bad release of a service says that no release before it said."""
+GENERIC_BUG = "IndexError: list index out of range at handlers.py:{n} request {hex}"
+"""The same, of a service that has no bug of its own."""
 
 NOVELTIES: tuple[tuple[str, str], ...] = (
     ("payment", "monthly statement run started for {n} merchants"),

@@ -1,4 +1,4 @@
-"""The simulated shop's services and who calls whom. Data only: it must never draw a random number.
+"""What a simulated service is, and the demo's shop: its services and who calls whom. Data only: no random number.
 
 The figures are round numbers of a middling web shop. Rates follow from the traffic at `edge` and from the calls a
 request makes; they are not written down twice.
@@ -28,27 +28,57 @@ class Call(NamedTuple):
     coupling: float
 
 
+ServiceKind = Literal["service", "database", "cache", "queue", "external"]
+Gauge = Literal[
+    "active_connections",
+    "db_connections_in_use",
+    "queue_depth",
+    "http_latency_p50_ms",
+    "http_latency_p99_ms",
+    "network_receive_bytes_total",
+    "network_transmit_bytes_total",
+    "threads",
+    "gc_pause_ms",
+    "open_files",
+    "disk_used_ratio",
+    "cache_hit_ratio",
+    "replication_lag_ms",
+    "consumer_lag",
+]
+
+
 class ServiceSpec(NamedTuple):
     """A service: what it calls, how it behaves when well, and which metrics it exposes.
 
     `latency`: own p95 without its dependencies, ms. `errors`: ratio when well. `cpu`: idle and busiest-hour usage,
-    ratio. `memory`: resident bytes (None: not exposed). `counters`: requests and errors as counters, not as gauges.
-    `gauges`: what else it exposes.
+    ratio (None: not ours, so not known). `memory`: resident bytes (None: not exposed). `counters`: requests and errors
+    as counters, not as gauges. `gauges`: what else it exposes. `arrivals`: requests a second from outside, averaged
+    over a day. `pods`: instances that have series of their own. `peers`: it tells its calls to each dependency.
     """
 
     calls: Mapping[str, Call]
     latency: float
     errors: float
-    cpu: tuple[float, float]
+    cpu: tuple[float, float] | None
     memory: float | None
     counters: bool
-    gauges: Sequence[Literal["active_connections", "db_connections_in_use", "queue_depth"]] = ()
+    gauges: Sequence[Gauge] = ()
+    arrivals: float = 0.0
+    pods: int = 0
+    peers: bool = False
+    kind: ServiceKind = "service"
+
+
+Services = Mapping[str, ServiceSpec]
+"""Callers before what they call: the order of load's way down."""
 
 
 MB = 1e6
 
-SERVICES: dict[str, ServiceSpec] = {  # callers before what they call: the order of load's way down
-    "edge": ServiceSpec({"web": Call(0.8, 0.8)}, 12, 0.001, (0.08, 0.42), None, True, ("active_connections",)),
+SERVICES: dict[str, ServiceSpec] = {
+    "edge": ServiceSpec(
+        {"web": Call(0.8, 0.8)}, 12, 0.001, (0.08, 0.42), None, True, ("active_connections",), EDGE_RATE
+    ),
     "web": ServiceSpec(
         {
             "search": Call(0.25, 0.5),
@@ -90,9 +120,9 @@ SERVICES: dict[str, ServiceSpec] = {  # callers before what they call: the order
 }
 
 
-def depends_on() -> dict[str, list[str]]:
+def depends_on(services: Services = SERVICES) -> dict[str, list[str]]:
     """The call graph as a configuration's `services` has it: service → the services that it calls."""
-    return {name: list(spec.calls) for name, spec in SERVICES.items()}
+    return {name: list(spec.calls) for name, spec in services.items()}
 
 
 def neighbours(graph: Mapping[str, Sequence[str]]) -> dict[str, set[str]]:

@@ -10,7 +10,7 @@ from typing import NamedTuple
 import numpy as np
 
 from floodmark.simulate.faults import DAY, HOUR, Floats, Footprint
-from floodmark.simulate.topology import EDGE_RATE, SERVICES
+from floodmark.simulate.topology import SERVICES, Services
 
 
 class State(NamedTuple):
@@ -69,14 +69,17 @@ def _since(steps: int, restarts: list[int]) -> Floats:
     return since
 
 
-def evolve(rng: np.random.Generator, times: Floats, step: float, foot: Footprint) -> dict[str, State]:
+def evolve(
+    rng: np.random.Generator, times: Floats, step: float, foot: Footprint, services: Services = SERVICES
+) -> dict[str, State]:
     """The state of every service over the steps of `step` seconds that begin at `times`."""
     steps = len(times)
-    rates: dict[str, Floats] = {name: np.zeros(steps) for name in SERVICES}
-    mean: dict[str, float] = dict.fromkeys(SERVICES, 0.0)
-    mean["edge"] = EDGE_RATE
-    rates["edge"] = EDGE_RATE * season(times) * np.exp(ar1(rng, steps, 0.9, 0.03))
-    for name, spec in SERVICES.items():
+    rates: dict[str, Floats] = {name: np.zeros(steps) for name in services}
+    mean: dict[str, float] = {name: spec.arrivals for name, spec in services.items()}
+    for name, spec in services.items():
+        if spec.arrivals:
+            rates[name] = spec.arrivals * season(times) * np.exp(ar1(rng, steps, 0.9, 0.03))
+    for name, spec in services.items():
         rates[name] = rates[name] * foot.load[name] * np.exp(ar1(rng, steps, 0.7, 0.02))
         rates[name] *= 1 - foot.silent[name]
         for called, call in spec.calls.items():
@@ -84,15 +87,15 @@ def evolve(rng: np.random.Generator, times: Floats, step: float, foot: Footprint
             mean[called] += call.rate * mean[name]
 
     states: dict[str, State] = {}
-    for name in reversed(SERVICES):  # dependencies before those who call them
-        spec = SERVICES[name]
+    for name in reversed(list(services)):  # dependencies before those who call them
+        spec = services[name]
         up = 1 - foot.silent[name]
         requests = rng.poisson(rates[name] * step).astype(np.float64)
-        use = rates[name] / (1.55 * mean[name])  # about 1 in the busiest hour
+        use = rates[name] / (1.55 * mean[name]) * foot.crowding[name]  # about 1 in the busiest hour
         since = _since(steps, foot.restarts[name])
         cold = np.exp(-since / 2)  # caches are empty after a restart
 
-        idle, busy = spec.cpu
+        idle, busy = spec.cpu or (0.0, 0.0)
         cpu = idle + (busy - idle) * use * (1 + 0.15 * cold) + ar1(rng, steps, 0.8, 0.012)
         cpu = cpu + foot.cpu[name] * (1 - cpu) + rng.normal(0, 0.006, steps)
 
@@ -106,7 +109,7 @@ def evolve(rng: np.random.Generator, times: Floats, step: float, foot: Footprint
         for called, call in spec.calls.items():
             other = states[called]
             share = 0.6 * min(1.0, call.rate) ** 0.5
-            normal = share * SERVICES[called].latency
+            normal = share * services[called].latency
             usual += normal
             # What is gone is waited for until the timeout; what is slow is waited for as far as there is no fallback.
             waited = np.where(other.up > 0, other.slow, 5.0)
@@ -114,6 +117,10 @@ def evolve(rng: np.random.Generator, times: Floats, step: float, foot: Footprint
             failing = np.where(other.up > 0, other.excess, 1.0)
             blamed[called] = min(1.0, call.rate) * call.coupling * 0.5 * _lagged(failing)
             excess += blamed[called]
+            if (delay := foot.delays.get((name, called))) is not None:
+                # The wire has no fallback: most of the slowest requests wait for it, and some longer than they may.
+                felt += delay * min(1.0, call.rate) ** 0.5
+                excess += 0.02 * (delay > 0)
         latency = felt * np.exp(rng.normal(0, 1, steps) * jitter)
 
         errors = spec.errors * np.exp(ar1(rng, steps, 0.8, 0.15))
@@ -132,4 +139,4 @@ def evolve(rng: np.random.Generator, times: Floats, step: float, foot: Footprint
             memory,
             up,
         )
-    return {name: states[name] for name in SERVICES}
+    return {name: states[name] for name in services}
