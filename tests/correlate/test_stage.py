@@ -104,7 +104,8 @@ def test_scopes_are_apart():
 
 
 def test_what_trickles_in_after_the_burst_is_no_news_and_no_incident():
-    got = outcome(*(opened(100 * i, "payment", f"m{i}") for i in range(9)))
+    items = [opened(100 * i, "payment", f"m{i}") for i in range(9)]
+    got = outcome(*items, *(updated(item, at) for at in range(240, 900, 60) for item in items[:3]))
     assert number(got) == 1
     assert [i.member_count for i in got if i.event != "resolved"] == [1, 2, 3]
 
@@ -183,7 +184,7 @@ def test_repeated_messages_change_nothing():
     correlate = stage()
     assert run(correlate, [*items, *items, mark(FAR)]) == outcome(*items)
     assert correlate.counts()["duplicates"] == 4
-    assert run(correlate, items) == []  # long over, and late
+    assert run(correlate, [a, closed(a, 50)]) == []  # long over, and late
 
 
 def test_an_end_without_a_beginning_is_counted():
@@ -299,7 +300,7 @@ def test_no_incident_opens_and_resolves_at_the_same_moment():
 
 def test_the_longest_without_news_makes_room():
     correlate = stage(open_incidents=2)
-    got = run(correlate, [opened(0, "x"), opened(1, "y"), opened(1, "x", "errors"), opened(2, "z"), mark(3)])
+    got = run(correlate, [opened(0, "x"), opened(1, "y"), opened(1.5, "x", "errors"), opened(2, "z"), mark(3)])
     assert [(i.event, i.entities) for i in got][-2:] == [("resolved", ["y"]), ("opened", ["z"])]
     assert got[-2].resolution.startswith("evicted: more than 2 incidents")
     assert correlate.sizes()["open_incidents"] == 2
@@ -337,7 +338,7 @@ def test_a_stage_survives_pickling():
 def test_a_long_flood_stays_bounded():
     correlate = stage(buffer=1000, open_incidents=20, members=5)
     got = []
-    for i in range(30_000):
+    for i in range(10_000):
         got += correlate.process(opened(i / 10, f"e{i % 997}", f"m{i % 13}", scope=f"s{i % 7}"))
     sizes, counts = correlate.sizes(), correlate.counts()
     assert sizes["waiting"] <= 1000
@@ -346,11 +347,11 @@ def test_a_long_flood_stays_bounded():
     assert sizes["resolved_incidents"] <= 20
     assert sizes["anomalies"] <= 2 * 20 * 120
     assert sizes["timers"] <= 1024 + 4 * 120
-    assert counts["forced"] == 29_000
+    assert counts["forced"] == 9_000
     got += correlate.finish()
     assert wrongs(got) == {}
     assert correlate.sizes()["anomalies"] == 0
-    assert counts["anomalies"] == 30_000
+    assert counts["anomalies"] == 10_000
 
 
 def test_ten_thousand_that_begin_at_one_moment_are_one_incident():
@@ -374,7 +375,7 @@ def test_a_learned_dependency_relates_and_is_in_the_snapshot():
     run(first, [learned(0, ("web", "db")), mark(10)])
     assert not second.restore(first.snapshot())
     assert second.sizes()["dependencies"] == 1
-    (*_, last) = run(second, [opened(20, "db"), opened(30, "web"), mark(40)])
+    (*_, last) = run(second, [opened(20, "db"), opened(30, "web"), mark(100)])
     assert last.entities == ["db", "web"]
     assert last.causes[0].entity == "db"
     assert "web depends on db" in last.why

@@ -150,5 +150,5 @@ def deadline(group: Group, now: float, conf: Correlate) -> float:
     found = max((s.seen + lasts(s) for s in group.symptoms.values() if s.head not in POINTS), default=0.0)
     over = end_of_life(group, conf)
     if not group.open:
-        over = min(over, max(group.settled(), found) + conf.gap)
+        over = min(over, max(group.settled(), found, group.opened_at or 0.0) + conf.gap)
     return min(over, group.told + PACE) if group.pending else over

@@ -99,7 +99,7 @@ def rows(symptoms: Iterable[Symptom], null: Null) -> list[Row]:
             continue
         key = symptom.entity, symptom.family
         said, usual = evident(symptom, null)
-        if key not in found or said > found[key].nats:
+        if key not in found or (said, -usual) > (found[key].nats, -found[key].usual):
             found[key] = Row(said, *key, usual)
     return sorted(found.values(), key=lambda row: (-row.nats, row.entity, row.family))
 
