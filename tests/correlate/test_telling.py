@@ -109,14 +109,3 @@ def test_members_that_come_one_by_one_are_told_together():
 def test_what_is_worse_is_told_at_once():
     got = outcome(opened(0, "payment"), opened(1, "payment", "errors", severity="critical"))
     assert [(i.event, i.updated_at.timestamp() - T0) for i in got[:2]] == [("opened", 0), ("updated", 1)]
-
-
-def test_how_rarely_chance_brings_as_much_is_more_the_more_there_is(budget=1 / 86_400):
-    few = outcome(*(opened(0, "payment", name, p=1e-8) for name in ("errors", "latency")), false_incidents=budget)
-    many = outcome(
-        *(opened(0, who, name, p=1e-8) for who in ("payment", "checkout") for name in ("errors", "latency")),
-        false_incidents=budget,
-    )
-    stage = CorrelateStage(conf(false_incidents=budget), SHOP)
-    del stage
-    assert events(few)[0] == events(many)[0] == "opened"

@@ -97,9 +97,12 @@ def is_worse(child: Group, parent: Group) -> bool:
     )
 
 
-def is_another(child: Group, parent: Group, now: float, bar: float, conf: Correlate) -> bool | None:
-    """Whether a burst on a live incident is another fault; None if that is not clear before `settles`."""
+def is_another(child: Group, parent: Group | None, now: float, bar: float, conf: Correlate) -> bool | None:
+    """Whether a burst on a live incident, `parent` (None: it is forgotten by now), is another fault; None if that is
+    not clear before `settles`."""
     plain = child.surprise >= _PLAIN * bar
+    if parent is None:
+        return plain
     if not plain and now < settles(child, conf):
         return None
     if not plain and child.life and alive(parent, now, conf) < _RECOVERED * child.life:

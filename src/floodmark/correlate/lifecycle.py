@@ -127,6 +127,8 @@ class Lifecycle:
             self._topology.expire(self._now)
             if bursts.deadline(group, time, self._conf) > time:
                 self._schedule(group)
+                if group.parent:  # it may be clear by now whether that has gone on
+                    self._weighed[group.id] = group
             else:
                 self._expire(group)
             self._settle()
@@ -365,6 +367,9 @@ class Lifecycle:
             self._tell(other, "merged", merged_into=group.id)
         if other.first.why == "first":
             other.first.why, other.first.member = why, None
+        for child in self._held.values() if other.state == "open" else ():
+            if child.parent == other.id:
+                child.parent = group.id
         self._members.move(other, group)
         group.changes = other.changes | group.changes
         group.again = group.again and other.again
@@ -407,11 +412,11 @@ class Lifecycle:
         limit = any(symptom.head == "limit" for symptom in group.symptoms.values())
         if group.surprise < bar and not limit:
             return
-        parent = self._open.get(group.parent)
-        if parent is not None and bursts.is_worse(group, parent):
+        parent = self._groups.get(group.parent)
+        if parent is not None and parent.state == "open" and bursts.is_worse(group, parent):
             self._merge(parent, group, f"{parent.first.entity} has been odd since {utc(parent.started):%H:%M} UTC")
             return
-        if parent is not None and not limit and not bursts.is_another(group, parent, self._now, bar, self._conf):
+        if group.parent and not limit and not bursts.is_another(group, parent, self._now, bar, self._conf):
             return
         self._trim(group)
         group.bar = bar
@@ -482,9 +487,11 @@ class Lifecycle:
             own = families.setdefault(symptom.entity, {})
             own[symptom.family] = max(own.get(symptom.family, 0.0), evidence.nats(symptom))
         families = {entity: dict(sorted(own.items())) for entity, own in sorted(families.items())}
-        null.met(families)
         flood = self._floods.get(group.scope, -math.inf)
-        if group.parent or group.again or abs(group.started - flood) <= 2 * self._conf.gap:
+        if abs(group.started - flood) <= 2 * self._conf.gap:
+            return  # what is odd everywhere at once says nothing of what goes together
+        null.met(families)
+        if group.parent or group.again:
             return
         if group.opened_at is not None and group.aftermath + sum(map(len, families.values())) > 1:
             null.tail.advance(self._now)
