@@ -15,6 +15,8 @@ CONF = conf(gap=120, grace=300, lifetime=10_000)
 def group(started=0.0, last_start=None, *, members=(), **more):
     """An incident, or a candidate, of members that began at its beginning: (entity, name), and what else they are."""
     symptoms = [symptom(started, entity, name, **how) for entity, name, how in members or [("payment", "cpu", {})]]
+    for each in symptoms:
+        each.family = each.name
     return Group(
         id=f"inc-{started}",
         scope="default",
@@ -23,6 +25,7 @@ def group(started=0.0, last_start=None, *, members=(), **more):
         last_start=T0 + (started if last_start is None else last_start),
         last_end=-math.inf,
         symptoms={s.series: s for s in symptoms},
+        entities={s.entity: s.name for s in symptoms},
         open=len(symptoms),
         **more,
     )
@@ -61,10 +64,21 @@ def test_what_is_alive_is_what_was_odd_a_moment_ago_by_its_evidence():
     assert 0.0 < bursts.alive(one, T0 + 500, CONF) < 0.1
 
 
-@pytest.mark.parametrize("head", ["stale", "drift"])
-def test_silence_and_what_a_test_has_found_go_on_without_being_told(head):
-    one = group(0, members=[("payment", "cpu", {"head": head, "p": 1e-10})])
+DRIFT = {"signal": "prediction", "head": "feature_drift", "p": 1e-10}
+
+
+@pytest.mark.parametrize("how", [{"head": "stale", "p": 1e-10}, DRIFT])
+def test_silence_and_what_a_test_has_found_go_on_without_being_told(how):
+    one = group(0, members=[("payment", "cpu", how)])
     assert bursts.alive(one, T0 + 3_000, CONF) == 1.0
+
+
+@pytest.mark.parametrize("head", ["limit", "HalfSpaceTrees", "drift"])
+def test_heads_that_judge_each_point_say_when_it_is_over(head):
+    one = group(0, members=[("payment", "cpu", {"head": head})], state="open")
+    assert bursts.alive(one, T0 + 3_000, CONF) == 0.0
+    one.open, one.last_end = 0, T0 + 400
+    assert bursts.deadline(one, T0 + 410, CONF) == T0 + 520
 
 
 def test_only_an_open_incident_that_is_alive_goes_on():
@@ -168,6 +182,6 @@ def test_deadlines_by_state():
 
 
 def test_what_a_test_has_found_keeps_its_incident_open_for_hours():
-    one = group(0, members=[("payment", "cpu", {"head": "drift"})], state="open")
+    one = group(0, members=[("model", "feature", DRIFT)], state="open")
     one.open, one.last_end = 0, T0 + 400
     assert bursts.deadline(one, T0 + 410, CONF) > T0 + 3_600
