@@ -187,7 +187,7 @@ class Cause(Struct, frozen=True, kw_only=True):
 class Member(Struct, frozen=True, kw_only=True):
     """An anomaly as an incident keeps it, at its oddest moment; the whole of it is in the anomalies topic under `id`.
 
-    `template`: of a log series, the lines that it counts.
+    `template`: of a log series, the lines that it counts, or most of them.
     """
 
     id: str

@@ -164,9 +164,7 @@ def test_errors_after_a_deploy_are_an_incident():
 
 def going_on(items, until):
     """Updates of alarms that are as odd as ever."""
-    return [
-        updated(item, at) for item in items for at in range(120, until, 60) if at > item.started_at.timestamp() - T0
-    ]
+    return [updated(item, at) for at in range(120, until, 60) for item in items]
 
 
 OTHERS = ("restarts", "queue", "retries", "threads", "disk", "sockets")

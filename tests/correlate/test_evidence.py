@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from floodmark.correlate import evidence
 from floodmark.correlate.nulls import Null
 
-from .making import LEVEL, T0, symptom, updated
+from .making import LEVEL, T0, opened, symptom, updated
 
 totals = st.floats(0.01, 200)
 shapes = st.floats(0.5, 60)
@@ -101,8 +101,6 @@ def test_the_level_of_an_older_release_is_that_of_one_a_day():
 
 
 def test_an_anomaly_says_what_its_symptom_does():
-    from .making import opened
-
     first = opened(0, "a", p=1e-9)
     assert evidence.nats_of(first) == evidence.nats(symptom(0, "a", p=1e-9))
     assert evidence.nats_of(updated(first, 60, surprise=4.0)) < evidence.nats_of(first)

@@ -21,8 +21,8 @@ def test_listed():
 
 
 def test_names_are_readable():
-    assert readable("http_request_duration_seconds") == "http request duration"
-    assert readable("system.cpu.utilization") == "system cpu utilization"
+    assert readable("http_request_duration_seconds") == "HTTP request duration"
+    assert readable("system.cpu.utilization") == "CPU utilization"
     assert readable("total") == "total"
     assert len(readable("x" * 1000)) == 40
 

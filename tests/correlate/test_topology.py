@@ -73,7 +73,7 @@ def test_within_goes_both_ways_from_all_and_keeps_the_unknown():
 
 @pytest.mark.parametrize("hops", [1, 5])
 def test_ten_thousand_dependencies_in_circles_and_stars_relate_and_end(hops):
-    """A circle through all, and a service that half of them call: whatever is odd there is put together, and resolves."""
+    """A circle through all, and a service that all of them call: what is odd there is put together, and resolves."""
     circle = [(f"s{i}", f"s{(i + 1) % 5_000}") for i in range(5_000)]
     star = [(f"s{i}", "hub") for i in range(5_000)]
     stage = CorrelateStage(conf(hops=hops), {"s0": Service(depends_on=["s0", "hub", "outer"])})

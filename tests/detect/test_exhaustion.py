@@ -60,12 +60,12 @@ def test_a_leak_is_found_well_before_and_said_in_words():
     assert 60 <= reached - when <= 240
     assert not more
     assert (first.head, first.direction, first.high) == ("limit", "up", 0.95)
-    assert first.surprise > 4
-    left = first.summary.removeprefix("a disk_used_ratio will reach 0.95 in ")
+    assert first.surprise > 3
+    left = first.summary.removeprefix("a disk_used_ratio will reach 95 % in ")
     assert left != first.summary
     assert " (between " in left
     assert left.endswith(" an hour")
-    assert float(left.split(" at ")[1].split()[0]) == pytest.approx(0.05, rel=0.1)
+    assert float(left.split(" at ")[1].split()[0]) == pytest.approx(5, rel=0.1)
 
 
 def test_one_that_falls():
@@ -99,7 +99,7 @@ def test_what_is_beyond_the_limit_is_told_at_once():
     values = [*leak(0, 0.0, minutes=100), 0.96]
     ((when, first),) = opened(play(SeriesCore(config(above=0.95)), values))
     assert when == 100
-    assert first.summary == "a disk_used_ratio is 0.96, at or above its limit of 0.95"
+    assert first.summary == "a disk_used_ratio is 96 %, at or above its limit of 95 %"
     assert first.severity == "error"
 
 

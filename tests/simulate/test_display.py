@@ -3,8 +3,10 @@ from __future__ import annotations
 import io
 
 import pytest
+from msgspec.structs import replace
 from rich.console import Console
 
+from floodmark.alerts import Impact
 from floodmark.simulate.display import Display, introduce
 from floodmark.simulate.faults import HOUR, Fault
 from floodmark.simulate.score import scoreboard
@@ -139,7 +141,7 @@ def test_the_scoreboard_tells_found_several_mixed_and_missed():
     faults = [fault(f"F0{n}", service=name, start=NOON + 3 * HOUR * n) for n, name in enumerate("abcd", 1)]
     a, b, c, _ = (f.start + 60 for f in faults)
     incidents = [
-        incident("1", start=a, entities=["a"], causes=["a"], title="a: latency up; 3 services affected"),
+        incident("1", start=a, entities=["a"], causes=["a"], title="a: latency up, over since 14:20 UTC; also b"),
         incident("2", start=b, entities=["b"], causes=["x", "b"], title="b: errors up"),
         incident("3", start=b + 90, entities=["b"], title="b: again"),
         incident("4", start=c, entities=["c"], members=[("c", c), ("d", faults[3].start + 60)], title="c: mixed up"),
@@ -157,6 +159,24 @@ def test_the_scoreboard_tells_found_several_mixed_and_missed():
     assert "50 → 5" in text
     assert "10,000   2,500 a second, in 4 s" in text
     assert "4,000" in text
+
+
+def test_the_line_that_says_most_and_what_it_costs_stand_under_an_incident():
+    one = incident(start=NOON, title="a: errors 1 → 9")
+    since = one.started_at
+    cost = Impact(entity="a", series="o", name="o", unit="", since=since, share=-0.3, loss=9, summary="orders down")
+    out = told(lambda display: display.incident(replace(one, lines=["b" * 200], impact=[cost]))).splitlines()
+    assert [line.strip() for line in out[4:]] == ["log: " + "b" * 109 + "…", "impact: orders down"]
+
+
+def test_titles_in_a_terminal_without_unicode():
+    out = io.TextIOWrapper(io.BytesIO(), encoding="ascii")
+    display = Display(Console(file=out, width=100), title="A shop", start=START, end=START + 48 * HOUR)
+    with display:
+        display.incident(incident(start=NOON, title="a: latency 2 → 5 µs; é…; orders \N{MINUS SIGN}3 %"))
+        display.tell(NOON + HOUR)
+    out.flush()
+    assert b"a: latency 2 -> 5 us; ?...; orders -3 %" in out.buffer.getvalue()
 
 
 def test_a_terminal_without_unicode_gets_ascii():

@@ -31,7 +31,7 @@ def test_a_burn_and_a_step_of_an_idle_machine_are_an_incident_each(seed: int) ->
     _, incidents = found(Idle(seed, burn=(240, 300), step=(480, 900)), 660)
     opened = [i for i in incidents if i.event == "opened"]
     assert len(opened) == 2
-    for one, at, words in zip(opened, (240, 480), ("cpu usage", "memory"), strict=True):
+    for one, at, words in zip(opened, (240, 480), ("CPU usage", "memory"), strict=True):
         assert at <= one.started_at.timestamp() - START <= at + 20
         assert at <= one.updated_at.timestamp() - START <= at + 20
         assert words in one.title

@@ -15,10 +15,11 @@ from floodmark.cli.files import FileError
 from floodmark.cli.recorded import NO_PLOTS, account, recording
 from floodmark.cli.verdicts import FeedbackPath, read_verdicts
 from floodmark.config.models import Config
-from floodmark.detect.anomalies import number, odds, rarity, reach
+from floodmark.detect.anomalies import odds, rarity
 from floodmark.tuning.explain import ExplainError, Explanation, expectation, verdict
 from floodmark.tuning.explain import explain as explained
 from floodmark.tuning.recording import moment, shown
+from floodmark.units import number, reach
 
 
 def explain(
@@ -56,14 +57,14 @@ def explain(
 
 
 def _show(found: Explanation) -> None:
-    last, unit = found.last, found.series.unit
+    last, unit, name = found.last, found.series.unit, found.series.name
     x = last.judgement.context
     budget = f"{found.detector.false_alarms * 604800:.3g} a week"
     calmer = f", divided by {last.calmer:g} (feedback)" if last.calmer > 1 else ""
     out.print(Text(f"{found.series.key} at {shown(x.time)} UTC", style="bold"), soft_wrap=True)
     out.print()
     facts = Table.grid(padding=(0, 3))
-    facts.add_row("value", Text(number(x.value, unit)))
+    facts.add_row("value", Text(number(x.value, unit, name)))
     facts.add_row("expected", Text(expectation(found)))
     facts.add_row("combined p", Text(f"{last.judgement.p_value:.2g} ({rarity(last.judgement.p_value, last.support)})"))
     facts.add_row(
@@ -81,7 +82,7 @@ def _show(found: Explanation) -> None:
 
 
 def _heads(found: Explanation) -> Table:
-    last, unit = found.last, found.series.unit
+    last, series = found.last, found.series
     table = Table("head", box=None, header_style="bold", pad_edge=False)
     for name in ("z", "p-value", "sees", "band"):
         table.add_column(name, justify="right")
@@ -92,8 +93,8 @@ def _heads(found: Explanation) -> Table:
             reason.head,
             f"{reason.z:+.2f}",
             f"{reason.p_value:.2g}",
-            Text(number(reason.observed, unit)),
-            Text("" if low == high else reach(low, high, unit)),
+            Text(number(reason.observed, series.unit, series.name)),
+            Text("" if low == high else reach(low, high, series.unit, series.name)),
             style="bold" if oddest else "",
         )
     return table

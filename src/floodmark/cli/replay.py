@@ -128,6 +128,7 @@ def _show(seen: Seen) -> None:
             f"{incident.started_at:%Y-%m-%d %H:%M:%S}  {lasted}  {incident.severity:<8}  {incident.title}",
             style="bold", markup=False, soft_wrap=True,
         )  # fmt: skip
+        _point("why:", incident.why)
         for member in incident.members[:_SHOWN]:
             _point("·", member.summary)
         if incident.member_count > _SHOWN:

@@ -33,7 +33,7 @@ _ECHOES: Final = 8
 _USUAL: Final = 4.0
 """Changes for which the prior of their effects counts."""
 _EXPECTED: Final = 0.3
-_UNEXPECTED: Final = 0.001
+_UNEXPECTED: Final = 1e-5
 """Prior share of changes that move a series of the entity; and that bring errors or slowness."""
 _HARM: Final = re.compile(r"err|fail|fault|exception|5xx|latenc|p9\d|duration|success|timeout|reject", re.IGNORECASE)
 _NOVELTY: Final = ("log_new_templates", "log_rare_templates")
@@ -87,7 +87,7 @@ def is_harmless(symptom: Symptom) -> bool:
 def evident(symptom: Symptom, null: Null) -> tuple[float, float]:
     """The nats of a symptom, less what a change of its entity explains: that is no more improbable than that such a
     change does it. And how usual it is that it does."""
-    own = null.calibrated(symptom.family, nats(symptom))
+    own = nats(symptom)
     if not symptom.change:
         return own, 0.0
     changes, moved, mean = null.effects(symptom.change, symptom.family)

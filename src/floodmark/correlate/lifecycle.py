@@ -482,11 +482,10 @@ class Lifecycle:
         if group.state == "open":
             self._weigh(group)
         null = self._null(group.scope)
-        families: dict[str, dict[str, float]] = {}
+        found: dict[str, set[str]] = {}
         for symptom in group.symptoms.values():
-            own = families.setdefault(symptom.entity, {})
-            own[symptom.family] = max(own.get(symptom.family, 0.0), evidence.nats(symptom))
-        families = {entity: dict(sorted(own.items())) for entity, own in sorted(families.items())}
+            found.setdefault(symptom.entity, set()).add(symptom.family)
+        families = {entity: sorted(own) for entity, own in sorted(found.items())}
         flood = self._floods.get(group.scope, -math.inf)
         if abs(group.started - flood) <= 2 * self._conf.gap:
             return  # what is odd everywhere at once says nothing of what goes together
@@ -511,6 +510,8 @@ class Lifecycle:
         self._resolved.pop(group.id, None)
         self._make_room(self._conf.open_incidents - 1)
         group.state = "open"
+        if group.opened_at is None:
+            self._null(group.scope).tail.opened += 1
         group.opened_at = self._now
         self._use(group)
         self._touch(group)

@@ -27,6 +27,7 @@ _EXCESS_WEIGHT: Final = 8.0
 """The mean excess in nats, and the groups for which it counts."""
 _FAR: Final = 10.0
 _STEEPEST: Final = 2.3
+_REAL: Final = 9.0
 _NAMES: Final = 1_000
 _TOGETHER: Final = 32
 """Families that are known, and with how many others each."""
@@ -41,9 +42,6 @@ _SPREADS: Final = 30
 _ENTITIES: Final = 20_000
 _KINDS: Final = 64
 _EFFECTS: Final = 1_000
-_BINS: Final = 15
-_NOMINAL: Final = 10.0
-"""Whole nats that are told apart, and the occurrences for which it counts that a series is calibrated."""
 DAY: Final = 86_400.0
 
 
@@ -54,6 +52,7 @@ class Tail(Struct):
     seconds: float = 0.0
     counts: list[float] = field(default_factory=lambda: [0.0] * len(_RUNGS))
     excess: list[float] = field(default_factory=lambda: [0.0] * len(_RUNGS))
+    opened: float = 0.0
 
     def advance(self, time: float) -> None:
         """Event time is `time`."""
@@ -62,6 +61,7 @@ class Tail(Struct):
             self.seconds = self.seconds * kept + time - self.now
             self.counts = [count * kept for count in self.counts]
             self.excess = [excess * kept for excess in self.excess]
+            self.opened *= kept
         self.now = time if self.now is None else max(self.now, time)
 
     def learn(self, surprise: float) -> None:
@@ -82,37 +82,23 @@ class Tail(Struct):
         return _RUNGS[i], rate, excess
 
     def bar(self, budget: float) -> float:
-        """The surprise that chance reaches `budget` times a second; 0 if even the faintest group may open."""
-        rung, rate, excess = self.line()
-        return max(0.0, min(rung + excess * math.log(rate / budget), self._most(budget)))
+        """The surprise that chance reaches `budget` times a second; 0 if even the faintest group may open.
 
-    def _most(self, budget: float) -> float:
-        """The bar is never above what the many faint groups bear out: a few that were real must not raise it until
-        the next ones are missed."""
-        rate = (self.counts[0] + _RATE_WEIGHT * _RATE) / (self.seconds + _RATE_WEIGHT)
-        return _RUNGS[0] + _STEEPEST * math.log(max(1.0, rate / budget))
+        It is not above what the many faint groups bear out: a few that were real must not raise it until the next
+        ones are missed. Where incidents have opened somewhat more often than they may by chance, it is higher; where
+        they are far more, they are taken to be real.
+        """
+        rung, rate, excess = self.line()
+        faint = (self.counts[0] + _RATE_WEIGHT * _RATE) / (self.seconds + _RATE_WEIGHT)
+        most = _RUNGS[0] + _STEEPEST * math.log(max(1.0, faint / budget))
+        times = (self.opened + 1) / (self.seconds * budget + 1)
+        more = _STEEPEST * math.log(max(1.0, min(times, _REAL / times)))
+        return max(0.0, min(rung + excess * math.log(rate / budget), most) + more)
 
     def apart(self, surprise: float) -> float:
         """Seconds between two groups as surprising, by chance."""
         rung, rate, excess = self.line()
         return min(1e12, math.exp(min(25.0, (surprise - rung) / excess)) / rate)
-
-
-class Heard(Struct):
-    """How odd a family has been by chance, as of `time`: occurrences with at least so many whole nats, and all."""
-
-    time: float
-    above: list[float] = field(default_factory=lambda: [0.0] * (_BINS + 1))
-
-    @property
-    def total(self) -> float:
-        return self.above[0]
-
-    def learn(self, time: float, nats: float) -> None:
-        kept = math.exp(min(0.0, self.time - time) / MEMORY)
-        whole = min(_BINS - 1, int(nats))
-        self.above = [count * kept + (i <= whole) for i, count in enumerate(self.above)]
-        self.time = max(time, self.time)
 
 
 class Null(Struct):
@@ -122,7 +108,7 @@ class Null(Struct):
     _families: dict[str, float] = field(default_factory=dict)
     _pairs: dict[str, dict[str, float]] = field(default_factory=dict)
     _across: dict[str, dict[str, float]] = field(default_factory=dict)
-    _heard: dict[str, Heard] = field(default_factory=dict)
+    _heard: dict[str, float] = field(default_factory=dict)
     _echoed: list[float] = field(default_factory=lambda: [_ECHO * _PRIOR, _PRIOR])
     _accompanied: list[tuple[float, float]] = field(default_factory=lambda: [(q * _PRIOR, _PRIOR) for q in _COMPANY])
     _noise: dict[str, tuple[float, float]] = field(default_factory=dict)  # count, and when
@@ -150,17 +136,7 @@ class Null(Struct):
         row = self._across.get(family)
         if row is None:
             return _SPREAD
-        return min(0.95, (row.get(other, 0.0) + _PAIR * _SPREAD) / (self._heard[family].total + _PAIR))
-
-    def calibrated(self, family: str, nats: float) -> float:
-        """What a family's nats are worth, as it has been as odd by chance before: never more than the series says."""
-        heard = self._heard.get(family)
-        if heard is None:
-            return nats
-        above, whole, usual = heard.above, min(_BINS - 1, int(nats)), math.exp(-nats)
-        as_odd = above[whole] - min(1.0, nats - whole) * (above[whole] - above[whole + 1])
-        share = (as_odd + _NOMINAL * usual) / (above[0] + _NOMINAL)
-        return nats if share <= usual else -math.log(share)
+        return min(0.95, (row.get(other, 0.0) + _PAIR * _SPREAD) / (self._heard[family] + _PAIR))
 
     def talk(self, entities: Iterable[str]) -> float:
         """Families of these entities that are odd by chance in a second."""
@@ -201,21 +177,19 @@ class Null(Struct):
         self,
         time: float,
         surprise: float,
-        families: Mapping[str, Mapping[str, float]],
+        families: Mapping[str, Iterable[str]],
         effects: Mapping[tuple[str, str], float],
     ) -> None:
         """A group was chance: its surprise, its families by entity, and what changes (kind, family) did, in nats."""
         self.tail.advance(time)
         self.tail.learn(surprise)
         for own in families.values():
-            for name, nats in own.items():
+            for name in own:
                 if name not in self._heard and len(self._heard) >= _NAMES:
                     oldest = next(iter(self._heard))
                     del self._heard[oldest]
                     self._across.pop(oldest, None)
-                heard = self._heard.pop(name, None) or Heard(time)
-                heard.learn(time, nats)
-                self._heard[name] = heard
+                self._heard[name] = self._heard.pop(name, 0.0) + 1
         if 1 < len(families) <= _SPREADS:
             for entity, own in families.items():
                 others = {other for near, them in families.items() if near != entity for other in them}

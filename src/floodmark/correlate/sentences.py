@@ -1,14 +1,19 @@
-"""The small words of incidents: durations, lists, names of series, as a person would write them.
+"""The small words of incidents: durations, moments, lists, numbers of things, as a person would write them.
 
 Pure text; it must never decide anything.
 """
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
+from datetime import UTC, datetime
 
-_UNITS = ("seconds", "bytes", "total", "count", "ratio", "percent", "milliseconds", "ms")
+from floodmark.correlate.naming import cut, readable
+
+__all__ = ["counted", "cut", "listed", "moment", "readable", "seldom", "sentence", "span"]
+
+_DAY = 86400.0
+_YEAR = 365.25 * _DAY
 
 
 def span(seconds: float) -> str:
@@ -26,6 +31,31 @@ def span(seconds: float) -> str:
     return f"{days} d {hours} h" if hours else f"{days} d"
 
 
+def moment(seconds: float, beside: float | None = None) -> str:
+    """Epoch seconds as "14:05 UTC"; with its date ("3 June 14:05 UTC") if it is half a day or more from `beside`."""
+    time = datetime.fromtimestamp(seconds, UTC)
+    if beside is not None and abs(seconds - beside) >= _DAY / 2:
+        return f"{time.day} {time:%B %H:%M} UTC"
+    return f"{time:%H:%M} UTC"
+
+
+def seldom(seconds: float) -> str:
+    """How often something comes that comes once in so many seconds: "about once a week", "about once in 3 months"."""
+    if seconds > 10 * _YEAR:
+        return "less than once in ten years"
+    for size, once, many in (
+        (_YEAR, "a year", "years"),
+        (30.4 * _DAY, "a month", "months"),
+        (7 * _DAY, "a week", "weeks"),
+        (_DAY, "a day", "days"),
+        (3600.0, "an hour", "hours"),
+    ):
+        if seconds >= 0.95 * size:
+            times = round(seconds / size)
+            return f"about once {once}" if times <= 1 else f"about once in {times} {many}"
+    return "more than once an hour"
+
+
 def listed(words: Sequence[str], most: int = 3) -> str:
     """ "a", "a and b", "a, b and c", "a, b, c and 4 more"."""
     shown = list(words[:most])
@@ -41,19 +71,6 @@ def counted(number: int, noun: str) -> str:
     if number == 1:
         return f"1 {noun}"
     return f"{number} {noun[:-1]}ies" if noun.endswith("y") else f"{number} {noun}s"
-
-
-def cut(text: str, width: int) -> str:
-    """The text, or its beginning and an ellipsis, at most `width` characters."""
-    return text if len(text) <= width else text[: width - 1].rstrip() + "…"
-
-
-def readable(name: str) -> str:
-    """A series' name without its separators and its unit: "http_request_duration_seconds" → "http request duration"."""
-    words = [word for word in re.split(r"[\s_.:/|-]+", name) if word]
-    while len(words) > 1 and words[-1].lower() in _UNITS:
-        words.pop()
-    return cut(" ".join(words), 40) if words else name
 
 
 def sentence(text: str) -> str:

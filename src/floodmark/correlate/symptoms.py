@@ -7,12 +7,13 @@ points, which stay in the anomalies topic.
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Mapping
 from typing import Literal
 
 from msgspec import Struct, field
 
-from floodmark.alerts import SEVERITIES, Anomaly, Direction, Member, Severity, utc
+from floodmark.alerts import SEVERITIES, Anomaly, Direction, Member, Point, Severity, utc
 from floodmark.correlate.sentences import span
 
 RANK: Mapping[Severity, int] = {severity: rank for rank, severity in enumerate(SEVERITIES)}
@@ -68,6 +69,12 @@ class Symptom(Struct, eq=False):
     family: str = ""
     change: str = ""
     """The kind of the change of its entity that it may be the effect of."""
+    latest_observed: float | None = None
+    latest_expected: float | None = None
+    window: float = 0.0  # seconds in which what is observed was counted; 0 of what is no count of a window
+    grade: str = ""  # the severity of its log lines
+    limit_at: float | None = None  # when it will reach the operator's limit
+    together: list[str] = field(default_factory=list)  # of many series at once: the oddest, each as "name up"
     member: Member | None = None  # as published, until something changes
 
     @classmethod
@@ -93,18 +100,24 @@ class Symptom(Struct, eq=False):
             p_value=sound_p(anomaly.p_value),
             strength=strength(anomaly),
             severity=anomaly.severity,
-            summary=anomaly.summary,
+            summary=_lasting(anomaly),
             why=why,
             late=late,
             returns=anomaly.returns,
             level=anomaly.level,
             labels=anomaly.labels,
             unit=anomaly.unit,
-            template=str(anomaly.evidence.facts.get("log.record.template", "")),
+            template=_template(anomaly.evidence.facts),
             lines=anomaly.evidence.lines[-LINES:],
             worse=anomaly.worse,
             kpi=anomaly.kpi,
             loss=anomaly.loss,
+            latest_observed=_latest(anomaly).observed,
+            latest_expected=_latest(anomaly).expected,
+            window=_number(anomaly.evidence.facts, "window_seconds"),
+            grade=str(anomaly.evidence.facts.get("severity", "")),
+            limit_at=_limit_at(anomaly),
+            together=_together(anomaly.evidence.facts),
         )
 
     def deviation(self) -> float | None:
@@ -174,10 +187,11 @@ class Symptom(Struct, eq=False):
         return self.member
 
     def _said(self) -> str:
-        if self.back is None:
-            return self.summary
-        times = f"{self.returns} times, last" if self.returns > 1 else ""
-        return f"{self.summary}; back {times}{' ' * bool(times)}at {utc(self.back):%H:%M:%S} UTC"
+        said = self.summary
+        if self.back is not None:
+            times = f"{self.returns} times, last" if self.returns > 1 else ""
+            said = f"{said}; back {times}{' ' * bool(times)}at {utc(self.back):%H:%M:%S} UTC"
+        return said if self.ended is None else f"{said}; over since {utc(self.ended):%H:%M:%S} UTC"
 
     def take(self, anomaly: Anomaly) -> bool:
         """A later word on the same series: the strongest verdict is kept, with what was seen at it. Whether it says
@@ -189,17 +203,38 @@ class Symptom(Struct, eq=False):
         if returned and odd is not None:
             self.returns, self.back = anomaly.returns, odd.timestamp()
         power = strength(anomaly)
-        if power > self.strength or self.observed is None:
+        # The operator's own limit is what he wants to be told of, however improbable the rest may be.
+        limits = (self.head == "limit") - (anomaly.head == "limit")
+        if limits < 0 or (limits == 0 and (power > self.strength or self.observed is None or self.head == "limit")):
             self.p_value = min(sound_p(anomaly.p_value), self.p_value)
             self.strength = max(power, self.strength)
-            self.head, self.direction, self.summary = anomaly.head, anomaly.direction, anomaly.summary
+            self.head, self.direction, self.summary = anomaly.head, anomaly.direction, _lasting(anomaly)
             self.observed, self.expected = anomaly.observed, anomaly.expected
             self.low, self.high = anomaly.low, anomaly.high
         self.loss = max(self.loss, anomaly.loss)
+        latest = _latest(anomaly)
+        self.latest_observed, self.latest_expected = latest.observed, latest.expected
+        self._learn(anomaly)
         if RANK[anomaly.severity] > RANK[self.severity]:
             self.severity = anomaly.severity
         self.member = None
         return returned and anomaly.event == "updated"
+
+    def _learn(self, anomaly: Anomaly) -> None:
+        """What the evidence says for words alone. Updates have little of it, so that what was known stays."""
+        facts = anomaly.evidence.facts
+        self.template = _template(facts) or self.template
+        self.lines = anomaly.evidence.lines[-LINES:] or self.lines
+        self.window = _number(facts, "window_seconds") or self.window
+        self.grade = str(facts.get("severity", "")) or self.grade
+        self.limit_at = _limit_at(anomaly) or self.limit_at
+        self.together = _together(facts) or self.together
+
+    def harm(self) -> int:
+        """Whether it goes in the direction that hurts: 1, -1 if it goes the other way; 0 if nobody has said which."""
+        if self.worse == "both" or self.direction == "none":
+            return 0
+        return 1 if self.direction == self.worse else -1
 
     def absorb(self, other: Symptom) -> None:
         """The same series in an incident that is merged into ours. Whether it is open is the incidents' business."""
@@ -223,6 +258,42 @@ def strength(anomaly: Anomaly) -> float:
     """How odd its model takes an anomaly to be, as -log10 of a p-value; by what was told if it does not say."""
     said = anomaly.surprise
     return said if 0.0 < said <= 300.0 else 0.0 - math.log10(sound_p(anomaly.p_value))
+
+
+def _lasting(anomaly: Anomaly) -> str:
+    """The summary without how long it lasted: a member may come back, and says itself when it ended."""
+    if anomaly.event != "closed":
+        return anomaly.summary
+    said, over, how_long = anomaly.summary.rpartition("; over ")
+    return said if over and len(how_long) < 24 else anomaly.summary
+
+
+def _latest(anomaly: Anomaly) -> Point:
+    """The newest point that the anomaly tells of; its oddest, if it shows none."""
+    shown = next((point for point in reversed(anomaly.evidence.points) if point.observed is not None), None)
+    return shown or Point(0.0, anomaly.observed, anomaly.expected, anomaly.low, anomaly.high)
+
+
+def _template(facts: Mapping[str, float | str]) -> str:
+    """The template of the lines, or of most of them."""
+    names = ("log.record.template", "new_template_1", "rare_template_1", "commonest_error")
+    return next((str(facts[name]) for name in names if facts.get(name)), "")
+
+
+def _number(facts: Mapping[str, float | str], name: str) -> float:
+    value = facts.get(name)
+    return float(value) if isinstance(value, int | float) else 0.0
+
+
+def _limit_at(anomaly: Anomaly) -> float | None:
+    left = _number(anomaly.evidence.facts, "seconds_to_limit")
+    return anomaly.updated_at.timestamp() + left if left else None
+
+
+def _together(facts: Mapping[str, float | str]) -> list[str]:
+    """Of an entity's many small surprises the oddest series: name and direction, without labels and p-value."""
+    said = [str(facts[name]) for name in ("series_1", "series_2", "series_3") if name in facts]
+    return [re.sub(r"\{.*\}", "", each).rpartition(", p = ")[0] for each in said]
 
 
 def noun_of(anomaly: Anomaly) -> str:

@@ -291,7 +291,7 @@ class Alarms:
             p_value=judgement.p_value,
             alpha=alpha,
             summary=anomalies.say(series, head, judgement, observed, band, evidence, support, model.outlook(judgement)),
-            evidence=Evidence(points=points, lines=evidence.lines, facts=evidence.facts),
+            evidence=Evidence(points, evidence.lines, evidence.facts | anomalies.ahead(model.outlook(judgement))),
             seen=support.looks,
             returns=0 if alarm is None else alarm.returns,
             id=None if first is None else first.id,

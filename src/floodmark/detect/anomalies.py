@@ -13,6 +13,7 @@ from msgspec.structs import replace
 from floodmark.alerts import Anomaly, Direction, Evidence, Severity, content_id, utc
 from floodmark.detect.series import Finding, Series
 from floodmark.detect.shape import SPAN
+from floodmark.units import number, reach
 
 if TYPE_CHECKING:
     from floodmark.detect.exhaustion import Outlook
@@ -158,48 +159,53 @@ def say(
     if outlook is not None:
         return say_limit(series, observed, outlook)
     expected, low, high = band
-    unit = series.unit
+    unit, name = series.unit, series.name
     what = subject(series, evidence)
-    value = number(observed, unit)
+    value = number(observed, unit, name)
     chance = rarity(judgement.p_value, support)
     season = {"daily": " at this time of day", "weekly": " at this hour of the week"}.get(judgement.season, "")
     if head == "flatline":
         return f"{what} has stood still at {value} although it usually moves ({chance})"
     if head == "range":
         word = "higher" if judgement.direction == "up" else "lower"
-        return f"{what} is {value}, {word} than ever seen ({reach(low, high, unit)}; {chance})"
+        return f"{what} is {value}, {word} than ever seen ({reach(low, high, unit, name)}; {chance})"
     if head == "level":
         word = "risen" if judgement.direction == "up" else "fallen"
-        return f"the level of {what} has {word} to {value} from {number(expected, unit)} ({chance})"
+        return f"the level of {what} has {word} to {value} from {number(expected, unit, name)} ({chance})"
     if head == "drift":
         word = "up" if judgement.direction == "up" else "down"
-        return f"{what} has drifted {word} to {value} from {number(expected, unit)} ({chance})"
+        return f"{what} has drifted {word} to {value} from {number(expected, unit, name)} ({chance})"
     if head == "variance":
-        return f"{what} moves by {value} from point to point, usually by {number(expected, unit)} ({chance})"
+        return f"{what} moves by {value} from point to point, usually by {number(expected, unit, name)} ({chance})"
     if head == "shape":
         times = number(observed / expected if expected else None, "")
         form = f"its last {SPAN} points are {times} times as far from any earlier shape as usual"
         return f"{what} has an unusual shape: {form} ({chance})"
     if head in ("forecast", "count"):
-        return f"{what} is {value}, expected {reach(low, high, unit)}{season} ({chance})"
+        return f"{what} is {value}, expected {reach(low, high, unit, name)}{season} ({chance})"
     return f"{what} is {value}: {head} scores it as unlike its past ({chance})"
 
 
 def say_limit(series: Series, observed: float, outlook: Outlook) -> str:
     """A sentence for a series that heads for its limit, or has reached it."""
-    what, limit = subject(series, Evidence()), number(outlook.limit, series.unit)
+    what, limit = subject(series, Evidence()), number(outlook.limit, series.unit, series.name)
     if not outlook.left:
         side = "above" if outlook.above else "below"
-        return f"{what} is {number(observed, series.unit)}, at or {side} its limit of {limit}"
+        return f"{what} is {number(observed, series.unit, series.name)}, at or {side} its limit of {limit}"
     early = span(outlook.early)
     when = f"not before {early}" if outlook.late is None else f"between {early} and {span(outlook.late)}"
-    pace = number(outlook.slope * 3600, series.unit)
+    pace = number(outlook.slope * 3600, series.unit, series.name)
     return f"{what} will reach {limit} in {span(outlook.left)} ({when}) at {pace} an hour"
+
+
+def ahead(outlook: Outlook | None) -> dict[str, float | str]:
+    """What a limit that is not reached yet adds to the facts: in how many seconds it will be."""
+    return {"seconds_to_limit": round(outlook.left, 3)} if outlook is not None and outlook.left else {}
 
 
 def say_stale(series: Series, silence: float, interval: float, recent: float | None) -> str:
     """A sentence for a series that has stopped coming."""
-    last = f"; it was around {number(recent, series.unit)}" if recent is not None else ""
+    last = f"; it was around {number(recent, series.unit, series.name)}" if recent is not None else ""
     return f"{subject(series, Evidence())} has sent nothing for {span(silence)}, usually every {span(interval)}{last}"
 
 
@@ -221,28 +227,6 @@ def _around(template: str) -> str:
     """The marked parameter of a template, and what stands around it."""
     start = max(0, template.find("<*: ") - 60)
     return ("…" if start else "") + template[start : start + 120]
-
-
-def number(value: float | None, unit: str) -> str:
-    """Four significant digits and the unit, as a person would write them."""
-    if value is None or not math.isfinite(value):
-        return "unknown"
-    if unit in ("By", "bytes", "B"):
-        for factor, name in ((2**40, "TiB"), (2**30, "GiB"), (2**20, "MiB"), (2**10, "KiB")):
-            if abs(value) >= factor:
-                return f"{value / factor:.3g} {name}"
-    size = abs(value)
-    form = ",.0f" if size >= 1000 or value == 0 else ".3g" if size >= 0.0001 else ".1e"
-    text = f"{value:{form}}"
-    shown = unit.replace("1/s", "a second").replace("By/s", "bytes a second")
-    return f"{text} {shown}" if unit and unit != "1" else text
-
-
-def reach(low: float | None, high: float | None, unit: str) -> str:
-    """A range, its unit once if both ends have the same: "12 to 40 ms"."""
-    first, last = number(low, unit), number(high, unit)
-    bare, _, of_first = first.partition(" ")
-    return f"{bare} to {last}" if of_first and of_first == last.partition(" ")[2] else f"{first} to {last}"
 
 
 def rarity(p_value: float, support: Support) -> str:

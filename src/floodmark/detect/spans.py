@@ -238,13 +238,17 @@ class _Operation:
             values["span_latency_p50"] = tally.latencies.quantile(0.5)
         if tally.count >= _P99:
             values["span_latency_p99"] = tally.latencies.quantile(0.99)
-        time, evidence = (window + 1) * self._width, partial(_evidence, tally)
+        time, evidence = (window + 1) * self._width, partial(_evidence, tally, self._width)
         return [Sample(self._series[name], time, value, evidence) for name, value in values.items()]
 
 
-def _evidence(tally: _Tally) -> Evidence:
-    """Counts of the window, and traces to look at: the slowest first, and the first that failed."""
-    facts: dict[str, float | str] = {"requests_in_window": tally.count, "errors_in_window": tally.errors}
+def _evidence(tally: _Tally, width: float) -> Evidence:
+    """Counts of the window of `width` seconds, and traces to look at: the slowest first, and the first that failed."""
+    facts: dict[str, float | str] = {
+        "requests_in_window": tally.count,
+        "errors_in_window": tally.errors,
+        "window_seconds": width,
+    }
     for i, (negative, _, trace) in enumerate(tally.slowest, start=1):
         facts[f"slowest_trace_{i}"] = trace
         facts[f"slowest_seconds_{i}"] = -negative

@@ -16,11 +16,15 @@ from rich.text import Text
 from floodmark.simulate.score import Row, Score
 
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
+_PLAIN = str.maketrans({"→": "->", "…": "...", "“": '"', "”": '"', "\N{MINUS SIGN}": "-", "µ": "u", "°": ""})
+_OVER = re.compile(r", over since \d.*")
 
 
-def visible(text: str) -> str:
-    """The text without control characters: it holds words of the telemetry, which must not steer a terminal."""
-    return _CONTROL.sub("", text)
+def visible(text: str, *, ascii_only: bool = False) -> str:
+    """The text without control characters: it holds words of the telemetry, which must not steer a terminal. Arrows
+    and the like in plain signs where a terminal has only ASCII."""
+    text = _CONTROL.sub("", text)
+    return text.translate(_PLAIN).encode("ascii", "replace").decode() if ascii_only else text
 
 
 def moment(time: float) -> str:
@@ -103,7 +107,7 @@ def fault_table(score: Score, console: Console) -> Table:
             moment(fault.start),
             "" if row.delay is None else duration(row.delay),
             _place(row),
-            _told(row),
+            _told(row, console.options.ascii_only),
         )
     return table
 
@@ -124,8 +128,8 @@ def _place(row: Row) -> Text:
     return Text({1: "1st", 2: "2nd", 3: "3rd"}.get(row.rank, f"{row.rank}th"), style="" if row.rank == 1 else "yellow")
 
 
-def _told(row: Row) -> Text:
-    """The main incident's title in one line, less the service in front and how many are affected behind."""
+def _told(row: Row, ascii_only: bool) -> Text:
+    """What moved first, by the main incident's title: less the service in front, and all that stands behind."""
     if row.main is None:
         return Text("missed", style="red")
     text = Text(no_wrap=True, overflow="ellipsis")
@@ -133,4 +137,5 @@ def _told(row: Row) -> Text:
         text.append(f"{len(row.incidents)} incidents: ", style="yellow")
     elif not row.exactly_one:
         text.append("mixed: ", style="yellow")
-    return text.append(visible(row.main.title.removeprefix(f"{row.fault.service}: ").partition("; ")[0]))
+    moved = row.main.title.removeprefix(f"{row.fault.service}: ").partition("; ")[0]
+    return text.append(visible(_OVER.sub("", moved), ascii_only=ascii_only))

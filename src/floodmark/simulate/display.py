@@ -26,6 +26,8 @@ from floodmark.simulate.score import Score
 _COLOURS: dict[Severity, str] = {"info": "cyan", "warning": "yellow", "error": "red", "critical": "bold red"}
 _PLAIN_EVERY = 6 * HOUR
 """Simulated time between two progress lines where nothing can move."""
+_LINE = 110
+"""Characters of a log line that are shown."""
 
 
 class Display:
@@ -50,7 +52,7 @@ class Display:
         self._console = console
         self._clock = clock
         self._plain = not console.is_terminal
-        ascii_only = console.options.ascii_only
+        self._ascii = ascii_only = console.options.ascii_only
         open_, done, fault = "*v+" if ascii_only else "●✓◇"
         self._marks = {"open": open_, "resolved": done, "merged": done, "fault": fault}
         self._dot = "-" if ascii_only else "·"
@@ -165,6 +167,11 @@ class Display:
             ago = (incident.started_at - last.time).total_seconds()
             when = f"{duration(ago)} before" if ago >= 0 else f"{duration(-ago)} after the start"
             details.append(("change", f"{last.kind} of {last.service}: {last.summary}, {when}"))
+        if incident.lines:
+            line = incident.lines[0]
+            details.append(("log", line if len(line) <= _LINE else f"{line[: _LINE - 1]}…"))
+        if incident.impact:
+            details.append(("impact", incident.impact[0].summary))
         return details
 
     def _entry(
@@ -178,7 +185,8 @@ class Display:
         faint: bool = False,
     ) -> None:
         """One event of the log: when, what, and the details under it. What is faint takes one line, cut if need be."""
-        text, details = visible(text), [(name, visible(detail)) for name, detail in details]
+        text = visible(text, ascii_only=self._ascii)
+        details = [(name, visible(detail, ascii_only=self._ascii)) for name, detail in details]
         if self._plain:
             self._line(Text(f"{self._clock(time)}  {word:<8}  {text}"))
             for name, detail in details:

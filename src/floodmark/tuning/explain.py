@@ -10,7 +10,7 @@ from typing import Final, NamedTuple
 
 from floodmark.alerts import Anomaly, Evidence
 from floodmark.config.models import Config, Detector
-from floodmark.detect.anomalies import Support, number, odds, rarity, say, span
+from floodmark.detect.anomalies import Support, odds, rarity, say, span
 from floodmark.detect.feedback import Feedback
 from floodmark.detect.model import Judgement, Reason
 from floodmark.detect.schedules import Why
@@ -18,6 +18,7 @@ from floodmark.detect.series import Series
 from floodmark.detect.watched import Bar, Watched
 from floodmark.tuning.recording import Recording, fits, shown
 from floodmark.tuning.trace import follow, main_band
+from floodmark.units import number
 
 _CANDIDATES: Final = 8
 _SEASONS: Final = {
@@ -101,8 +102,8 @@ def expectation(explanation: Explanation) -> str:
     """What was expected of the point, and from where."""
     if not explanation.last.seen:
         return "nothing yet: it is the first point"
-    judgement = explanation.last.judgement
-    return f"{number(judgement.context.expected, explanation.series.unit)}, from {_SEASONS[judgement.season]}"
+    judgement, series = explanation.last.judgement, explanation.series
+    return f"{number(judgement.context.expected, series.unit, series.name)}, from {_SEASONS[judgement.season]}"
 
 
 def verdict(explanation: Explanation) -> list[str]:

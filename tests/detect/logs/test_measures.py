@@ -39,7 +39,7 @@ def test_the_median_of_each_window_once_a_place_has_proved_to_measure():
 def test_evidence_marks_the_parameter_and_says_what_it_was():
     samples, _ = made(took(120) + ["took 1700 ms"] * 60)
     evidence = samples[-1].evidence()
-    assert evidence.facts == {"log.record.template": "took <*: 1.7 s, before 0.0055 s>", "lines_in_window": 60}
+    assert evidence.facts == {"log.record.template": "took <*: 1.7 s, before 5.5 ms>", "lines_in_window": 60}
     assert evidence.lines == ["took 1700 ms"] * 5
 
 

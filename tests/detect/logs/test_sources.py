@@ -79,7 +79,7 @@ def test_errors_and_their_ratio_need_severities():
     assert values(samples, "log_error_ratio") == [(60, 2 / 17)]
     assert sample_of(samples, "log_errors", 60).evidence() == Evidence(
         lines=["disk is full", "lost"],
-        facts={"lines_in_window": 17, "errors_in_window": 2, "commonest_error": "disk is full"},
+        facts={"lines_in_window": 17, "errors_in_window": 2, "window_seconds": 60, "commonest_error": "disk is full"},
     )
 
 
@@ -92,12 +92,19 @@ def test_a_template_is_counted_from_its_first_window_on():
     _, busy, silent = (s for s in samples if s.series.labels.get("template") == took)
     assert busy.evidence() == Evidence(
         lines=["took 9 ms", "took 8 ms"],
-        facts={"log.record.template": "took <*>", "lines_in_window": 2, "lines_before": 1.0, "severity": "WARN"},
+        facts={
+            "log.record.template": "took <*>",
+            "lines_in_window": 2,
+            "lines_before": 1.0,
+            "window_seconds": 60,
+            "severity": "WARN",
+        },
     )
     assert silent.evidence().facts == {
         "log.record.template": "took <*>",
         "lines_in_window": 0,
         "lines_before": 1.5,
+        "window_seconds": 60,
         "severity": "WARN",
     }
 

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 from floodmark.alerts import Evidence
 from floodmark.config.models import Secrets
-from floodmark.detect.anomalies import number
 from floodmark.detect.logs.miner import Template
 from floodmark.detect.logs.secrets import masked
 from floodmark.detect.logs.windows import Tally, Window
+from floodmark.units import number
 
 if TYPE_CHECKING:
     from floodmark.detect.logs.sessions import RareSession
@@ -26,9 +26,11 @@ def shown(line: str, secrets: Secrets) -> str:
     return line if len(line) <= LONGEST_SHOWN else line[: LONGEST_SHOWN - 1] + "…"
 
 
-def of_template(secrets: Secrets, template: Template, tally: Tally | None, severity: str, before: float) -> Evidence:
-    """One template in one window: its newest lines there, and how many a window had before. `tally` is None where it
-    was silent.
+def of_template(
+    secrets: Secrets, width: float, template: Template, tally: Tally | None, severity: str, before: float
+) -> Evidence:
+    """One template in one window of `width` seconds: its newest lines there, and how many a window had before. `tally`
+    is None where it was silent.
 
     The template's text has the name that OpenTelemetry gives it, as an attribute of log records.
     """
@@ -36,6 +38,7 @@ def of_template(secrets: Secrets, template: Template, tally: Tally | None, sever
         "log.record.template": shown(template.text, secrets),
         "lines_in_window": tally.count if tally else 0,
         "lines_before": round(before, 2),
+        "window_seconds": width,
     }
     if severity:
         facts["severity"] = severity
@@ -72,21 +75,26 @@ def of_mix(
     return Evidence(lines=[line for tally in tallies for line in _lines(tally, secrets)[-1:]], facts=facts)
 
 
-def of_lines(secrets: Secrets, window: Window, commonest: Template | None) -> Evidence:
-    """All lines of one source in one window."""
+def of_lines(secrets: Secrets, width: float, window: Window, commonest: Template | None) -> Evidence:
+    """All lines of one source in one window of `width` seconds."""
     return Evidence(
         lines=_lines(window.all, secrets),
-        facts={"lines_in_window": window.all.count, **_named("commonest_template", commonest, secrets)},
+        facts={
+            "lines_in_window": window.all.count,
+            "window_seconds": width,
+            **_named("commonest_template", commonest, secrets),
+        },
     )
 
 
-def of_errors(secrets: Secrets, window: Window, commonest: Template | None) -> Evidence:
-    """The error lines of one source in one window. `commonest` is the template most of them have."""
+def of_errors(secrets: Secrets, width: float, window: Window, commonest: Template | None) -> Evidence:
+    """The error lines of one source in one window of `width` seconds. `commonest` is the template most of them have."""
     return Evidence(
         lines=_lines(window.errors, secrets),
         facts={
             "lines_in_window": window.all.count,
             "errors_in_window": window.errors.count,
+            "window_seconds": width,
             **_named("commonest_error", commonest, secrets),
         },
     )

@@ -324,7 +324,7 @@ class _Source:
             if tally.errors.count >= _PLAIN and window <= last:
                 tally.templates = tally.settled()
                 of_errors = partial(
-                    evidence.of_errors, self._logs.secrets, tally, _commonest(tally.templates, "errors")
+                    evidence.of_errors, self._logs.secrets, self._width, tally, _commonest(tally.templates, "errors")
                 )
                 made += self._errorless()
                 made.append(Sample(self._errors, window * self._width, tally.errors.count, of_errors, early=True))
@@ -365,13 +365,13 @@ class _Source:
                 self._lines,
                 time,
                 tally.all.count,
-                partial(evidence.of_lines, secrets, tally, _commonest(templates, "count")),
+                partial(evidence.of_lines, secrets, self._width, tally, _commonest(templates, "count")),
             ),
         ]
         if not self._graded:
             self._ungraded.append(time)
         else:
-            of_errors = partial(evidence.of_errors, secrets, tally, _commonest(templates, "errors"))
+            of_errors = partial(evidence.of_errors, secrets, self._width, tally, _commonest(templates, "errors"))
             made += self._errorless()
             made.append(Sample(self._errors, time, tally.errors.count, of_errors))
             if tally.all.count >= _FEW:
@@ -390,7 +390,9 @@ class _Source:
                 if mine is not None:
                     followed.severity = mine.severity
                 count, before = mine.count if mine else 0, followed.usual.value
-                of_template = partial(evidence.of_template, secrets, followed.template, mine, followed.severity, before)
+                of_template = partial(
+                    evidence.of_template, secrets, self._width, followed.template, mine, followed.severity, before
+                )
                 followed.usual.update(count)
                 made.append(Sample(followed.series, time, count, of_template))
         return made
