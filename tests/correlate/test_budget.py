@@ -176,16 +176,30 @@ def test_a_second_burst_after_the_first_is_over_is_a_second_incident():
     assert starts(got) == [(0, ["payment"]), (480, ["payment"])]
 
 
-def test_a_second_burst_while_the_first_goes_on_is_a_second_incident():
+def test_a_second_burst_while_little_of_the_first_goes_on_is_a_second_incident():
+    first = burst(0)
+    ends = [closed(item, 100, told=400) for item in first[:3]]
+    got = outcome(*first, *going_on(first[3:], 2_000), *ends, *burst(480, names=OTHERS))
+    assert starts(got) == [(0, ["payment"]), (480, ["payment"])]
+
+
+def test_a_burst_on_a_neighbour_while_the_first_goes_on_is_a_second_incident():
+    first = burst(0)
+    got = outcome(*first, *going_on(first, 2_000), *burst(480, "checkout", names=OTHERS))
+    assert starts(got) == [(0, ["payment"]), (480, ["checkout"])]
+
+
+def test_a_burst_where_all_is_still_as_odd_as_it_was_is_what_it_has_come_to():
     first = burst(0)
     got = outcome(*first, *going_on(first, 2_000), *burst(480, names=OTHERS))
-    assert starts(got) == [(0, ["payment"]), (480, ["payment"])]
+    assert starts(got) == [(0, ["payment"])]
+    assert got[-1].member_count == len(first) + len(OTHERS)
 
 
 def test_a_little_more_while_the_first_goes_on_is_its_aftermath():
     first = burst(0)
     correlate = stage()
-    got = run(correlate, [*first, *going_on(first, 2_000), opened(480, "payment", "disk", p=1e-9), mark(FAR)])
+    got = run(correlate, [*first, *going_on(first, 2_000), opened(480, "checkout", "disk", p=1e-9), mark(FAR)])
     assert starts(got) == [(0, ["payment"])]
     assert correlate.counts()["held_back"] == 1
 

@@ -134,14 +134,23 @@ def test_what_begins_as_the_other_ends_is_its_end():
     assert bursts.is_another(child, None, T0 + 1_200, BAR, CONF) is True
 
 
+def felt(at, *entities, life=1.0):
+    return group(at, members=[each for entity in entities for each in many(entity, 3)], life=life)
+
+
 def test_a_leak_that_is_felt_at_its_end_is_one_incident():
     leak = group(0, members=[("payment", "memory", {"p": 1e-10})], state="open")
-    felt = burst_on(leak, 3_000, 6, surprise=5 * BAR)
-    assert bursts.is_worse(felt, leak)
-    assert not bursts.is_worse(burst_on(leak, 300, 6, surprise=5 * BAR), leak)  # too soon to be a leak
-    assert not bursts.is_worse(burst_on(leak, 3_000, 6, surprise=5 * BAR, life=0.3), leak)  # it had nearly ended
-    assert not bursts.is_worse(felt, group(0, members=many("payment", 4), state="open"))
-    assert not bursts.is_worse(felt, group(0, members=[("cart", "memory", {})], state="open"))
+    assert bursts.is_worse(felt(3_000, "payment", "checkout"), leak)
+    assert not bursts.is_worse(felt(300, "payment", "checkout"), leak)  # too soon to be a leak
+    assert not bursts.is_worse(felt(3_000, "payment", "checkout", life=0.3), leak)  # it had nearly ended
+    assert not bursts.is_worse(felt(3_000, "checkout"), leak)
+
+
+def test_what_comes_on_the_same_entities_while_all_is_still_odd_is_the_same():
+    parent = group(0, members=[*many("payment", 4), *many("checkout", 2)], state="open")
+    assert bursts.is_worse(felt(300, "payment", "checkout"), parent)
+    assert not bursts.is_worse(felt(300, "payment", life=0.5), parent)
+    assert not bursts.is_worse(felt(300, "payment", "cart"), parent)
 
 
 @pytest.mark.parametrize(("other", "together"), [(0, True), (60, True), (61, False), (-60, True)])

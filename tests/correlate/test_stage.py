@@ -104,7 +104,7 @@ def test_scopes_are_apart():
 
 
 def test_what_trickles_in_after_the_burst_is_no_news_and_no_incident():
-    items = [opened(100 * i, "payment", f"m{i}") for i in range(9)]
+    items = [opened(100 * i, "payment" if i < 3 else "checkout", f"m{i}") for i in range(9)]
     got = outcome(*items, *(updated(item, at) for at in range(240, 900, 60) for item in items[:3]))
     assert number(got) == 1
     assert [i.member_count for i in got if i.event != "resolved"] == [1, 2, 3]

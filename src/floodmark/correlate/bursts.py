@@ -41,6 +41,7 @@ _SLACK: Final = 2.0
 _FOUND: Final = 7200.0
 """Seconds for which what a test has found is taken to go on: it does not say when it ends."""
 _SLOW: Final = 900.0
+_OWN: Final = 0.99
 _UNDIMINISHED: Final = 0.9
 """Seconds after which what a lone series, as odd as ever, brings is what it comes to: a leak is felt at its end."""
 PACE: Final = 20.0
@@ -88,13 +89,18 @@ def lasts(symptom: Symptom) -> float:
 
 
 def is_worse(child: Group, parent: Group) -> bool:
-    """Whether a burst on a live incident is what that has come to: a lone series was odd for long, and now all is."""
-    return (
-        child.started >= parent.started + _SLOW
-        and child.life >= _UNDIMINISHED
-        and families(parent) == 1
-        and parent.first.entity in child.entities
-    )
+    """Whether a burst on a live incident is what that has come to: all that was odd still is, and it is on the same
+    entities."""
+    if child.life < _UNDIMINISHED:
+        return False
+    if child.started >= parent.started + _SLOW and families(parent) == 1 and parent.first.entity in child.entities:
+        return True
+    total = own = 0.0
+    for symptom in child.symptoms.values():
+        weight = nats(symptom) + 0.1
+        total += weight
+        own += weight * (symptom.entity in parent.entities)
+    return own >= _OWN * total
 
 
 def is_another(child: Group, parent: Group | None, now: float, bar: float, conf: Correlate) -> bool | None:

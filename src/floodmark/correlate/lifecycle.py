@@ -13,16 +13,18 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Iterable, Mapping
+from functools import partial
 from typing import Any, Final
 
 from floodmark.alerts import Anomaly, ChangeNotice, Incident, content_id, utc
 from floodmark.config.models import Correlate
 from floodmark.correlate import bursts, evidence, narrate
 from floodmark.correlate.causes import rank
-from floodmark.correlate.changes import EFFECT, SLACK, RecentChanges
+from floodmark.correlate.chance import Chance
+from floodmark.correlate.changes import RecentChanges
 from floodmark.correlate.group import Group
+from floodmark.correlate.kpis import Kpis
 from floodmark.correlate.membership import Membership
-from floodmark.correlate.nulls import Null
 from floodmark.correlate.relations import Link, Relations
 from floodmark.correlate.symptoms import RANK, Symptom
 from floodmark.correlate.timers import Timers
@@ -30,16 +32,14 @@ from floodmark.correlate.topology import Topology
 
 REMEMBERED = 4096
 """Incidents that are over, remembered by their first anomaly so that a repeated message does not open them again."""
-_SCOPES: Final = 1_000
-"""Scopes whose chance is known; the least recently used is learned anew."""
 _FAINT: Final = 10_000
 """Anomalies that go on and belong to nothing, remembered for when they become worse."""
 _WORSE: Final = 2.0
 """Nats by which such a one must be worse to be looked at again."""
-_BACK: Final = "back"
-"""The kind of change that it is to come back after silence."""
 _FLOOD: Final = 4
 """So many incidents of a scope that begin together have one cause, whether or not anything relates them."""
+_COSTS: Final = 300.0
+"""Seconds after which an incident is told again because of what it costs."""
 _RETURNS: Final = 60.0
 """Seconds without an odd point, at least, after which a series that is odd again begins something."""
 
@@ -56,6 +56,8 @@ class Lifecycle:
         self._topology = topology
         self._relations = Relations(correlate, topology)
         self._changes = RecentChanges()
+        self._chance = Chance(correlate, self._relations, self._changes)
+        self._kpis = Kpis(correlate, topology)
         self._members = Membership(4 * correlate.members)
         self._kept = correlate.changes + correlate.lifetime + correlate.grace  # a change, for as long as it can matter
         self._now = -math.inf
@@ -65,10 +67,7 @@ class Lifecycle:
         self._open: dict[str, Group] = {}
         self._resolved: dict[str, Group] = {}
         self._over: dict[str, None] = {}
-        self._nulls: dict[str, Null] = {}
         self._faint: dict[str, tuple[float, int]] = {}  # nats and returns, by anomaly
-        self._floods: dict[str, float] = {}  # when the last one began, by scope
-        self._spoke: dict[tuple[str, str], float] = {}  # when entities that were silent came back, by scope
         self._timers = Timers()
         self._weighed: dict[str, Group] = {}  # is more or less surprising at this moment
         self._touched: dict[str, Group] = {}  # may have news at this moment
@@ -80,7 +79,7 @@ class Lifecycle:
             self._now,
             self._groups,
             (self._held, self._open, self._resolved, self._over),
-            (self._nulls, self._faint, self._floods, self._spoke),
+            (self._chance.state(), self._faint, self._kpis.state()),
             self._timers.state(),
             (self._weighed, self._touched),
             self._out,
@@ -96,7 +95,9 @@ class Lifecycle:
         self._weighed, self._touched = moment
         relations, changes, members, topology = parts
         self._held, self._open, self._resolved, self._over = by_state
-        self._nulls, self._faint, self._floods, self._spoke = chance
+        known, self._faint, kpis = chance
+        self._chance.restore(known)
+        self._kpis.restore(kpis)
         self._timers.restore(timers)
         self._relations.restore(relations, self._groups.values())
         self._changes.restore(changes)
@@ -145,6 +146,7 @@ class Lifecycle:
     def opened(self, anomaly: Anomaly, time: float, *, late: bool) -> None:
         """An anomaly has opened, at event time `time`."""
         self.advance(time)
+        self._cost(anomaly)
         owner = self._members.owner(anomaly.id)
         if owner is not None or anomaly.id in self._over or anomaly.id in self._faint:
             self._counts["duplicates"] += 1
@@ -158,6 +160,7 @@ class Lifecycle:
     def updated(self, anomaly: Anomaly, time: float, *, late: bool) -> None:
         """An anomaly persists, has become worse or is back; told at event time `time`."""
         self.advance(time)
+        self._cost(anomaly)
         odd = anomaly.updated_at.timestamp()
         if (owner := self._members.latest(anomaly.id)) is None:
             faint = self._faint.get(anomaly.id)
@@ -186,8 +189,10 @@ class Lifecycle:
         """An anomaly has ended; told at event time `time`."""
         del late  # it is applied all the same
         self.advance(time)
+        self._cost(anomaly)
         if anomaly.head == "stale" and anomaly.ended_at is not None:
-            self._speaks(anomaly.scope, anomaly.entity, anomaly.ended_at.timestamp())
+            self._chance.speaks(anomaly.scope, anomaly.entity, anomaly.ended_at.timestamp())
+            self._explain_again(anomaly.scope, anomaly.entity)
         if (owner := self._members.latest(anomaly.id)) is None:
             # Its incident is over, or the series has opened again, or we never saw it open.
             if self._faint.pop(anomaly.id, None) is None:
@@ -208,9 +213,7 @@ class Lifecycle:
         if not self._changes.add(time, notice):
             self._counts["duplicates"] += 1
             return
-        for scope, null in self._nulls.items():
-            if notice.scope in ("", scope):
-                null.changed(notice.kind)
+        self._chance.changed(notice)
         self._explain_again(notice.scope, notice.service)
         hit = (notice.service, *self._topology.dependents(notice.service))
         for group in list(self._open.values()):
@@ -243,6 +246,18 @@ class Lifecycle:
             "timers": len(self._timers),
             "dependencies": self._topology.learned,
         }
+
+    def _cost(self, anomaly: Anomaly) -> None:
+        """What a KPI has lost is news of the incidents that it may come of, now and then."""
+        if not anomaly.kpi:
+            return
+        self._kpis.hear(anomaly)
+        for group in list(self._open.values()):
+            if group.scope != anomaly.scope or self._now < group.told + _COSTS:
+                continue
+            if anomaly.series in group.symptoms or any(s.id == anomaly.id for s in self._kpis.beside(group)):
+                group.joined = True
+                self._touch(group)
 
     # -- groups ---------------------------------------------------------------------------------------------------
 
@@ -310,35 +325,16 @@ class Lifecycle:
     def _symptom(self, anomaly: Anomaly, onset: float, why: str, *, late: bool) -> Symptom:
         symptom = Symptom.of(anomaly, onset, why, late=late)
         symptom.family = evidence.family(symptom)
-        self._explain(anomaly.scope, symptom)
+        self._chance.explain(anomaly.scope, symptom)
         return symptom
-
-    def _explain(self, scope: str, symptom: Symptom) -> None:
-        """Note the change of its entity that a symptom may come from."""
-        notice = self._changes.before(scope, symptom.entity, symptom.started)
-        spoke = self._spoke.get((scope, symptom.entity), -math.inf)
-        if notice is not None:
-            symptom.change = notice.kind
-        elif -SLACK <= symptom.started - spoke <= EFFECT:
-            symptom.change = _BACK
 
     def _explain_again(self, scope: str, entity: str) -> None:
         """There was a change of an entity: look again at what is odd of it."""
         for group in self._held.values():
             if scope in ("", group.scope) and entity in group.entities:
                 for symptom in group.symptoms.values():
-                    self._explain(group.scope, symptom)
+                    self._chance.explain(group.scope, symptom)
                 self._weighed[group.id] = group
-
-    def _speaks(self, scope: str, entity: str, time: float) -> None:
-        """An entity that was silent is back: it may have been restarted, which is a change like others."""
-        before = self._spoke.pop((scope, entity), -math.inf)
-        self._spoke[scope, entity] = max(before, time)
-        if time > before + EFFECT:
-            self._null(scope).changed(_BACK)
-        while len(self._spoke) > _FAINT:
-            del self._spoke[next(iter(self._spoke))]
-        self._explain_again(scope, entity)
 
     def _add(self, group: Group, symptom: Symptom) -> None:
         if self._members.add(group, symptom):
@@ -382,33 +378,13 @@ class Lifecycle:
 
     # -- chance ---------------------------------------------------------------------------------------------------
 
-    def _null(self, scope: str) -> Null:
-        null = self._nulls.pop(scope, None) or Null()
-        self._nulls[scope] = null
-        if len(self._nulls) > _SCOPES:
-            del self._nulls[next(iter(self._nulls))]
-        return null
-
-    def _weigh(self, group: Group) -> None:
-        """Say how surprising a group is by now."""
-        group.surprise = self._surprise(group, group.symptoms.values())
-        group.most = max(group.most, group.surprise)
-
-    def _surprise(self, group: Group, symptoms: Iterable[Symptom]) -> float:
-        null = self._null(group.scope)
-        near = self._relations.near(group)
-        chance = 1 - math.exp(-null.talk(near) * self._conf.gap)
-        return evidence.surprise(evidence.rows(symptoms, null), null, chance)
-
     def _judge(self, group: Group) -> None:
         """Open a candidate if it is more than chance would bring, and not part of what is open already."""
         if group.state != "held" or all(evidence.is_harmless(symptom) for symptom in group.symptoms.values()):
             return
         if self._now >= bursts.end_of_life(group, self._conf):
             return  # it was told so late that its incident would be over
-        tail = self._null(group.scope).tail
-        tail.advance(self._now)
-        bar = tail.bar(self._conf.false_incidents)
+        bar = self._chance.bar(group.scope, self._now)
         limit = any(symptom.head == "limit" for symptom in group.symptoms.values())
         if group.surprise < bar and not limit:
             return
@@ -425,7 +401,7 @@ class Lifecycle:
 
     def _trim(self, group: Group) -> None:
         """Let go of what came by chance before."""
-        start = bursts.beginning(group, lambda symptoms: self._surprise(group, symptoms))
+        start = bursts.beginning(group, partial(self._chance.surprise, group))
         if start <= group.started:
             return
         before = [symptom for symptom in group.symptoms.values() if symptom.started < start]
@@ -436,7 +412,7 @@ class Lifecycle:
         group.first = min(rest, key=lambda symptom: (symptom.started, symptom.id))
         group.first.why, group.first.member, group.started = "first", None, start
         self._relations.renew(group)
-        self._weigh(group)
+        self._chance.weigh(group)
 
     def _is_simultaneous(self, group: Group) -> bool:
         """Give what began together with an open incident, near it, to that; or make all that begin together one, if
@@ -458,10 +434,7 @@ class Lifecycle:
             return False
         first, *others = together
         first.flood = True
-        self._floods.pop(group.scope, None)
-        self._floods[group.scope] = first.started
-        if len(self._floods) > _SCOPES:
-            del self._floods[next(iter(self._floods))]
+        self._chance.flooded(group.scope, first.started)
         for other in (*others, group):
             self._merge(first, other, f"began together with {first.first.entity}")
         return True
@@ -480,28 +453,8 @@ class Lifecycle:
     def _learn(self, group: Group) -> None:
         """A group is over: what is to be learned from it of chance."""
         if group.state == "open":
-            self._weigh(group)
-        null = self._null(group.scope)
-        found: dict[str, set[str]] = {}
-        for symptom in group.symptoms.values():
-            found.setdefault(symptom.entity, set()).add(symptom.family)
-        families = {entity: sorted(own) for entity, own in sorted(found.items())}
-        flood = self._floods.get(group.scope, -math.inf)
-        if abs(group.started - flood) <= 2 * self._conf.gap:
-            return  # what is odd everywhere at once says nothing of what goes together
-        null.met(families)
-        if group.parent or group.again:
-            return
-        if group.opened_at is not None and group.aftermath + sum(map(len, families.values())) > 1:
-            null.tail.advance(self._now)
-            null.tail.learn(group.most)
-            return
-        effects: dict[tuple[str, str], float] = {}
-        for symptom in group.symptoms.values():
-            if symptom.change:
-                key = symptom.change, symptom.family
-                effects[key] = max(effects.get(key, 0.0), evidence.nats(symptom))
-        null.learn(self._now, group.most, families, dict(sorted(effects.items())))
+            self._chance.weigh(group)
+        self._chance.learn(group, self._now)
 
     # -- states ---------------------------------------------------------------------------------------------------
 
@@ -511,7 +464,7 @@ class Lifecycle:
         self._make_room(self._conf.open_incidents - 1)
         group.state = "open"
         if group.opened_at is None:
-            self._null(group.scope).tail.opened += 1
+            self._chance.opened(group)
         group.opened_at = self._now
         self._use(group)
         self._touch(group)
@@ -627,7 +580,7 @@ class Lifecycle:
         while self._weighed:
             group = self._weighed.pop(next(iter(self._weighed)))
             if group.state == "held" and group.id in self._groups:
-                self._weigh(group)
+                self._chance.weigh(group)
                 self._judge(group)
         while self._touched:
             self._announce(next(iter(self._touched.values())))
@@ -662,12 +615,13 @@ class Lifecycle:
         )
         since = max(group.started - self._conf.changes, self._now - self._kept)
         self._changes.attach(group, services, since, self._now)
-        self._weigh(group)
-        group.by_chance = self._null(group.scope).tail.apart(group.surprise)
+        self._chance.weigh(group)
+        group.by_chance = self._chance.apart(group)
         group.severity = narrate.severity(group)
         group.causes = rank(group.symptoms.values(), group.changes.values(), self._topology)
 
     def _tell(self, group: Group, event: narrate.Event, merged_into: str | None = None) -> None:
         group.told, group.pending = self._now, False
         self._counts[f"incidents:{event}"] += 1
-        self._out.append(narrate.incident(group, event, self._now, self._conf.members, merged_into))
+        beside = self._kpis.beside(group)
+        self._out.append(narrate.incident(group, event, self._now, self._conf.members, merged_into, beside))

@@ -40,6 +40,8 @@ _PAIR: Final = 4.0
 _SPREADS: Final = 30
 """Entities of a group from which it teaches nothing of neighbours."""
 _ENTITIES: Final = 20_000
+_GENERATION: Final = 5_000.0
+"""Groups after which all that was counted is halved."""
 _KINDS: Final = 64
 _EFFECTS: Final = 1_000
 DAY: Final = 86_400.0
@@ -221,6 +223,21 @@ class Null(Struct):
             if key in self._effects or len(self._effects) < _EFFECTS:
                 moved, total = self._effects.get(key, (0.0, 0.0))
                 self._effects[key] = moved + 1, total + said
+        if self._echoed[1] > _GENERATION:
+            self._halve()
+
+    def _halve(self) -> None:
+        """What was learned first counts less and less."""
+        for counts in (self._families, self._heard, self._changes):
+            for key in counts:
+                counts[key] /= 2
+        for rows in (self._pairs, self._across):
+            for row in rows.values():
+                for key in row:
+                    row[key] /= 2
+        self._echoed = [count / 2 for count in self._echoed]
+        self._accompanied = [(more / 2, all_of_them / 2) for more, all_of_them in self._accompanied]
+        self._effects = {key: (moved / 2, total / 2) for key, (moved, total) in self._effects.items()}
 
 
 def _count(row: dict[str, float], other: str) -> None:
