@@ -12,6 +12,7 @@ from rich.table import Column, Table
 from floodmark.cli.console import ConfigPath, err, fail, out, read_config
 from floodmark.cli.online import ask
 from floodmark.config.models import Config, Detector, Input
+from floodmark.config.quantities import budget_in_words
 from floodmark.flow import groups
 from floodmark.runtime import RunError
 
@@ -40,6 +41,8 @@ def check(
     out.print(_topics(settings))
     out.print()
     out.print(_detectors(settings))
+    out.print()
+    out.print(_budgets(settings), soft_wrap=True)
 
 
 def _online(config: Config, quiet: bool) -> None:
@@ -84,6 +87,16 @@ def _detectors(config: Config) -> Table:
             detector.name, series, heads, f"{detector.false_alarms * 604800:.3g} a week" if detector.enabled else ""
         )
     return table
+
+
+def _budgets(config: Config) -> str:
+    apart = f" of each scope ({', '.join(config.detect.scope)})" if config.detect.scope else ""
+    often = budget_in_words(config.correlate.false_incidents)
+    return (
+        f"Incidents{apart}: about {often} one may be no more than chance (correlate.false_incidents). A group of "
+        "anomalies opens one when groups as improbable come less often than that; what chance does is learned from "
+        "the groups themselves. With --online: from where on that is today."
+    )
 
 
 def _heads(detector: Detector) -> str:

@@ -45,6 +45,17 @@ def budget(value: object) -> float:
     raise ValueError(f"{value!r} is not an alert budget; write it like 1/week, 3/day or 0.5/month")
 
 
+def budget_in_words(rate: float) -> str:
+    """A budget, events a second, as a person says it: "once a week", "3 times a day", "once in 2 months"."""
+    for name, seconds in _PERIODS.items():  # the shortest in which there is about one, or more
+        times = rate * seconds
+        if times >= 0.95 or name == "month":
+            break
+    if times < 0.95:
+        return f"once in {1 / times:.0f} months"
+    return f"once a {name}" if times < 1.5 else f"{times:.0f} times a {name}"
+
+
 def size(value: object) -> int:
     """Bytes from "1MB", "512KiB" or a plain number. Raises ValueError for anything else."""
     if isinstance(value, int) and not isinstance(value, bool) and value > 0:

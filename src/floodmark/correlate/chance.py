@@ -50,9 +50,11 @@ class Chance:
         tail.advance(now)
         return tail.bar(self._conf.false_incidents)
 
-    def bars(self) -> dict[str, float]:
-        """The same of each scope, as of its last group; to look at."""
-        return {scope: null.tail.bar(self._conf.false_incidents) for scope, null in sorted(self._nulls.items())}
+    def bars(self) -> list[tuple[str, float, float]]:
+        """Of each scope the bar as of its last group, and from how many groups of late it has been learned; to look
+        at."""
+        budget = self._conf.false_incidents
+        return [(scope, null.tail.bar(budget), null.tail.groups) for scope, null in sorted(self._nulls.items())]
 
     def weigh(self, group: Group) -> None:
         """Say how surprising a group is by now."""

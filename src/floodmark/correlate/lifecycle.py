@@ -235,6 +235,10 @@ class Lifecycle:
             "dependencies:evicted": self._topology.evicted,
         }
 
+    def bars(self) -> list[tuple[str, float, float]]:
+        """Of each scope the surprise from which a group opens an incident, and from how many it was learned."""
+        return self._chance.bars()
+
     def sizes(self) -> Mapping[str, int]:
         """How much state is held now."""
         return {

@@ -55,6 +55,7 @@ class Tail(Struct):
     counts: list[float] = field(default_factory=lambda: [0.0] * len(_RUNGS))
     excess: list[float] = field(default_factory=lambda: [0.0] * len(_RUNGS))
     opened: float = 0.0
+    groups: float = 0.0
 
     def advance(self, time: float) -> None:
         """Event time is `time`."""
@@ -64,10 +65,12 @@ class Tail(Struct):
             self.counts = [count * kept for count in self.counts]
             self.excess = [excess * kept for excess in self.excess]
             self.opened *= kept
+            self.groups *= kept
         self.now = time if self.now is None else max(self.now, time)
 
     def learn(self, surprise: float) -> None:
         """A group that was chance."""
+        self.groups += 1
         for i, rung in enumerate(_RUNGS):
             if surprise > rung:
                 self.counts[i] += 1

@@ -17,6 +17,7 @@ from msgspec.msgpack import decode, encode
 
 from floodmark.alerts import Absence, Anomaly, ChangeNotice, Dependencies, Incident, SeriesSample, Watermark
 from floodmark.config.models import Correlate, Service
+from floodmark.config.quantities import budget_in_words
 from floodmark.correlate.lifecycle import Lifecycle
 from floodmark.correlate.misplaced import Misplaced
 from floodmark.correlate.order import BUFFER, EventOrder, Item, Stamp
@@ -25,6 +26,8 @@ from floodmark.state import Codec, StateError, classes_in
 
 _MADE_BY: Final = "correlate 4"
 """The form of the state."""
+_SCOPES: Final = 5
+"""Scopes whose bar is told."""
 _KINDS = ("changes", "anomalies", "updates", "closes", "dependencies")  # by `Stamp.kind`
 
 
@@ -38,6 +41,7 @@ class CorrelateStage:
 
     def __init__(self, correlate: Correlate, services: Mapping[str, Service], *, buffer: int = BUFFER) -> None:
         self._settings = _settings(correlate, services)
+        self._budget = correlate.false_incidents
         self._order = EventOrder(buffer)
         self._lifecycle = Lifecycle(correlate, Topology(services))
         self._taken = dict.fromkeys((*_KINDS, "watermarks", "absences"), 0)
@@ -137,6 +141,15 @@ class CorrelateStage:
         """How much state is held now."""
         order = self._order
         return {"waiting": len(order), "tasks": order.tasks, "absent": order.absent, **self._lifecycle.sizes()}
+
+    def learning(self) -> list[str]:
+        """What opens an incident today, in words; of the first scopes."""
+        often = budget_in_words(self._budget)
+        return [
+            f"incidents of scope {scope}: a group of anomalies opens one from {bar:.1f} nats of surprise on, which "
+            f"chance reaches about {often}, as learned from {groups:,.0f} groups"
+            for scope, bar, groups in self._lifecycle.bars()[:_SCOPES]
+        ]
 
     def _advanced(self) -> list[Incident]:
         """What the words heard so far let through."""

@@ -388,7 +388,7 @@ class CorrelateTask:
         return [encode(absence, source=self._name, key=self._name, partition=self._partition)]
 
     def learning(self) -> Sequence[str]:
-        return ()
+        return self._stage.learning()
 
     def finish(self) -> list[Output]:
         """The input has ended for good (replay): resolve what is open."""
