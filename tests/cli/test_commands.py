@@ -164,7 +164,9 @@ def test_replay_of_mixed_jsonl_in_gzip(tmp_path):
     events.insert(796, {"timestamp": START + 60 * 398, "service": "cart", "kind": "deploy", "summary": "v42"})
     with gzip.open(path, "wt") as file:
         file.writelines(json.dumps(event) + "\n" for event in events)
-    ran = call("replay", path, "--incidents", "-")
+    config = tmp_path / "floodmark.yaml"
+    config.write_text("correlate: {false_incidents: 1/day}\n")
+    ran = call("replay", path, "-c", config, "--incidents", "-")
     assert ran.exit_code == 0, ran.stderr
     revisions = [json.loads(line) for line in ran.stdout.splitlines()]  # nothing but JSON lines on standard output
     assert revisions[-1]["event"] == "resolved"

@@ -35,7 +35,7 @@ def test_quantities_are_shown_as_they_are_written():
     }
     assert lines(old, new) == [
         "limits.message: 1MB → 512KiB",
-        "detectors[cpu].false_alarms: 1/week → 2/day",
+        "detectors[cpu].false_alarms: 1/day → 2/day",
         "detectors[cpu].refractory: 5m → 10m",
         "correlate.gap: 3m → 90m",
     ]
