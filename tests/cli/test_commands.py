@@ -108,6 +108,19 @@ def test_check_shows_what_would_run(tmp_path):
     assert call("check", "-q", "-c", path).stdout == ""
 
 
+@pytest.mark.parametrize(
+    ("correlate", "often"), [("", "once a week"), ("correlate: {false_incidents: 3/day}\n", "3 times a day")]
+)
+def test_check_says_what_the_budget_of_incidents_means(tmp_path, correlate, often):
+    path = tmp_path / "floodmark.yaml"
+    path.write_text(f"inputs: [{{topic: m, signal: metric}}]\ndetect: {{scope: [env]}}\n{correlate}")
+    ran = call("check", "-c", path)
+    assert ran.exit_code == 0
+    said = " ".join(ran.stdout.split())
+    assert f"Incidents of each scope (env): about {often} one may be no more than chance" in said
+    assert "correlate.false_incidents" in said
+
+
 def test_check_says_every_problem_with_its_place(tmp_path):
     path = tmp_path / "bad.yaml"
     path.write_text(BAD)

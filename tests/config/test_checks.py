@@ -257,3 +257,15 @@ def test_patience_within_the_session_timeout_is_right():
     assert look(INPUT + "kafka: {session_timeout: 30s}\ncorrelate: {patience: 2m}\n")[0] == []
     assert look(INPUT + "kafka: {session_timeout: 3s}\n")[0] == []  # nobody has asked for more
     assert look(INPUT + "correlate: {patience: soon}\n")[0] == []  # that is no duration: told elsewhere
+
+
+@pytest.mark.parametrize("budget", ["60/hour", "200/day"])
+def test_a_budget_in_which_nearly_every_anomaly_opens_an_incident_is_remarked(budget):
+    errors, (warning,) = look(f"{INPUT}correlate: {{false_incidents: {budget}}}\n")
+    assert errors == []
+    assert "false incidents a day open one for nearly every anomaly" in warning
+
+
+@pytest.mark.parametrize("budget", ["1/week", "5/day", "1/month", "nonsense", "0/day"])
+def test_other_budgets_are_not_or_are_the_models_business(budget):
+    assert look(f"{INPUT}correlate: {{false_incidents: {budget}}}\n") == ([], [])
