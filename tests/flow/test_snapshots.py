@@ -441,7 +441,9 @@ def test_open_incidents_live_on_under_other_settings() -> None:
     slower = CorrelateTask(config(correlate=Correlate(gap=600, false_incidents=1 / 60)), "floodmark.anomalies", 0)
     assert slower.restore(state) == {}
     assert slower.sizes()["open_incidents"] == task.sizes()["open_incidents"]
-    brief = CorrelateTask(config(correlate=Correlate(gap=10, false_incidents=1 / 60, lifetime=30)), "floodmark.anomalies", 0)
+    brief = CorrelateTask(
+        config(correlate=Correlate(gap=10, false_incidents=1 / 60, lifetime=30)), "floodmark.anomalies", 0
+    )
     brief.restore(state)
     rest = stream[taken:]
     assert until_resolved(brief, rest) < until_resolved(task, rest) < until_resolved(slower, rest)
