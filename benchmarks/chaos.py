@@ -15,7 +15,8 @@ doubled, and each poison record is in the dead letters once. --short takes three
 not named. Needs Java 17 and, the first time, Maven.
 
 The engine's config is the default one but for what makes detection fast, so that a few minutes are enough: points every
-second, `warmup` 10, log windows of a second, `lateness` 2 s, `tick` and `alone` 1 s; short sessions; scopes by region.
+second, `warmup` 10, log windows of a second, `lateness` 2 s, `tick` 1 s; short sessions; scopes by region; services that have nothing
+to do with each other, and a budget of false incidents in which each anomaly opens one.
 """
 
 from __future__ import annotations
@@ -38,7 +39,7 @@ from confluent_kafka import KafkaException
 
 import chaos_verdict as verdict
 from chaos_crew import BrokerTrouble, Crew
-from chaos_plan import BROKER, FIRST, KINDS, WORKERS, Phase, plan
+from chaos_plan import BROKER, FIRST, KINDS, SERVICES, WORKERS, Phase, plan
 from chaos_traffic import PARTITIONS, Traffic
 from chaos_verdict import Happened, Look, Reading, Verdict
 from chaos_watch import Probe, Reader
@@ -88,7 +89,8 @@ def config(bootstrap: str, prefix: str, store: Path | None, history: str) -> dic
         "detect": {"scope": ["region"], "lateness": f"{verdict.LATENESS:g}s", "tick": f"{verdict.TICK:g}s"},
         "detectors": [{"name": "chaos", "warmup": 10, "refractory": "10s"}],
         "logs": {"window": "1s"},
-        "correlate": {"alone": "1s", "gap": "20s", "grace": "20s"},
+        "services": {service: {} for service in SERVICES},
+        "correlate": {"false_incidents": "60/hour", "gap": "20s", "grace": "20s"},
     }
 
 

@@ -12,7 +12,8 @@ and order: anomalies and watermarks of each task, the revisions of each incident
 The engine is `floodmark run` as a process. Its config is the default one but for: short sessions, snapshots often and a
 `state.history` that reaches back over all the input (who is killed before its first snapshot has nothing else), small
 fetches (more transactions), scopes by region (more than one correlate task at work), `correlate.idle` beyond
-the run's length, and `correlate.patience` as long as it may be: who is behind because its worker is dead must be waited
+the run's length, a budget of false incidents in which nearly every anomaly opens one, so that there are many to
+compare, and `correlate.patience` as long as it may be: who is behind because its worker is dead must be waited
 for, and "idle" and "absent" are said by the wall clock. Words that are repeated by that clock are not compared.
 
 The exit code is 0 only if nothing was lost, doubled or changed. Needs Java 17 and, the first time, Maven.
@@ -81,7 +82,7 @@ def config(bootstrap: str, store: Path) -> dict[str, Any]:
         "detect": {"scope": ["region"]},
         "logs": {"learning": "10m"},
         "services": workload.SERVICES,
-        "correlate": {"idle": "1d", "patience": f"{4 * SESSION_SECONDS}s"},
+        "correlate": {"idle": "1d", "patience": f"{4 * SESSION_SECONDS}s", "false_incidents": "60/hour"},
     }
 
 

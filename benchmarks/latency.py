@@ -6,8 +6,8 @@ the jump's first event being handed to the producer until its anomaly, and the i
 their topics.
 
 An incident waits for event time: for `detect.lateness` and the next `detect.tick` of every partition. These are set to
-a second each here (defaults 30 s and 10 s), and `correlate.alone` to a second (5 min), or their waits would be all that
-is measured; each series is a correlation scope of its own, so that each jump is an incident of its own.
+a second each here (defaults 30 s and 10 s), or their waits would be all that is measured. Each series is a correlation
+scope of its own, and the budget of false incidents so large that a jump opens one at once.
 """
 
 from __future__ import annotations
@@ -78,7 +78,7 @@ def latency(kafka: ApacheKafka, folder: Path, rate: int, seconds: float) -> None
         NAME,
         folder / NAME,
         detect={"lateness": "1s", "tick": "1s", "scope": ["host"]},
-        correlate={"alone": "1s"},
+        correlate={"false_incidents": "60/hour"},
     )
     worker = Worker(config, folder, NAME)
     reader = Consumer(

@@ -1,14 +1,13 @@
 """Incidents and causes on real faults: Nezha's Online Boutique (56 injected faults, two days, one sample a minute).
 
-    python benchmarks/nezha.py --data DATA [--cap 8m] [--scorer PATH] [--brokers HOST:PORT] [--local]
+    python benchmarks/nezha.py --data DATA [--budget 1/day] [--scorer PATH] [--brokers HOST:PORT] [--local]
 
 DATA holds ob_<day>_metrics.csv.gz, ob_trace_minutes.csv.gz, ob_netgap_minutes.csv.gz, ob_edges.csv and faults.jsonl.
 Both days are streamed in event-time order into Apache Kafka, `floodmark run` watches them as a process with the
 call graph as topology, and the incidents are read back from the alerts topic. Without --brokers a broker is started
 (Java 17 and Maven, as in the integration tests). --local runs the same stages in this process instead, for tuning.
 
-The configuration is the default one but for the topology and, with --cap, for `correlate.cap`: these faults follow each
-other every eight minutes, often on the same service, and an operator would say so.
+The configuration is the default one but for the topology and, with --budget, for `correlate.false_incidents`.
 
 Metrics, trace minutes (per service and operation) and network gaps become series; the labels of faults.jsonl are used
 by the scorer alone. With --scorer (a program that takes --incidents and --truth) its verdict is printed too.
@@ -99,7 +98,7 @@ def stream(data: Path) -> Iterator[Minute]:
     )  # fmt: skip
 
 
-def configuration(data: Path, brokers: str, cap: str | None = None) -> Config:
+def configuration(data: Path, brokers: str, budget: str | None = None) -> Config:
     """The default configuration, with the call graph as topology."""
     services: dict[str, list[str]] = {}
     with (data / "ob_edges.csv").open(newline="") as file:
@@ -111,7 +110,7 @@ def configuration(data: Path, brokers: str, cap: str | None = None) -> Config:
             "kafka": {"brokers": [brokers]},
             "inputs": [Input(topic=TOPIC, signal="metric")],
             "services": {name: Service(depends_on=called) for name, called in services.items()},
-            "correlate": {"cap": cap} if cap else {},
+            "correlate": {"false_incidents": budget} if budget else {},
             "http": {"port": 0},
             "logging": {"level": "warning"},
         }
@@ -188,7 +187,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--brokers", help="an Apache Kafka to use")
-    parser.add_argument("--cap", help="correlate.cap (default: the product's)")
+    parser.add_argument("--budget", help="correlate.false_incidents (default: the product's)")
     parser.add_argument("--scorer", type=Path)
     parser.add_argument("--out", type=Path, default=Path(tempfile.gettempdir()) / "nezha-incidents.jsonl")
     parser.add_argument("--local", action="store_true")
@@ -196,7 +195,8 @@ def main() -> None:
     started = time.monotonic()
     with ExitStack() as stack:
         if args.local:
-            incidents, anomalies, events = run_local(args.data, configuration(args.data, "localhost:9092", args.cap))
+            config = configuration(args.data, "localhost:9092", args.budget)
+            incidents, anomalies, events = run_local(args.data, config)
         else:
             if not args.brokers:
                 sys.path.insert(0, str(Path(__file__).parent.parent / "tests" / "integration"))
@@ -204,7 +204,7 @@ def main() -> None:
 
                 args.brokers = stack.enter_context(ApacheKafka.start()).bootstrap
             incidents, anomalies, events = asyncio.run(
-                run_kafka(args.data, configuration(args.data, args.brokers, args.cap))
+                run_kafka(args.data, configuration(args.data, args.brokers, args.budget))
             )
     args.out.write_bytes(b"".join(orjson.dumps(to_yardstick(i)) + b"\n" for i in incidents))
     print(f"{events:,} points, {anomalies:,} anomalies, {len({i.id for i in incidents}):,} incidents, ", end="")

@@ -108,6 +108,19 @@ def test_check_shows_what_would_run(tmp_path):
     assert call("check", "-q", "-c", path).stdout == ""
 
 
+@pytest.mark.parametrize(
+    ("correlate", "often"), [("", "once a week"), ("correlate: {false_incidents: 3/day}\n", "3 times a day")]
+)
+def test_check_says_what_the_budget_of_incidents_means(tmp_path, correlate, often):
+    path = tmp_path / "floodmark.yaml"
+    path.write_text(f"inputs: [{{topic: m, signal: metric}}]\ndetect: {{scope: [env]}}\n{correlate}")
+    ran = call("check", "-c", path)
+    assert ran.exit_code == 0
+    said = " ".join(ran.stdout.split())
+    assert f"Incidents of each scope (env): about {often} one may be no more than chance" in said
+    assert "correlate.false_incidents" in said
+
+
 def test_check_says_every_problem_with_its_place(tmp_path):
     path = tmp_path / "bad.yaml"
     path.write_text(BAD)
@@ -164,7 +177,9 @@ def test_replay_of_mixed_jsonl_in_gzip(tmp_path):
     events.insert(796, {"timestamp": START + 60 * 398, "service": "cart", "kind": "deploy", "summary": "v42"})
     with gzip.open(path, "wt") as file:
         file.writelines(json.dumps(event) + "\n" for event in events)
-    ran = call("replay", path, "--incidents", "-")
+    config = tmp_path / "floodmark.yaml"
+    config.write_text("correlate: {false_incidents: 1/day}\n")
+    ran = call("replay", path, "-c", config, "--incidents", "-")
     assert ran.exit_code == 0, ran.stderr
     revisions = [json.loads(line) for line in ran.stdout.splitlines()]  # nothing but JSON lines on standard output
     assert revisions[-1]["event"] == "resolved"

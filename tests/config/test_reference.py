@@ -5,7 +5,7 @@ import pytest
 from ruamel.yaml import YAML
 
 from floodmark.config.loader import load
-from floodmark.config.quantities import Budget, Duration, Size, budget, duration, size
+from floodmark.config.quantities import Budget, Duration, Size, budget, budget_in_words, duration, size
 from floodmark.config.reference import human, json_schema, markdown_reference
 from floodmark.config.shape import fields_of, sections, shape_of
 
@@ -89,10 +89,29 @@ def test_quantities_are_written_as_people_write_them(annotation, value, text, pa
 
 def test_the_page_reads_well():
     page = markdown_reference()
-    assert "| `false_alarms` | alert budget | `1/day` | How often each series may be odd by chance. " in page
+    assert "| `false_alarms` | alert budget | `1/day` | How often each series may be odd by chance." in page
     assert "| `lateness` | duration | `30s` |" in page
     assert "| `window` | duration ≥ 1s | `1m` |" in page
     assert "| `topic` | text that is not empty | *required* | Name of the topic. |" in page
     anchors = {re.sub(r"[^a-z0-9_-]", "", h.lower()) for h in re.findall(r"^## (.*)$", page, re.MULTILINE)}
     assert set(re.findall(r"\(#([^)]*)\)", page)) <= anchors
     assert all(line.count("|") - line.count("\\|") == 5 for line in page.splitlines() if line.startswith("|"))
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("1/hour", "once an hour"),
+        ("1/day", "once a day"),
+        ("3/day", "3 times a day"),
+        ("1/week", "once a week"),
+        ("2/month", "twice a month"),
+        ("1/month", "once a month"),
+        ("0.7/month", "once a month"),
+        ("0.5/month", "once in 2 months"),
+        ("0.01/month", "once in 100 months"),
+        ("90/hour", "90 times an hour"),
+    ],
+)
+def test_a_budget_is_said_as_people_say_it(text, words):
+    assert budget_in_words(budget(text)) == words

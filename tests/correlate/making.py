@@ -9,6 +9,12 @@ from floodmark.config.models import Correlate, Service
 from floodmark.correlate.symptoms import Symptom
 
 T0 = 1_700_000_000.0
+LOOSE = 1 / 60
+"""A budget of false incidents in which nearly every anomaly opens one at once: for what is not about chance."""
+DAILY = 1 / 86_400
+"""A budget that asks for a little more than one faint anomaly."""
+LEVEL = 60 / 86_400
+"""The level of a series with a point a minute and a false alarm a day."""
 SHOP = {
     "frontend": Service(depends_on=["checkout", "catalog"]),
     "checkout": Service(depends_on=["payment", "cart"]),
@@ -45,8 +51,14 @@ def opened(at, entity="checkout", name="latency", *, told=None, p=1e-5, scope="d
         "summary": f"{entity} {name} is high",
         "detector": "default",
         "evidence": Evidence(),
+        "level": LEVEL,
     }
     return Anomaly(**(fields | more))
+
+
+def burst(at, entity="payment", names=("errors", "latency", "cpu", "timeouts"), *, p=1e-10, **more):
+    """Strong anomalies of an entity that begin at once: no chance."""
+    return [opened(at, entity, name, p=p, **more) for name in names]
 
 
 def closed(first: Anomaly, at, *, told=None, **more):
@@ -85,7 +97,7 @@ def symptom(at, entity, name="latency", **more):
 
 
 def conf(**more):
-    return Correlate(**({"gap": 120, "cap": 3600, "grace": 300, "alone": 120} | more))
+    return Correlate(**({"gap": 120, "grace": 300, "false_incidents": LOOSE} | more))
 
 
 def run(stage, items):

@@ -6,16 +6,19 @@ from hypothesis import strategies as st
 from floodmark.alerts import Dependencies, utc
 from floodmark.correlate.stage import CorrelateStage
 
-from .making import SHOP, T0, change, closed, conf, mark, opened, run, updated, wrongs
+from .making import DAILY, SHOP, T0, change, closed, conf, mark, opened, run, updated, wrongs
 
 ENTITIES = ["frontend", "checkout", "payment", "cart", "redis", "search", "far"]
 HELD = ("tasks", "changes", "timers", "dependencies")
 """What may remain when all incidents are over."""
+ENDS = ("resolved", "merged")
 CONFS = [
     {},
-    {"gap": 30, "cap": 200, "grace": 50, "alone": 20, "lifetime": 250},
-    {"labels": ["region"], "hops": 2},
+    {"gap": 30, "grace": 50, "lifetime": 250},
+    {"labels": ["region"], "hops": 2, "false_incidents": DAILY},
+    {"false_incidents": DAILY / 7},
     {"open_incidents": 2, "members": 1, "grace": 40},
+    {"open_incidents": 1, "gap": 60, "false_incidents": 5 * DAILY},
 ]
 
 
@@ -30,17 +33,23 @@ def anomalies(draw):
         draw(st.sampled_from(["latency", "cpu", "errors"])),
         told=told,
         p=draw(st.sampled_from([1e-4, 1e-6, 1e-9])),
+        head=draw(st.sampled_from(["forecast", "forecast", "drift", "stale", "limit"])),
+        direction=draw(st.sampled_from(["up", "down"])),
+        worse=draw(st.sampled_from(["both", "up"])),
         severity=draw(st.sampled_from(["warning", "warning", "error"])),
         scope=draw(st.sampled_from(["default", "eu"])),
         labels={"region": draw(st.sampled_from(["a", "b"]))},
     )
     messages = [(told, first)]
-    if draw(st.booleans()):
-        messages.append((told + 130, updated(first, told + 130)))
+    returns = 0
+    for after in draw(st.lists(st.sampled_from([30, 130, 400, 2000]), max_size=3)):
+        told = messages[-1][0] + after
+        returns += draw(st.integers(0, 1))
+        messages.append((told, updated(first, told, returns=returns, p_value=draw(st.sampled_from([1e-4, 1e-12])))))
     if draw(st.booleans()):
         end = onset + draw(st.integers(0, 300))
         said = max(messages[-1][0], end) + draw(st.integers(0, 50))
-        messages.append((said, closed(first, end, told=said)))
+        messages.append((said, closed(first, end, told=said, returns=returns)))
     return messages
 
 
@@ -108,6 +117,10 @@ def test_lives_are_sound_and_nothing_is_lost(streams, how, services):
         assert (incident.event == "resolved") == bool(incident.resolution)
     # Every anomaly is a member, flapped into one, was held back, or is beyond a bound.
     assert stage.sizes()["anomalies"] == stage.sizes()["open_incidents"] == stage.sizes()["candidates"] == 0
+    made_room = {i.id for i in got if i.resolution.startswith("evicted")}
+    for opening in (i for i in got if i.event in ("opened", "reopened")):
+        end = next(i for i in got if i.id == opening.id and i.revision > opening.revision and i.event in ENDS)
+        assert end.updated_at > opening.updated_at or end.event == "merged" or opening.id in made_room
     assert all(
         (incident.updated_at - incident.started_at).total_seconds() <= longest + 350  # told late, at most
         for incident in got
@@ -128,6 +141,19 @@ def test_disorder_breaks_no_life(streams, how, random):
         found.pop("time went back", None)
     assert found == {}
     assert all(size == 0 for name, size in stage.sizes().items() if name not in HELD)
+
+
+@settings(max_examples=75)
+@given(sources(), st.sampled_from(CONFS), st.integers(0, 100), st.sampled_from([SHOP, {}]))
+def test_a_snapshot_in_the_middle_changes_nothing(streams, how, middle, services):
+    items = [item for stream in streams for item in stream]
+    whole, part = CorrelateStage(conf(**how), services), CorrelateStage(conf(**how), services)
+    want = run(whole, items)
+    got = run(part, items[:middle])
+    rest = CorrelateStage(conf(**how), services)
+    rest.restore(part.snapshot())
+    assert got + run(rest, items[middle:]) == want
+    assert rest.snapshot() == whole.snapshot()
 
 
 @settings(max_examples=100)

@@ -1,7 +1,11 @@
+import pytest
+
+from floodmark.alerts import Dependencies, utc
 from floodmark.config.models import Service
+from floodmark.correlate.stage import CorrelateStage
 from floodmark.correlate.topology import KEPT, LEARNED, Topology
 
-from .making import SHOP
+from .making import SHOP, T0, conf, mark, opened, run, wrongs
 
 
 def test_near_goes_both_ways_and_stops_at_the_hops():
@@ -56,6 +60,38 @@ def test_learned_dependencies_are_bounded_and_the_oldest_go():
     graph.learn([("old", "x")], 1.0)
     graph.learn([(f"s{i}", "x") for i in range(LEARNED)], 2.0)
     assert (graph.learned, graph.evicted, graph.depends_on("old")) == (LEARNED, 1, [])
+
+
+def test_within_goes_both_ways_from_all_and_keeps_the_unknown():
+    shop = Topology(SHOP)
+    assert shop.within(["bank"], 0) == {"bank"}
+    assert shop.within(["bank", "elsewhere"], 1) == {"bank", "payment", "elsewhere"}
+    assert shop.within(["redis"], 3) == {"redis", "cart", "checkout", "payment", "frontend"}
+    ring = Topology({f"s{i}": Service(depends_on=[f"s{(i + 1) % 9}"]) for i in range(9)})
+    assert ring.within(["s0"], 3) == {f"s{i}" for i in (0, 1, 2, 3, 6, 7, 8)}
+
+
+@pytest.mark.parametrize("hops", [1, 5])
+def test_ten_thousand_dependencies_in_circles_and_stars_relate_and_end(hops):
+    """A circle through all, and a service that all of them call: what is odd there is put together, and resolves."""
+    circle = [(f"s{i}", f"s{(i + 1) % 5_000}") for i in range(5_000)]
+    star = [(f"s{i}", "hub") for i in range(5_000)]
+    stage = CorrelateStage(conf(hops=hops), {"s0": Service(depends_on=["s0", "hub", "outer"])})
+    items = [
+        Dependencies(task="spans/0", time=utc(T0), calls=circle + star),
+        opened(10, "hub"),
+        opened(20, "s17"),
+        opened(30, "s4711"),
+        opened(40, "outer"),
+        opened(50, "nobody-knows"),
+        mark(10**5),
+    ]
+    got = run(stage, items)
+    assert wrongs(got) == {}
+    first = max((i for i in got if i.event == "resolved"), key=lambda incident: incident.member_count)
+    assert set(first.entities) >= {"hub", "s17", "s4711"}
+    assert "nobody-knows" not in first.entities
+    assert len({i.id for i in got}) >= 2
 
 
 def test_it_goes_on_from_its_state():

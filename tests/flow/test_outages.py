@@ -7,13 +7,14 @@ import msgspec
 import pytest
 
 from floodmark.alerts import Anomaly, Incident
-from floodmark.config.models import Config, Input
+from floodmark.config.models import Config, Correlate, Input
 from floodmark.flow.events import TYPES, event_type
 from floodmark.flow.local import LocalFlow
 from floodmark.records import Record
 
 START = 1_700_006_400
-CONFIG = Config(inputs=[Input(topic="logs", signal="log")])
+INPUTS = [Input(topic="logs", signal="log")]
+CONFIG = Config(inputs=INPUTS, correlate=Correlate(false_incidents=1 / 86_400))
 
 
 def lines(outages, minutes, busy, *, levels=True):
@@ -30,9 +31,9 @@ def lines(outages, minutes, busy, *, levels=True):
     return found
 
 
-def told(events):
+def told(events, config=CONFIG):
     """What was said by the time a line came, in seconds: of anomalies of errors, and of incidents."""
-    flow = LocalFlow(CONFIG)
+    flow = LocalFlow(config)
     anomalies, incidents = [], []
     for i, (now, event) in enumerate(events):
         value = json.dumps({"timestamp": START + now, **event}).encode()
@@ -54,6 +55,11 @@ def test_each_of_three_outages_is_told_within_a_minute(levels):
         assert any(first < now < first + 60 and said.event != "closed" for now, said in anomalies)
         assert any(first < now < first + 90 and said.severity == "error" for now, said in incidents), (first, last)
     assert all(said.p_value > 1 / 100 for _, said in anomalies)
+
+
+def test_the_first_outage_is_told_under_the_default_budget():
+    _, incidents = told(lines([(958, 1080)], 20, 150), Config(inputs=INPUTS))
+    assert any(958 < now < 1080 and said.severity == "error" for now, said in incidents)
 
 
 @pytest.mark.parametrize("onset", [0, 3, 10, 19])

@@ -212,7 +212,7 @@ def test_restarts_and_batches_anywhere_change_no_byte(data: st.DataObject) -> No
 
 
 def test_a_correlate_task_goes_on_at_every_offset() -> None:
-    conf = config(correlate=Correlate(gap=60, alone=20, grace=100))
+    conf = config(correlate=Correlate(gap=60, false_incidents=1 / 60, grace=100))
     stream = anomalies(conf)
     steady, moved = CorrelateTask(conf, "floodmark.anomalies", 0), CorrelateTask(conf, "floodmark.anomalies", 0)
     heard = []
@@ -430,7 +430,7 @@ def until_resolved(task: Task, taken: Sequence[Record]) -> int:
 
 
 def test_open_incidents_live_on_under_other_settings() -> None:
-    conf = config(correlate=Correlate(gap=60, alone=20))
+    conf = config(correlate=Correlate(gap=60, false_incidents=1 / 60))
     stream = anomalies(conf)
     task = CorrelateTask(conf, "floodmark.anomalies", 0)
     taken = 0
@@ -438,10 +438,12 @@ def test_open_incidents_live_on_under_other_settings() -> None:
         task.process([stream[taken]])
         taken += 1
     state = task.snapshot()
-    slower = CorrelateTask(config(correlate=Correlate(gap=600, alone=20)), "floodmark.anomalies", 0)
+    slower = CorrelateTask(config(correlate=Correlate(gap=600, false_incidents=1 / 60)), "floodmark.anomalies", 0)
     assert slower.restore(state) == {}
     assert slower.sizes()["open_incidents"] == task.sizes()["open_incidents"]
-    brief = CorrelateTask(config(correlate=Correlate(gap=10, alone=20, lifetime=30)), "floodmark.anomalies", 0)
+    brief = CorrelateTask(
+        config(correlate=Correlate(gap=10, false_incidents=1 / 60, lifetime=30)), "floodmark.anomalies", 0
+    )
     brief.restore(state)
     rest = stream[taken:]
     assert until_resolved(brief, rest) < until_resolved(task, rest) < until_resolved(slower, rest)

@@ -54,7 +54,7 @@ topics:
   dead_letters: {self.name}.dead-letters
   rekeyed: {self.name}.rekeyed
 state: {{store: {self.path.parent / "state"}, interval: 1s}}
-correlate: {{idle: 1s}}
+correlate: {{idle: 1s, false_incidents: 60/hour}}
 http: {{port: {self.port}}}
 {more}"""
         )
@@ -175,7 +175,7 @@ async def test_a_config_is_taken_up_while_it_runs_and_a_wrong_one_refused(place)
         await until(lambda: place.metrics(failed).get(failed) == 0)
         refusal = [line["event"] for line in place.said("1/fortnight")]
         assert any(f"{place.path}:" in f"{line}" for line in place.said("fortnight")), refusal
-        place.write(more="detectors: [{name: hosts, match: {name: load}, false_alarms: 1/day}]\n")
+        place.write(more="detectors: [{name: hosts, match: {name: load}, false_alarms: 2/day}]\n")
         await until(lambda: place.metrics(failed).get(failed) == 1)
         assert place.said("detectors[hosts]")
         assert sum(place.series()) == HOSTS

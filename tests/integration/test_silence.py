@@ -50,7 +50,7 @@ topics:
 state: {{store: null, history: 1s}}
 detect: {{lateness: 1s, tick: 1s}}
 detectors: [{{name: load, match: {{name: load}}, limit: {{above: 40}}}}]
-correlate: {{idle: 2s, patience: {PATIENCE:g}s, alone: 0s}}
+correlate: {{idle: 2s, patience: {PATIENCE:g}s, false_incidents: 60/hour}}
 http: {{port: {port}}}
 """
         )

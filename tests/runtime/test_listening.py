@@ -42,6 +42,7 @@ def config(broker, name):
             "inputs": [{"topic": name, "signal": "metric"}],
             "topics": {"anomalies": f"{name}-a", "alerts": f"{name}-b", "dead_letters": f"{name}-d"},
             "feedback": {"topic": f"{name}-feedback"},
+            "detectors": [{"false_alarms": "1/week"}],
             "http": {"enabled": False},
         }
     )

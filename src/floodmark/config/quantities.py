@@ -46,15 +46,15 @@ def budget(value: object) -> float:
 
 
 def budget_in_words(rate: float) -> str:
-    """A budget, events a second, as a person says it: "once a week", "3 times a day", "once in 2 months"."""
+    """A budget, events a second, as a person says it: "once a week", "twice a day", "once in 2 months"."""
     for name, seconds in _PERIODS.items():  # the shortest in which there is about one, or more
         times = rate * seconds
         if times >= 0.95 or name == "month":
             break
-    if times < 0.95:
+    if round(1 / times) > 1:
         return f"once in {1 / times:.0f} months"
-    article = "an" if name == "hour" else "a"
-    return f"once {article} {name}" if times < 1.5 else f"{times:.0f} times {article} {name}"
+    often = "once" if times < 1.5 else "twice" if times < 2.5 else f"{times:.0f} times"
+    return f"{often} {'an' if name == 'hour' else 'a'} {name}"
 
 
 def size(value: object) -> int:

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from typing import Final
 
 from floodmark.config.models import Correlate
-from floodmark.correlate.evidence import POINTS, ln_poisson_tail, nats
+from floodmark.correlate.evidence import is_found, ln_poisson_tail, nats
 from floodmark.correlate.group import Group
 from floodmark.correlate.symptoms import Symptom
 
@@ -85,7 +85,7 @@ def alive(group: Group, time: float, conf: Correlate) -> float:
 
 def lasts(symptom: Symptom) -> float:
     """Seconds for which a symptom is odd after that was last said."""
-    return 0.0 if symptom.head in POINTS else _FOUND
+    return _FOUND if is_found(symptom) else 0.0
 
 
 def is_worse(child: Group, parent: Group) -> bool:
@@ -103,9 +103,12 @@ def is_worse(child: Group, parent: Group) -> bool:
     return own >= _OWN * total
 
 
-def is_another(child: Group, parent: Group, now: float, bar: float, conf: Correlate) -> bool | None:
-    """Whether a burst on a live incident is another fault; None if that is not clear before `settles`."""
+def is_another(child: Group, parent: Group | None, now: float, bar: float, conf: Correlate) -> bool | None:
+    """Whether a burst on a live incident, `parent` (None: it is forgotten by now), is another fault; None if that is
+    not clear before `settles`."""
     plain = child.surprise >= _PLAIN * bar
+    if parent is None:
+        return plain
     if not plain and now < settles(child, conf):
         return None
     if not plain and child.life and alive(parent, now, conf) < _RECOVERED * child.life:
@@ -153,8 +156,8 @@ def deadline(group: Group, now: float, conf: Correlate) -> float:
         return min(end_of_life(group, conf), over)
     if group.resolved_at is not None:
         return group.resolved_at + conf.grace
-    found = max((s.seen + lasts(s) for s in group.symptoms.values() if s.head not in POINTS), default=0.0)
+    found = max((s.seen + lasts(s) for s in group.symptoms.values() if is_found(s)), default=0.0)
     over = end_of_life(group, conf)
     if not group.open:
-        over = min(over, max(group.settled(), found) + conf.gap)
+        over = min(over, max(group.settled(), found, group.opened_at or 0.0) + conf.gap)
     return min(over, group.told + PACE) if group.pending else over

@@ -101,6 +101,7 @@ class Chance:
 
     def flooded(self, scope: str, since: float) -> None:
         """So much began at once that nothing of that time is to be learned."""
+        self._floods.pop(scope, None)
         self._floods[scope] = since
         while len(self._floods) > _SCOPES:
             del self._floods[next(iter(self._floods))]
@@ -116,9 +117,11 @@ class Chance:
         for symptom in group.symptoms.values():
             found.setdefault(symptom.entity, set()).add(symptom.family)
         families = {entity: sorted(own) for entity, own in sorted(found.items())}
-        null.met(families)
         flood = self._floods.get(group.scope, -math.inf)
-        if group.parent or group.again or abs(group.started - flood) <= 2 * self._conf.gap:
+        if abs(group.started - flood) <= 2 * self._conf.gap:
+            return  # what is odd everywhere at once says nothing of what goes together
+        null.met(families)
+        if group.parent or group.again:
             return
         if group.opened_at is not None and group.aftermath + sum(map(len, families.values())) > 1:
             null.tail.advance(now)

@@ -21,7 +21,7 @@ MOST: Final = 14.0
 POINTS: Final = frozenset(
     ("forecast", "range", "level", "drift", "variance", "shape", "flatline", "count", "entity", "stale")
 )
-"""Heads that judge each point. Others find, once, that something is no longer as it was: a test has said so."""
+"""Heads that judge each point of what models do, too."""
 _TESTED: Final = 0.5
 """What the nats of a test are worth: it takes values for independent that are not."""
 UNKNOWN_LEVEL: Final = 60 / 86_400
@@ -50,19 +50,25 @@ class Row(NamedTuple):
 
 def nats(symptom: Symptom) -> float:
     """Evidence of one series, 0 to 14; a limit that the operator has set is certain."""
-    return _nats(symptom.head, symptom.level, symptom.strength)
+    return _nats(symptom, symptom.strength)
 
 
 def nats_of(anomaly: Anomaly) -> float:
     """The same of an anomaly that is no member of anything."""
-    return _nats(anomaly.head, anomaly.level, strength(anomaly))
+    return _nats(anomaly, strength(anomaly))
 
 
-def _nats(head: str, level: float, strength: float) -> float:
-    if head == "limit":
+def is_found(said: Symptom | Anomaly) -> bool:
+    """Whether a test has found, once, that something is no longer as it was: so it is of predictions only. All else
+    judges each point, be it a head of our own, a limit or a model of River."""
+    return said.signal == "prediction" and said.head not in POINTS
+
+
+def _nats(said: Symptom | Anomaly, strength: float) -> float:
+    if said.head == "limit":
         return MOST
-    beyond = max(0.0, math.log(level or UNKNOWN_LEVEL) + strength * math.log(10.0))
-    return min(MOST, beyond if head in POINTS else _TESTED * beyond)
+    beyond = max(0.0, math.log(said.level or UNKNOWN_LEVEL) + strength * math.log(10.0))
+    return min(MOST, _TESTED * beyond if is_found(said) else beyond)
 
 
 def family(symptom: Symptom) -> str:
@@ -99,7 +105,7 @@ def rows(symptoms: Iterable[Symptom], null: Null) -> list[Row]:
             continue
         key = symptom.entity, symptom.family
         said, usual = evident(symptom, null)
-        if key not in found or said > found[key].nats:
+        if key not in found or (said, -usual) > (found[key].nats, -found[key].usual):
             found[key] = Row(said, *key, usual)
     return sorted(found.values(), key=lambda row: (-row.nats, row.entity, row.family))
 

@@ -53,6 +53,7 @@ class Group(Struct, eq=False):
     by_chance: float = 0.0
     """Seconds between two as surprising as it was when it opened; 0 if that is not known."""
     opened_at: float | None = None
+    """When it was opened, or opened again."""
     again: bool = False
     """It began with the return of what had been odd before."""
     parent: str = ""

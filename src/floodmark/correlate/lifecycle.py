@@ -128,6 +128,8 @@ class Lifecycle:
             self._topology.expire(self._now)
             if bursts.deadline(group, time, self._conf) > time:
                 self._schedule(group)
+                if group.parent:  # it may be clear by now whether that has gone on
+                    self._weighed[group.id] = group
             else:
                 self._expire(group)
             self._settle()
@@ -175,7 +177,8 @@ class Lifecycle:
             and not bursts.joins(group, odd, self._conf)
             and group.resolved_at is None
         ):  # it is odd again, long after the group has begun: that may be another fault
-            self._members.end(group, symptom, symptom.seen)
+            if symptom.ended is None:
+                self._members.end(group, symptom, symptom.seen)
             self._onset(anomaly, odd, late=late, again=True)
             self._schedule(group)
             return
@@ -274,14 +277,12 @@ class Lifecycle:
         joining.sort(key=lambda link: link.group.state == "held")
         nearest = joining[0]
         why = self._relations.why(anomaly, nearest)
-        for link in joining[1:]:
-            if link.group.state == "held" or (
-                self._relations.is_topological(nearest)
-                and self._relations.is_topological(link)
-                and bursts.began_together(nearest.group, link.group, self._conf)
-            ):
-                self._merge(nearest.group, link.group, self._relations.why(anomaly, link))
-        group = nearest.group
+        together = [nearest, *(link for link in joining[1:] if self._are_one(nearest, link))]
+        alike = [link.group for link in together if link.group.state == nearest.group.state]
+        group = min(alike, key=lambda group: (group.started, group.id))  # that people have known for longest
+        for link in together:
+            if link.group is not group:
+                self._merge(group, link.group, self._relations.why(anomaly, link))
         group.started = min(group.started, onset)
         group.last_start = max(group.last_start, onset)
         group.again = group.again and again
@@ -294,10 +295,19 @@ class Lifecycle:
         self._use(group)
         self._schedule(group)
 
+    def _are_one(self, nearest: Link, other: Link) -> bool:
+        """Whether an anomaly that joins two groups makes them one. A candidate always goes along; labels alone, or
+        time alone, do not merge incidents that people have been told of."""
+        return other.group.state == "held" or (
+            self._relations.is_topological(nearest)
+            and self._relations.is_topological(other)
+            and bursts.began_together(nearest.group, other.group, self._conf)
+        )
+
     def _start(self, anomaly: Anomaly, onset: float, related: list[Link], *, late: bool, again: bool) -> None:
         symptom = self._symptom(anomaly, onset, "first", late=late)
         group = Group(
-            id=content_id("inc", anomaly.scope, anomaly.id, *([anomaly.returns] if again else [])),
+            id=content_id("inc", anomaly.scope, anomaly.id, *([onset] if again else [])),
             scope=anomaly.scope,
             first=symptom,
             started=onset,
@@ -313,7 +323,7 @@ class Lifecycle:
         self._add(group, symptom)
         while len(self._held) > 4 * self._conf.open_incidents:
             self._counts["held_back:evicted"] += 1
-            self._drop_candidate(next(iter(self._held.values())))
+            self._let_go(next(iter(self._held.values())))  # and learn nothing of chance: it was not waited for
         self._schedule(group)
 
     def _symptom(self, anomaly: Anomaly, onset: float, why: str, *, late: bool) -> Symptom:
@@ -357,6 +367,9 @@ class Lifecycle:
             self._tell(other, "merged", merged_into=group.id)
         if other.first.why == "first":
             other.first.why, other.first.member = why, None
+        for child in self._held.values() if other.state == "open" else ():
+            if child.parent == other.id:
+                child.parent = group.id
         self._members.move(other, group)
         group.changes = other.changes | group.changes
         group.again = group.again and other.again
@@ -365,6 +378,7 @@ class Lifecycle:
         self._relations.take_over(group, other)
         self._drop(other)
         self._weighed[group.id] = group
+        self._schedule(group)
 
     # -- chance ---------------------------------------------------------------------------------------------------
 
@@ -372,15 +386,17 @@ class Lifecycle:
         """Open a candidate if it is more than chance would bring, and not part of what is open already."""
         if group.state != "held" or all(evidence.is_harmless(symptom) for symptom in group.symptoms.values()):
             return
+        if self._now >= bursts.end_of_life(group, self._conf):
+            return  # it was told so late that its incident would be over
         bar = self._chance.bar(group.scope, self._now)
         limit = any(symptom.head == "limit" for symptom in group.symptoms.values())
         if group.surprise < bar and not limit:
             return
-        parent = self._open.get(group.parent)
-        if parent is not None and bursts.is_worse(group, parent):
+        parent = self._groups.get(group.parent)
+        if parent is not None and parent.state == "open" and bursts.is_worse(group, parent):
             self._merge(parent, group, f"{parent.first.entity} has been odd since {utc(parent.started):%H:%M} UTC")
             return
-        if parent is not None and not limit and not bursts.is_another(group, parent, self._now, bar, self._conf):
+        if group.parent and not limit and not bursts.is_another(group, parent, self._now, bar, self._conf):
             return
         self._trim(group)
         group.bar = bar
@@ -452,10 +468,11 @@ class Lifecycle:
         self._make_room(self._conf.open_incidents - 1)
         group.state = "open"
         if group.opened_at is None:
-            group.opened_at = self._now
             self._chance.opened(group)
+        group.opened_at = self._now
         self._use(group)
         self._touch(group)
+        self._schedule(group)
 
     def _make_room(self, most: int) -> None:
         """Resolve the least recently used open incidents until there are so many."""
@@ -501,12 +518,17 @@ class Lifecycle:
         if parent is not None:
             parent.aftermath += bursts.families(group)
         self._learn(group)
+        self._let_go(group)
+
+    def _let_go(self, group: Group) -> None:
+        """Forget a candidate, but not what of it goes on."""
         for symptom in group.symptoms.values():
-            if symptom.ended is None:
-                self._remember_faint(symptom)
+            self._remember_faint(symptom)
         self._forget(group)
 
     def _remember_faint(self, symptom: Symptom) -> None:
+        if symptom.ended is not None:
+            return
         self._faint[symptom.anomaly] = evidence.nats(symptom), symptom.returns
         while len(self._faint) > _FAINT:
             self._counts["faint:evicted"] += 1
