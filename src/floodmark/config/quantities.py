@@ -53,7 +53,8 @@ def budget_in_words(rate: float) -> str:
             break
     if times < 0.95:
         return f"once in {1 / times:.0f} months"
-    return f"once a {name}" if times < 1.5 else f"{times:.0f} times a {name}"
+    article = "an" if name == "hour" else "a"
+    return f"once {article} {name}" if times < 1.5 else f"{times:.0f} times {article} {name}"
 
 
 def size(value: object) -> int:
