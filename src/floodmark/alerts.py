@@ -56,7 +56,9 @@ class Anomaly(Struct, frozen=True, kw_only=True):
     """A run of surprise in one series, told when it opens, when it persists, and when it ends.
 
     `event` "updated": it is still odd, or worse; told every two minutes for as long as it is odd.
-    `updated_at` of an update is the newest odd point; its evidence is left out.
+    `updated_at` of an update is the newest odd point. Its evidence are the points of the series since the last that was
+    told, at most the newest 24, so that whoever follows can draw the series as it goes on; a point of a time that was
+    told before replaces it. "closed" has the evidence of the oddest moment, and up to 24 points that came after it.
 
     `p_value` is how often a normal moment of this series would look at least this odd, by `head`, the part of
     the model that said so; never less than 1 in as many as have been seen, for that is all that is known. `surprise`
@@ -65,9 +67,10 @@ class Anomaly(Struct, frozen=True, kw_only=True):
     if that is not known (an older release). `returns`: how often it was odd again, as at first, after it had been
     normal for a while. `expected`, `low`, `high` are in the unit of `observed`; None where the head has no band.
 
-    `worse`: the direction that hurts, where only one does; what goes the other way alone is nobody's trouble. `kpi`:
-    the series says how well the business goes. `loss`: by how much in all it has been worse than expected so far, in
-    the unit of a count (events), or in unit seconds of what is no rate; 0 of what is no KPI.
+    `worse`: the direction that hurts, where only one does, as the operator, a label or its name says; what goes the
+    other way alone is nobody's trouble. `kpi`: the series says how well the business goes. `loss`: by how much in all
+    it has been worse than expected since it opened: of counts, and of units with a stroke (EUR/s, orders/min) in what
+    they count (EUR, orders); of any other in unit seconds; 0 of what is no KPI.
     """
 
     id: str

@@ -269,3 +269,25 @@ def test_a_budget_in_which_nearly_every_anomaly_opens_an_incident_is_remarked(bu
 @pytest.mark.parametrize("budget", ["1/week", "5/day", "1/month", "nonsense", "0/day"])
 def test_other_budgets_are_not_or_are_the_models_business(budget):
     assert look(f"{INPUT}correlate: {{false_incidents: {budget}}}\n") == ([], [])
+
+
+def test_a_kpi_has_a_match_and_is_watched():
+    _, warnings = look("detectors: [{match: {name: orders}, kpi: true, unit: EUR, worse: down}]\n")
+    assert warnings == []
+    _, warnings = look("detectors: [{kpi: true}]\n")
+    assert warnings == [
+        "c.yaml:1:19: detectors[0].kpi: without a match every series would be a KPI; "
+        "match the few series that say how well the business goes"
+    ]
+    _, warnings = look("detectors: [{match: {name: orders}, kpi: true, enabled: false}]\n")
+    assert warnings == ["c.yaml:1:42: detectors[0].kpi: is not used: series that match are not watched"]
+    assert look("detectors: [{match: {name: orders}, kpi: false}]\n")[1] == []
+
+
+def test_harm_that_may_not_alarm():
+    _, warnings = look("detectors: [{match: {name: orders}, worse: down, direction: up}]\n")
+    assert warnings == [
+        "c.yaml:1:44: detectors[0].worse: it hurts downwards, and only what goes up may alarm; "
+        "leave direction out, or write the same in both"
+    ]
+    assert look("detectors: [{match: {name: orders}, worse: both, direction: up}]\n")[1] == []

@@ -5,7 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from floodmark.correlate.causes import MOST, rank
+from floodmark.config.models import Service
+from floodmark.correlate.causes import MOST, WEIGHTS, rank
 from floodmark.correlate.topology import Topology
 
 from .making import SHOP, change, symptom
@@ -106,6 +107,62 @@ def test_degenerate_bands_and_p_values_rank_all_the_same(band):
     assert all(math.isfinite(cause.share) for cause in causes)
 
 
+def test_the_end_of_a_chain_of_ill_services_is_first():
+    causes = rank([symptom(0, name) for name in ("frontend", "checkout", "payment", "bank")], [], TOPOLOGY)
+    assert causes[0].entity == "bank"
+
+
+def test_of_all_that_lose_traffic_the_first_caller_is_first():
+    symptoms = [
+        symptom(0, name, "http_requests_total", direction="down")
+        for name in ("payment", "checkout", "frontend", "cart")
+    ]
+    first = rank(symptoms, [], TOPOLOGY)[0]
+    assert first.entity == "frontend"
+    assert "its load changed, and that of no caller did" in first.reason
+
+
+def test_a_dead_service_is_first_of_its_failing_callers_and_idle_dependencies():
+    symptoms = [
+        symptom(0, "frontend", "http_errors_total", p=1e-12),
+        symptom(0, "payment", "http_requests_total", direction="down", p=1e-12),
+        symptom(30, "checkout", "http_requests_total", head="stale", observed=None, p=1e-4),
+        symptom(30, "checkout", "cpu_usage", head="stale", observed=None, p=1e-4),
+    ]
+    assert names(rank(symptoms, [], TOPOLOGY))[0] == "checkout"
+
+
+def test_whom_the_lines_of_a_failing_caller_name_is_first_before_it_shows_anything():
+    failing = symptom(0, "checkout", "log_errors", p=1e-12)
+    failing.lines = ["call to payment failed with status 503", "call to payment failed with status 504"]
+    causes = rank([failing], [], TOPOLOGY)
+    assert names(causes) == ["payment", "checkout"]
+    assert causes[0].reason == "payment shows no anomaly of its own, checkout points to it, checkout depends on it."
+
+
+def test_what_nobody_measures_is_suspected_if_its_callers_are_ill():
+    known = set(SHOP) - {"bank"}
+    causes = rank([symptom(0, "checkout"), symptom(0, "payment")], [], TOPOLOGY, measured=known)
+    assert "bank" in names(causes)
+    assert "bank" not in names(rank([symptom(0, "checkout"), symptom(0, "payment")], [], TOPOLOGY))
+
+
+def test_causes_publish_the_numbers_that_they_are_made_of():
+    first, second = rank([symptom(18, "checkout"), symptom(0, "payment")], [change(-60, "payment")], TOPOLOGY)
+    assert set(first.signs) | set(second.signs) <= set(WEIGHTS)
+    assert first.signs["change"] > 0.9
+    assert second.signs["onset"] == pytest.approx(-math.log1p(18 / 60), abs=1e-3)
+
+
+def test_circles_strangers_and_wide_graphs_are_taken():
+    services = {f"s{i}": Service(depends_on=[f"s{(i * k + 1) % 400}" for k in (1, 2, 3, 5, 7)]) for i in range(400)}
+    wide = Topology(services)
+    affected = [symptom(i % 5 * 60, f"s{i}", p=1e-9) for i in range(60)] + [symptom(0, "stranger")]
+    causes = rank(affected, [change(-60, f"s{i}") for i in range(400)], wide)
+    assert len(causes) == MOST
+    assert all(math.isfinite(cause.share) for cause in causes)
+
+
 entities = st.sampled_from(["frontend", "checkout", "payment", "cart", "redis", "search", "far"])
 some = st.lists(
     st.builds(
@@ -132,6 +189,6 @@ def test_the_order_of_the_members_does_not_matter(symptoms, changes, shuffle: ra
     shares = [cause.share for cause in causes]
     assert shares == sorted(shares, reverse=True)
     assert sum(shares) <= 1 + 1e-5
-    if len({s.entity for s in symptoms} | {c.service for c in changes}) <= MOST:
-        assert sum(shares) == pytest.approx(1, abs=1e-5)
+    if len(causes) < MOST:
+        assert sum(shares) > 0.8  # what shows nothing and is improbable is not told
     assert all(cause.reason.endswith(".") for cause in causes)

@@ -72,7 +72,7 @@ def shifted(by=2.0, which=range(10), minutes=range(10), length=60, seed=7):
 
 @pytest.mark.parametrize("common", [0.0, 0.7])
 def test_the_budget_is_kept_in_a_week_of_noise_and_of_shared_noise(common):
-    stage = DetectStage(Config(), "metrics/0", 1)
+    stage = DetectStage(Config(detectors=[Detector(false_alarms="1/week")]), "metrics/0", 1)
     assert len(opened(stage.take(samples(noise(3, WEEK, common=common))))) <= 3
     assert stage.sizes()["entities"] == 1
 

@@ -175,9 +175,9 @@ def test_further_verdicts_of_an_open_alarm_are_told_by_the_level_that_holds():
 
     def severities(*verdicts):
         core = SeriesCore(Config(), told(*verdicts)[0])
-        return [a.severity for a in core.observe(finding(600, 1e-6)) + core.observe(finding(900, 1e-8))]
+        return [a.severity for a in core.observe(finding(600, 1e-5)) + core.observe(finding(900, 1e-7))]
 
-    assert severities() == ["warning", "error"]  # a thousandth of 1e-4
+    assert severities() == ["warning", "error"]  # a thousandth of 7e-4
     assert severities(said("a")) == ["warning", "warning"]
 
 

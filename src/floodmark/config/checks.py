@@ -8,19 +8,20 @@ expected it is silent.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from ipaddress import ip_address
 from typing import Any, get_args
 from urllib.parse import urlsplit
 
 from pydantic.fields import FieldInfo
 
+from floodmark.config import detector_checks
 from floodmark.config.formats import CARRIES
-from floodmark.config.locate import Located
+from floodmark.config.locate import Located, absent, items, quoted, text, values
 from floodmark.config.mapping import ALWAYS, OPTIONAL, REQUIRED, Fields
 from floodmark.config.models import Feedback, Kafka, KafkaSecurity, Topics
 from floodmark.config.problems import Path, Problem, did_you_mean, dotted
-from floodmark.config.quantities import budget, clock, duration, moment
+from floodmark.config.quantities import budget, duration
 from floodmark.signals import SignalName
 
 _TOPIC = re.compile(r"(?!\.{1,2}$)[A-Za-z0-9._-]{1,249}", re.ASCII)
@@ -45,9 +46,7 @@ def check(tree: Located) -> tuple[list[Problem], list[Problem]]:
         *_fields(tree),
         *_security(tree),
         *_http(tree),
-        *_models(tree),
-        *_schedules(tree),
-        *_limits(tree),
+        *detector_checks.errors(tree),
         *_patience(tree),
     ]
     warnings = [
@@ -58,17 +57,18 @@ def check(tree: Located) -> tuple[list[Problem], list[Problem]]:
         *_odd(tree),
         *_budget(tree),
     ]
+    warnings += detector_checks.warnings(tree)
     return errors, sorted(warnings, key=lambda p: (p.file, p.line, p.column))
 
 
 def _topics(tree: Located) -> Iterator[Problem]:
     used: dict[str, tuple[Path, Located | None]] = {}
     ours: list[tuple[Path, FieldInfo]] = [(("topics", name), info) for name, info in Topics.model_fields.items()]
-    if not _absent(tree, "feedback"):
+    if not absent(tree, "feedback"):
         ours.append((("feedback", "topic"), Feedback.model_fields["topic"]))
     for own, info in ours:
         here = tree.at(own)
-        topic = _text(here) if here is not None else str(info.default)
+        topic = text(here) if here is not None else str(info.default)
         if topic is None:
             continue
         yield from _topic_name(here, own, topic)
@@ -78,10 +78,10 @@ def _topics(tree: Located) -> Iterator[Problem]:
             yield at.place.problem(own, f"is the same topic as {dotted(first)}", "each needs its own")
         else:
             used[topic] = (own, here)
-    for index, item in enumerate(_list(tree.at(("inputs",)))):
+    for index, item in enumerate(items(tree.at(("inputs",)))):
         path: Path = ("inputs", index, "topic")
         here = item.child("topic")
-        topic = _text(here)
+        topic = text(here)
         if here is None or topic is None:
             continue
         yield from _topic_name(here, path, topic)
@@ -92,13 +92,13 @@ def _topics(tree: Located) -> Iterator[Problem]:
         if first[0] != "inputs":
             yield here.place.problem(
                 path,
-                f"{_quoted(here)} is a topic that Floodmark writes ({dotted(first)})",
+                f"{quoted(here)} is a topic that Floodmark writes ({dotted(first)})",
                 "read another one",
             )
         else:
             line = f" ({where.place.file}:{where.place.line})" if where else ""
             yield here.place.problem(
-                path, f"{_quoted(here)} is read twice; it is already {dotted(first)}{line}", "one topic, one input"
+                path, f"{quoted(here)} is read twice; it is already {dotted(first)}{line}", "one topic, one input"
             )
 
 
@@ -106,9 +106,9 @@ def _formats(tree: Located) -> Iterator[Problem]:
     """A format that cannot hold the signal which its input is said to be of."""
     carries: dict[str, tuple[SignalName, ...]] = dict(CARRIES.items())
     signals = {signal for some in carries.values() for signal in some}
-    for index, item in enumerate(_list(tree.at(("inputs",)))):
-        here, signal = item.child("format"), _text(item.child("signal"))
-        name = _text(here)
+    for index, item in enumerate(items(tree.at(("inputs",)))):
+        here, signal = item.child("format"), text(item.child("signal"))
+        name = text(here)
         if here is None or name not in carries or signal not in signals or signal in carries[name]:
             continue
         can = [format for format, some in carries.items() if signal in some]
@@ -119,18 +119,18 @@ def _formats(tree: Located) -> Iterator[Problem]:
 def _fields(tree: Located) -> Iterator[Problem]:
     """A mapping that is missing or not asked for, and fields that the signal lacks or must have."""
     signals: dict[str, SignalName] = {signal: signal for signal in get_args(SignalName)}
-    for index, item in enumerate(_list(tree.at(("inputs",)))):
+    for index, item in enumerate(items(tree.at(("inputs",)))):
         path: Path = ("inputs", index)
         format, fields = item.child("format"), item.child("fields")
-        signal = signals.get(_text(item.child("signal")) or "")
+        signal = signals.get(text(item.child("signal")) or "")
         if signal is None:
             continue
         if fields is None:
-            if format is not None and _text(format) == "json":
+            if format is not None and text(format) == "json":
                 words = f"format json needs fields that say where things are: {', '.join(sorted(REQUIRED[signal]))}"
                 yield format.place.problem((*path, "format"), words)
             continue
-        if _text(format) != "json":
+        if text(format) != "json":
             yield fields.place.problem((*path, "fields"), "only an input with format: json has fields")
             continue
         given = set(fields.value) if isinstance(fields.value, dict) else set()
@@ -175,7 +175,7 @@ def _seconds(here: Located | None, default: float) -> float | None:
 def _topic_name(here: Located | None, path: Path, topic: str) -> Iterator[Problem]:
     if here is not None and topic and not _TOPIC.fullmatch(topic):
         rule = "use at most 249 letters, digits, dots, dashes and underscores"
-        yield here.place.problem(path, f"{_quoted(here)} is not a name that Kafka takes for a topic", rule)
+        yield here.place.problem(path, f"{quoted(here)} is not a name that Kafka takes for a topic", rule)
 
 
 def _security(tree: Located) -> Iterator[Problem]:
@@ -185,14 +185,14 @@ def _security(tree: Located) -> Iterator[Problem]:
     protocol, mechanism = here.child("protocol"), here.child("sasl_mechanism")
     word = _protocol(here)
     if word.startswith("SASL_"):
-        bearer = _text(mechanism) == "OAUTHBEARER" or (mechanism is None and here.child("oauth") is not None)
+        bearer = text(mechanism) == "OAUTHBEARER" or (mechanism is None and here.child("oauth") is not None)
         for key in ("sasl_mechanism", *(("oauth",) if bearer else ("username", "password"))):
-            if _absent(here, key):
+            if absent(here, key):
                 place = protocol.place if protocol is not None else here.place
                 yield place.problem((*_SECURITY, "protocol"), f"{word} needs {key}", f"set {_dotted(key)}")
     for key, other in (("cert_file", "key_file"), ("key_file", "cert_file")):
         below = here.child(key)
-        if below is not None and below.value is not None and _absent(here, other):
+        if below is not None and below.value is not None and absent(here, other):
             yield below.place.problem((*_SECURITY, key), f"{key} needs {other}", f"set {_dotted(other)}")
     oauth = here.child("oauth")
     if oauth is not None and isinstance(oauth.value, dict):
@@ -202,7 +202,7 @@ def _security(tree: Located) -> Iterator[Problem]:
 def _token_source(oauth: Located) -> Iterator[Problem]:
     path: Path = (*_SECURITY, "oauth")
     file, url = oauth.child("token_file"), oauth.child("token_url")
-    if _absent(oauth, "token_file") and _absent(oauth, "token_url"):
+    if absent(oauth, "token_file") and absent(oauth, "token_url"):
         message = "nothing says where the token comes from"
         yield oauth.place.problem(path, message, "set token_file, or token_url with client_id and client_secret")
     if url is None or not url.value:
@@ -211,7 +211,7 @@ def _token_source(oauth: Located) -> Iterator[Problem]:
         yield url.place.problem((*path, "token_url"), "the token can come from one place only; token_file is set too")
         return
     for key in ("client_id", "client_secret"):
-        if _absent(oauth, key):
+        if absent(oauth, key):
             yield url.place.problem((*path, "token_url"), f"token_url needs {key}", f"set {_dotted('oauth', key)}")
     try:
         parts = urlsplit(str(url.value))
@@ -233,7 +233,7 @@ def _idle_security(tree: Located) -> Iterator[Problem]:
     word = _protocol(here)
     if word not in ("PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"):
         return
-    mechanism = _text(here.child("sasl_mechanism"))
+    mechanism = text(here.child("sasl_mechanism"))
     encrypted = word.endswith("SSL")
     for key, below in here.value.items():
         path = (*_SECURITY, key)
@@ -248,7 +248,7 @@ def _idle_security(tree: Located) -> Iterator[Problem]:
             yield below.place.problem(path, "is not used with OAUTHBEARER", f"set {_dotted('oauth')}")
         elif key == "oauth" and mechanism not in (None, "OAUTHBEARER"):
             yield below.place.problem(path, f"is not used with {mechanism}", "set sasl_mechanism: OAUTHBEARER")
-        elif key == "key_password" and _absent(here, "key_file"):
+        elif key == "key_password" and absent(here, "key_file"):
             yield below.place.problem(path, "is not used without key_file")
         elif key == "check_hostname" and below.value is False:
             message = "whoever has a certificate of the same authority can pose as a broker"
@@ -264,7 +264,7 @@ def _idle_security(tree: Located) -> Iterator[Problem]:
 
 def _idle_token_source(oauth: Located) -> Iterator[Problem]:
     path: Path = (*_SECURITY, "oauth")
-    url = _text(oauth.child("token_url")) or ""
+    url = text(oauth.child("token_url")) or ""
     for key in ("client_id", "client_secret", "scope", "ca_file"):
         below = oauth.child(key)
         if below is not None and below.value is not None and not url:
@@ -277,7 +277,7 @@ def _idle_token_source(oauth: Located) -> Iterator[Problem]:
 
 def _protocol(security: Located) -> str:
     here = security.child("protocol")
-    return _text(here) or "" if here is not None else str(KafkaSecurity.model_fields["protocol"].default)
+    return text(here) or "" if here is not None else str(KafkaSecurity.model_fields["protocol"].default)
 
 
 def _http(tree: Located) -> Iterator[Problem]:
@@ -292,9 +292,9 @@ def _open_http(tree: Located) -> Iterator[Problem]:
     host, enabled = tree.at(("http", "host")), tree.at(("http", "enabled"))
     if http is None or host is None or (enabled is not None and enabled.value is False):
         return
-    address = _text(host)
-    if address is not None and not _loopback(address) and _absent(http, "token"):
-        message = f"/metrics is open to whoever reaches {_quoted(host)}"
+    address = text(host)
+    if address is not None and not _loopback(address) and absent(http, "token"):
+        message = f"/metrics is open to whoever reaches {quoted(host)}"
         yield host.place.problem(
             ("http", "host"), message, "set http.token, or let a firewall or NetworkPolicy guard it"
         )
@@ -314,97 +314,22 @@ def _loopback(host: str) -> bool:
         return False
 
 
-def _models(tree: Located) -> Iterator[Problem]:
-    if not any(_text(item.child("model")) for item in _list(tree.at(("detectors",)))):
-        return
-    from floodmark.config import river_models  # noqa: PLC0415 - River takes a second to import, and few name a model
-
-    for index, item in enumerate(_list(tree.at(("detectors",)))):
-        path: Path = ("detectors", index)
-        model, parameters = item.child("model"), item.child("parameters")
-        name = _text(model)
-        if model is None or name is None:
-            continue
-        if parameters is not None and not isinstance(parameters.value, dict | None):
-            continue
-        scale = item.child("scale")
-        scaled = scale is None or scale.value is not False
-        try:
-            river_models.prove(name, _values(parameters) or {} if parameters else {}, scaled)
-        except river_models.RiverModelError as error:
-            hidden = _written(model) or (parameters is not None and _written(parameters))
-            message, hint = error.message, error.hint
-            if hidden:  # what River says may quote a value that came from the environment
-                message, hint = "no River model can be built from this and the values that were put in", ""
-            if error.at is None or parameters is None:
-                yield model.place.problem((*path, "model"), message, hint)
-            else:
-                wrong = parameters.at(error.at) or parameters
-                parent = parameters.at(error.at[:-1])
-                place = parent.keys.get(str(error.at[-1]), wrong.place) if parent and error.at else wrong.place
-                yield place.problem((*path, "parameters", *error.at), message, hint)
-
-
-def _schedules(tree: Located) -> Iterator[Problem]:
-    """Windows without a length. A quiet one that ends before it begins does so on the next day."""
-    for index, detector in enumerate(_list(tree.at(("detectors",)))):
-        for number, window in enumerate(_list(detector.child("quiet"))):
-            start, end = _times(window, clock)
-            if end is not None and (start == end or (start, end) == (86400.0, 0.0)):
-                path: Path = ("detectors", index, "quiet", number)
-                hint = "for the whole day, write from: 00:00 and to: 24:00"
-                yield window.place.problem(path, "begins and ends at the same time", hint)
-    for index, window in enumerate(_list(tree.at(("maintenance",)))):
-        start, end = _times(window, moment)
-        if start is not None and end is not None and end <= start:
-            word = "at the same time as" if start == end else "before"
-            yield window.place.problem(("maintenance", index), f"ends {word} it begins", "put to after from")
-
-
-def _limits(tree: Located) -> Iterator[Problem]:
-    for index, detector in enumerate(_list(tree.at(("detectors",)))):
-        here = detector.child("limit")
-        if here is None or not isinstance(here.value, dict):
-            continue
-        path: Path = ("detectors", index, "limit")
-        if _absent(here, "above") and _absent(here, "below"):
-            yield here.place.problem(path, "there is no limit", "set above, below, or both")
-            continue
-        above, below = (here.child(key) for key in ("above", "below"))
-        if above is None or below is None:
-            continue
-        high, low = above.value, below.value
-        if isinstance(high, int | float) and isinstance(low, int | float) and high <= low:
-            yield above.place.problem((*path, "above"), "no value is below `above` and above `below`", "swap them")
-
-
-def _times(window: Located, read: Callable[[object], float]) -> tuple[float | None, float | None]:
-    """`from` and `to`; both None unless both can be read."""
-    start, end = window.child("from"), window.child("to")
-    if start is None or end is None:
-        return None, None
-    try:
-        return read(start.value), read(end.value)
-    except ValueError:
-        return None, None
-
-
 def _services(tree: Located) -> Iterator[Problem]:
     """Dependencies that are named nowhere else may be meant (a database that we do not run), or may be a slip."""
     services = tree.at(("services",))
     if services is None or not isinstance(services.value, dict):
         return
     for name, service in services.value.items():
-        for index, below in enumerate(_list(service.child("depends_on"))):
+        for index, below in enumerate(items(service.child("depends_on"))):
             path: Path = ("services", name, "depends_on", index)
-            other = _text(below)
+            other = text(below)
             if other == name:
                 yield below.place.problem(path, "a service that depends on itself says nothing", "remove it")
             elif other is not None and other not in services.value:
                 known = "" if below.written is not None else did_you_mean(other, services.value)
                 yield below.place.problem(
                     path,
-                    f"{_quoted(below)} is not among the services",
+                    f"{quoted(below)} is not among the services",
                     known or "add it, or leave it as an outer service",
                 )
 
@@ -413,10 +338,10 @@ def _shadowed(tree: Located) -> Iterator[Problem]:
     """First match wins: nothing after an entry that matches everything is ever reached."""
     everything: dict[str, Any] = {"detectors": {}, "models": "*"}
     for section, all_of in everything.items():
-        items = _list(tree.at((section,)))
-        for index, item in enumerate(items[:-1]):
+        entries = items(tree.at((section,)))
+        for index, item in enumerate(entries[:-1]):
             match = item.child("match")
-            if isinstance(item.value, dict) and (match is None or _values(match) in (all_of, None)):
+            if isinstance(item.value, dict) and (match is None or values(match) in (all_of, None)):
                 message = (
                     f"matches everything, so that {dotted((section, index + 1))} and what follows is never reached"
                 )
@@ -439,10 +364,10 @@ def _budget(tree: Located) -> Iterator[Problem]:
 
 
 def _odd(tree: Located) -> Iterator[Problem]:
-    if not _list(tree.at(("inputs",))):
+    if not items(tree.at(("inputs",))):
         yield tree.place.problem((), "there are no inputs: nothing will be read", "add a topic under inputs:")
-    for index, item in enumerate(_list(tree.at(("inputs",)))):
-        rekey, signal = item.child("rekey"), _text(item.child("signal"))
+    for index, item in enumerate(items(tree.at(("inputs",)))):
+        rekey, signal = item.child("rekey"), text(item.child("signal"))
         if rekey is None or rekey.value is not True:
             continue
         if signal in ("prediction", "outcome"):
@@ -451,53 +376,7 @@ def _odd(tree: Located) -> Iterator[Problem]:
         elif signal == "change":
             message = "says nothing for changes: every task hears of them"
             yield rekey.place.problem(("inputs", index, "rekey"), message, "leave it out")
-    for index, item in enumerate(_list(tree.at(("detectors",)))):
-        parameters, heads = item.child("parameters"), item.child("heads")
-        path: Path = ("detectors", index)
-        nameless = _absent(item, "model")
-        limitless = _absent(item, "limit")
-        if parameters is not None and parameters.value and nameless:
-            yield parameters.place.problem((*path, "parameters"), "is not used without a model")
-        if heads is not None and heads.value == [] and nameless and limitless:
-            hint = "leave heads out for all of them, or write enabled: false"
-            yield heads.place.problem((*path, "heads"), "no head and no model: nothing judges these series", hint)
-
-
-def _list(here: Located | None) -> list[Located]:
-    return here.value if here is not None and isinstance(here.value, list) else []
-
-
-def _text(here: Located | None) -> str | None:
-    return here.value if here is not None and isinstance(here.value, str) else None
-
-
-def _absent(section: Located, key: str) -> bool:
-    here = section.child(key)
-    return here is None or here.value is None or here.value == ""
 
 
 def _dotted(*keys: str) -> str:
     return dotted((*_SECURITY, *keys))
-
-
-def _quoted(here: Located) -> str:
-    return f"the value of {here.written!r}" if here.written is not None else repr(here.value)
-
-
-def _values(here: Located | None) -> Any:
-    if here is None:
-        return None
-    if isinstance(here.value, dict):
-        return {name: _values(below) for name, below in here.value.items()}
-    if isinstance(here.value, list):
-        return [_values(below) for below in here.value]
-    return here.value
-
-
-def _written(here: Located) -> bool:
-    """Whether anything in it came from the environment or a file."""
-    if isinstance(here.value, dict):
-        return any(map(_written, here.value.values()))
-    if isinstance(here.value, list):
-        return any(map(_written, here.value))
-    return here.written is not None

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 import warnings
 from dataclasses import dataclass, field
+from typing import Any
 
 from ruamel.yaml import YAML
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
@@ -208,3 +209,44 @@ def _sentence(error: MarkedYAMLError) -> str:
     if "found character '\\t'" in problem:
         return "a tab cannot indent; use spaces"
     return f"{problem} ({context})" if context else problem
+
+
+def items(here: Located | None) -> list[Located]:
+    """Its items, if it is a list; none otherwise."""
+    return here.value if here is not None and isinstance(here.value, list) else []
+
+
+def text(here: Located | None) -> str | None:
+    """The text that it is, None if it is none."""
+    return here.value if here is not None and isinstance(here.value, str) else None
+
+
+def absent(section: Located, key: str) -> bool:
+    """Whether the section has nothing under the key."""
+    here = section.child(key)
+    return here is None or here.value is None or here.value == ""
+
+
+def quoted(here: Located) -> str:
+    """As a message may show it: never what was put in from outside."""
+    return f"the value of {here.written!r}" if here.written is not None else repr(here.value)
+
+
+def values(here: Located | None) -> Any:
+    """The plain value, without its places."""
+    if here is None:
+        return None
+    if isinstance(here.value, dict):
+        return {name: values(below) for name, below in here.value.items()}
+    if isinstance(here.value, list):
+        return [values(below) for below in here.value]
+    return here.value
+
+
+def put_in(here: Located) -> bool:
+    """Whether anything in it came from the environment or a file."""
+    if isinstance(here.value, dict):
+        return any(map(put_in, here.value.values()))
+    if isinstance(here.value, list):
+        return any(map(put_in, here.value))
+    return here.written is not None

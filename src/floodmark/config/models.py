@@ -266,6 +266,16 @@ class Detector(Section):
     """A change that has lasted this long, and at least twelve of its intervals, becomes the new normal."""
     limit: Limit | None = None
     """What the series must not reach."""
+    kpi: bool = False
+    """The series say how well the business goes: an incident tells what it costs by them, and an anomaly of them how
+    much has been lost."""
+    unit: str | None = Field(default=None, min_length=1, max_length=50)
+    """Unit of the values as they are sent, whatever their producer says (EUR, orders). That of a counter is of what it
+    counts, so its rate is in EUR/s."""
+    worse: Literal["both", "up", "down"] | None = None
+    """The direction that hurts. Alarms open in both all the same (see `direction`). Left out, it is read off the
+    series' label `floodmark_worse`, its name and its unit, as far as they say; a KPI of which they say nothing should
+    not fall."""
     quiet: list[Quiet] = []
     """Hours in which no alarm opens."""
     model: str | None = None

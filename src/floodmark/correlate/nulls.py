@@ -96,8 +96,9 @@ class Tail(Struct):
         rung, rate, excess = self.line()
         faint = (self.counts[0] + _RATE_WEIGHT * _RATE) / (self.seconds + _RATE_WEIGHT)
         most = _RUNGS[0] + _STEEPEST * math.log(max(1.0, faint / budget))
-        times = (self.opened + 1) / (self.seconds * budget + 1)
-        more = _STEEPEST * math.log(max(1.0, min(times, _REAL / times)))
+        expected = self.seconds * budget
+        times = (self.opened + 1) / (expected + 1)
+        more = (1 - math.exp(-expected)) * _STEEPEST * math.log(max(1.0, min(times, _REAL / times)))
         return max(0.0, min(rung + excess * math.log(rate / budget), most) + more)
 
     def apart(self, surprise: float) -> float:

@@ -17,6 +17,7 @@ from floodmark.config.models import Detect
 from floodmark.detect import anomalies
 from floodmark.detect.discoveries import Discoveries
 from floodmark.detect.feedback import Feedback
+from floodmark.detect.habits import usual_return
 from floodmark.detect.model import Judgement
 from floodmark.detect.schedules import Schedules, Why
 from floodmark.detect.series import Finding, Sample
@@ -61,7 +62,7 @@ class Alarms:
         """Event time has reached `watermark`: the alarms without a series are over."""
         self._now = max(self._now, watermark)
         orphans, self._orphans = self._orphans, []
-        return [anomalies.closed(a.first, a.worst, a.last_odd, max(a.last_odd, self._now), a.returns) for a in orphans]
+        return [self._closed(alarm, alarm.last_odd, alarm.last_odd, []) for alarm in orphans]
 
     def back(self, tick: float) -> None:
         """Event time goes back to `tick`."""
@@ -73,8 +74,8 @@ class Alarms:
             watched.alarm.last_odd = min(watched.alarm.last_odd, limit)
             self._orphans.append(watched.alarm)
 
-    def judge(self, watched: Watched, sample: Sample) -> list[Anomaly]:
-        """The next point of a series."""
+    def judge(self, watched: Watched, sample: Sample, step: float) -> list[Anomaly]:
+        """The next point of a series, `step` seconds after the one before it."""
         model, found = watched.model, []
         if watched.alarm is not None and watched.alarm.stale:
             found.append(self.close(watched, sample.time, sample.time))
@@ -87,7 +88,7 @@ class Alarms:
             self.witness(watched, judgement, why)
         self._judged(watched, judgement)
         if watched.alarm is not None:
-            return self._hold(watched, watched.alarm, sample, judgement)
+            return self._hold(watched, watched.alarm, sample, judgement, step)
         odd = watched.opens(judgement)
         if not odd and watched.alpha <= judgement.p_value < watched.budgeted and model.seen >= watched.detector.warmup:
             self._counts["held:too_many"] += 1
@@ -104,13 +105,17 @@ class Alarms:
         if why is not None:
             self._hush(watched, judgement, why)
             return found
+        if watched.hushed is None and watched.usual(judgement):
+            self._counts["held:usual"] += 1
+            watched.learn(judgement)
+            return found
         if self._rate is not None:
             share = judgement.p_value / level
             if not self._discoveries.test(self._rate, watched.series, sample.time, share):
                 self._counts["held:false_discoveries"] += 1
                 watched.learn(judgement)
                 return found
-        anomaly = self._opening(watched, sample, judgement)
+        anomaly = self._opening(watched, sample, judgement, watched.loss(judgement, step))
         watched.learn_opening(judgement)
         return [*found, anomaly]
 
@@ -126,25 +131,28 @@ class Alarms:
         if judgement.point_p_value >= level or not watched.opens(judgement):
             return []
         if alarm is None:
-            return [self._opening(watched, sample, judgement)]
+            return [self._opening(watched, sample, judgement, shown=watched.last)]
         returned, before = alarm.returned(sample.time, plain=True), alarm.peak.severity
         alarm.last_odd = max(alarm.last_odd, sample.time)
         if _tops(watched, alarm, judgement, level):
             alarm.peak = self._anomaly(watched, sample, judgement, alarm)
         if not returned and alarm.peak.severity == before:
             return []
-        return [self._again(watched, alarm, sample, judgement if returned else None)]
+        return [self._again(watched, alarm, sample, judgement if returned else None, [])]
 
-    def _opening(self, watched: Watched, sample: Sample, judgement: Judgement) -> Anomaly:
-        """An alarm opens with a point."""
-        anomaly = self._anomaly(watched, sample, judgement)
+    def _opening(
+        self, watched: Watched, sample: Sample, judgement: Judgement, loss: float = 0.0, shown: float | None = None
+    ) -> Anomaly:
+        """An alarm opens with a point, which has cost `loss`. `shown`: the newest point that counts as shown, if it is
+        not this one."""
+        anomaly = anomalies.costing(self._anomaly(watched, sample, judgement), loss)
         # What has lasted as long as all that was known before is no exception any more. But a few points of a series
         # that has one an hour, some of them normal again, are not yet where it is from now on.
         patience = min(watched.detector.adopt, max(sample.time - watched.born, 4 * watched.quiet))
         patience = max(patience, _LASTS * watched.interval)
         if watched.upwards:  # errors are none the better for having been there soon after the start
             patience = watched.detector.adopt
-        self._open(watched, anomaly, sample.time, patience, watched.model.shift(judgement))
+        self._open(watched, anomaly, sample.time, patience, watched.model.shift(judgement), shown)
         return anomaly
 
     def find(self, watched: Watched, finding: Finding) -> list[Anomaly]:
@@ -160,7 +168,7 @@ class Alarms:
         if level < watched.alpha and finding.p_value >= level:
             self._counts["held:feedback"] += 1
             return []
-        anomaly = anomalies.of_finding(finding, watched.detector.name, level, max(finding.time, self._now))
+        anomaly = self._of_finding(watched, finding, level)
         self._open(watched, anomaly, finding.time, watched.detector.adopt)
         return [anomaly]
 
@@ -170,20 +178,25 @@ class Alarms:
         alarm.last_odd = max(alarm.last_odd, finding.time)
         before = alarm.peak.severity
         if finding.head == alarm.first.head and anomalies.surprise(finding.p_value) > alarm.peak.surprise:
-            now = max(finding.time, self._now)
             level = self._level(watched, finding.direction, finding.time)
-            alarm.peak = anomalies.of_finding(finding, watched.detector.name, level, now, alarm.first)
+            alarm.peak = self._of_finding(watched, finding, level, alarm.first)
         if finding.time < alarm.tell_at and not alarm.louder and alarm.peak.severity == before:
             return []
-        alarm.told(finding.time)
-        return [anomalies.persisting(alarm.peak, max(finding.time, self._now), alarm.returns)]
+        points = watched.model.points(watched.alpha)
+        return [self._persisting(alarm, finding.time, points)]
+
+    def _of_finding(self, watched: Watched, finding: Finding, level: float, first: Anomaly | None = None) -> Anomaly:
+        detector, now = watched.detector, max(finding.time, self._now)
+        finding = finding._replace(series=watched.told)
+        return anomalies.of_finding(finding, detector.name, level, now, first, kpi=detector.kpi)
 
     def stale(self, watched: Watched, due: float) -> Anomaly:
         """A series without an alarm has been silent for too long at `due`."""
-        series, model = watched.series, watched.model
+        series, model = watched.told, watched.model
         silence = due - watched.last
         # No gap in `seen` was this long: the rule of succession bounds the chance of one.
         p_value = min(0.5, 1 / (model.seen + 2) * watched.interval / silence)
+        back = usual_return(watched.silences, watched.last)
         anomaly = anomalies.opened(
             series,
             detector=watched.detector.name,
@@ -195,27 +208,41 @@ class Alarms:
             band=(model.recent(), None, None),
             p_value=p_value,
             alpha=watched.alpha,
-            summary=anomalies.say_stale(series, silence, model.interval, model.recent()),
+            summary=anomalies.say_stale(series, silence, model.interval, model.recent())
+            + ("" if back is None else anomalies.say_back(back)),
             evidence=Evidence(points=model.points(watched.alpha)),
             seen=model.seen,
+            kpi=watched.detector.kpi,
         )
-        self._open(watched, anomaly, due, watched.detector.adopt)
+        self._open(watched, anomaly, due, watched.detector.adopt, shown=watched.last)
         return anomaly
 
     def close(self, watched: Watched, end: float, now: float) -> Anomaly:
         """The open alarm ended at `end`, as known at `now`. Raises RuntimeError if there is none."""
-        alarm, watched.alarm = watched.alarm, None
+        alarm = watched.alarm
         if alarm is None:
             raise RuntimeError(f"no open alarm to close on {watched.series.key}")
+        watched.closed(alarm, end)
+        points = watched.model.points(watched.alpha)
+        shown = alarm.worst.evidence.points[-1:]
+        alarm.shown = shown[0].time if shown else alarm.shown
         watched.model.restart()
-        return anomalies.closed(alarm.first, alarm.worst, end, max(now, self._now), alarm.returns)
+        return self._closed(alarm, end, now, alarm.since(points))
 
     def counts(self) -> Mapping[str, int]:
         return self._counts
 
-    def _open(self, watched: Watched, anomaly: Anomaly, time: float, patience: float, shift: float = 0.0) -> None:
+    def _open(
+        self,
+        watched: Watched,
+        anomaly: Anomaly,
+        time: float,
+        patience: float,
+        shift: float = 0.0,
+        shown: float | None = None,
+    ) -> None:
         """`patience`: seconds after which what is odd becomes normal."""
-        watched.opened(Alarm(anomaly, time, time + patience, shift), time)
+        watched.opened(Alarm(anomaly, time, time + patience, shift, shown), time)
         self._counts[f"anomalies:{anomaly.head}"] += 1
 
     def _level(self, watched: Watched, direction: Direction, time: float) -> float:
@@ -229,13 +256,15 @@ class Alarms:
         watched.hushed = judgement.context.time
         watched.move(judgement)
 
-    def _hold(self, watched: Watched, alarm: Alarm, sample: Sample, judgement: Judgement) -> list[Anomaly]:
+    def _hold(self, watched: Watched, alarm: Alarm, sample: Sample, judgement: Judgement, step: float) -> list[Anomaly]:
         """The next point of an open alarm: it stays open, is over, or has become normal."""
         model = watched.model
         told: list[Anomaly] = []
+        alarm.loss += watched.loss(judgement, step)
         if judgement.point_p_value < HOLD or (judgement.p_value < HOLD and alarm.away(judgement)):
             alarm.last_odd = sample.time
             alarm.odd += 1
+            alarm.low, alarm.high = min(alarm.low, sample.value), max(alarm.high, sample.value)
             before = alarm.peak.severity, alarm.peak.head == "limit"
             level = self._level(watched, judgement.direction, sample.time)
             if _tops(watched, alarm, judgement, level) and watched.barred(judgement) is None:
@@ -244,7 +273,8 @@ class Alarms:
             returned = alarm.returned(sample.time, plain)
             persists = sample.time >= alarm.tell_at and alarm.odd > alarm.normal
             if persists or returned or alarm.louder or (alarm.peak.severity, alarm.peak.head == "limit") != before:
-                told.append(self._again(watched, alarm, sample, judgement if returned else None))
+                now = [self._point(sample, watched.model.band(judgement, level))]
+                told.append(self._again(watched, alarm, sample, judgement if returned else None, now))
         else:
             alarm.normal += 1
             alarm.calm += 1
@@ -258,27 +288,38 @@ class Alarms:
         watched.move(judgement)
         return told
 
-    def _again(self, watched: Watched, alarm: Alarm, sample: Sample, judgement: Judgement | None) -> Anomaly:
-        """An open alarm is told again, by its oddest moment or, if it is back, by this one."""
+    def _again(
+        self, watched: Watched, alarm: Alarm, sample: Sample, judgement: Judgement | None, now: list[Point]
+    ) -> Anomaly:
+        """An open alarm is told again, by its oddest moment or, if it is back, by this one. `now`: the point, if it is
+        a whole one."""
         if judgement is not None:
             alarm.back(self._anomaly(watched, sample, judgement, alarm))
-        said = alarm.peak
-        alarm.told(sample.time)
-        return anomalies.persisting(said, max(sample.time, self._now), alarm.returns)
+        points = watched.model.points(watched.alpha) + now
+        return self._persisting(alarm, sample.time, points)
+
+    def _persisting(self, alarm: Alarm, time: float, points: list[Point]) -> Anomaly:
+        """An update at `time`, with those of the series' points that are new."""
+        alarm.told(time)
+        alarm.updated = max(time, self._now)
+        told = anomalies.persisting(alarm.peak, alarm.updated, alarm.since(points), alarm.returns)
+        return anomalies.costing(told, alarm.loss)
+
+    def _closed(self, alarm: Alarm, end: float, now: float, tail: list[Point]) -> Anomaly:
+        """The end, told later than all else of the alarm, also where time has gone back since."""
+        now = max(now, self._now, alarm.updated + anomalies.MOMENT)
+        return anomalies.costing(anomalies.closed(alarm.first, alarm.worst, end, now, tail, alarm.returns), alarm.loss)
 
     def _anomaly(self, watched: Watched, sample: Sample, judgement: Judgement, alarm: Alarm | None = None) -> Anomaly:
         """What the point says. `alarm`: the one that is open."""
-        model, series, first = watched.model, watched.series, None if alarm is None else alarm.first
+        model, series, first = watched.model, watched.told, None if alarm is None else alarm.first
         again = watched.alarms_of_late > (alarm is not None) or model.partly
         support = anomalies.Support(model.seen, model.looks(judgement), again)
         alpha = self._level(watched, judgement.direction, sample.time)
         band = model.band(judgement, alpha)
         head, observed = model.head(judgement), model.observed(judgement)
         evidence = sample.evidence() if sample.evidence is not None else Evidence()
-        expected, low, high = band
-        points = model.points(alpha)[1 - self._evidence :]
-        ends = (end if math.isfinite(end) else None for end in (low, high))
-        points.append(Point(sample.time, sample.value, expected, *ends))
+        points = [*model.points(alpha)[1 - self._evidence :], self._point(sample, band)]
         return anomalies.opened(
             series,
             detector=watched.detector.name,
@@ -294,8 +335,15 @@ class Alarms:
             evidence=Evidence(points, evidence.lines, evidence.facts | anomalies.ahead(model.outlook(judgement))),
             seen=support.looks,
             returns=0 if alarm is None else alarm.returns,
+            kpi=watched.detector.kpi,
             id=None if first is None else first.id,
         )
+
+    def _point(self, sample: Sample, band: tuple[float, float, float]) -> Point:
+        """The point, as it is shown."""
+        expected, *ends = band
+        low, high = (end if math.isfinite(end) else None for end in ends)
+        return Point(sample.time, sample.value, expected, low, high)
 
 
 def _tops(watched: Watched, alarm: Alarm, judgement: Judgement, level: float) -> bool:

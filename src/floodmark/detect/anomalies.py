@@ -6,11 +6,11 @@ The words follow one form: what is off, by how much, against what, and how often
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from msgspec.structs import replace
 
-from floodmark.alerts import Anomaly, Direction, Evidence, Severity, content_id, utc
+from floodmark.alerts import Anomaly, Direction, Evidence, Point, Severity, content_id, utc
 from floodmark.detect.series import Finding, Series
 from floodmark.detect.shape import SPAN
 from floodmark.units import number, reach
@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from floodmark.detect.exhaustion import Outlook
     from floodmark.detect.model import Judgement
 
+MOMENT: Final = 0.001
+"""Seconds by which the end of an anomaly is told later than anything else of it, at least."""
 Band = tuple[float | None, float | None, float | None]
 
 
@@ -54,6 +56,7 @@ def opened(
     evidence: Evidence,
     seen: int = 0,
     returns: int = 0,
+    kpi: bool = False,
     id: str | None = None,
 ) -> Anomaly:
     """An anomaly that opens at event time `start`, as known at `now`. The id follows from series, head and start.
@@ -90,6 +93,7 @@ def opened(
         level=float(f"{alpha:.6g}"),
         returns=returns,
         worse=series.worse,
+        kpi=kpi,
     )
 
 
@@ -103,7 +107,9 @@ def least(seen: int) -> float:
     return 1 / (seen + 1) if seen else 0.0
 
 
-def of_finding(finding: Finding, detector: str, alpha: float, now: float, first: Anomaly | None = None) -> Anomaly:
+def of_finding(
+    finding: Finding, detector: str, alpha: float, now: float, first: Anomaly | None = None, *, kpi: bool = False
+) -> Anomaly:
     """An anomaly for a verdict that has been reached elsewhere, told at event time `now`. `first`: the opening
     anomaly, if it is open."""
     return opened(
@@ -120,17 +126,25 @@ def of_finding(finding: Finding, detector: str, alpha: float, now: float, first:
         summary=finding.summary,
         evidence=finding.evidence,
         seen=finding.seen,
+        kpi=kpi,
         id=None if first is None else first.id,
     )
 
 
-def persisting(anomaly: Anomaly, now: float, returns: int = 0) -> Anomaly:
-    """It is still odd at event time `now`. The evidence went out when it opened, and goes out whole when it ends."""
-    return replace(anomaly, event="updated", updated_at=utc(now), evidence=Evidence(), returns=returns)
+def costing(anomaly: Anomaly, loss: float) -> Anomaly:
+    """The same, of which so much has been lost so far."""
+    return replace(anomaly, loss=float(f"{loss:.9g}")) if loss else anomaly
 
 
-def closed(first: Anomaly, peak: Anomaly, end: float, now: float, returns: int = 0) -> Anomaly:
-    """The end of `first`: its id and start, the numbers and words of its oddest moment, and how long it lasted."""
+def persisting(anomaly: Anomaly, now: float, points: list[Point], returns: int = 0) -> Anomaly:
+    """It is still odd at event time `now`, by the numbers and words of `anomaly`. Its evidence are the `points` that
+    are new; what it opened with has been told."""
+    return replace(anomaly, event="updated", updated_at=utc(now), evidence=Evidence(points=points), returns=returns)
+
+
+def closed(first: Anomaly, peak: Anomaly, end: float, now: float, tail: list[Point], returns: int = 0) -> Anomaly:
+    """The end of `first`: its id and start, the numbers and words of its oddest moment with the `tail` of points that
+    came after it, and how long it lasted."""
     end = max(end, first.started_at.timestamp())
     lasted = end - first.started_at.timestamp()
     return replace(
@@ -141,6 +155,7 @@ def closed(first: Anomaly, peak: Anomaly, end: float, now: float, returns: int =
         updated_at=utc(now),
         ended_at=utc(end),
         summary=f"{peak.summary}; over after {span(lasted)}" if lasted >= 1 else f"{peak.summary}; over at once",
+        evidence=replace(peak.evidence, points=[*peak.evidence.points, *tail]),
         returns=returns,
     )
 
@@ -207,6 +222,11 @@ def say_stale(series: Series, silence: float, interval: float, recent: float | N
     """A sentence for a series that has stopped coming."""
     last = f"; it was around {number(recent, series.unit, series.name)}" if recent is not None else ""
     return f"{subject(series, Evidence())} has sent nothing for {span(silence)}, usually every {span(interval)}{last}"
+
+
+def say_back(time: float) -> str:
+    """When a silent series should have been back, for the end of its sentence."""
+    return f"; on other days it is back by {utc(time):%H:%M} UTC"
 
 
 def subject(series: Series, evidence: Evidence) -> str:

@@ -312,8 +312,8 @@ class Clocks:
     def _close(self, clock: Clock) -> None:
         """It is right again, or not watched any more."""
         if clock.told is not None:
-            now = max(self._newest, clock.told.updated_at.timestamp())
-            self._waiting.append(anomalies.closed(clock.told, clock.told, now, now))
+            now = max(self._newest, clock.told.updated_at.timestamp() + anomalies.MOMENT)
+            self._waiting.append(anomalies.closed(clock.told, clock.told, now, now, []))
 
 
 def _name(identity: _Identity) -> str:

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator, Mapping
 from floodmark.alerts import Anomaly
 from floodmark.config.models import Config, Detector
 from floodmark.detect import warming
+from floodmark.detect.absences import Absences
 from floodmark.detect.alarms import Alarms, AlarmsState, Witness
 from floodmark.detect.bank import layout
 from floodmark.detect.bank.rows import BankedSeries
@@ -35,6 +36,7 @@ class SeriesCore:
         self._alarms = Alarms(config.detect, schedules, feedback or Feedback(), self._judged)
         self._watchlist = Watchlist(config, self._alarms.orphan)
         self._deadlines = Deadlines(self._watchlist, schedules)
+        self._absences = Absences(self._watchlist)
         self._counts: Counter[str] = Counter()
 
     def observe(self, event: Sample | Finding) -> list[Anomaly]:
@@ -66,9 +68,12 @@ class SeriesCore:
             self._counts["skipped:not_finite"] += 1
             return []
         else:
-            watched.heard(event.time, self._deadlines.resumed)
-            found = self._alarms.judge(watched, event)
+            back = watched.silent
+            step = watched.heard(event.time, self._deadlines.resumed)
+            found = self._alarms.judge(watched, event, step)
             watchlist.bank.heard(watched)
+            if back:
+                self._deadlines.set(watched)
         if watched.due is None:
             self._deadlines.set(watched)
         watchlist.put_back(watched)
@@ -82,19 +87,35 @@ class SeriesCore:
             found += self.observe(finding)
         for watched, due in self._deadlines.passed(watermark):
             self._watchlist.take_out(watched)
-            alarm = watched.alarm
-            if alarm is not None and alarm.stale:  # gone for longer than `adopt`: it is not coming back
-                self._watchlist.remove(watched)
-                self._counts["forgotten:stale"] += 1
-                found.append(self._alarms.close(watched, due, due))
-                continue
-            if alarm is None:
-                found.append(self._alarms.stale(watched, due))
-            else:
-                found.append(self._alarms.close(watched, alarm.last_odd, due))
-            self._deadlines.set(watched)
-            self._watchlist.put_back(watched)
+            found += self._silent(watched, due)
+            if watched.series.key in self._watchlist.series:
+                self._deadlines.set(watched)
+                self._watchlist.put_back(watched)
         return found
+
+    def _silent(self, watched: Watched, due: float) -> list[Anomaly]:
+        """The deadline of a series has passed: what is told of it. It may be forgotten with that."""
+        alarm, absences = watched.alarm, self._absences
+        if alarm is None:
+            expected = watched.absent(watched.last)
+            if expected is not None and expected.over:
+                self._watchlist.remove(watched)
+                self._counts["forgotten:gone"] += 1
+                return []
+            if absences.accepts(watched, due):
+                return []
+            found = self._alarms.stale(watched, due)
+            absences.told(watched, due)
+            return [found]
+        if not alarm.stale:
+            return [self._alarms.close(watched, alarm.last_odd, due)]
+        if absences.ended(watched, due):
+            return [self._alarms.close(watched, due, due)]
+        if due < watched.last + watched.detector.adopt:
+            absences.told(watched, due)
+            return []
+        absences.give_up(watched)
+        return [self._alarms.close(watched, due, due)]
 
     def resume(self, time: float) -> None:
         """The whole stream stood still until `time`: silence before it is nobody's fault."""
@@ -121,11 +142,13 @@ class SeriesCore:
                 self._alarms.orphan(watched, limit)
                 watched.alarm = None
                 watched.model.restart()
+            elif watched.alarm is not None:
+                watched.alarm.shown = min(watched.alarm.shown, limit)
             self._deadlines.set_earlier(watched)
             watchlist.put_back(watched)
 
     def counts(self) -> Mapping[str, int]:
-        parts = (self._alarms, self._watchlist, self._deadlines)
+        parts = (self._alarms, self._watchlist, self._deadlines, self._absences)
         return sum((Counter(part.counts()) for part in parts), self._counts)
 
     def sizes(self) -> Mapping[str, int]:

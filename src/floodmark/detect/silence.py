@@ -129,10 +129,11 @@ class Deadlines:
 
     def _of(self, watched: Watched) -> float | None:
         """When further silence means something; None: never."""
-        alarm, detector = watched.alarm, watched.detector
+        alarm, detector, absence = watched.alarm, watched.detector, watched.absence
         if alarm is not None:
             if alarm.stale:
-                return watched.last + detector.adopt
+                gone = watched.last + detector.adopt
+                return gone if absence is None else min(gone, absence.until)
             return alarm.last_odd + watched.quiet + (watched.interval if watched.model.seen else 0.0)
         if watched.series.signal != "metric" or "stale" not in detector.heads:
             return None
@@ -142,6 +143,9 @@ class Deadlines:
         else:
             seen, interval = watched.out.seen, watched.out.interval
             last, gap, late = watched.last, watched.gap, watched.sporadic.value
+        expected = watched.absent(last)
+        if expected is not None:
+            return expected.until
         if seen < detector.warmup or late > _SPORADIC:
             return None
         return float(_stale_at(last, interval, gap, self.resumed))

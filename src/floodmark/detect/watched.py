@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import math
-from typing import Any, Final, Literal
+from typing import Any, Final, Literal, NamedTuple
 
-from floodmark.alerts import Anomaly
+from floodmark.alerts import Anomaly, Point
 from floodmark.config.models import Detector
 from floodmark.detect import starts
+from floodmark.detect.habits import LONG, Episode, Silence, has_hours, usual, with_episode, with_silence
+from floodmark.detect.kpi import as_told, lost, shortfall
 from floodmark.detect.mean import FadingMean
 from floodmark.detect.model import Judgement, SeriesModel
 from floodmark.detect.series import Series
@@ -43,6 +45,8 @@ _CALM: Final = 2
 """Normal points in a row after which an alarm that is odd again has returned."""
 _RETURNS: Final = 300.0
 """Seconds after which a further return is told; sooner only the first, second, fourth, eighth …"""
+_SHOWN: Final = 24
+"""Most points of the series that go out with an update, or with the end."""
 _FINDING_PERIOD: Final = 60.0
 """Seconds that a finding stands for, where the budget of a series is turned into a level per verdict."""
 
@@ -54,7 +58,10 @@ class Alarm:
         "adopt_at",
         "calm",
         "first",
+        "high",
         "last_odd",
+        "loss",
+        "low",
         "normal",
         "odd",
         "oddest",
@@ -62,12 +69,17 @@ class Alarm:
         "returned_at",
         "returns",
         "shift",
+        "shown",
         "tell_at",
         "told_surprise",
+        "updated",
     )
 
-    def __init__(self, first: Anomaly, now: float, adopt_at: float, shift: float = 0.0) -> None:
-        """`shift`: by how much the level had moved, also where what is told ends at what the quantity can be."""
+    def __init__(
+        self, first: Anomaly, now: float, adopt_at: float, shift: float = 0.0, shown: float | None = None
+    ) -> None:
+        """`shift`: by how much the level had moved, also where what is told ends at what the quantity can be. `shown`:
+        time of the newest point of the series that the opening anomaly shows, if it is not `now`."""
         self.first = first
         self.shift = shift
         self.peak = first
@@ -79,11 +91,22 @@ class Alarm:
         self.returns = 0
         self.returned_at = now
         self.adopt_at = adopt_at
+        self.loss = first.loss
+        reached = [each for each in (first.observed, first.expected) if each is not None] or [0.0]
+        self.low, self.high = min(reached), max(reached)
+        self.shown = now if shown is None else shown
+        self.updated = first.updated_at.timestamp()
         self.told(now)
 
     def told(self, now: float) -> None:
         self.tell_at = now + _PERSISTS
         self.told_surprise = self.peak.surprise
+
+    def since(self, points: list[Point]) -> list[Point]:
+        """Of points, oldest first, those that nobody has been shown, at most `_SHOWN` of them; from now on they are."""
+        new = [point for point in points if point.time > self.shown][-_SHOWN:]
+        self.shown = new[-1].time if new else self.shown
+        return new
 
     def returned(self, time: float, plain: bool) -> bool:
         """Take an odd point. Whether it is to be told that the trouble is back: it would open an alarm (`plain`),
@@ -124,6 +147,17 @@ class Alarm:
         return self.first.head == "stale"
 
 
+class Absence(NamedTuple):
+    """A silence of which nobody is told. `since`: the last point before it; a later one ends it. `until`: when it is
+    looked at again. `over`: the series is forgotten then, else the silence may be told. `watched`: its model waits for
+    the series to come back, so that its return is seen."""
+
+    since: float
+    until: float
+    over: bool
+    watched: bool
+
+
 class Watched:
     """A series under watch. `last` is its newest point, `gap` its longest silence of late, `sporadic` the
     share of its points that came late.
@@ -131,14 +165,18 @@ class Watched:
     A metric has a row in the bank, `slot`. Unless an alarm is open all that it has learned is there, but for `held`
     series, whose model no row can take. Others have no row, and are always a model.
 
+    `absence`: its silence, of which nobody is told. `silences`: its long ones of late. `episodes`: when it was odd.
+
     `hushed`: when it was last odd while no alarm may open, until it is normal again or one may.
     """
 
     __slots__ = (
+        "absence",
         "alarm",
         "born",
         "detector",
         "due",
+        "episodes",
         "gap",
         "held",
         "hushed",
@@ -146,6 +184,7 @@ class Watched:
         "openings",
         "out",
         "series",
+        "silences",
         "slot",
         "sporadic",
         "used",
@@ -158,6 +197,9 @@ class Watched:
         self.held = True
         self.out: SeriesModel | None = None
         self.alarm: Alarm | None = None
+        self.absence: Absence | None = None
+        self.silences: tuple[Silence, ...] = ()
+        self.episodes: tuple[Episode, ...] = ()
         self.hushed: float | None = None
         self.born = time
         self.last = time
@@ -167,13 +209,32 @@ class Watched:
         self.used = 0
         self.openings = (0.0, time)
 
-    def heard(self, time: float, resumed: float) -> None:
-        """A point has come, at `time`. Silence before `resumed` says nothing about the series."""
-        if self.model.seen and self.last >= resumed:
-            gap = time - self.last
-            self.gap = max(self.gap * 0.999, gap)
-            self.sporadic.update(float(gap > 2 * self.interval))
-        self.last = time
+    def heard(self, time: float, resumed: float) -> float:
+        """A point has come, at `time`: so many seconds after the last one. Silence before `resumed` says nothing about
+        the series."""
+        step = time - self.last
+        if self.model.seen and self.last >= resumed and not self._of_hours(time):
+            self.gap = max(self.gap * 0.999, step)
+            self.sporadic.update(float(step > 2 * self.interval))
+        self.absence, self.last = None, time
+        return step
+
+    def _of_hours(self, back: float) -> bool:
+        """Whether the silence that ends was long, and may be a matter of hours: then it does not say how regular the
+        series is while it comes."""
+        if back - self.last < LONG or not self.silent:
+            return False
+        self.silences = with_silence(self.silences, self.last, back)
+        return has_hours(self.silences, self.last)
+
+    @property
+    def silent(self) -> bool:
+        """Whether its silence has been noticed, be it told or expected."""
+        return (self.absence is not None and self.absence.watched) or (self.alarm is not None and self.alarm.stale)
+
+    def absent(self, last: float) -> Absence | None:
+        """The silence that is expected, if there is one and nothing has come since. `last`: the newest point."""
+        return self.absence if self.absence is not None and self.absence.since == last else None
 
     @property
     def model(self) -> SeriesModel:
@@ -214,6 +275,24 @@ class Watched:
         self.alarm, self.hushed = alarm, None
         self.openings = (self.alarms_of_late + 1.0, time)
 
+    def closed(self, alarm: Alarm, end: float) -> None:
+        """The alarm is over since `end`."""
+        self.alarm = None
+        if alarm.first.direction != "none":
+            start = alarm.first.started_at.timestamp()
+            episode = Episode(start, end, alarm.first.direction, alarm.low, alarm.high)
+            self.episodes = with_episode(self.episodes, episode)
+
+    def usual(self, judgement: Judgement) -> bool:
+        """Whether the point, which is odd, is what it was at this time on other days. Of errors nothing is usual."""
+        x, direction = judgement.context, judgement.direction
+        if self.upwards or self.model.head(judgement) == "limit":
+            return False
+        episode = usual(self.episodes, x.time, x.value, direction)
+        if episode is not None:
+            self.episodes = with_episode(self.episodes, episode)
+        return episode is not None
+
     @property
     def quiet(self) -> float:
         """Seconds without an odd point after which an alarm is over."""
@@ -222,6 +301,19 @@ class Watched:
     def opens(self, judgement: Judgement) -> bool:
         """Whether an alarm opens with the point, if one may: it is odd, and the guards let it alarm."""
         return judgement.p_value < self.alpha * self.share and self.barred(judgement) is None
+
+    @property
+    def told(self) -> Series:
+        """The series as anomalies have it: in the operator's unit, with the direction that hurts."""
+        return as_told(self.series, self.detector)
+
+    def loss(self, judgement: Judgement, step: float) -> float:
+        """What the point, if it is odd, has cost in the `step` of seconds to it; 0 of what is no KPI."""
+        if not self.detector.kpi or judgement.p_value >= NORMAL:
+            return 0.0
+        told, value = self.told, judgement.context.value
+        off = shortfall(told.worse, value, judgement.context.expected)
+        return lost(told.kind, told.unit, off, step, self.interval)
 
     @property
     def upwards(self) -> bool:

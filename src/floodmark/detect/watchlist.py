@@ -16,9 +16,10 @@ from floodmark.detect.bank.carry import bits
 from floodmark.detect.bank.rows import BankedSeries
 from floodmark.detect.bank.table import Recency
 from floodmark.detect.entities import Entities, EntitiesState
+from floodmark.detect.kin import Kin
 from floodmark.detect.model import SeriesModel
 from floodmark.detect.series import Finding, Series
-from floodmark.detect.watched import Watched
+from floodmark.detect.watched import NONE_LATE, Watched
 
 Fits = Callable[[Series, Detector | None, Detector], bool]
 """Whether what a series has learned is of use, by the detector that was and the one that is now."""
@@ -26,7 +27,8 @@ WatchlistState = tuple[dict[str, Watched], Any, EntitiesState]
 
 
 class Watchlist:
-    """`series`, by their key, the `bank` that holds most of them, and the `entities` of those that have a row in it.
+    """`series`, by their key, with their `kin`, the `bank` that holds most of them, and the `entities` of those that
+    have a row in it.
 
     Those that `hold` names are kept out of the bank.
     """
@@ -40,6 +42,7 @@ class Watchlist:
         self._limit = config.limits.series
         self.entities = Entities(self._detector, enabled=config.detect.entities)
         self.series: dict[str, Watched] = {}
+        self.kin = Kin()
         self._recency = Recency()
         self.hold: Callable[[Series], bool] = lambda _: False
         self._counts: Counter[str] = Counter()
@@ -58,8 +61,10 @@ class Watchlist:
         return watched.out or self.bank.take_out(watched)
 
     def put_back(self, watched: Watched) -> None:
-        """Into the bank again, unless an alarm is open, or would be if it might."""
-        if watched.out is not None and watched.alarm is None and watched.hushed is None and not watched.held:
+        """Into the bank again, unless an alarm is open, or would be if it might, or its return is awaited."""
+        if watched.out is None or watched.alarm is not None or watched.hushed is not None or watched.held:
+            return
+        if watched.absence is None or not watched.absence.watched:
             self.bank.put_back(watched)
 
     def odd_entities(self, watermark: float) -> list[Finding]:
@@ -75,6 +80,13 @@ class Watchlist:
         slots = {each.slot for verdict in verdicts for each in verdict.contributions}
         tenants = {each.slot: each.series for each in series.values() if each.slot in slots} if slots else {}
         return [verdict.finding(tenants) for verdict in verdicts]
+
+    def pulse(self, watched: Watched) -> tuple[float, float]:
+        """When the series was last heard, and the seconds between its points."""
+        if watched.out is not None:
+            return watched.last, watched.interval
+        _, interval, last, _, _ = self.bank.pulses([watched.slot])
+        return float(last[0]), max(float(interval[0]), 1.0)
 
     def counts(self) -> Mapping[str, int]:
         return self._counts + Counter(self.bank.counts())
@@ -92,6 +104,7 @@ class Watchlist:
             watched.held = not bits(watched.out) or self.hold(series)
             self._take(watched)
         self.series[series.key] = watched
+        self.kin.join(series)
         self.bank.use(watched)
         self.put_back(watched)
         return watched
@@ -101,6 +114,7 @@ class Watchlist:
         self.bank.rows["entity"][watched.slot] = self.entities.join(watched.series)
 
     def _leave(self, watched: Watched) -> None:
+        self.kin.leave(watched.series)
         if watched.slot >= 0:
             self.entities.leave(int(self.bank.rows["entity"][watched.slot]))
             self.bank.give_back(watched.slot)
@@ -140,10 +154,13 @@ class Watchlist:
             detector = self._detector(item.series)
             if detector.enabled and fits(item.series, item.detector, detector) and None not in item.rivers:
                 self.series[key] = item
+                self.kin.join(item.series)
                 item.detector = detector
                 if item.out is not None:
                     item.out.keep(self._evidence)
                     item.out.aim(detector.limit)
+                else:
+                    item.sporadic = NONE_LATE  # the one that all share, and no copy of it
                 if item.slot >= 0:
                     self.bank.rule(item.slot, detector)
                     self.bank.rows["entity"][item.slot] = self.entities.join(item.series)
@@ -179,6 +196,7 @@ class Watchlist:
                 item.alarm = young.alarm
                 self._leave(young)
             self.series[key] = item
+            self.kin.join(item.series)
             self.bank.use(item)
             yield item
         self.entities.graft(entities)

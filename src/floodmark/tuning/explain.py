@@ -134,7 +134,7 @@ def _moment(watched: Watched, judgement: Judgement, why: Why | None, calmer: flo
     support = Support(model.seen, model.looks(judgement) if judgement.deviations else model.seen, again)
     if judgement.p_value < 1:
         head, observed, outlook = model.head(judgement), model.observed(judgement), model.outlook(judgement)
-        sentence = say(watched.series, head, judgement, observed, band, Evidence(), support, outlook)
+        sentence = say(watched.told, head, judgement, observed, band, Evidence(), support, outlook)
     return Moment(
         judgement=judgement,
         reasons=model.reasons(judgement, alpha),

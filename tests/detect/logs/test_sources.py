@@ -365,3 +365,24 @@ def test_what_is_ahead_of_its_time_is_not_shown_early():
     sources = maker()
     run(sources, [log(10), *[log(600 + i, "disk is full", "ERROR") for i in range(9)]], until=60)
     assert not [sample for sample in sources.advance(500) if sample.early]
+
+
+def test_a_source_that_was_replaced_has_not_fallen_silent():
+    old, new = "shop-7d9f8b6c5-x2x4z", "shop-5f6585d649-fnmft"
+    lines = [log(t, host=old) for t in range(0, 180, 10)] + [log(t, host=new) for t in range(120, 360, 10)]
+    sources = maker()
+    samples = run(sources, lines, until=360)
+    assert values(samples, "log_lines", host=old) == [(60, 6), (120, 6), (180, 6)]
+    assert values(samples, "log_lines", host=new)[-1] == (360, 6)
+    assert sources.counts()["ended:log_source"] == 1
+    silent = sources.advance(480)  # all of them
+    assert {value for _, value in values(silent, "log_lines")} == {0}
+    assert len(values(silent, "log_lines")) == 4
+    back = run(sources, [log(490, host=old)], until=540)
+    assert values(back, "log_lines", host=old) == [(540, 1)]
+
+
+def test_a_host_of_its_own_name_and_another_service_fall_silent():
+    for old, new in (("web-1", "web-2"), ("shop-7d9f8b6c5-x2x4z", "cart-5f6585d649-fnmft"), ("db-0", "db-1")):
+        samples = run(maker(), [log(1, host=old), *(log(t, host=new) for t in range(1, 180, 10))], until=180)
+        assert values(samples, "log_lines", host=old) == [(60, 1), (120, 0), (180, 0)]

@@ -3,10 +3,11 @@
 It must never judge (the series core does), and never take the end of the stream for the silence of a source.
 
 A window is closed by the watermark. Each source known is counted in each window, with zero where it was silent, for a
-day after its last line; so is each of its templates once the source has been learned. A longer stretch without a line
-of any source is a stop of the stream, and its windows are skipped. A line that comes after its window was closed is
-counted as late; it is still mined, and shows in the novelty and the evidence of the oldest open window. A line of a
-stack trace is part of the line before it and not counted as another.
+day after its last line; so is each of its templates once the source has been learned. One whose name was made up, as a
+pod's, is not counted while others of its kind go on without it. A longer stretch without a line of any source is a stop
+of the stream, and its windows are skipped. A line that comes after its window was closed is counted as late; it is
+still mined, and shows in the novelty and the evidence of the oldest open window. A line of a stack trace is part of the
+line before it and not counted as another.
 
 A burst of errors is shown before its window is over: the count can only grow. With the first severity of a source its
 errors begin, with zeros for the windows before; only these samples are older than others that were made before them.
@@ -22,6 +23,7 @@ from typing import Final
 
 from floodmark.alerts import Evidence
 from floodmark.config.models import Detect, Limits, Logs
+from floodmark.detect.kin import fleeting
 from floodmark.detect.logs import evidence
 from floodmark.detect.logs.lines import Lines
 from floodmark.detect.logs.measures import Measures
@@ -207,7 +209,16 @@ class LogSources:
         return source
 
     def _close(self, window: int) -> list[Sample]:
-        made = [sample for source in self._sources.values() for sample in source.close(window)]
+        heard = {source.kind for source in self._sources.values() if source.last >= window}
+        made: list[Sample] = []
+        for source in self._sources.values():
+            # Where the lines of its kind go on without it, it was replaced or scaled down, and has not fallen silent.
+            ended = source.last < window and source.kind is not None and source.kind in heard
+            if ended and not source.ended:
+                self._counts["ended:log_source"] += 1
+            source.ended = ended
+            if not ended:
+                made += source.close(window)
         return sorted(made, key=lambda sample: sample.series.key)
 
 
@@ -254,10 +265,12 @@ class _Source:
         self._more = 0
         self._since: int | None = None
         self._last = 0
+        self.ended = False
         self._graded = False
         self._ungraded: deque[float] = deque(maxlen=_UNGRADED)
         series = self._owner.series
         self._lines = series(LINES, "count", "lines")
+        self.kind = fleeting(self._lines)
         self._errors = series("log_errors", "count", "lines", worse="up")
         self._ratio = series("log_error_ratio", "ratio", "", worse="up")
         self._new = series("log_new_templates", "count", "templates", worse="up")
@@ -272,6 +285,11 @@ class _Source:
     def key(self) -> str:
         """What names the source among all series: the key of its log_lines."""
         return self._lines.key
+
+    @property
+    def last(self) -> int:
+        """The newest window with a line."""
+        return self._last
 
     @property
     def sessions(self) -> int:
