@@ -259,18 +259,6 @@ def test_patience_within_the_session_timeout_is_right():
     assert look(INPUT + "correlate: {patience: soon}\n")[0] == []  # that is no duration: told elsewhere
 
 
-@pytest.mark.parametrize("budget", ["60/hour", "200/day"])
-def test_a_budget_in_which_nearly_every_anomaly_opens_an_incident_is_remarked(budget):
-    errors, (warning,) = look(f"{INPUT}correlate: {{false_incidents: {budget}}}\n")
-    assert errors == []
-    assert "false incidents a day open one for nearly every anomaly" in warning
-
-
-@pytest.mark.parametrize("budget", ["1/week", "5/day", "1/month", "nonsense", "0/day"])
-def test_other_budgets_are_not_or_are_the_models_business(budget):
-    assert look(f"{INPUT}correlate: {{false_incidents: {budget}}}\n") == ([], [])
-
-
 def test_a_kpi_has_a_match_and_is_watched():
     _, warnings = look("detectors: [{match: {name: orders}, kpi: true, unit: EUR, worse: down}]\n")
     assert warnings == []
@@ -291,3 +279,15 @@ def test_harm_that_may_not_alarm():
         "leave direction out, or write the same in both"
     ]
     assert look("detectors: [{match: {name: orders}, worse: both, direction: up}]\n")[1] == []
+
+
+@pytest.mark.parametrize("budget", ["60/hour", "200/day"])
+def test_a_budget_in_which_nearly_every_anomaly_opens_an_incident_is_remarked(budget):
+    errors, (warning,) = look(f"{INPUT}correlate: {{false_incidents: {budget}}}\n")
+    assert errors == []
+    assert "false incidents a day open one for nearly every anomaly" in warning
+
+
+@pytest.mark.parametrize("budget", ["1/week", "5/day", "1/month", "nonsense", "0/day"])
+def test_other_budgets_are_not_or_are_the_models_business(budget):
+    assert look(f"{INPUT}correlate: {{false_incidents: {budget}}}\n") == ([], [])

@@ -89,7 +89,7 @@ def test_quantities_are_written_as_people_write_them(annotation, value, text, pa
 
 def test_the_page_reads_well():
     page = markdown_reference()
-    assert "| `false_alarms` | alert budget | `1/day` | How often each series may be odd by chance. " in page
+    assert "| `false_alarms` | alert budget | `1/day` | How often each series may be odd by chance." in page
     assert "| `lateness` | duration | `30s` |" in page
     assert "| `window` | duration ≥ 1s | `1m` |" in page
     assert "| `topic` | text that is not empty | *required* | Name of the topic. |" in page

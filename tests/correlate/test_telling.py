@@ -56,7 +56,7 @@ def test_a_change_without_scope_is_of_all_scopes():
 
 def test_a_late_change_that_explains_is_news():
     late = change(-60, "checkout", scope="")
-    a, b = opened(0, "payment", p=1e-4), opened(30, "checkout", p=1e-10)
+    a, b = opened(0, "payment"), opened(30, "checkout", "heap_used")
     got = run(CorrelateStage(conf(), SHOP), [a, b, mark(100), late, mark(FAR)])
     assert events(got) == ["opened", "updated", "updated", "resolved"]
     assert (got[2].causes[0].entity, got[2].causes[0].change) == ("checkout", late.id)

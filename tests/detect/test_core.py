@@ -154,7 +154,9 @@ def test_a_series_that_stops_is_stale_and_comes_back() -> None:
     found = run(core, series(), noise(200, 9))
     last = START + 199 * 60
     assert not core.advance(last + 240)
-    (stale,) = core.advance(last + 1800)
+    stale, *again = core.advance(last + 1800)
+    assert [(a.event, a.id) for a in again] == [("updated", stale.id)] * 2  # after twice the time, and again
+    assert stale.surprise < again[0].surprise < again[1].surprise
     assert stale.head == "stale"
     assert stale.started_at.timestamp() == pytest.approx(last + 60)
     assert stale.updated_at.timestamp() == pytest.approx(last + 300)
@@ -317,7 +319,9 @@ def test_a_series_that_is_only_watched_for_staleness():
     core = SeriesCore(config)
     found = run(core, series(), [float(i % 7) for i in range(60)])
     assert found == []
-    assert [a.head for a in core.advance(START + 60 * 60.0 + 3600)] == ["stale"]
+    told = core.advance(START + 60 * 60.0 + 3600)
+    assert [a.event for a in told] == ["opened", "updated", "updated", "updated"]  # after twice the time, and again
+    assert {a.head for a in told} == {"stale"}
 
 
 def test_an_alarm_that_becomes_far_worse_is_told_again_at_once() -> None:

@@ -35,7 +35,7 @@ def test_the_opening_point():
     assert verdict(found)[0] == "An alarm opened with this point."
     smallest = min(reason.p_value for reason in last.reasons)
     assert last.judgement.p_value == pytest.approx(smallest)
-    assert last.judgement.p_value < last.alpha == pytest.approx(60 / 86400)
+    assert last.judgement.p_value < last.alpha == pytest.approx(60 / 86_400)
     _, low, high = next(reason.band for reason in last.reasons if reason.head == "forecast")
     assert low < 50 < high < last.judgement.context.value
 

@@ -192,12 +192,31 @@ class Alarms:
 
     def stale(self, watched: Watched, due: float) -> Anomaly:
         """A series without an alarm has been silent for too long at `due`."""
-        series, model = watched.told, watched.model
         silence = due - watched.last
         # No gap in `seen` was this long: the rule of succession bounds the chance of one.
-        p_value = min(0.5, 1 / (model.seen + 2) * watched.interval / silence)
+        p_value = min(0.5, 1 / (watched.model.seen + 2) * watched.interval / silence)
+        anomaly = self._stale(watched, due, p_value)
+        self._open(watched, anomaly, due, watched.detector.adopt, shown=watched.last)
+        if watched.alarm is not None:
+            watched.alarm.tell_at = due + silence
+        return anomaly
+
+    def silent(self, watched: Watched, alarm: Alarm, due: float) -> Anomaly:
+        """It is still silent at `due`, for twice as long as when that was last told: by the cube of it less probable
+        than at first (silences have heavy tails)."""
+        first = alarm.first
+        told = first.updated_at.timestamp() - watched.last
+        silence = due - watched.last
+        alarm.peak = self._stale(watched, due, 10.0**-first.surprise * (told / silence) ** 3, alarm)
+        anomaly = self._persisting(alarm, due, [])
+        alarm.tell_at = due + silence
+        return anomaly
+
+    def _stale(self, watched: Watched, due: float, p_value: float, alarm: Alarm | None = None) -> Anomaly:
+        series, model = watched.told, watched.model
+        silence = due - watched.last
         back = usual_return(watched.silences, watched.last)
-        anomaly = anomalies.opened(
+        return anomalies.opened(
             series,
             detector=watched.detector.name,
             head="stale",
@@ -213,9 +232,8 @@ class Alarms:
             evidence=Evidence(points=model.points(watched.alpha)),
             seen=model.seen,
             kpi=watched.detector.kpi,
+            id=None if alarm is None else alarm.first.id,
         )
-        self._open(watched, anomaly, due, watched.detector.adopt, shown=watched.last)
-        return anomaly
 
     def close(self, watched: Watched, end: float, now: float) -> Anomaly:
         """The open alarm ended at `end`, as known at `now`. Raises RuntimeError if there is none."""

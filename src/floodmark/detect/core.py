@@ -113,7 +113,7 @@ class SeriesCore:
             return [self._alarms.close(watched, due, due)]
         if due < watched.last + watched.detector.adopt:
             absences.told(watched, due)
-            return []
+            return [self._alarms.silent(watched, alarm, due)] if due >= alarm.tell_at else []
         absences.give_up(watched)
         return [self._alarms.close(watched, due, due)]
 

@@ -132,7 +132,7 @@ class Deadlines:
         alarm, detector, absence = watched.alarm, watched.detector, watched.absence
         if alarm is not None:
             if alarm.stale:
-                gone = watched.last + detector.adopt
+                gone = min(watched.last + detector.adopt, alarm.tell_at)
                 return gone if absence is None else min(gone, absence.until)
             return alarm.last_odd + watched.quiet + (watched.interval if watched.model.seen else 0.0)
         if watched.series.signal != "metric" or "stale" not in detector.heads:
