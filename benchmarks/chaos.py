@@ -15,8 +15,8 @@ doubled, and each poison record is in the dead letters once. --short takes three
 not named. Needs Java 17 and, the first time, Maven.
 
 The engine's config is the default one but for what makes detection fast, so that a few minutes are enough: points every
-second, `warmup` 10, log windows of a second, `lateness` 2 s, `tick` 1 s; short sessions; scopes by region; services that
-have nothing to do with each other, and a budget of false incidents in which each anomaly opens one.
+second, `warmup` 10, log windows of a second, `lateness` 2 s, `tick` 1 s; short sessions; scopes by region; services
+that have nothing to do with each other, and a budget of false incidents in which each anomaly opens one.
 """
 
 from __future__ import annotations

@@ -122,6 +122,16 @@ def test_what_came_by_chance_before_is_no_member():
     assert got[0].members[0].why == "first"
 
 
+def test_what_was_told_of_it_and_comes_again_opens_it_no_second_time():
+    """Also if it is named after one that was let go."""
+    items = [opened(0, "payment", "disk", p=5e-4), *burst(120)]
+    correlate = stage(grace=1)
+    got = run(correlate, [*items, *(closed(item, 200, told=600) for item in items), mark(5_000)])
+    assert events(got) == ["opened", "resolved"]
+    assert "opened" not in events(run(correlate, [*items, mark(FAR)])) or wrongs(got + run(correlate, items)) == {}
+    assert got[0].id not in {i.id for i in run(correlate, items)}
+
+
 # -- changes
 
 

@@ -30,8 +30,9 @@ from floodmark.correlate.symptoms import RANK, Symptom
 from floodmark.correlate.timers import Timers
 from floodmark.correlate.topology import Topology
 
-REMEMBERED = 4096
-"""Incidents that are over, remembered by their first anomaly so that a repeated message does not open them again."""
+REMEMBERED = 8192
+"""Incidents that are over, remembered by their id and their first anomaly (two entries each), so that a repeated
+message does not open them again."""
 _FAINT: Final = 10_000
 """Anomalies that go on and belong to nothing, remembered for when they become worse."""
 _WORSE: Final = 2.0
@@ -305,9 +306,13 @@ class Lifecycle:
         )
 
     def _start(self, anomaly: Anomaly, onset: float, related: list[Link], *, late: bool, again: bool) -> None:
+        group_id = content_id("inc", anomaly.scope, anomaly.id, *([onset] if again else []))
+        if group_id in self._over:
+            self._counts["duplicates"] += 1
+            return
         symptom = self._symptom(anomaly, onset, "first", late=late)
         group = Group(
-            id=content_id("inc", anomaly.scope, anomaly.id, *([onset] if again else [])),
+            id=group_id,
             scope=anomaly.scope,
             first=symptom,
             started=onset,
@@ -449,6 +454,8 @@ class Lifecycle:
     def _is_back(self, group: Group) -> bool:
         """Reopen an incident that has just resolved if what is odd now was odd then."""
         for other in self._resolved.values():
+            if self._now >= bursts.end_of_life(other, self._conf):
+                continue
             same = sum(series in other.symptoms for series in group.symptoms)
             if other.scope == group.scope and 2 * same >= len(group.symptoms):
                 other.resolved_at, other.resolution, other.reopened = None, "", True
@@ -563,7 +570,7 @@ class Lifecycle:
         for groups in (self._groups, self._held, self._open, self._resolved, self._weighed, self._touched):
             groups.pop(group.id, None)
         if group.revision:
-            self._over[group.first.id] = None
+            self._over[group.id] = self._over[group.first.id] = None  # what it is named after may have been let go
             while len(self._over) > REMEMBERED:
                 del self._over[next(iter(self._over))]
 
