@@ -14,6 +14,8 @@ from floodmark.config.models import Service
 
 LEARNED: Final = 10_000
 """Learned dependencies that are kept; those that were not told of for longest go first."""
+CACHED: Final = 500_000
+"""Services in the answers that are kept, all together."""
 KEPT: Final = 86_400.0
 """Seconds for which a learned dependency is kept after it was last told of. Detect tasks tell it each hour."""
 
@@ -41,6 +43,7 @@ class Topology:
             self._calls.setdefault(called, [])
         self._near: dict[tuple[str, int], dict[str, int]] = {}
         self._closures: dict[str, dict[str, int]] = {}
+        self._cached = 0
 
     @property
     def learned(self) -> int:
@@ -101,7 +104,9 @@ class Topology:
         if entity not in self._calls:
             return {entity: 0}
         if (known := self._near.get((entity, hops))) is None:
-            known = self._near[entity, hops] = _spread(entity, hops, self._calls, self._callers)
+            known = _spread(entity, hops, self._calls, self._callers)
+            self._make_room(len(known))
+            self._near[entity, hops] = known
         return known
 
     def within(self, entities: Iterable[str], hops: int) -> Set[str]:
@@ -119,9 +124,17 @@ class Topology:
         if entity not in self._calls:
             return {}
         if (known := self._closures.get(entity)) is None:
-            known = self._closures[entity] = _spread(entity, len(self._calls), self._calls)
+            known = _spread(entity, len(self._calls), self._calls)
             del known[entity]
+            self._make_room(len(known))
+            self._closures[entity] = known
         return known
+
+    def _make_room(self, more: int) -> None:
+        """Answers are kept as long as they are not too large together: each may name every service."""
+        self._cached += more
+        if self._cached > CACHED:
+            self._near, self._closures, self._cached = {}, {}, more
 
     def connection(self, one: str, other: str, hops: int) -> str:
         """How two near entities are connected, as a clause: "checkout depends on payment"."""
