@@ -26,6 +26,7 @@ def group(started=0.0, last_start=None, *, members=(), **more):
         last_end=-math.inf,
         symptoms={s.series: s for s in symptoms},
         entities={s.entity: s.name for s in symptoms},
+        last_odd=max(s.seen + bursts.lasts(s) for s in symptoms),
         open=len(symptoms),
         **more,
     )
@@ -180,6 +181,8 @@ def test_deadlines_by_state():
     held = group(0, 50)
     assert bursts.deadline(held, T0 + 60, CONF) == T0 + 250
     going_on = group(0, 50, state="open")
+    assert bursts.deadline(going_on, T0 + 60, CONF) == T0 + bursts.QUIET  # an alarm is open, and nothing is odd
+    going_on.last_odd = T0 + 9_000
     assert bursts.deadline(going_on, T0 + 60, CONF) == T0 + 10_000
     quiet = group(0, 50, state="open")
     quiet.open, quiet.last_end = 0, T0 + 400

@@ -127,7 +127,12 @@ def test_a_message_carries_what_its_members_share_and_says_which_have_ended():
 
 def test_resolutions():
     group = group_of(one("a", 1, 2))
-    assert narrate.over(group, 180) == "The anomaly ended, and 3 min passed without another."
+    assert narrate.over(group, 7200) == (
+        "Nothing was odd for 2 h, though 1 of 1 series has not been normal for long enough to say that all is over."
+    )
+    over = group_of(one("a", 1, 2))
+    over.open = 0
+    assert narrate.over(over, 180) == "The anomaly ended, and 3 min passed without another."
     assert narrate.capped(group, DAY) == (
         "capped: it reached 24 h, the longest an incident may live; 1 of its series is still abnormal."
     )

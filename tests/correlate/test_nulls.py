@@ -39,7 +39,7 @@ def test_a_smaller_budget_never_asks_for_less(passed, one, other):
 def test_the_more_surprising_the_rarer(passed, one, other):
     tail = told(passed)
     less, more = sorted((one, other))
-    assert 0 < tail.apart(less) <= tail.apart(more) < math.inf
+    assert 0 < tail.apart(less, WEEKLY) <= tail.apart(more, WEEKLY) < math.inf
 
 
 @given(st.integers(0, 60))
@@ -185,7 +185,7 @@ def answers(null):
         [null.talk([entity]) for entity in "abcd"],
         [null.effects(kind, name) for kind in ("deploy", "back", "config") for name in known],
         [null.tail.bar(budget) for budget in (WEEKLY, 1e-3)],
-        [null.tail.apart(surprise) for surprise in (0.0, 9.0, 30.0)],
+        [null.tail.apart(surprise, WEEKLY) for surprise in (0.0, 9.0, 30.0)],
     )
 
 

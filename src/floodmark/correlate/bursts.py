@@ -44,6 +44,8 @@ _SLOW: Final = 900.0
 _OWN: Final = 0.99
 _UNDIMINISHED: Final = 0.9
 """Seconds after which what a lone series, as odd as ever, brings is what it comes to: a leak is felt at its end."""
+QUIET: Final = 7200.0
+"""Seconds in which no member is said to be odd, after which an incident is over although alarms are open."""
 PACE: Final = 20.0
 """Seconds within which further members of an incident are told together."""
 SIMULTANEOUS_HOPS: Final = 3
@@ -156,8 +158,7 @@ def deadline(group: Group, now: float, conf: Correlate) -> float:
         return min(end_of_life(group, conf), over)
     if group.resolved_at is not None:
         return group.resolved_at + conf.grace
-    found = max((s.seen + lasts(s) for s in group.symptoms.values() if is_found(s)), default=0.0)
     over = end_of_life(group, conf)
-    if not group.open:
-        over = min(over, max(group.settled(), found, group.opened_at or 0.0) + conf.gap)
+    last = max(group.last_odd, group.opened_at or 0.0)
+    over = min(over, last + QUIET if group.open else max(group.settled(), last) + conf.gap)
     return min(over, group.told + PACE) if group.pending else over

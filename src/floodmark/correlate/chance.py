@@ -69,7 +69,7 @@ class Chance:
 
     def apart(self, group: Group) -> float:
         """Seconds between two groups as surprising, by chance."""
-        return self._null(group.scope).tail.apart(group.surprise)
+        return self._null(group.scope).tail.apart(group.surprise, self._conf.false_incidents)
 
     def opened(self, group: Group) -> None:
         """The group is an incident."""

@@ -27,6 +27,8 @@ class Group(Struct, eq=False):
     """Latest onset of a member: the activity that `gap` is counted from."""
     last_end: float
     """Latest end of a member."""
+    last_odd: float = float("-inf")
+    """Until when a member is known, or taken, to be odd."""
     state: Literal["held", "open", "resolved"] = "held"
     symptoms: dict[str, Symptom] = field(default_factory=dict)
     """By series; bounded, see `member_count`."""

@@ -346,6 +346,7 @@ class Lifecycle:
                 self._weighed[group.id] = group
 
     def _add(self, group: Group, symptom: Symptom) -> None:
+        group.last_odd = max(group.last_odd, symptom.seen + bursts.lasts(symptom))
         if self._members.add(group, symptom):
             group.joined = True
             self._touch(group)
@@ -356,6 +357,7 @@ class Lifecycle:
         """A later word on a member: only what is worse is news, or an error that had gone and is back."""
         before, strength = RANK[symptom.severity], symptom.strength
         back = symptom.take(anomaly)
+        group.last_odd = max(group.last_odd, symptom.seen + bursts.lasts(symptom))
         if symptom.strength > strength:
             self._weighed[group.id] = group
         if back and RANK[symptom.severity] >= RANK["error"]:
@@ -378,6 +380,7 @@ class Lifecycle:
         self._members.move(other, group)
         group.changes = other.changes | group.changes
         group.again = group.again and other.again
+        group.last_odd = max(group.last_odd, other.last_odd)
         group.joined = True
         self._touch(group)
         self._relations.take_over(group, other)
@@ -511,8 +514,11 @@ class Lifecycle:
             self._resolve(group, narrate.capped(group, self._conf.lifetime))
             self._learn(group)
             self._forget(group)
+        elif group.open and any(s.ended is None and s.head == "stale" for s in group.symptoms.values()):
+            group.last_odd = self._now  # who is silent says nothing, and is so all the same
+            self._schedule(group)
         else:
-            self._resolve(group, narrate.over(group, self._conf.gap))
+            self._resolve(group, narrate.over(group, bursts.QUIET if group.open else self._conf.gap))
             self._learn(group)
             group.state = "resolved"
             self._resolved[group.id] = group

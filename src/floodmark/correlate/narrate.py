@@ -167,6 +167,11 @@ def _telling(symptom: Symptom) -> int | None:
 def over(group: Group, quiet: float) -> str:
     """The resolution of an incident that ended by itself."""
     number = group.member_count
+    if group.open:
+        still = (
+            f"{group.open} of {number} series {'has' if group.open == 1 else 'have'} not been normal for long enough"
+        )
+        return sentence(f"Nothing was odd for {span(quiet)}, though {still} to say that all is over")
     who = "The anomaly" if number == 1 else "Both anomalies" if number == 2 else f"All {number} anomalies"
     return sentence(f"{who} ended, and {span(quiet)} passed without another")
 

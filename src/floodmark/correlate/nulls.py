@@ -101,10 +101,11 @@ class Tail(Struct):
         more = (1 - math.exp(-expected)) * _STEEPEST * math.log(max(1.0, min(times, _REAL / times)))
         return max(0.0, min(rung + excess * math.log(rate / budget), most) + more)
 
-    def apart(self, surprise: float) -> float:
-        """Seconds between two groups as surprising, by chance."""
-        rung, rate, excess = self.line()
-        return min(1e12, math.exp(min(25.0, (surprise - rung) / excess)) / rate)
+    def apart(self, surprise: float, budget: float) -> float:
+        """Seconds between two groups as surprising, by chance; at the bar as many as the budget allows."""
+        _, _, excess = self.line()
+        beyond = (surprise - self.bar(budget)) / min(excess, _STEEPEST)
+        return min(1e12, math.exp(min(25.0, max(-25.0, beyond))) / budget)
 
 
 class Null(Struct):
