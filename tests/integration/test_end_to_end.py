@@ -219,10 +219,12 @@ async def test_three_kinds_of_telemetry_become_one_explained_incident(kafka, pla
         records = await read_until(kafka, f"{name}.alerts", told)
         assert told(records), log.read_text()
         (of_cart,) = {i["id"] for i in incidents(records) if "cart" in i["entities"]}
-        last = [i for i in incidents(records) if i["id"] == of_cart][-1]
-        assert last["causes"][0]["entity"] == "cart"
+        revisions = [i for i in incidents(records) if i["id"] == of_cart]
+        first, last = revisions[0], revisions[-1]
+        assert first["causes"][0]["entity"] == "cart"
         assert [change["summary"] for change in last["changes"]] == ["cart v42"]
-        assert last["causes"][0]["change"] == last["changes"][0]["id"]
+        (cart,) = [cause for cause in last["causes"] if cause["entity"] == "cart"]
+        assert cart["change"] == last["changes"][0]["id"]
         assert last["why"]
         assert all(member["summary"] for member in last["members"])
         schema = jsonschema.Draft202012Validator(body_schemas()["incident"])
