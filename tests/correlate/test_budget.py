@@ -199,9 +199,15 @@ def test_a_burst_on_a_neighbour_while_the_first_goes_on_is_a_second_incident():
     assert starts(got) == [(0, ["payment"]), (480, ["checkout"])]
 
 
-def test_a_burst_where_all_is_still_as_odd_as_it_was_is_what_it_has_come_to():
+def test_a_second_burst_eight_minutes_later_is_a_second_incident_although_the_first_goes_on():
     first = burst(0)
     got = outcome(*first, *going_on(first, 2_000), *burst(480, names=OTHERS))
+    assert starts(got) == [(0, ["payment"]), (480, ["payment"])]
+
+
+def test_a_burst_soon_after_where_all_is_still_as_odd_as_it_was_is_what_it_has_come_to():
+    first = burst(0)
+    got = outcome(*first, *going_on(first, 2_000), *burst(400, names=OTHERS))
     assert starts(got) == [(0, ["payment"])]
     assert got[-1].member_count == len(first) + len(OTHERS)
 

@@ -59,9 +59,6 @@ def told(events, config=CONFIG):
             CONFIG,
             180,
             id="first levels are errors, one a week by chance",
-            marks=pytest.mark.xfail(
-                strict=False, reason="in its first hour the bar is what one series can say at most"
-            ),
         ),
     ],
 )

@@ -17,7 +17,7 @@ from floodmark.correlate.symptoms import Symptom
 
 _HORIZON: Final = 5 / 3
 _WAIT: Final = 5 / 3
-_TOGETHER: Final = 1 / 2
+TOGETHER: Final = 1 / 2
 _SETTLES: Final = 4 / 3
 """Gaps: the longest burst; how long a candidate waits for company; two beginnings that are one; and after which it is
 clear whether what was there before ends."""
@@ -41,9 +41,11 @@ _SLACK: Final = 2.0
 _FOUND: Final = 7200.0
 """Seconds for which what a test has found is taken to go on: it does not say when it ends."""
 _SLOW: Final = 900.0
+_SOON: Final = 420.0
 _OWN: Final = 0.99
 _UNDIMINISHED: Final = 0.9
-"""Seconds after which what a lone series, as odd as ever, brings is what it comes to: a leak is felt at its end."""
+"""An incident of which nearly all is still odd gets worse, by what comes on its own entities soon (7 minutes), and a
+lone series by whatever it comes to later (15 minutes on: a leak is felt at its end)."""
 QUIET: Final = 7200.0
 """Seconds in which no member is said to be odd, after which an incident is over although alarms are open."""
 PACE: Final = 20.0
@@ -97,6 +99,8 @@ def is_worse(child: Group, parent: Group) -> bool:
         return False
     if child.started >= parent.started + _SLOW and families(parent) == 1 and parent.first.entity in child.entities:
         return True
+    if child.started > parent.started + _SOON:
+        return False
     total = own = 0.0
     for symptom in child.symptoms.values():
         weight = nats(symptom) + 0.1
@@ -134,7 +138,7 @@ def families(group: Group) -> int:
 
 def began_together(one: Group, other: Group, conf: Correlate) -> bool:
     """Whether two groups began at the same time."""
-    return abs(one.started - other.started) <= conf.gap * _TOGETHER
+    return abs(one.started - other.started) <= conf.gap * TOGETHER
 
 
 def beginning(group: Group, surprise: Callable[[list[Symptom]], float]) -> float:

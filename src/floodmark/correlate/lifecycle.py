@@ -22,6 +22,7 @@ from floodmark.correlate import bursts, evidence, narrate
 from floodmark.correlate.causes import rank
 from floodmark.correlate.chance import Chance
 from floodmark.correlate.changes import RecentChanges
+from floodmark.correlate.floods import Floods
 from floodmark.correlate.group import Group
 from floodmark.correlate.kpis import Kpis
 from floodmark.correlate.membership import Membership
@@ -59,6 +60,7 @@ class Lifecycle:
         self._changes = RecentChanges()
         self._chance = Chance(correlate, self._relations, self._changes)
         self._kpis = Kpis(correlate, topology)
+        self._floods = Floods(correlate.gap * bursts.TOGETHER or 1.0)
         self._members = Membership(4 * correlate.members)
         self._kept = correlate.changes + correlate.lifetime + correlate.grace  # a change, for as long as it can matter
         self._now = -math.inf
@@ -80,7 +82,7 @@ class Lifecycle:
             self._now,
             self._groups,
             (self._held, self._open, self._resolved, self._over),
-            (self._chance.state(), self._faint, self._kpis.state()),
+            (self._chance.state(), self._faint, self._kpis.state(), self._floods.state()),
             self._timers.state(),
             (self._weighed, self._touched),
             self._out,
@@ -96,9 +98,10 @@ class Lifecycle:
         self._weighed, self._touched = moment
         relations, changes, members, topology = parts
         self._held, self._open, self._resolved, self._over = by_state
-        known, self._faint, kpis = chance
+        known, self._faint, kpis, floods = chance
         self._chance.restore(known)
         self._kpis.restore(kpis)
+        self._floods.restore(floods)
         self._timers.restore(timers)
         self._relations.restore(relations, self._groups.values())
         self._changes.restore(changes)
@@ -268,6 +271,9 @@ class Lifecycle:
 
     def _onset(self, anomaly: Anomaly, onset: float, *, late: bool, again: bool = False) -> None:
         """A series becomes odd at `onset`: it joins a burst, or begins one."""
+        if (flood := self._flood(anomaly.scope, onset)) is not None:
+            self._join(flood, anomaly, onset, f"began together with {flood.first.entity}", late=late)
+            return
         related = self._relations.of(anomaly)
         joining = [link for link in related if bursts.joins(link.group, onset, self._conf)]
         if not joining:
@@ -284,9 +290,12 @@ class Lifecycle:
         for link in together:
             if link.group is not group:
                 self._merge(group, link.group, self._relations.why(anomaly, link))
+        group.again = group.again and again
+        self._join(group, anomaly, onset, why, late=late)
+
+    def _join(self, group: Group, anomaly: Anomaly, onset: float, why: str, *, late: bool) -> None:
         group.started = min(group.started, onset)
         group.last_start = max(group.last_start, onset)
-        group.again = group.again and again
         symptom = group.symptoms.get(anomaly.series)
         if symptom is not None:  # it flaps: one member, from its first onset
             self._members.again(group, symptom, anomaly, onset)
@@ -326,6 +335,8 @@ class Lifecycle:
             group.parent, group.life = parent.id, bursts.alive(parent, onset, self._conf)
         self._groups[group.id] = self._held[group.id] = group
         self._add(group, symptom)
+        if not group.parent and self._is_flood(group):
+            return
         while len(self._held) > 4 * self._conf.open_incidents:
             self._counts["held_back:evicted"] += 1
             self._let_go(next(iter(self._held.values())))  # and learn nothing of chance: it was not waited for
@@ -444,12 +455,40 @@ class Lifecycle:
                 return True
         if len(together) < _FLOOD - 1:
             return False
-        first, *others = together
-        first.flood = True
-        self._chance.flooded(group.scope, first.started)
-        for other in (*others, group):
-            self._merge(first, other, f"began together with {first.first.entity}")
+        self._gather(together[0], [*together[1:], group])
         return True
+
+    def _is_flood(self, group: Group) -> bool:
+        """Make all that begin with a candidate one incident, if they are more than ever begin together by chance."""
+        rate, bar = self._chance.rate(group.scope), self._chance.bar(group.scope, self._now)
+        if not self._floods.begins(group.scope, group.started, rate, bar):
+            return False
+        together = [
+            other
+            for other in (*self._open.values(), *self._held.values())
+            if other.scope == group.scope and bursts.began_together(other, group, self._conf)
+        ]
+        first, *others = sorted(together, key=lambda other: (other.state == "held", other.started, other.id))
+        self._gather(first, others)
+        return True
+
+    def _gather(self, first: Group, others: Iterable[Group]) -> None:
+        """Put all that a flood has brought into one incident."""
+        first.flood = True
+        self._chance.flooded(first.scope, first.started)
+        self._floods.began(first.scope, first.id)
+        for other in others:
+            self._merge(first, other, f"began together with {first.first.entity}")
+        if first.state == "held":
+            self._chance.weigh(first)
+            first.bar = self._chance.bar(first.scope, self._now)
+            self._make_open(first)
+        self._schedule(first)
+
+    def _flood(self, scope: str, onset: float) -> Group | None:
+        """The open flood that an onset is part of."""
+        flood = self._open.get(self._floods.last(scope))
+        return flood if flood is not None and abs(flood.started - onset) <= self._conf.gap * bursts.TOGETHER else None
 
     def _is_back(self, group: Group) -> bool:
         """Reopen an incident that has just resolved if what is odd now was odd then."""

@@ -26,8 +26,14 @@ _EXCESS: Final = 2.3
 _EXCESS_WEIGHT: Final = 8.0
 """The mean excess in nats, and the groups for which it counts."""
 _FAR: Final = 10.0
+"""Nats of excess beyond which a group counts no more."""
 _STEEPEST: Final = 2.3
+"""The mean excess that is taken for chance at most: a steeper tail has been raised by what was real."""
 _REAL: Final = 9.0
+"""Times the budget, from which the incidents that open are real: a bar that is too low opens a few times too many."""
+_FEW: Final = 10.0
+_LONE: Final = 13.5
+"""As long as so few groups are known, the bar is low enough for a single series that is as odd as can be."""
 _NAMES: Final = 1_000
 _TOGETHER: Final = 32
 """Families that are known, and with how many others each."""
@@ -86,6 +92,12 @@ class Tail(Struct):
         excess = (self.excess[i] + _EXCESS * _EXCESS_WEIGHT) / (self.counts[i] + _EXCESS_WEIGHT)
         return _RUNGS[i], rate, excess
 
+    @property
+    def rate(self) -> float:
+        """Groups a second, of whatever surprise."""
+        faintest = _RATE * math.exp(_RUNGS[0] / _EXCESS)
+        return (self.groups + _RATE_WEIGHT * faintest) / (self.seconds + _RATE_WEIGHT)
+
     def bar(self, budget: float) -> float:
         """The surprise that chance reaches `budget` times a second; 0 if even the faintest group may open.
 
@@ -99,6 +111,8 @@ class Tail(Struct):
         expected = self.seconds * budget
         times = (self.opened + 1) / (expected + 1)
         more = (1 - math.exp(-expected)) * _STEEPEST * math.log(max(1.0, min(times, _REAL / times)))
+        if self.groups < _FEW:  # nothing is known yet that would keep a lone series, as odd as can be, from opening one
+            most = min(most, _LONE)
         return max(0.0, min(rung + excess * math.log(rate / budget), most) + more)
 
     def apart(self, surprise: float, budget: float) -> float:
