@@ -19,14 +19,14 @@ from typing import Any, Final
 from floodmark.alerts import Anomaly, ChangeNotice, Incident, content_id, utc
 from floodmark.config.models import Correlate
 from floodmark.correlate import bursts, evidence, narrate
-from floodmark.correlate.causes import rank
 from floodmark.correlate.chance import Chance
 from floodmark.correlate.changes import RecentChanges
+from floodmark.correlate.faint import Faint
 from floodmark.correlate.floods import Floods
 from floodmark.correlate.group import Group
-from floodmark.correlate.kpis import Kpis
 from floodmark.correlate.membership import Membership
 from floodmark.correlate.relations import Link, Relations
+from floodmark.correlate.revisions import Revisions
 from floodmark.correlate.symptoms import RANK, Symptom
 from floodmark.correlate.timers import Timers
 from floodmark.correlate.topology import Topology
@@ -34,14 +34,8 @@ from floodmark.correlate.topology import Topology
 REMEMBERED = 8192
 """Incidents that are over, remembered by their id and their first anomaly (two entries each), so that a repeated
 message does not open them again."""
-_FAINT: Final = 10_000
-"""Anomalies that go on and belong to nothing, remembered for when they become worse."""
-_WORSE: Final = 2.0
-"""Nats by which such a one must be worse to be looked at again."""
 _FLOOD: Final = 4
 """So many incidents of a scope that begin together have one cause, whether or not anything relates them."""
-_COSTS: Final = 300.0
-"""Seconds after which an incident is told again because of what it costs."""
 _RETURNS: Final = 60.0
 """Seconds without an odd point, at least, after which a series that is odd again begins something."""
 
@@ -59,7 +53,7 @@ class Lifecycle:
         self._relations = Relations(correlate, topology)
         self._changes = RecentChanges()
         self._chance = Chance(correlate, self._relations, self._changes)
-        self._kpis = Kpis(correlate, topology)
+        self._revisions = Revisions(correlate, topology, self._changes, self._chance)
         self._floods = Floods(correlate.gap * bursts.TOGETHER or 1.0)
         self._members = Membership(4 * correlate.members)
         self._kept = correlate.changes + correlate.lifetime + correlate.grace  # a change, for as long as it can matter
@@ -70,11 +64,9 @@ class Lifecycle:
         self._open: dict[str, Group] = {}
         self._resolved: dict[str, Group] = {}
         self._over: dict[str, None] = {}
-        self._faint: dict[str, tuple[float, int]] = {}  # nats and returns, by anomaly
+        self._faint = Faint()
         self._timers = Timers()
         self._weighed: dict[str, Group] = {}  # is more or less surprising at this moment
-        self._touched: dict[str, Group] = {}  # may have news at this moment
-        self._out: list[Incident] = []
         self._counts: Counter[str] = Counter()
 
     def state(self) -> object:
@@ -82,10 +74,10 @@ class Lifecycle:
             self._now,
             self._groups,
             (self._held, self._open, self._resolved, self._over),
-            (self._chance.state(), self._faint, self._kpis.state(), self._floods.state()),
+            (self._chance.state(), self._faint.state(), self._floods.state()),
             self._timers.state(),
-            (self._weighed, self._touched),
-            self._out,
+            self._weighed,
+            self._revisions.state(),
             self._relations.state(),
             self._changes.state(),
             self._members.state(),
@@ -94,14 +86,14 @@ class Lifecycle:
 
     def restore(self, state: tuple[Any, ...], *, same: bool) -> None:
         """Go on from what `state` gave. If the settings are not the `same`, incidents live by those of now."""
-        self._now, self._groups, by_state, chance, timers, moment, self._out, *parts = state
-        self._weighed, self._touched = moment
+        self._now, self._groups, by_state, chance, timers, self._weighed, revisions, *parts = state
         relations, changes, members, topology = parts
         self._held, self._open, self._resolved, self._over = by_state
-        known, self._faint, kpis, floods = chance
+        known, faint, floods = chance
         self._chance.restore(known)
-        self._kpis.restore(kpis)
+        self._faint.restore(faint)
         self._floods.restore(floods)
+        self._revisions.restore(revisions)
         self._timers.restore(timers)
         self._relations.restore(relations, self._groups.values())
         self._changes.restore(changes)
@@ -117,8 +109,7 @@ class Lifecycle:
     def revisions(self) -> list[Incident]:
         """What has become certain since the last call."""
         self._settle()
-        out, self._out = self._out, []
-        return out
+        return self._revisions.take()
 
     def advance(self, until: float) -> None:
         """Event time reaches `until` (epoch seconds, or infinity): fire all timers before it."""
@@ -167,11 +158,10 @@ class Lifecycle:
         self._cost(anomaly)
         odd = anomaly.updated_at.timestamp()
         if (owner := self._members.latest(anomaly.id)) is None:
-            faint = self._faint.get(anomaly.id)
-            if faint is None:
+            anew = self._faint.begins_anew(anomaly)
+            if anew is None:
                 self._counts["updates:unknown"] += 1
-            elif anomaly.returns > faint[1] or evidence.nats_of(anomaly) >= faint[0] + _WORSE:
-                del self._faint[anomaly.id]
+            elif anew:
                 self._onset(anomaly, odd, late=late, again=True)
             return
         group, symptom = owner
@@ -199,7 +189,7 @@ class Lifecycle:
             self._explain_again(anomaly.scope, anomaly.entity)
         if (owner := self._members.latest(anomaly.id)) is None:
             # Its incident is over, or the series has opened again, or we never saw it open.
-            if self._faint.pop(anomaly.id, None) is None:
+            if not self._faint.remove(anomaly.id):
                 self._counts["closes:unknown"] += 1
             return
         group, symptom = owner
@@ -222,7 +212,7 @@ class Lifecycle:
         hit = (notice.service, *self._topology.dependents(notice.service))
         for group in list(self._open.values()):
             if notice.scope in ("", group.scope) and any(entity in group.entities for entity in hit):
-                self._touch(group)
+                self._revisions.touch(group)
 
     def learn(self, calls: Iterable[tuple[str, str]], time: float) -> None:
         """Spans have shown that services call each other, at event time `time`."""
@@ -234,6 +224,8 @@ class Lifecycle:
         """Monotonic counters."""
         return {
             **self._counts,
+            **self._revisions.counts,
+            "faint:evicted": self._faint.evicted,
             "changes:evicted": self._changes.evicted,
             "members:beyond": self._members.beyond,
             "dependencies:evicted": self._topology.evicted,
@@ -259,13 +251,9 @@ class Lifecycle:
         """What a KPI has lost is news of the incidents that it may come of, now and then."""
         if not anomaly.kpi:
             return
-        self._kpis.hear(anomaly)
+        self._revisions.hear(anomaly)
         for group in list(self._open.values()):
-            if group.scope != anomaly.scope or self._now < group.told + _COSTS:
-                continue
-            if anomaly.series in group.symptoms or any(s.id == anomaly.id for s in self._kpis.beside(group)):
-                group.joined = True
-                self._touch(group)
+            self._revisions.cost(anomaly, group, self._now)
 
     # -- groups ---------------------------------------------------------------------------------------------------
 
@@ -360,7 +348,7 @@ class Lifecycle:
         group.last_odd = max(group.last_odd, symptom.seen + bursts.lasts(symptom))
         if self._members.add(group, symptom):
             group.joined = True
-            self._touch(group)
+            self._revisions.touch(group)
             self._relations.add(group, symptom.entity, symptom.name, symptom.labels)
             self._weighed[group.id] = group
 
@@ -373,16 +361,14 @@ class Lifecycle:
             self._weighed[group.id] = group
         if back and RANK[symptom.severity] >= RANK["error"]:
             group.joined = True
-            self._touch(group)
+            self._revisions.touch(group)
         if RANK[symptom.severity] > before:
-            self._touch(group)
+            self._revisions.touch(group)
 
     def _merge(self, group: Group, other: Group, why: str) -> None:
         """Move all that another group has into this one. Only an incident that was announced says so."""
         if other.revision:
-            self._announce(other)
-            other.revision += 1
-            self._tell(other, "merged", merged_into=group.id)
+            self._revisions.merged(other, group, self._now)
         if other.first.why == "first":
             other.first.why, other.first.member = why, None
         for child in self._held.values() if other.state == "open" else ():
@@ -393,7 +379,7 @@ class Lifecycle:
         group.again = group.again and other.again
         group.last_odd = max(group.last_odd, other.last_odd)
         group.joined = True
-        self._touch(group)
+        self._revisions.touch(group)
         self._relations.take_over(group, other)
         self._drop(other)
         self._weighed[group.id] = group
@@ -430,7 +416,7 @@ class Lifecycle:
         before = [symptom for symptom in group.symptoms.values() if symptom.started < start]
         for symptom in before:
             self._members.remove(group, symptom)
-            self._remember_faint(symptom)
+            self._faint.add(symptom)
         rest = list(group.symptoms.values())
         group.first = min(rest, key=lambda symptom: (symptom.started, symptom.id))
         group.first.why, group.first.member, group.started = "first", None, start
@@ -520,7 +506,7 @@ class Lifecycle:
             self._chance.opened(group)
         group.opened_at = self._now
         self._use(group)
-        self._touch(group)
+        self._revisions.touch(group)
         self._schedule(group)
 
     def _make_room(self, most: int) -> None:
@@ -546,7 +532,7 @@ class Lifecycle:
             self._forget(group)
         elif group.pending and self._now >= group.told + bursts.PACE:
             group.pending = False
-            self._touch(group)
+            self._revisions.touch(group)
             self._schedule(group)
         elif self._now >= bursts.end_of_life(group, self._conf):
             self._counts["incidents:capped"] += 1
@@ -575,16 +561,8 @@ class Lifecycle:
     def _let_go(self, group: Group) -> None:
         """Forget a candidate, but not what of it goes on."""
         for symptom in group.symptoms.values():
-            self._remember_faint(symptom)
+            self._faint.add(symptom)
         self._forget(group)
-
-    def _remember_faint(self, symptom: Symptom) -> None:
-        if symptom.ended is not None:
-            return
-        self._faint[symptom.anomaly] = evidence.nats(symptom), symptom.returns
-        while len(self._faint) > _FAINT:
-            self._counts["faint:evicted"] += 1
-            del self._faint[next(iter(self._faint))]
 
     def _end_grace(self) -> None:
         """Forget the resolved incidents that are too many, before their grace is over."""
@@ -593,11 +571,7 @@ class Lifecycle:
             self._forget(next(iter(self._resolved.values())))
 
     def _resolve(self, group: Group, resolution: str) -> None:
-        self._announce(group)
-        group.revision += 1
-        group.resolved_at, group.resolution = self._now, resolution
-        self._assess(group)
-        self._tell(group, "resolved")
+        self._revisions.resolved(group, resolution, self._now)
         self._open.pop(group.id, None)
 
     def _forget(self, group: Group) -> None:
@@ -606,8 +580,9 @@ class Lifecycle:
         self._drop(group)
 
     def _drop(self, group: Group) -> None:
-        for groups in (self._groups, self._held, self._open, self._resolved, self._weighed, self._touched):
+        for groups in (self._groups, self._held, self._open, self._resolved, self._weighed):
             groups.pop(group.id, None)
+        self._revisions.forget(group)
         if group.revision:
             self._over[group.id] = self._over[group.first.id] = None  # what it is named after may have been let go
             while len(self._over) > REMEMBERED:
@@ -626,11 +601,6 @@ class Lifecycle:
             self._open.pop(group.id, None)
             self._open[group.id] = group
 
-    def _touch(self, group: Group) -> None:
-        """There may be news of it, if it is open."""
-        if group.state == "open":
-            self._touched[group.id] = group
-
     def _settle(self) -> None:
         """Judge what has changed at this moment, and make one revision of all that has happened to each incident."""
         while self._weighed:
@@ -638,46 +608,7 @@ class Lifecycle:
             if group.state == "held" and group.id in self._groups:
                 self._chance.weigh(group)
                 self._judge(group)
-        while self._touched:
-            self._announce(next(iter(self._touched.values())))
-
-    def _announce(self, group: Group) -> None:
-        """Tell an incident if it has news: it is open, open again, has a new member, is worse or has another cause."""
-        if self._touched.pop(group.id, None) is None:
-            return
-        quiet = group.told + bursts.PACE > self._now and group.revision > 0 and not group.reopened
-        if quiet and narrate.severity(group) == group.severity:
-            group.pending = True
-            self._schedule(group)  # it is told when there has been time for more
-            return
-        before = (group.severity, group.causes[0].entity if group.causes else None)
-        self._assess(group)
-        event: narrate.Event
-        if not group.revision:
-            event = "opened"
-        elif group.reopened:
-            event = "reopened"
-        elif group.joined or before != (group.severity, group.causes[0].entity):
-            event = "updated"
-        else:
-            return
-        group.revision += 1
-        group.joined = group.reopened = False
-        self._tell(group, event)
-
-    def _assess(self, group: Group) -> None:
-        services = dict.fromkeys(
-            service for entity in group.entities for service in (entity, *self._topology.depends_on(entity))
-        )
-        since = max(group.started - self._conf.changes, self._now - self._kept)
-        self._changes.attach(group, services, since, self._now)
-        self._chance.weigh(group)
-        group.by_chance = self._chance.apart(group)
-        group.severity = narrate.severity(group)
-        group.causes = rank(group.symptoms.values(), group.changes.values(), self._topology)
-
-    def _tell(self, group: Group, event: narrate.Event, merged_into: str | None = None) -> None:
-        group.told, group.pending = self._now, False
-        self._counts[f"incidents:{event}"] += 1
-        beside = self._kpis.beside(group)
-        self._out.append(narrate.incident(group, event, self._now, self._conf.members, merged_into, beside))
+        while (touched := self._revisions.touched()) is not None:
+            self._revisions.announce(touched, self._now)
+            if touched.pending:  # it is told when there has been time for more
+                self._schedule(touched)
