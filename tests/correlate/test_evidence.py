@@ -216,3 +216,23 @@ def test_what_is_usually_odd_together_is_one_witness():
 def test_errors_after_a_change_say_more_than_memory_after_it():
     errors, memory = (member("a", name, 1e-9, "deploy", "up") for name in ("error_ratio", "memory_bytes"))
     assert evidence.evident(errors, Null())[0] > evidence.evident(memory, Null())[0] + 2
+
+
+def weighed(*symptoms):
+    for each in symptoms:
+        each.family = evidence.family(each)
+    null = Null()
+    return evidence.surprise(evidence.rows(symptoms, null), null, 0.01)
+
+
+def odd(entity, name, direction="up", **more):
+    return symptom(0, entity, name, direction=direction, surprise=7.0, level=LEVEL, **more)
+
+
+def test_more_work_everywhere_is_one_thing_and_what_is_used_where_nobody_has_more_is_not():
+    surge = [odd(entity, name) for entity in ("web", "cart") for name in ("http_requests_total", "cpu_usage")]
+    other = [odd(entity, name) for entity in ("web", "cart") for name in ("http_errors_total", "cpu_usage")]
+    opposite = [odd("web", "http_requests_total", "down"), odd("web", "cpu_usage"), *surge[2:3], odd("cart", "disk")]
+    assert weighed(*surge) < weighed(*other) - 5
+    assert weighed(*surge) < weighed(*opposite)
+    assert weighed(*surge) > weighed(surge[0])  # it is something all the same

@@ -13,6 +13,7 @@ from collections.abc import Iterable, Sequence
 from typing import Final, NamedTuple
 
 from floodmark.alerts import Anomaly
+from floodmark.correlate import kinds
 from floodmark.correlate.nulls import Null
 from floodmark.correlate.symptoms import Symptom, strength
 
@@ -30,6 +31,8 @@ _FAMILIES: Final = 60
 """Families that count; beyond them nothing is left to prove."""
 _ECHOES: Final = 8
 """The strongest families of an entity, of which another one may be an echo."""
+_LOAD: Final = 0.7
+"""How much of an echo it is that more work, or less, is felt elsewhere too: by others, and in what it uses."""
 _USUAL: Final = 4.0
 """Changes for which the prior of their effects counts."""
 _EXPECTED: Final = 0.3
@@ -40,12 +43,15 @@ _NOVELTY: Final = ("log_new_templates", "log_rare_templates")
 
 
 class Row(NamedTuple):
-    """What a family of an entity says, in nats, and how usual it is after a change that there was (0: none)."""
+    """What a family of an entity says, in nats; how usual it is after a change that there was (0: none); of which kind
+    of trouble it is a sign, and where it goes."""
 
     nats: float
     entity: str
     family: str
     usual: float = 0.0
+    kind: str = "other"
+    direction: str = "none"
 
 
 def nats(symptom: Symptom) -> float:
@@ -106,7 +112,7 @@ def rows(symptoms: Iterable[Symptom], null: Null) -> list[Row]:
         key = symptom.entity, symptom.family
         said, usual = evident(symptom, null)
         if key not in found or (said, -usual) > (found[key].nats, -found[key].usual):
-            found[key] = Row(said, *key, usual)
+            found[key] = Row(said, *key, usual, kinds.kind(symptom), symptom.direction)
     return sorted(found.values(), key=lambda row: (-row.nats, row.entity, row.family))
 
 
@@ -123,6 +129,8 @@ def surprise(strongest_first: Sequence[Row], null: Null, chance: float) -> float
     """
     total = witnesses = presence = 0.0
     heard: dict[str, list[str]] = {}
+    loads = {row.direction for row in strongest_first if row.kind == "load"} - {"none"}
+    loaded: set[str] = set()
     strongest = [(row.entity, row.family) for row in strongest_first[:_ECHOES]]
     for i, row in enumerate(strongest_first[:_FAMILIES]):
         own = heard.setdefault(row.entity, [])
@@ -133,6 +141,10 @@ def surprise(strongest_first: Sequence[Row], null: Null, chance: float) -> float
             for entity, other in strongest[:i]:
                 if entity != row.entity:
                     echo = max(echo, null.spread(other, row.family))
+        if row.direction in loads and row.kind in ("load", "resource"):
+            if row.direction in loaded:
+                echo = max(echo, _LOAD)
+            loaded.add(row.direction)
         if own:
             presence -= math.log(min(1.0, max(echo, chance, row.usual)))
         elif i:
