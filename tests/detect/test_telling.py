@@ -4,7 +4,7 @@ import math
 import random
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from floodmark.alerts import Anomaly, Evidence
@@ -111,6 +111,7 @@ _STEPS = st.lists(
 )
 
 
+@example([("a", 0.0025, 100.0)])  # told in whole milliseconds
 @given(_STEPS)
 @settings(max_examples=60, deadline=None)
 def test_whatever_comes_each_alarm_ends_after_it_began(steps):

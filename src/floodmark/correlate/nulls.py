@@ -29,7 +29,8 @@ _FAR: Final = 10.0
 """Nats of excess beyond which a group counts no more."""
 _STEEPEST: Final = 2.3
 """The mean excess that is taken for chance at most: a steeper tail has been raised by what was real."""
-_REAL: Final = 9.0
+_CORRECTION: Final = 6.0
+_REAL: Final = 16.0
 """Times the budget, from which the incidents that open are real: a bar that is too low opens a few times too many."""
 _FEW: Final = 10.0
 _LONE: Final = 13.5
@@ -110,7 +111,7 @@ class Tail(Struct):
         most = _RUNGS[0] + _STEEPEST * math.log(max(1.0, faint / budget))
         expected = self.seconds * budget
         times = (self.opened + 1) / (expected + 1)
-        more = (1 - math.exp(-expected)) * _STEEPEST * math.log(max(1.0, min(times, _REAL / times)))
+        more = (1 - math.exp(-expected)) * _CORRECTION * math.log(max(1.0, min(times, _REAL / times)))
         if self.groups < _FEW:  # nothing is known yet that would keep a lone series, as odd as can be, from opening one
             most = min(most, _LONE)
         return max(0.0, min(rung + excess * math.log(rate / budget), most) + more)

@@ -204,7 +204,7 @@ class Alarms:
     def silent(self, watched: Watched, alarm: Alarm, due: float) -> Anomaly:
         """It is still silent at `due`, for twice as long as when that was last told: by the cube of it less probable
         than at first (silences have heavy tails)."""
-        first = alarm.first
+        first, due = alarm.first, max(due, self._now)  # event time may have moved on by far: it is told once
         told = first.updated_at.timestamp() - watched.last
         silence = due - watched.last
         alarm.peak = self._stale(watched, due, 10.0**-first.surprise * (told / silence) ** 3, alarm)
@@ -325,7 +325,7 @@ class Alarms:
 
     def _closed(self, alarm: Alarm, end: float, now: float, tail: list[Point]) -> Anomaly:
         """The end, told later than all else of the alarm, also where time has gone back since."""
-        now = max(now, self._now, alarm.updated + anomalies.MOMENT)
+        now = max(now, self._now, round(alarm.updated, 3) + anomalies.MOMENT)  # as it is told: in milliseconds
         return anomalies.costing(anomalies.closed(alarm.first, alarm.worst, end, now, tail, alarm.returns), alarm.loss)
 
     def _anomaly(self, watched: Watched, sample: Sample, judgement: Judgement, alarm: Alarm | None = None) -> Anomaly:
