@@ -31,8 +31,8 @@ _STEEPEST: Final = 2.3
 """The mean excess that is taken for chance at most: a steeper tail has been raised by what was real."""
 _CORRECTION: Final = 6.0
 _REAL: Final = 16.0
-"""Nats that the bar is higher for e times as many incidents as the budget has; and the times of the budget from which on
-they are real: a bar that is too low opens a few times too many. The correction is greatest at the root of that."""
+"""Nats by which the bar is higher for e times as many incidents as the budget has; and the times of the budget from
+which on they are real: a bar that is too low opens a few times too many. It is highest at the root of that."""
 _FEW: Final = 10.0
 _LONE: Final = 13.5
 """As long as so few groups are known, the bar is low enough for a single series that is as odd as can be."""
