@@ -56,10 +56,6 @@ class Chance:
         budget = self._conf.false_incidents
         return [(scope, null.tail.bar(budget), null.tail.groups) for scope, null in sorted(self._nulls.items())]
 
-    def rate(self, scope: str) -> float:
-        """Groups a second that begin by chance, of whatever surprise."""
-        return self._null(scope).tail.rate
-
     def weigh(self, group: Group) -> None:
         """Say how surprising a group is by now."""
         group.surprise = self.surprise(group, group.symptoms.values())

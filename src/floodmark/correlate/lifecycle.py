@@ -446,8 +446,7 @@ class Lifecycle:
 
     def _is_flood(self, group: Group) -> bool:
         """Make all that begin with a candidate one incident, if they are more than ever begin together by chance."""
-        rate, bar = self._chance.rate(group.scope), self._chance.bar(group.scope, self._now)
-        if not self._floods.begins(group.scope, group.started, rate, bar):
+        if not self._floods.begins(group.scope, group.started, self._chance.bar(group.scope, self._now)):
             return False
         together = [
             other

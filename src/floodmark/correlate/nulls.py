@@ -21,7 +21,9 @@ _RUNGS: Final = (2.0, 4.0, 6.0, 8.0, 10.0, 12.0, 15.0)
 _ENOUGH: Final = 10.0
 _RATE: Final = 24 / 86_400
 _RATE_WEIGHT: Final = 43_200.0
-"""Before anything is known: groups a second above the first rung, and the seconds for which that counts."""
+_RATE_AT_ONCE: Final = 900.0
+"""Before anything is known: groups a second above the first rung, and the seconds for which that counts: for half a
+day against fewer, but not for long against more, as large fleets have them."""
 _EXCESS: Final = 2.3
 _EXCESS_WEIGHT: Final = 8.0
 """The mean excess in nats, and the groups for which it counts."""
@@ -88,17 +90,13 @@ class Tail(Struct):
         """From which surprise on it speaks, how many groups a second are above that, and their mean excess."""
         known = [i for i, count in enumerate(self.counts) if count >= _ENOUGH]
         i = known[-1] if known else 0
-        rate = (self.counts[i] + _RATE_WEIGHT * _RATE * math.exp((_RUNGS[0] - _RUNGS[i]) / _EXCESS)) / (
-            self.seconds + _RATE_WEIGHT
-        )
+        rate = self._rate(self.counts[i], _RATE * math.exp((_RUNGS[0] - _RUNGS[i]) / _EXCESS))
         excess = (self.excess[i] + _EXCESS * _EXCESS_WEIGHT) / (self.counts[i] + _EXCESS_WEIGHT)
         return _RUNGS[i], rate, excess
 
-    @property
-    def rate(self) -> float:
-        """Groups a second, of whatever surprise."""
-        faintest = _RATE * math.exp(_RUNGS[0] / _EXCESS)
-        return (self.groups + _RATE_WEIGHT * faintest) / (self.seconds + _RATE_WEIGHT)
+    def _rate(self, count: float, usual: float) -> float:
+        """So many in `seconds`, where `usual` a second were thought of before; soon more, and slowly less."""
+        return max((count + weight * usual) / (self.seconds + weight) for weight in (_RATE_WEIGHT, _RATE_AT_ONCE))
 
     def bar(self, budget: float) -> float:
         """The surprise that chance reaches `budget` times a second; 0 if even the faintest group may open.
@@ -108,7 +106,7 @@ class Tail(Struct):
         they are far more, they are taken to be real.
         """
         rung, rate, excess = self.line()
-        faint = (self.counts[0] + _RATE_WEIGHT * _RATE) / (self.seconds + _RATE_WEIGHT)
+        faint = self._rate(self.counts[0], _RATE)
         most = _RUNGS[0] + _STEEPEST * math.log(max(1.0, faint / budget))
         expected = self.seconds * budget
         times = (self.opened + 1) / (expected + 1)
