@@ -107,7 +107,7 @@ def configuration(data: Path, brokers: str, budget: str | None = None) -> Config
             services.setdefault(row["target"], [])
     return Config.model_validate(
         {
-            "kafka": {"brokers": [brokers]},
+            "kafka": {"brokers": [brokers], "start": "earliest"},  # the stream may be there before the engine
             "inputs": [Input(topic=TOPIC, signal="metric")],
             "services": {name: Service(depends_on=called) for name, called in services.items()},
             "correlate": {"false_incidents": budget} if budget else {},
