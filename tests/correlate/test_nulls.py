@@ -223,3 +223,11 @@ def test_all_that_it_says_are_probabilities_rates_and_nats(lessons):
     assert all(changes >= 0 and moved >= 0 and 0 <= mean <= 14 for changes, moved, mean in effects)
     assert all(bar >= 0 and math.isfinite(bar) for bar in bars)
     assert all(0 < seconds < math.inf for seconds in apart)
+
+
+@given(st.permutations([f"service-{i}" for i in range(12)]))
+def test_how_talkative_a_neighbourhood_is_does_not_depend_on_the_order_of_its_entities(entities):
+    null = Null()
+    for i in range(40):
+        null.learn(T0 + 977.0 * i, 3.0, {f"service-{i % 7}": ["cpu", "errors"][: 1 + i % 2]}, {})
+    assert null.talk(entities) == null.talk(sorted(entities))  # to the last digit: sets have no order

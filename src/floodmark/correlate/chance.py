@@ -68,9 +68,8 @@ class Chance:
         return evidence.surprise(evidence.rows(symptoms, null), null, anyway)
 
     def apart(self, group: Group) -> float:
-        """Seconds between two groups as surprising, by chance; to three digits, since the last ones of what fades
-        depend on how often it was looked at."""
-        return float(f"{self._null(group.scope).tail.apart(group.surprise, self._conf.false_incidents):.3g}")
+        """Seconds between two groups as surprising, by chance."""
+        return self._null(group.scope).tail.apart(group.surprise, self._conf.false_incidents)
 
     def opened(self, group: Group) -> None:
         """The group is an incident."""

@@ -163,11 +163,11 @@ class Null(Struct):
         """Families of these entities that are odd by chance in a second."""
         now = self._then or 0.0
         usual = self._noises / (self._seconds + DAY) / max(1, len(self._noise)) * DAY
-        total = 0.0
-        for entity in entities:
-            count, time = self._noise.get(entity, (0.0, now))
-            total += usual + count * math.exp((time - now) / MEMORY)
-        return total / (self._seconds + DAY)
+        noise = (self._noise.get(entity, (0.0, now)) for entity in entities)
+        # The entities may be a set: their order must not matter, not even in the last digit.
+        return math.fsum(usual + count * math.exp((time - now) / MEMORY) for count, time in noise) / (
+            self._seconds + DAY
+        )
 
     def effects(self, kind: str, family: str) -> tuple[float, float, float]:
         """How many changes of a kind there were, how many of them moved the family, and by how many nats."""
