@@ -2,8 +2,8 @@
 
 The .json has `format` and `signal`, and where they matter `kafka` (Kafka's time, ms), `key`, `headers`, `topic`,
 `envelope`, `fields`. `want` is a list of parts of the signals, in order: a key "labels.host" looks into labels, "!x" is
-anything but x, "~x" a regular expression that must be found. `refused`: how many refusals there may be, none if it is left
-out. `counted`: a counter or a refusal must tell of it.
+anything but x, "~x" a regular expression that must be found. `refused`: how many refusals there may be (0 unless it is
+said). `counted`: a counter or a refusal must tell of it.
 """
 
 import json
