@@ -137,3 +137,16 @@ def test_others_are_left_alone():
     other = record("x", name="floodmark.runtime")
     assert Quiet(Clock()).filter(other)
     assert other.levelno == logging.ERROR
+
+
+@pytest.mark.parametrize(
+    ("terminal", "setting", "coloured"), [(True, "", True), (True, "1", False), (False, "", False)]
+)
+def test_text_is_coloured_at_terminals_only_and_never_against_no_color(
+    configured, monkeypatch, terminal, setting, coloured
+):
+    monkeypatch.setenv("NO_COLOR", setting)
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: terminal)
+    lines = configured("info", "text")
+    structlog.get_logger("floodmark.x").warning("mind this")
+    assert any("\x1b[" in line for line in lines()) == coloured

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import gc
+from collections.abc import Callable
 from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, NoReturn
 
@@ -110,6 +112,7 @@ async def _run(config: Config, path: Path, seen: bytes, worker: int | None) -> N
                 lambda new: routes(new, feedback),
             ),
             listener=listener,
+            hide=_hiding(config),
         )
 
 
@@ -123,6 +126,12 @@ def _prepare(config: Config) -> float:
     from floodmark.flow import prepare  # noqa: PLC0415 - as in `routes`
 
     return prepare(config)
+
+
+def _hiding(config: Config) -> Callable[[str], str]:
+    from floodmark.detect.logs.secrets import masked  # noqa: PLC0415 - as in `routes`
+
+    return partial(masked, secrets=config.logs.secrets)
 
 
 def _listener(config: Config) -> FeedbackListener | None:

@@ -82,7 +82,6 @@ class SpanSeries:
         while self._next < stop:
             until = min((*self._heard, stop))
             if until - self._next > _STOPPED:
-                self._counts["skipped:empty_window"] += until - self._next
                 self._next = until
             else:
                 closed = [each for operation in self._operations.values() for each in operation.close(self._next)]

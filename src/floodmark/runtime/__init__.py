@@ -27,6 +27,8 @@ The runtime knows stages by their protocol alone (`floodmark.records.Task`); it 
     embedded.py    a broker inside this process, for the demo and for tests
     endpoint.py    /metrics, /healthz, /readyz
     telemetry.py   what is counted
+    delays.py      how late people are told
+    refusals.py    what went to the dead letters, in our log
     log.py         Floodmark's own log
     stopping.py    SIGTERM and SIGINT
     watching.py    notices that the config is another one, and SIGHUP

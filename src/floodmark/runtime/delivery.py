@@ -129,6 +129,9 @@ class Mail:
             self.telemetry.outputs.labels(output.stream).inc()
             if output.stream == "dead_letters":
                 self.telemetry.dead_letters.inc()
+                self.telemetry.refusals.hear(output)
+            else:
+                self.telemetry.delays.hear(output)
             if self.on_output is not None:
                 self.on_output(output)
 

@@ -1,13 +1,14 @@
 """Floodmark's own log: structlog to stderr, JSON lines for machines or text for people, one stream for everything.
 
 What aiokafka logs comes through the same stream, turned down: it repeats itself every 100 ms while a broker is away,
-and calls ordinary rebalances errors. What it says of an outage that we speak of ourselves is left out. It must never
-log a record's value.
+and calls ordinary rebalances errors. What it says of an outage that we speak of ourselves is left out. Of a
+record it shows at most what `refusals` says of dead letters, with its secrets masked.
 """
 
 from __future__ import annotations
 
 import logging
+import os
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -60,7 +61,7 @@ def configure(level: str = "info", style: Literal["json", "text"] = "json") -> N
         [structlog.processors.format_exc_info, structlog.processors.JSONRenderer(serializer=_json)]
         if style == "json"
         # The default shows the local variables of a traceback, and one of them is a password.
-        else [structlog.dev.ConsoleRenderer(sys.stderr.isatty(), exception_formatter=structlog.dev.plain_traceback)]
+        else [structlog.dev.ConsoleRenderer(colors=_colours(), exception_formatter=structlog.dev.plain_traceback)]
     )
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(
@@ -138,6 +139,11 @@ def folding(away: Callable[[], bool]) -> Iterator[None]:
     finally:
         for quiet in filters:
             quiet.away = lambda: False
+
+
+def _colours() -> bool:
+    """Whether text may have colours: at a terminal, unless NO_COLOR (no-color.org) has any value."""
+    return sys.stderr.isatty() and not os.environ.get("NO_COLOR")
 
 
 def _relevel(record: logging.LogRecord, level: int) -> None:

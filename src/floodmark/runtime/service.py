@@ -64,6 +64,7 @@ async def run(
     reloads: AsyncIterator[Reload] | None = None,
     listener: Listener | None = None,
     progress: Progress | None = None,
+    hide: Callable[[str], str] | None = None,
 ) -> None:
     """Run every route's group until `stop` is set, then drain: finish, commit, save, leave, disconnect.
 
@@ -73,13 +74,14 @@ async def run(
     recovered and heard. `idle` and `patience` are `correlate`'s. `on_output` is called with each output after it is
     committed. `create_with` is the command that creates missing topics, for the message. `reloads` are the configs to
     go on with. `listener` has heard all of its topic before a task begins, and goes on hearing.
-    `progress` is told the groups.
+    `progress` is told the groups. `hide` takes secrets out of what our log shows of a record (without it: nothing).
 
     Raises RunError (MissingTopicsError, SecurityError, PermissionDeniedError, AddressError, SnapshotError, DrainError)
     with a sentence for the operator; any other exception is a bug.
     """
     run_ = _Run(kafka, routes, topics, state, idle, patience, stop, embedded, ready, on_output, create_with, listener)
     run_.progress = progress
+    run_.telemetry.refusals.hide = hide
     async with endpoint(http, run_.telemetry):
         watches = [asyncio.create_task(_lasting(watch)) for watch in run_.watches()]
         if reloads is not None:

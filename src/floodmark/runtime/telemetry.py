@@ -11,13 +11,23 @@ import platform
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Protocol
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Metric, ProcessCollector
+from prometheus_client import (
+    CollectorRegistry,
+    Counter,
+    Gauge,
+    Histogram,
+    Metric,
+    ProcessCollector,
+    disable_created_metrics,
+)
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 from prometheus_client.registry import Collector
 
 from floodmark import __version__
 from floodmark.records import Skewed, Task
+from floodmark.runtime.delays import Delays
 from floodmark.runtime.presence import Presence
+from floodmark.runtime.refusals import Refusals
 
 _REASONS = 20
 """Most sentences of one kind in an answer."""
@@ -99,7 +109,7 @@ class Reasons(Protocol):
 class Telemetry(Collector):
     """The run's counters, and a collector over the live tasks. `groups`, `failure`, `damaged` (snapshots that could not
     be read back), `standing` (verdicts of people, if they are heard) and `oversight` (of partitions that are not read
-    by this process) are set by the run; `presence` is told by it."""
+    by this process) are set by the run; `presence`, `refusals` and `delays` are told by it."""
 
     def __init__(self) -> None:
         self.groups: Sequence[GroupView] = ()
@@ -108,7 +118,10 @@ class Telemetry(Collector):
         self.damaged: Callable[[], int] = lambda: 0
         self.oversight: Reasons | None = None
         self.standing: Callable[[], int] | None = None
+        disable_created_metrics()  # type: ignore[no-untyped-call]  # a series more a counter that nobody asks for
         self.registry = registry = CollectorRegistry()
+        self.refusals = Refusals()
+        self.delays = Delays(registry)
         place = ("topic", "partition")
         self.records = Counter("floodmark_records", "Records processed.", place, registry=registry)
         self.outputs = Counter("floodmark_outputs", "Records written and acknowledged.", ("stream",), registry=registry)
