@@ -54,6 +54,8 @@ $(STAMP): requirements/dev.lock pyproject.toml
 lock: $(STAMP)
 	$(BIN)/uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-emit-find-links \
 	  --python-version 3.11 --all-extras -o requirements/dev.lock pyproject.toml
+	$(BIN)/uv pip compile --quiet --generate-hashes --no-emit-index-url --no-emit-find-links --no-header \
+	  --python-version 3.11 --python-platform linux -c requirements/dev.lock -o requirements/image.lock pyproject.toml
 
 schemas: $(STAMP)
 	@$(BIN)/floodmark schemas --write schemas

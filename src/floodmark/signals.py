@@ -81,8 +81,8 @@ class Samples(NamedTuple):
 class Log(Struct, frozen=True, gc=False, omit_defaults=True):
     """A log record. `severity` is OpenTelemetry's short name: TRACE, DEBUG, INFO, WARN, ERROR, FATAL, or empty.
 
-    `partial`: the line goes on in the next record of the same labels and attribute `stream`. `count`: how many such lines
-    the record stands for ("message repeated 50 times").
+    `partial`: the line goes on in the next record of the same labels and attribute `stream`. `count`: how many such
+    lines the record stands for ("message repeated 50 times").
     """
 
     time: float

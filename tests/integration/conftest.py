@@ -8,22 +8,19 @@ from __future__ import annotations
 
 import contextlib
 import os
-import socket
 import sys
 from collections.abc import Iterator, Mapping
 from functools import partial
 from pathlib import Path
-from urllib.parse import urlsplit
 
 import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-from apache_kafka import ApacheKafka, KafkaUnavailableError, free_ports, wait_until_answering
+from apache_kafka import ApacheKafka, KafkaUnavailableError
 from credentials import Credentials
+from kafka_container import in_docker
 from object_store import ObjectStore, ObjectStoreUnavailableError
-
-IMAGE = "apache/kafka:4.1.0"
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -71,7 +68,7 @@ def kafka_server(credentials: Credentials) -> Iterator[str | ApacheKafka]:
         return
     with contextlib.ExitStack() as stack:
         reasons = ["FLOODMARK_TEST_BROKERS is not set"]
-        for way, start in (("Docker", _in_docker), ("jars", partial(ApacheKafka.start, **credentials.broker()))):
+        for way, start in (("Docker", in_docker), ("jars", partial(ApacheKafka.start, **credentials.broker()))):
             try:
                 server = stack.enter_context(start())
             except KafkaUnavailableError as error:
@@ -104,49 +101,3 @@ def object_store() -> Iterator[ObjectStore]:
                 pytest.fail(reason)
             pytest.skip(reason)
         yield store
-
-
-@contextlib.contextmanager
-def _in_docker() -> Iterator[str]:
-    host = urlsplit(os.environ.get("DOCKER_HOST", "unix:///var/run/docker.sock"))
-    if host.scheme in ("unix", "tcp"):  # asked here, for docker's own client leaves a socket open when it fails
-        family = socket.AF_UNIX if host.scheme == "unix" else socket.AF_INET
-        with socket.socket(family) as asking:
-            asking.settimeout(5)
-            try:
-                asking.connect(host.path if host.scheme == "unix" else (host.hostname, host.port))
-            except OSError as error:
-                raise KafkaUnavailableError(f"no engine at {host.geturl()} ({error.strerror})") from error
-    try:
-        from docker.errors import DockerException
-        from testcontainers.core.container import DockerContainer
-    except ImportError as error:
-        raise KafkaUnavailableError(f"{error.name} is not installed") from error
-    (port,) = free_ports(1)
-    settings = {
-        "KAFKA_NODE_ID": "1",
-        "KAFKA_PROCESS_ROLES": "broker,controller",
-        "KAFKA_CONTROLLER_QUORUM_VOTERS": "1@localhost:9093",
-        "KAFKA_CONTROLLER_LISTENER_NAMES": "CONTROLLER",
-        "KAFKA_LISTENERS": "PLAINTEXT://:9092,CONTROLLER://:9093",
-        "KAFKA_ADVERTISED_LISTENERS": f"PLAINTEXT://127.0.0.1:{port}",
-        "KAFKA_LISTENER_SECURITY_PROTOCOL_MAP": "PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT",
-        "KAFKA_AUTO_CREATE_TOPICS_ENABLE": "false",
-        "KAFKA_OFFSETS_TOPIC_REPLICATION_FACTOR": "1",
-        "KAFKA_TRANSACTION_STATE_LOG_REPLICATION_FACTOR": "1",
-        "KAFKA_TRANSACTION_STATE_LOG_MIN_ISR": "1",
-        "KAFKA_GROUP_INITIAL_REBALANCE_DELAY_MS": "0",
-        "KAFKA_GROUP_MIN_SESSION_TIMEOUT_MS": "1000",
-    }
-    container = DockerContainer(IMAGE).with_bind_ports(9092, port)
-    for name, value in settings.items():
-        container = container.with_env(name, value)
-    try:
-        container.start()
-    except DockerException as error:
-        raise KafkaUnavailableError(f"{IMAGE} does not start ({str(error)[:100]})") from error
-    try:
-        wait_until_answering(port, lambda: True)
-        yield f"127.0.0.1:{port}"
-    finally:
-        container.stop()

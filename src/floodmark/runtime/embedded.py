@@ -31,7 +31,7 @@ class EmbeddedBroker:
             from confluent_kafka import KafkaException, Producer  # noqa: PLC0415  optional, and slow to import
         except ImportError as error:
             raise EmbeddedBrokerError(
-                "The embedded broker needs confluent-kafka; install with: pip install 'floodmark[embedded]'"
+                "The embedded broker needs confluent-kafka; install with: pip install confluent-kafka"
             ) from error
         try:
             # The client is nothing but the handle: the mock cluster dies with it. "mock" is never resolved.

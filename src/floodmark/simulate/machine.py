@@ -43,9 +43,7 @@ class Machine:
         try:
             import psutil  # noqa: PLC0415  optional: the rest of the demo runs without it
         except ImportError as error:
-            raise MissingPsutilError(
-                "Watching this machine needs psutil; install with: pip install 'floodmark[embedded]'"
-            ) from error
+            raise MissingPsutilError("Watching this machine needs psutil; install with: pip install psutil") from error
         self._psutil = psutil
         self.host = host or socket.gethostname()
         self._spent: dict[tuple[int, float], float] = {}

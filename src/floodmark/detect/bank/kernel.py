@@ -15,7 +15,7 @@ from typing import Any, Final
 import numba as nb
 import numpy as np
 
-from floodmark.detect.bank import layout, parts, seasons, shapes, tails
+from floodmark.detect.bank import cache, layout, parts, seasons, shapes, tails
 from floodmark.detect.bank.parts import (
     FINEST_STEP,
     FULL_DRIFT,
@@ -429,6 +429,7 @@ def _compiled() -> Callable[..., tuple[int, int]]:
         nb.float64[::1],
     )
     compiled: Callable[..., tuple[int, int]]
+    cache.readable()
     try:
         compiled = nb.njit(signature, error_model="numpy", cache=True)(run)
     except RuntimeError:  # nowhere to keep a cache, on a read-only installation without a home

@@ -1,0 +1,76 @@
+"""What is in deploy/ fits together, so far as that can be seen without running it; test_image.py runs it."""
+
+import re
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+from ruamel.yaml import YAML
+
+from floodmark.config.loader import load_with_warnings
+
+ROOT = Path(__file__).parents[2]
+DEPLOY = ROOT / "deploy"
+DIGEST = re.compile(r"\S+:\S+@sha256:[0-9a-f]{64}")
+
+
+def test_all_that_is_pulled_is_pinned_by_digest():
+    dockerfile = (DEPLOY / "Dockerfile").read_text()
+    bases = re.findall(r"^ARG (?:BUILD|BASE)=(\S+)$", dockerfile, re.MULTILINE)
+    assert len(bases) == 2
+    assert all(DIGEST.fullmatch(base) for base in bases)
+    assert re.findall(r"^FROM (\S+)", dockerfile, re.MULTILINE) == ["${BUILD}", "${BASE}"]
+    services = YAML(typ="safe").load(DEPLOY / "compose.yaml")["services"]
+    pulled = [service["image"] for service in services.values() if "build" not in service]
+    assert pulled
+    assert all(DIGEST.fullmatch(image) for image in pulled)
+
+
+def test_the_image_has_exactly_the_versions_that_are_tested():
+    def pinned(name):
+        lines = (ROOT / "requirements" / name).read_text().splitlines()
+        return {line.split()[0] for line in lines if re.match(r"[a-z0-9.-]+==", line)}
+
+    shipped = pinned("image.lock")
+    assert shipped
+    assert shipped <= pinned("dev.lock")  # which has some twice, for several Pythons
+    assert "--hash=sha256:" in (ROOT / "requirements" / "image.lock").read_text()
+
+
+def test_compose_mounts_what_exists_and_its_config_is_sound(monkeypatch):
+    compose = YAML(typ="safe").load(DEPLOY / "compose.yaml")
+    engine = compose["services"]["floodmark"]
+    for volume in engine["volumes"]:
+        source = volume.split(":")[0]
+        assert source in compose["volumes"] or (DEPLOY / source).is_file()
+    assert any("/var/lib/floodmark" in volume for volume in engine["volumes"])
+    for name, value in engine["environment"].items():
+        monkeypatch.setenv(name, value)
+    config = load_with_warnings(DEPLOY / "floodmark.example.yaml").config
+    assert config.kafka.brokers == ["kafka:19092"]
+    assert config.http.host == "0.0.0.0"
+    port = str(config.http.port)
+    assert [each.endswith(f"{port}:{port}") for each in engine["ports"]] == [True]
+    assert port in engine["healthcheck"]["test"][-1]
+
+
+def test_the_units_run_a_command_that_there_is():
+    unit = (DEPLOY / "floodmark.service").read_text()
+    assert re.search(r"^ExecStart=/opt/floodmark/bin/floodmark run --config \S+$", unit, re.MULTILINE)
+    assert "MemoryDenyWriteExecute=" not in unit  # what Numba compiles is run
+    container = (DEPLOY / "floodmark.container").read_text()
+    assert re.search(r"^HealthCmd=/usr/bin/python3 ", container, re.MULTILINE)
+
+
+@pytest.mark.skipif(shutil.which("systemd-analyze") is None, reason="systemd-analyze is not installed")
+def test_systemd_finds_nothing_unknown_in_the_unit():
+    unit = str(DEPLOY / "floodmark.service")
+    verified = subprocess.run(["systemd-analyze", "verify", unit], capture_output=True, text=True, check=False)
+    complaints = [line for line in verified.stderr.splitlines() if "floodmark.service" in line]
+    assert [line for line in complaints if "is not executable" not in line] == []
+    judged = subprocess.run(
+        ["systemd-analyze", "security", "--offline=true", unit], capture_output=True, text=True, check=False
+    )
+    if found := re.search(r"exposure level for floodmark.service: ([\d.]+)", judged.stdout):
+        assert float(found[1]) < 2.0  # systemd's own word for that is OK; without hardening it is 9.6
