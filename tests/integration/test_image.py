@@ -38,8 +38,13 @@ def engine() -> Iterator[ContainerEngine]:
 
 
 @pytest.fixture(scope="module")
-def image(engine: ContainerEngine) -> str:
-    build, run = engine.python_bases()
+def bases(engine: ContainerEngine) -> tuple[str, str]:
+    return engine.python_bases()
+
+
+@pytest.fixture(scope="module")
+def image(engine: ContainerEngine, bases: tuple[str, str]) -> str:
+    build, run = bases
     engine.run(
         *("build", "--network=host", "--ulimit=nofile=1024:1024", "-f", "deploy/Dockerfile", "-t", "floodmark-test"),
         *("--build-arg", f"BUILD={build}", "--build-arg", f"BASE={run}", str(ROOT)),
@@ -78,16 +83,18 @@ def test_it_runs_the_demo(engine: ContainerEngine, image: str):
 
 
 async def test_the_kafka_of_the_other_tests_can_be_a_container(
-    engine: ContainerEngine, image: str, monkeypatch: pytest.MonkeyPatch
+    engine: ContainerEngine, bases: tuple[str, str], monkeypatch: pytest.MonkeyPatch
 ):
     """In an image of that name which is made here, of Kafka's jars and this machine's Java."""
     home = Path(os.path.realpath(java_binary())).parents[1]
     context = engine.folder / "kafka"
-    shutil.copytree(home, context / "java", symlinks=True, ignore=shutil.ignore_patterns("*.zip", "jmods", "man"))
+    shutil.copytree(
+        home, context / "java", ignore_dangling_symlinks=True, ignore=shutil.ignore_patterns("*.zip", "jmods", "man")
+    )
     shutil.copytree(jars(), context / "libs")
     (context / "start.py").write_text(_START)
     (context / "Dockerfile").write_text(
-        'FROM floodmark-test/python:build\nCOPY . /opt/kafka\nENTRYPOINT ["python3", "/opt/kafka/start.py"]\n'
+        f'FROM {bases[0]}\nCOPY . /opt/kafka\nENTRYPOINT ["python3", "/opt/kafka/start.py"]\n'
     )
     engine.run("build", "--network=host", "--ulimit=nofile=1024:1024", "-t", IMAGE, str(context))
     monkeypatch.setenv("DOCKER_HOST", engine.host)
