@@ -22,6 +22,7 @@ _QUANTITIES = {
     quantities.clock: "clock",
     quantities.moment: "moment",
     quantities.timezone: "timezone",
+    quantities.pattern: "pattern",
     mapping.source: "source",
     mapping.stamp_format: "stamp_format",
 }
@@ -31,6 +32,7 @@ _FORMS = {
     "size": "a size such as 1MB or 512KiB",
     "clock": "a time of day such as 06:00 or 22:30",
     "moment": "a time with its offset such as 2026-01-31T22:00:00Z or 2026-01-31T22:00:00+01:00",
+    "pattern": "a regular expression (Python's)",
     "timezone": "the name of a timezone such as Europe/Berlin or UTC",
     "source": "a source such as a.b[0], a.b ?? none or =prod",
     "stamp_format": "a format of times such as s, ms, us, ns or %d/%m/%Y %H:%M:%S",
@@ -80,7 +82,7 @@ class Shape(NamedTuple):
         return found
 
     def quantity(self) -> str | None:
-        """duration, budget, size, clock, moment, timezone, source or stamp_format, if it is one."""
+        """duration, budget, size, clock, moment, timezone, pattern, source or stamp_format, if it is one."""
         for item in self.metadata:
             if isinstance(item, BeforeValidator) and item.func in _QUANTITIES:
                 return _QUANTITIES[item.func]
@@ -99,6 +101,17 @@ class Shape(NamedTuple):
 
     def secret(self) -> bool:
         return any(shape.type is SecretStr for shape in self.alternatives())
+
+    def secretive(self) -> bool:
+        """Whether it is a secret, or may hold one."""
+        if self.secret():
+            return True
+        for shape in self.alternatives():
+            if (model := shape.section()) is not None and shape.type is model:
+                return any(shape_of(i.annotation, tuple(i.metadata)).secretive() for i in fields_of(model).values())
+            if get_origin(shape.type) in (list, dict) and shape_of(get_args(shape.type)[-1]).secretive():
+                return True
+        return False
 
     def words(self, plural: bool = False) -> str:
         """What is expected, for a sentence that begins "expected …"."""
