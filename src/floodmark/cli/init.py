@@ -87,7 +87,7 @@ def _kafka(brokers: str, group: str, security: Sequence[str]) -> tuple[Kafka, li
     given = {key: value for key, value in zip(keys, security, strict=True) if value}
     if given.get("password") and not re.match(r"\$\{\w+|file:", given["password"]):
         fail(
-            "--password says where the password is: '${NAME}' or file:/path. On the command line everybody could read it.",
+            "--password says where the password is: '${NAME}' or file:/path. Here everybody could read it.",
             2,
         )
     lines = (
