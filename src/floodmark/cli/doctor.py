@@ -105,6 +105,8 @@ async def examine(
             )
         except RunError as error:
             found.append(Finding("Kafka", "problem", "brokers", f"{error}", "see kafka.brokers and kafka.security"))
+            away = "could not be looked at, since Kafka could not be asked"
+            found += [Finding(part, "unknown", part, away) for part in ("topics", "rights", "inputs") if part in parts]
     if cluster is not None:
         found += topics_of.kafka(cluster)
         found += topics_of.topics(config, cluster)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import re
 import tempfile
 from collections.abc import Sequence
@@ -99,6 +100,10 @@ def _kafka(brokers: str, group: str, security: Sequence[str]) -> tuple[Kafka, li
     if lines:
         text += "\n  security:\n" + "\n".join(f"    {line}" for line in lines)
     return _loaded(text + "\n").kafka, lines
+
+
+def _quoted(value: str) -> str:
+    return value if re.fullmatch(r"[\w./${}-]+|file:[\w./-]+", value) else json.dumps(value)
 
 
 def _loaded(text: str) -> Config:

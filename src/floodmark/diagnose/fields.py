@@ -116,7 +116,8 @@ def proposals(values: Sequence[bytes], topic: str = "") -> list[Proposal]:
         *_changes(members, base, topic), *_outcomes(members, base), *_predictions(members, events, base),
         *_metrics(members, base, used), *_logs(members, base, used, topic),
     ]  # fmt: skip
-    return [Proposal(signal, Fields.model_validate(fields)) for signal, fields in found]
+    said = [(signal, {name: value for name, value in fields.items() if value}) for signal, fields in found]
+    return [Proposal(signal, Fields.model_validate(fields)) for signal, fields in said]
 
 
 def _events(values: Sequence[bytes]) -> tuple[str, list[dict[str, Any]]]:
@@ -311,7 +312,7 @@ def _logs(members: Sequence[_Member], base: dict[str, Any], taken: set[str | Non
     if not fields["labels"].keys() & {"service", "host"}:  # else all lines of all such topics are one source
         fields["labels"]["service"] = f"={topic}"
     fields["attributes"] = _others(members, used, numbers=True)
-    yield "log", {name: value for name, value in fields.items() if value}
+    yield "log", fields
 
 
 def _is_level(value: Any) -> bool:
