@@ -153,8 +153,8 @@ def test_the_draft_is_a_config_that_decodes_what_it_was_made_from(tmp_path):
         drafted.append(Drafted(name, found.source, found.found, remarks=["20 records: ${NOT} # a variable"]))
     drafted.append(Drafted("odd", None, reason="it is empty"))
     path = tmp_path / "floodmark.yaml"
-    path.write_text(draft(Kafka(brokers=["a:9092", "b:9092"]), ["protocol: SASL_SSL", "username: u", "sasl_mechanism: PLAIN",
-                                                               "password: ${P}"], drafted))  # fmt: skip
+    security = ["protocol: SASL_SSL", "username: u", "sasl_mechanism: PLAIN", "password: ${P}"]
+    path.write_text(draft(Kafka(brokers=["a:9092", "b:9092"]), security, drafted))
     loaded = load_with_warnings(path, {"P": "x"})
     assert loaded.warnings == []
     assert loaded.config.inputs == [each.source for each in drafted if each.source]
