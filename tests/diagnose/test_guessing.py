@@ -100,11 +100,23 @@ def test_an_envelope_is_taken_off(event, envelope):
     assert (found.source.envelope, found.share) == (envelope, 1.0)
 
 
+def test_what_is_broken_is_no_envelope():
+    values = [{"time": ISO, "msg": "a b", "app": "cart"}] * 10 + [b'{"msg": "brok'] * 3
+    found = guess(CONFIG, records(values), "t")
+    assert (found.source.envelope, found.share) == ("none", 10 / 13)
+
+
 def test_several_formats_in_a_topic_are_auto():
     values = [b"cpu,host=a usage=1 1790000000000000000", {"timestamp": NOW, "name": "a", "value": 1}] * 5
     found = guess(CONFIG, records(values), "t")
     assert found is not None
     assert (found.source.signal, found.source.format) == ("metric", "auto")
+
+
+def test_a_few_odd_events_make_no_mapping_of_a_known_format():
+    values = many(lambda n: {"timestamp": NOW, "name": "a", "value": n if n % 5 else [], "labels": {}})
+    found = guess(CONFIG, records(values), "t")
+    assert (found.source.format, found.share) == ("native", 0.8)
 
 
 def test_without_keys_it_is_rekeyed():
@@ -130,11 +142,12 @@ def test_changes_are_told_by_the_name_of_the_topic():
         ([b"hello there"], "plain text"),
         ([bytes(range(128, 200))], "binary"),
         ([b""], "no record has a value"),
+        ([{"resourceMetrics": [{"scopeMetrics": 5}]}], "it looks like otlp_json (metrics), but 1 are refused"),
     ],
 )
 def test_what_cannot_be_guessed_has_a_reason(values, words):
     assert guess(CONFIG, records(values), "t") is None
-    assert words in why_not(records(values))
+    assert words in why_not(CONFIG, records(values), "t")
 
 
 def test_every_captured_message_of_a_format_is_guessed_or_has_a_reason():
@@ -142,7 +155,7 @@ def test_every_captured_message_of_a_format_is_guessed_or_has_a_reason():
     for path in sorted(Path("tests/decode/samples").rglob("*.message"))[::7]:
         sample = records([path.read_bytes()])
         if guess(CONFIG, sample, "t") is None:
-            assert why_not(sample)
+            assert why_not(CONFIG, sample, "t")
 
 
 def test_the_draft_is_a_config_that_decodes_what_it_was_made_from(tmp_path):

@@ -104,6 +104,11 @@ def test_a_clock_is_held_against_kafkas(ahead, words):
     assert (clock.mark, clock.more) == (("warning", (words,)) if words else ("ok", ()))
 
 
+def test_what_is_said_of_the_past_may_come_late():
+    event = json.dumps({"timestamp": NOW - 3000, "service": "a", "kind": "deploy", "summary": "x"}).encode()
+    assert [f.mark for f in look(records(event), signal="change")] == ["ok", "ok"]
+
+
 def test_of_many_wrong_clocks_the_worst_five_are_told():
     found = look(records(*(metric(f"h{n}", NOW + 100 * n) for n in range(1, 10))))
     (clock,) = (f for f in found if f.part == "clocks")

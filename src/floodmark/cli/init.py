@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Annotated, Final
 
 import typer
+from rich.console import Console
 from rich.table import Column, Table
 from rich.text import Text
 
@@ -159,7 +160,7 @@ def _guessed(config: Config, name: str, partitions: int, found: Sample) -> Draft
         return Drafted(name, None, reason="it is empty, so that nobody can say what it holds")
     best = guess(config, found.records, name, partitions)
     if best is None:
-        return Drafted(name, None, reason=why_not(found.records))
+        return Drafted(name, None, reason=why_not(config, found.records, name))
     return Drafted(name, best.source, best.found, remarks=_remarks(best.source, best.found))
 
 
@@ -196,7 +197,7 @@ def _show(found: Sequence[Drafted]) -> None:
             f"{each.found.share:.0%}", f"{len(each.found.series):,}", Text(some), Text(each.found.example),
         )  # fmt: skip
     if table.row_count:
-        out.print(table, width=None if out.is_terminal else _PIPED)
+        (out if out.is_terminal else Console(highlight=False, width=_PIPED)).print(table)
         out.print()
     for each in found:
         if each.source is None:

@@ -23,6 +23,10 @@ from floodmark.signals import SignalName
 
 LEAST: Final = 0.5
 """Of the events so many must be read before a guess is one."""
+_OWN: Final = 0.25
+"""By so much more a mapping must read than a format that the records look like."""
+_PLAIN: Final = ("otlp_json", "otlp_proto", "collectd_json", "prometheus_kafka_adapter")
+"""Formats that nothing else looks like: no mapping is tried where a message looks like one, even if it is refused."""
 _TRIED: Final = 200
 """Records that each guess is tried on, at most; from all over the sample."""
 _SIGNALS: Final[tuple[SignalName, ...]] = ("span", "metric", "prediction", "outcome", "change", "log")
@@ -55,11 +59,8 @@ def guess(config: Config, records: Sequence[Record], topic: str, partitions: int
         found = contents(config, source, tried)
         if found.accepted == 0 or found.share < LEAST:
             continue
-        worth = (
-            found.share
-            + 0.02 * bool(re.search(_HINTS[source.signal], topic.lower()))
-            - 0.01 * (source.format == "json")
-        )
+        worth = found.share + 0.02 * bool(re.search(_HINTS[source.signal], topic.lower()))
+        worth -= _OWN * (source.format == "json")
         if best is None or worth > best[0] + 1e-9:
             best = worth, Guess(source, found.share, found)
     if best is None:
@@ -78,19 +79,22 @@ def _split(found: Contents) -> bool:
 
 def _candidates(config: Config, records: Sequence[Record], topic: str) -> Iterator[Input]:
     """Every format that some of the records look like, in every envelope; then mappings."""
+    plain = False
     for envelope in _ENVELOPES:
         for signal in _SIGNALS:
             source = Input(topic=topic, signal=signal, format="auto", envelope=envelope)
             formats = contents(config, source, records).formats
             known: list[FormatName] = [name for name in CARRIES if formats.get(name)]
+            plain = plain or any(name in _PLAIN for name in known)
             for name in known:
                 yield source.model_copy(update={"format": name})
             if len(known) > 1:
                 yield source
-    for envelope in reversed(_ENVELOPES):  # what is wrapped is mapped without its wrapping
-        values = [value for record in records if (value := _within(config, envelope, record))]
-        if envelope != "none" and values == [record.value for record in records]:
+    for envelope in reversed(_ENVELOPES) if not plain else ():  # what is wrapped is mapped without its wrapping
+        inner = [(value, record.value) for record in records if (value := _within(config, envelope, record))]
+        if envelope != "none" and sum(value != outer for value, outer in inner) <= len(records) / 2:
             continue  # it was none
+        values = [value for value, _ in inner]
         for signal, fields in proposals(values, topic):
             yield Input(topic=topic, signal=signal, format="json", fields=fields, envelope=envelope)
 
@@ -117,19 +121,26 @@ def _within(config: Config, envelope: EnvelopeName, record: Record) -> bytes | N
     return held.values[0] if held.values else None
 
 
-def why_not(records: Sequence[Record]) -> str:
-    """Why nothing fits, from the first bytes; a sentence."""
+def why_not(config: Config, records: Sequence[Record], topic: str) -> str:
+    """Why nothing fits: what the format that it looks like says, or the first bytes; a sentence."""
     values = [record.value for record in records if record.value]
     if not values:
         return "no record has a value"
     first = values[0]
     if all(value[:1] == b"\0" and len(value) > 5 for value in values):
         number = int.from_bytes(first[1:5], "big")
-        return f"the values are framed by a schema registry (schema {number}): the schema is needed to read them"
+        todo = "; name it in schema_registry" if "schema_registry" in Config.model_fields else ""
+        return f"the values are framed by a schema registry (schema {number}): the schema is needed to read them{todo}"
     if all(value[:2] == b"\x1f\x8b" for value in values):
         return "the values are compressed with gzip themselves, beside Kafka's own compression"
     if all(value[:4] == b"\x28\xb5\x2f\xfd" for value in values):
         return "the values are compressed with zstd themselves, beside Kafka's own compression"
+    for signal in _SIGNALS:
+        found = contents(config, Input(topic=topic, signal=signal, format="auto"), records)
+        said = [(each.count, each.message) for error, each in found.refused.items() if error != "unknown_format"]
+        known = [name for name in found.formats if name not in ("native", "prometheus_remote_write")]
+        if known and said and found.formats.total() > len(values) / 2:
+            return f"it looks like {known[0]} ({signal}s), but {max(said)[0]:,} are refused: {max(said)[1]}"
     if all(value.lstrip()[:1] in (b"{", b"[") for value in values):
         if broken := [said for value in values if (said := _broken(value))]:
             return f"{len(broken):,} of {len(values):,} values begin like JSON and are none: {broken[0]}"
