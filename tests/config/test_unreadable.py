@@ -50,6 +50,7 @@ JARGON = ("block end", "block mapping", "simple key", "token", "scalar", "mappin
         ("detectors:\n- limit:\n    above: >90\n", (3, 12), "> at the beginning opens a block"),
         ("kafka:\n  group: & co\n", (2, 11), "& at the beginning marks an anchor"),
         ("kafka: {group: ${X}}\n", (1, 17), "${…} cannot stand here"),
+        ("kafka:\n<<<<<<< HEAD\n  group: a\n=======\n  group: b\n>>>>>>> x\n", (2, 1), "a merge that was not finished"),
         ("%group: x\n", (1, 1), "a directive"),
     ],
 )  # fmt: skip

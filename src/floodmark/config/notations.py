@@ -30,7 +30,7 @@ _PERIODS: Final[Mapping[str, tuple[str, float]]] = {
     **dict.fromkeys(("m", "min", "minute", "minutes"), ("hour", 60.0)),
     **dict.fromkeys(("h", "hr", "hour", "hours", "hourly"), ("hour", 1.0)),
     **dict.fromkeys(("d", "day", "days", "daily"), ("day", 1.0)),
-    **dict.fromkeys(("w", "week", "weeks", "weekly"), ("week", 1.0)),
+    **dict.fromkeys(("w", "wk", "week", "weeks", "weekly"), ("week", 1.0)),
     **dict.fromkeys(("mo", "month", "months", "monthly"), ("month", 1.0)),
     **dict.fromkeys(("q", "quarter", "quarters"), ("month", 1 / 3)),
     **dict.fromkeys(("y", "yr", "year", "years", "yearly"), ("month", 1 / 12)),
@@ -124,8 +124,14 @@ def of_value(here: Located, key: str, quantity: str | None, known: Sequence[str]
         return _mapping(value, key, wanted)
     if isinstance(value, list):
         return _list(here, key, wanted, "depends_on" in known)
-    if section and isinstance(value, int | float) and key in _ALONE:
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return ""
+    if section and key in _ALONE:
         return f"write {key}: {_ALONE[key].format(value)}"
+    if quantity == "clock" and value in range(25):
+        return f'write "{value:02d}:00"'
+    if re.search(r"(?:≤|<|to) (?:1|0\.5|1\.0)$", wanted) and 1 < value <= 100:
+        return f"write {value / 100:g} for {value:g} %"
     return ""
 
 
@@ -133,6 +139,8 @@ def of_key(key: str, known: Sequence[str], parent: str = "") -> str:
     """What a key that is not known may be meant to be; empty if nobody can say. `parent`: the key of the section."""
     if key.startswith("-") and key[1:] in known:
         return "put a blank after the dash: - " + key[1:]
+    if key in ("workers", "processes", "threads"):
+        return "it is an option: floodmark run --workers N"
     if "\u00a0" in key:
         return "the line is indented with no-break spaces; use plain ones"
     if found := meant(key, known):
@@ -151,6 +159,9 @@ def meant(key: str, known: Sequence[str]) -> str | None:
     same = next((name for name in known if name.replace("_", "") == flat), None)
     found = same or _KEYS.get(flat) or (_SECTIONS.get(flat) if "inputs" in known else None)
     return found if found in known else None
+
+
+_NEVER: Final = ("never", "none", "off", "forever", "infinite", "infinity", "inf", "unlimited", "0")
 
 
 def _choice(value: str, choices: Sequence[str]) -> str:
@@ -177,6 +188,8 @@ def _choice(value: str, choices: Sequence[str]) -> str:
 
 def _duration(value: str) -> str:
     text = value.strip().lower()
+    if text in _NEVER:
+        return "write one that is long enough, such as 365d"
     if text.startswith("-"):
         return "a duration cannot be negative"
     if iso := re.fullmatch(r"p(?:(\d+)w)?(?:(\d+)d)?(?:t(?:(\d+)h)?(?:(\d+)m)?(?:(\d+)s)?)?", text):
@@ -199,6 +212,8 @@ def _duration(value: str) -> str:
 
 def _budget(value: str) -> str:
     text = value.strip().lower()
+    if text in _NEVER:
+        return "write the least that you can bear, such as 1/month"
     if text.endswith("%"):
         return "a budget is no share: say how many in which time"
     alone = _PERIODS.get(text)
@@ -341,6 +356,8 @@ def _number(value: str, wanted: str) -> str:
 def _text_for_list(value: str, key: str, wanted: str) -> str:
     if key == "masks":
         return _mask(value)
+    if key == "heads" and value.lower() in ("all", "*", "any", "default"):
+        return "leave heads out for all of them"
     if hours := re.fullmatch(r"(\d{1,2}:\d\d)\s*(?:-|\u2013|to)\s*(\d{1,2}:\d\d)", value):
         return f'write {key}: [{{from: "{hours[1]}", to: "{hours[2]}"}}]'
     if "section" in wanted or wanted == "a list":
@@ -358,6 +375,8 @@ def _text_for_list(value: str, key: str, wanted: str) -> str:
 def _mapping(value: Mapping[str, Located], key: str, wanted: str) -> str:
     if wanted.startswith("text or a list of text"):
         return "labels stand directly below match, as label: value"
+    if key == "brokers":
+        return "write host:port, as in brokers: [kafka:9092]"
     if "list" in wanted:
         first = next(iter(value), "")
         if first.startswith("-"):

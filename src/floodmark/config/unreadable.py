@@ -40,6 +40,9 @@ def explain(error: MarkedYAMLError, text: str) -> Slip | None:
     line, column = mark.line + 1, mark.column + 1
     problem, context = str(error.problem or "").strip(), str(error.context or "").strip()
     opened = error.context_mark
+    for number, each in enumerate(lines):
+        if re.match(r"(?:<{7}|={7}|>{7})(?:\s|$)", each):
+            return Slip(number + 1, 1, "the mark of a merge that was not finished", "keep one of the two versions")
     tabbed = _tab(lines, at)
     if tabbed is not None:
         return tabbed

@@ -142,7 +142,7 @@ def why_not(config: Config, records: Sequence[Record], topic: str) -> str:
         if known and said and found.formats.total() > len(values) / 2:
             return f"it looks like {known[0]} ({signal}s), but {max(said)[0]:,} are refused: {max(said)[1]}"
     if all(value.lstrip()[:1] in (b"{", b"[") for value in values):
-        if broken := [said for value in values if (said := _broken(value))]:
+        if broken := [wrong for value in values if (wrong := _broken(value))]:
             return f"{len(broken):,} of {len(values):,} values begin like JSON and are none: {broken[0]}"
         return "the values are JSON in which there is neither a text that could be a log line nor a number"
     if all(value.isascii() or _is_text(value) for value in values):

@@ -14,6 +14,7 @@ from floodmark.records import Record, changed
 from floodmark.runtime.connection import client_settings
 from floodmark.runtime.errors import refused
 
+_AT_ONCE: Final = 4
 MOST: Final = 5_000
 """Records of a topic, at most, however many partitions it has."""
 
@@ -31,14 +32,18 @@ async def sample(kafka: Kafka, topics: Mapping[str, int], count: int, seconds: f
 
     A topic may take `seconds`; what has come by then is the sample.
     """
-    found = {}
-    for topic, partitions in topics.items():
-        try:
-            found[topic] = await _sample(kafka, topic, partitions, count, seconds)
-        except (KafkaError, OSError) as error:  # asyncio.TimeoutError is an OSError
-            said = refused(error, kafka.security.username) if isinstance(error, KafkaError) else None
-            found[topic] = Sample([], reason=str(said or error) or f"no answer in {seconds:g} s")
-    return found
+    turns = asyncio.Semaphore(_AT_ONCE)
+
+    async def one(topic: str, partitions: int) -> Sample:
+        async with turns:
+            try:
+                return await _sample(kafka, topic, partitions, count, seconds)
+            except (KafkaError, OSError) as error:  # asyncio.TimeoutError is an OSError
+                said = refused(error, kafka.security.username) if isinstance(error, KafkaError) else None
+                return Sample([], reason=str(said or error) or f"no answer in {seconds:g} s")
+
+    found = await asyncio.gather(*(one(topic, partitions) for topic, partitions in topics.items()))
+    return dict(zip(topics, found, strict=True))
 
 
 async def _sample(kafka: Kafka, topic: str, partitions: int, count: int, seconds: float) -> Sample:
