@@ -99,7 +99,7 @@ def test_every_problem_at_once_in_the_order_of_the_file(write):
         (
             "detectors: [{false_alarms: 5}]",
             "expected an alert budget such as 1/week, 3/day or 0.5/month, got 5",
-            "",
+            "say in which time, as in 5/week",
         ),
         ("http: {enabled: maybe}", "expected true or false, got 'maybe'", ""),
         ("kafka: {group: 5}", "expected text, got 5", "put it in quotes"),

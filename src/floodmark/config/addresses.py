@@ -134,6 +134,10 @@ def _odd_store(tree: Located) -> Iterator[Problem]:
         yield here.place.problem(path, f"{quoted(here)} is a folder named ~ where it is started", "write ${HOME}/…")
     elif re.fullmatch(r"[A-Za-z]:[\\/].*", where):
         yield here.place.problem(path, f"{quoted(here)} is a path of Windows", "write a folder of this machine")
+    elif where.lower() in _STORES:
+        yield here.place.problem(
+            path, f"{quoted(here)} is a folder of that name", f"write {where.lower()}://bucket/prefix"
+        )
     elif re.match(r"(?:[\w.-]+\.)?s3[\w.-]*\.amazonaws\.com", where):
         yield here.place.problem(path, f"{quoted(here)} would be a folder", "write s3://bucket/prefix")
 

@@ -133,7 +133,8 @@ def _fields(tree: Located) -> Iterator[Problem]:
                 yield format.place.problem((*path, "format"), words)
             continue
         if text(format) != "json":
-            yield fields.place.problem((*path, "fields"), "only an input with format: json has fields")
+            hint = "write format: json" if format is None else ""
+            yield fields.place.problem((*path, "fields"), "only an input with format: json has fields", hint)
             continue
         given = set(fields.value) if isinstance(fields.value, dict) else set()
         needed = REQUIRED[signal] - ({"name", "value"} if "values" in given else set())

@@ -245,13 +245,14 @@ def _wrong_value(path: Path, here: Located, message: str) -> Problem:
     open_to_all = not (put_in(here) or here.secret)
     words, model = shape.words(), shape.section()
     known = list(fields_of(model)) if model is not None else choices
-    form = notations.of_value(here, key, shape.quantity(), known, words) if open_to_all else ""
+    quantity = shape.quantity()
+    form = notations.of_value(here, key, quantity, known, words) if open_to_all else ""
     held = shape.secretive()  # where a secret is expected further down, somebody may have written it here
     if held and any(word in form for word in _texts(here)):
         form = ""
     if choices and isinstance(here.value, str):
         return here.place.problem(path, f"{_shown(here)} is not one of {', '.join(choices)}", form)
-    if shape.quantity() == "pattern":  # it says itself what is wrong
+    if quantity == "pattern":  # it says itself what is wrong
         said = message.removeprefix("Value error, ") if open_to_all else f"{_shown(here)} is not a regular expression"
         return here.place.problem(path, said)
     quote = shape.text() and isinstance(here.value, int | float) and not here.secret

@@ -7,35 +7,16 @@ that may be secret: whoever asks passes none.
 from __future__ import annotations
 
 import re
-import zoneinfo
 from collections.abc import Mapping, Sequence
 from typing import Final
 
+from floodmark.config.forms import FORMS, NUMBER
 from floodmark.config.locate import Located, values
 from floodmark.config.problems import nearest
+from floodmark.config.promql import as_yaml as _flow
 from floodmark.config.promql import selector_as_mapping
 from floodmark.config.quantities import pattern
 
-_NUMBER: Final = r"(\d+(?:[.,]\d+)?)"
-_UNITS: Final[Mapping[str, str]] = {
-    **dict.fromkeys(("ms", "msec", "msecs", "millis", "millisecond", "milliseconds"), "ms"),
-    **dict.fromkeys(("s", "sec", "secs", "second", "seconds"), "s"),
-    **dict.fromkeys(("m", "min", "mins", "minute", "minutes"), "m"),
-    **dict.fromkeys(("h", "hr", "hrs", "hour", "hours"), "h"),
-    **dict.fromkeys(("d", "day", "days"), "d"),
-    **dict.fromkeys(("w", "week", "weeks"), "w"),
-}
-_PERIODS: Final[Mapping[str, tuple[str, float]]] = {
-    **dict.fromkeys(("s", "sec", "second", "seconds", "secondly"), ("hour", 3600.0)),
-    **dict.fromkeys(("m", "min", "minute", "minutes"), ("hour", 60.0)),
-    **dict.fromkeys(("h", "hr", "hour", "hours", "hourly"), ("hour", 1.0)),
-    **dict.fromkeys(("d", "day", "days", "daily"), ("day", 1.0)),
-    **dict.fromkeys(("w", "wk", "week", "weeks", "weekly"), ("week", 1.0)),
-    **dict.fromkeys(("mo", "month", "months", "monthly"), ("month", 1.0)),
-    **dict.fromkeys(("q", "quarter", "quarters"), ("month", 1 / 3)),
-    **dict.fromkeys(("y", "yr", "year", "years", "yearly"), ("month", 1 / 12)),
-}
-_COUNTS: Final[Mapping[str, float]] = {"once": 1, "one": 1, "a": 1, "an": 1, "twice": 2, "two": 2, "three": 3}
 _TRUTH: Final[Mapping[str, str]] = {
     **dict.fromkeys(("yes", "y", "on", "1", "enabled", "enable"), "true"),
     **dict.fromkeys(("no", "n", "off", "0", "disabled", "disable"), "false"),
@@ -91,14 +72,18 @@ _KEYS: Final[Mapping[str, str]] = {
     "encoding": "format", "mapping": "fields", "path": "store", "dir": "store", "directory": "store",
     "folder": "store", "bucket": "store", "url": "store", "retention": "history", "lookback": "history",
     "selector": "match", "selectors": "match", "matchers": "match", "labels": "match", "where": "match",
-    "threshold": "limit", "max": "limit", "min": "limit", "thresholds": "limit", "above": "limit", "below": "limit",
+    "threshold": "limit", "thresholds": "limit", "above": "limit", "below": "limit", "upper": "above", "lower": "below",
+    "max": "above", "maximum": "above", "min": "below", "minimum": "below", "message": "body", "msg": "body",
+    "text": "body", "level": "severity", "time": "timestamp", "ts": "timestamp", "date": "timestamp",
+    "timeformat": "timestamp_format", "dateformat": "timestamp_format", "tz": "timezone", "metric": "name",
     "sensitivity": "false_alarms", "budget": "false_alarms", "alarms": "false_alarms", "pvalue": "false_alarms",
     "alpha": "false_alarms", "cooldown": "refractory", "learningrate": "adopt", "trend": "direction",
     "params": "parameters", "algorithm": "model", "detector": "model", "dependencies": "depends_on",
     "depends": "depends_on", "calls": "depends_on", "upstream": "depends_on", "loglevel": "level",
-    "listen": "host", "address": "host", "bind": "host",
+    "listen": "host", "address": "host", "bind": "host", "tags": "labels", "dimensions": "labels",
 }  # fmt: skip
 """Keys of other tools, without dashes, dots and underscores, and ours; only those of the section are named."""
+_LIMITS: Final = dict.fromkeys(("max", "min", "maximum", "minimum", "upper", "lower"), "limit")
 _SECTIONS: Final[Mapping[str, str]] = {
     "topics": "inputs", "sources": "inputs", "consumers": "inputs", "detection": "detectors", "rules": "detectors",
     "alerts": "correlate", "storage": "state", "snapshots": "state", "server": "http", "metrics": "http",
@@ -115,8 +100,8 @@ def of_value(here: Located, key: str, quantity: str | None, known: Sequence[str]
     if isinstance(value, str):
         if known and not section:
             hint = _choice(value, known)
-        elif quantity in _QUANTITIES:
-            hint = _QUANTITIES[quantity](value)
+        elif quantity in FORMS:
+            hint = FORMS[quantity](value)
         else:
             hint = _text(value.strip(), key, wanted)
         return "" if hint == f"write {value.strip()}" else hint
@@ -124,8 +109,12 @@ def of_value(here: Located, key: str, quantity: str | None, known: Sequence[str]
         return _mapping(value, key, wanted)
     if isinstance(value, list):
         return _list(here, key, wanted, "depends_on" in known)
+    if value is True and section:
+        return f"write {key}: {{}}"
     if isinstance(value, bool) or not isinstance(value, int | float):
         return ""
+    if quantity == "budget":
+        return f"say in which time, as in {value}/week" if value >= 1 else ""
     if section and key in _ALONE:
         return f"write {key}: {_ALONE[key].format(value)}"
     if quantity == "clock" and value in range(25):
@@ -157,15 +146,21 @@ def meant(key: str, known: Sequence[str]) -> str | None:
     """The key of ours that another tool's stands for, if the section has it."""
     flat = re.sub(r"[-_. ]", "", key).lower()
     same = next((name for name in known if name.replace("_", "") == flat), None)
-    found = same or _KEYS.get(flat) or (_SECTIONS.get(flat) if "inputs" in known else None)
+    found = (
+        same
+        or _KEYS.get(flat)
+        or (_LIMITS.get(flat) if "limit" in known else None)
+        or (_SECTIONS.get(flat) if "inputs" in known else None)
+    )
     return found if found in known else None
-
-
-_NEVER: Final = ("never", "none", "off", "forever", "infinite", "infinity", "inf", "unlimited", "0")
 
 
 def _choice(value: str, choices: Sequence[str]) -> str:
     word = value.strip().lower()
+    if "earliest" in choices and re.match(r"-?\d", word):
+        return "earliest judges all that is there; how far back is learned from is state.history"
+    if word in ("gssapi", "kerberos"):
+        return "Kerberos is not spoken here"
     found = _WORDS.get(word) or _WORDS.get(word.replace("-", "_"))
     if found is not None and all(part in choices for part in found.split(", ")):
         return f"write {found}"
@@ -186,118 +181,6 @@ def _choice(value: str, choices: Sequence[str]) -> str:
     return f"did you mean {near!r}?" if near else ""
 
 
-def _duration(value: str) -> str:
-    text = value.strip().lower()
-    if text in _NEVER:
-        return "write one that is long enough, such as 365d"
-    if text.startswith("-"):
-        return "a duration cannot be negative"
-    if iso := re.fullmatch(r"p(?:(\d+)w)?(?:(\d+)d)?(?:t(?:(\d+)h)?(?:(\d+)m)?(?:(\d+)s)?)?", text):
-        return _write("".join(f"{n}{unit}" for n, unit in zip(iso.groups(), "wdhms", strict=True) if n))
-    if clock := re.fullmatch(r"(\d+):(\d\d)(?::(\d\d))?", text):
-        hours, minutes, seconds = clock[1], clock[2], clock[3]
-        parts = ((hours, "h"), (minutes, "m"), (seconds, "s")) if seconds else ((hours, "m"), (minutes, "s"))
-        return _write("".join(f"{int(n)}{unit}" for n, unit in parts if int(n)))
-    months = re.fullmatch(rf"{_NUMBER}\s*(mo|months?|y|years?)", text)
-    if months:
-        days = float(months[1].replace(",", ".")) * (30 if months[2].startswith("mo") else 365)
-        return _write(f"{days:g}d")
-    found = re.findall(rf"{_NUMBER}\s*([a-z]+)", text)
-    if found and not re.sub(rf"{_NUMBER}\s*[a-z]+|and|[\s,]", "", text) and all(unit in _UNITS for _, unit in found):
-        return _write("".join(f"{n.replace(',', '.')}{_UNITS[unit]}" for n, unit in found))
-    if re.fullmatch(_NUMBER, text):
-        return "leave the quotes out, or write a unit, as in 30s"
-    return ""
-
-
-def _budget(value: str) -> str:
-    text = value.strip().lower()
-    if text in _NEVER:
-        return "write the least that you can bear, such as 1/month"
-    if text.endswith("%"):
-        return "a budget is no share: say how many in which time"
-    alone = _PERIODS.get(text)
-    if alone is not None and text.endswith("ly"):
-        return _write(f"{alone[1]:g}/{alone[0]}")
-    found = re.fullmatch(
-        rf"(?:{_NUMBER}x?|(once|one|twice|two|three|an?))\s*(?:times?\s*)?(?:/|per|an?|each|every|in|a)?\s*"
-        rf"{_NUMBER}?\s*([a-z]+)",
-        text,
-    )
-    if found is None or found[4] not in _PERIODS:
-        return ""
-    count = float(found[1].replace(",", ".")) if found[1] else _COUNTS[found[2]]
-    period, share = _PERIODS[found[4]]
-    each = float(found[3].replace(",", ".")) if found[3] else 1.0
-    if count <= 0 or each <= 0:
-        return "write the least that you can bear, such as 1/month"
-    return _write(_rounded(count * share / each * _A_DAY[period]))
-
-
-_A_DAY: Final[Mapping[str, float]] = {"hour": 24.0, "day": 1.0, "week": 1 / 7, "month": 1 / 30}
-
-
-def _rounded(a_day: float) -> str:
-    """A budget in the longest period in which it is a whole number, else of three digits in a month."""
-    for period in ("month", "week", "day", "hour"):
-        count = a_day / _A_DAY[period]
-        if abs(count - round(count)) < 1e-6 * count and round(count) in range(
-            1, 7 if period in ("week", "month") else 1000
-        ):
-            return f"{round(count)}/{period}"
-    return f"{a_day / _A_DAY['month']:.3g}/month"
-
-
-def _size(value: str) -> str:
-    found = re.fullmatch(
-        rf"{_NUMBER}\s*(b|bytes?|k|kb|kib|m|mb|mib|megabytes?|g|gb|gib|gigabytes?)", value.strip().lower()
-    )
-    if found is None:
-        return ""
-    count = float(found[1].replace(",", "."))
-    unit = found[2]
-    if unit[0] == "b":
-        return _write(f"{count:.0f}")
-    binary = "ib" in unit
-    factor = {"k": 0.001, "m": 1.0, "g": 1024.0 if binary else 1000.0}[unit[0]]
-    megas = count * factor
-    end = "iB" if binary else "B"
-    kilos = megas * (1024 if binary else 1000)
-    return _write(
-        f"{megas:.0f}M{end}" if megas == int(megas) and megas else f"{kilos:.0f}K{end}" if binary else f"{kilos:.0f}kB"
-    )
-
-
-def _clock(value: str) -> str:
-    found = re.fullmatch(r"(\d{1,2})(?:[:.h]?(\d\d))?(?::\d\d)?\s*(am|pm|a\.m\.|p\.m\.|h|uhr)?", value.strip().lower())
-    if found is None:
-        return ""
-    hour, half = int(found[1]), (found[3] or "")[:1]
-    if half in ("a", "p") and hour <= 12:
-        hour = hour % 12 + (12 if half == "p" else 0)
-    return _write(f'"{hour:02d}:{found[2] or "00"}"') if hour <= 24 else ""
-
-
-def _moment(value: str) -> str:
-    text = value.strip()
-    if re.fullmatch(r"\d{4}-\d\d-\d\d", text):
-        return f"say the time and its offset: {text}T00:00:00Z"
-    if re.fullmatch(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d(?::\d\d)?", text):
-        whole = text.replace(" ", "T") + (":00" if text.count(":") == 1 else "")
-        return f"say the offset: {whole}Z for UTC, {whole}+01:00 for Berlin's winter"
-    return ""
-
-
-def _timezone(value: str) -> str:
-    if re.match(r"(?:utc|gmt)?\s*[-+]\d", value.strip().lower()):
-        return "an offset is no timezone, for it changes with the season; name a place"
-    near = nearest(value.replace(" ", "_"), zoneinfo.available_timezones())
-    return f"did you mean {near!r}?" if near else ""
-
-
-_QUANTITIES: Final = {
-    "duration": _duration, "budget": _budget, "size": _size, "clock": _clock, "moment": _moment, "timezone": _timezone,
-}  # fmt: skip
 _ALONE: Final[Mapping[str, str]] = {
     "limit": "{{above: {0}}} or {{below: {0}}}",
     "min_deviation": "{{absolute: {0}}}, in the unit of the series, or {{relative: {0}}} (1 is 100 %)",
@@ -321,7 +204,14 @@ def _text(value: str, key: str, wanted: str) -> str:
     if "a section" in wanted and key == "masks":
         return _mask(value)
     if "mapping" in wanted and key == "match":
-        return selector_as_mapping(value) or f"write {key}: {{label: value}}"
+        plain = re.fullmatch(r"[\w.*?-]+", value)
+        return selector_as_mapping(value) or (f"write match: {{name: {_flow(value)}}}" if plain else "")
+    if "mapping" in wanted and key == "labels":
+        return f"write labels: {{{value}: {value}}}"
+    if "a section" in wanted and key == "inputs":
+        return f"write - topic: {value}, and below it signal: …"
+    if "a section" in wanted and key == "feedback":
+        return f"write feedback: {{topic: {value}}}"
     return ""
 
 
@@ -338,7 +228,7 @@ def _mask(value: str) -> str:
 
 
 def _number(value: str, wanted: str) -> str:
-    if share := re.fullmatch(rf"{_NUMBER}\s*%", value):
+    if share := re.fullmatch(rf"{NUMBER}\s*%", value):
         return f"write {float(share[1].replace(',', '.')) / 100:g} for {value}, or the number in the unit of the series"
     plain = value.replace("_", "").replace(" ", "")
     if re.fullmatch(r"\d{1,3}(?:,\d{3})+(?:\.\d+)?", plain):
@@ -360,6 +250,8 @@ def _text_for_list(value: str, key: str, wanted: str) -> str:
         return "leave heads out for all of them"
     if hours := re.fullmatch(r"(\d{1,2}:\d\d)\s*(?:-|\u2013|to)\s*(\d{1,2}:\d\d)", value):
         return f'write {key}: [{{from: "{hours[1]}", to: "{hours[2]}"}}]'
+    if key == "inputs":
+        return f"write - topic: {value}, and below it signal: …"
     if "section" in wanted or wanted == "a list":
         return f"begin each item of {key} with a dash: - key: value"
     days = re.fullmatch(r"([a-z]{3})[a-z]*\s*(?:-|\u2013|to)\s*([a-z]{3})[a-z]*", value.lower())
@@ -375,6 +267,10 @@ def _text_for_list(value: str, key: str, wanted: str) -> str:
 def _mapping(value: Mapping[str, Located], key: str, wanted: str) -> str:
     if wanted.startswith("text or a list of text"):
         return "labels stand directly below match, as label: value"
+    if key == "masks":
+        return f"write - name: {next(iter(value), 'x')}, and below it pattern: …"
+    if key == "depends_on":
+        return "write the name alone"
     if key == "brokers":
         return "write host:port, as in brokers: [kafka:9092]"
     if "list" in wanted:
@@ -393,6 +289,15 @@ def _list(here: Located, key: str, wanted: str, service: bool) -> str:
     plain = bool(items) and all(isinstance(item, str | int | float) for item in items)
     if key == "topic" and plain:
         return f"an input has one topic; write an item for each: - topic: {items[0]}"
+    if wanted.startswith("one of"):
+        both = key == "direction" and sorted(map(str, items)) == ["down", "up"]
+        return "write both" if both else f"an input has one {key}; write an item for each" if key == "signal" else ""
+    if key == "match":
+        return f"write match: {{name: [{', '.join(map(_flow, map(str, items)))}]}}" if plain else "remove the dash"
+    if key == "labels" and plain:
+        return f"write labels: {{{', '.join(f'{item}: {item}' for item in items)}}}"
+    if key == "services" and not plain:
+        return "each service is a key: web: {depends_on: [db]}"
     if wanted == "a mapping" and plain:
         return f"write each as a key: {items[0]}: {{}}"
     if service and plain:
@@ -400,7 +305,3 @@ def _list(here: Located, key: str, wanted: str, service: bool) -> str:
     if "a section" in wanted:
         return f"{key} is one section, no list: remove the dash{'es' * (len(items) != 1)}"
     return ""
-
-
-def _write(text: str) -> str:
-    return f"write {text}" if text else ""

@@ -29,7 +29,7 @@ def selector_as_mapping(text: str) -> str:
         at = matcher.end()
     if not found:
         return ""
-    said = ", ".join(f"{k}: {_flow(v)}" for k, v in found.items())
+    said = ", ".join(f"{k}: {as_yaml(v)}" for k, v in found.items())
     return f"write match: {{{said}}}"
 
 
@@ -50,12 +50,12 @@ def glob_of(regex: str) -> str | list[str]:
     return globs[0] if len(globs) == 1 else globs
 
 
-def _flow(value: str | list[str]) -> str:
+def as_yaml(value: str | list[str]) -> str:
     if isinstance(value, list):
-        return f"[{', '.join(map(_flow, value))}]"
+        return f"[{', '.join(map(as_yaml, value))}]"
     return value if re.fullmatch(r"[A-Za-z_][\w./-]*", value) else f'"{value}"'
 
 
 def shown_globs(regex: str) -> str:
     """As YAML: "cpu*", or a list of them."""
-    return _flow(glob_of(regex))
+    return as_yaml(glob_of(regex))

@@ -86,7 +86,8 @@ class Shape(NamedTuple):
         for item in self.metadata:
             if isinstance(item, BeforeValidator) and item.func in _QUANTITIES:
                 return _QUANTITIES[item.func]
-        return None
+        members = self.alternatives()
+        return next((found for each in members if each is not self and (found := each.quantity())), None)
 
     def container(self) -> bool:
         """Whether only a section, a mapping or a list fits."""

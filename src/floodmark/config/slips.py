@@ -32,12 +32,20 @@ _QUOTES: Final = "\u201c\u201d\u2018\u2019\u201e\u00ab\u00bb"
 
 
 def errors(tree: Located) -> list[Problem]:
-    return [*_bare_budgets(tree), *_selectors(tree)]
+    return [*_bare_budgets(tree), *_selectors(tree), *_paths(tree)]
 
 
 def warnings(tree: Located) -> list[Problem]:
     found = [*_odd_selectors(tree), *_guards(tree), *_limits(tree)]
-    return [*found, *_often(tree), *_milliseconds(tree), *_texts(tree), *_topics(tree), *_models(tree)]
+    return [
+        *found,
+        *_often(tree),
+        *_milliseconds(tree),
+        *_texts(tree),
+        *_topics(tree),
+        *_models(tree),
+        *_nameless(tree),
+    ]
 
 
 def _scalars(here: Located, shape: Shape | None, path: Path = ()) -> Iterator[tuple[Path, Located, Shape]]:
@@ -215,6 +223,38 @@ def _milliseconds(tree: Located) -> Iterator[Problem]:
         ):
             words = f"{value:g} is counted in seconds: {_long(value)}"
             yield here.place.problem(path, words, f"write {value / 1000:g}s if milliseconds are meant, else a unit")
+        yield from _bare_seconds(path, here, value, usual)
+
+
+def _bare_seconds(path: Path, here: Located, value: float, usual: float) -> Iterator[Problem]:
+    """A bare number that is far less than is usual: days, hours or minutes were meant."""
+    if 0 < value <= 60 and usual >= 60 and value < usual / 10:
+        words = f"{value:g} is counted in seconds, and usual are {_long(usual)}"
+        yield here.place.problem(
+            path, words, f"write {value:g}s if it is meant, else {value:g}m, {value:g}h or {value:g}d"
+        )
+
+
+def _paths(tree: Located) -> Iterator[Problem]:
+    """JSONPath, of which `$` would be the name of a member."""
+    for path, here, shape in _scalars(tree, ROOT):
+        word = text(here)
+        if shape.quantity() == "source" and word is not None and here.written is None and re.match(r"\$[.\[]", word):
+            yield here.place.problem(path, f"{quoted(here)} is a JSONPath", f"write {word[1:].lstrip('.')}")
+
+
+def _nameless(tree: Located) -> Iterator[Problem]:
+    """A detector whose name was meant as a selector."""
+    for index, item in enumerate(items(tree.at(("detectors",)))):
+        name = item.child("name")
+        word = text(name)
+        if name is None or word is None or name.written is not None or (item.child("match") is not None):
+            continue
+        if re.fullmatch(r"[\w.*?]*[_.*][\w.*?]*", word) and not re.match(
+            r"every|all|any|catch|rest|other|default", word.lower()
+        ):
+            words = f"{quoted(name)} is only shown in anomalies: without a match this judges every series"
+            yield name.place.problem(("detectors", index, "name"), words, f"write match: {{name: {shown_globs(word)}}}")
 
 
 def _default(path: Path) -> float:
@@ -233,6 +273,8 @@ def _item(annotation: Any) -> Any:
 
 
 def _long(seconds: float) -> str:
+    if seconds < 7_200:
+        return f"{seconds / 60:g} min"
     return f"{seconds / 86400:.1f} days" if seconds >= 172_800 else f"{seconds / 3600:.1f} h"
 
 

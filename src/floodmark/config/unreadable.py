@@ -7,6 +7,7 @@ next one, a line that is a blank too deep belongs to the value above it.
 from __future__ import annotations
 
 import re
+import warnings
 from typing import Final, NamedTuple
 
 from ruamel.yaml import YAML
@@ -15,6 +16,8 @@ from ruamel.yaml.error import MarkedYAMLError, YAMLError
 _KEY: Final = re.compile(r"\s*+(?:- +)*([\w.-]++|\"[^\"]*\"|'[^']*')\s*+:(?:\s|$)")
 _OPENED: Final = re.compile(r"(?:^\s*+|[:\[{,-]\s++)([\"'])")
 """A quote where a value or a key may begin."""
+_TRIED: Final = 20
+"""Quotes that are tried, at most: each means to read the text anew."""
 _CLOSERS: Final = {"[": "]", "{": "}"}
 _NO_BEGINNING: Final = re.compile(r"found character '(.)' that cannot start any token")
 _ESCAPE: Final = re.compile(r"found unknown escape character")
@@ -99,10 +102,12 @@ def _tab(lines: list[str], at: int) -> Slip | None:
 def _open_quote(text: str, lines: list[str], last: int) -> Slip | None:
     """A quote up to the line `last` without which, or with its end, the text would be read further."""
     reached = _reached(text)
+    tried = 0
     for number, line in enumerate(lines[: last + 1]):
         begun = _unclosed(line)
-        if begun is None:
+        if begun is None or tried == _TRIED:
             continue
+        tried += 1
         column, quote = begun
         mended = "\n".join([*lines[:number], line.rstrip() + quote, *lines[number + 1 :]]) + "\n"
         if _reached(mended) > max(reached, number):
@@ -132,7 +137,9 @@ def _unclosed(line: str) -> tuple[int, str] | None:
 def _reached(text: str) -> int:
     """The line at which YAML gives up, counted from 0; more than there are if it does not."""
     try:
-        YAML(typ="safe", pure=True).compose(text)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # an anchor may be used again
+            YAML(typ="safe", pure=True).compose(text)
     except MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         # What ends with the text began to be wrong where it opened.
