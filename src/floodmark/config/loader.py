@@ -245,7 +245,7 @@ def _wrong_value(path: Path, here: Located, message: str) -> Problem:
     open_to_all = not (put_in(here) or here.secret)
     words, model = shape.words(), shape.section()
     known = list(fields_of(model)) if model is not None else choices
-    quantity = shape.quantity()
+    quantity = shape.meant()
     form = notations.of_value(here, key, quantity, known, words) if open_to_all else ""
     held = shape.secretive()  # where a secret is expected further down, somebody may have written it here
     if held and any(word in form for word in _texts(here)):

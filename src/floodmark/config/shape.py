@@ -22,7 +22,6 @@ _QUANTITIES = {
     quantities.clock: "clock",
     quantities.moment: "moment",
     quantities.timezone: "timezone",
-    quantities.pattern: "pattern",
     mapping.source: "source",
     mapping.stamp_format: "stamp_format",
 }
@@ -32,7 +31,6 @@ _FORMS = {
     "size": "a size such as 1MB or 512KiB",
     "clock": "a time of day such as 06:00 or 22:30",
     "moment": "a time with its offset such as 2026-01-31T22:00:00Z or 2026-01-31T22:00:00+01:00",
-    "pattern": "a regular expression (Python's)",
     "timezone": "the name of a timezone such as Europe/Berlin or UTC",
     "source": "a source such as a.b[0], a.b ?? none or =prod",
     "stamp_format": "a format of times such as s, ms, us, ns or %d/%m/%Y %H:%M:%S",
@@ -82,12 +80,20 @@ class Shape(NamedTuple):
         return found
 
     def quantity(self) -> str | None:
-        """duration, budget, size, clock, moment, timezone, pattern, source or stamp_format, if it is one."""
+        """duration, budget, size, clock, moment, timezone, source or stamp_format, if it is one."""
         for item in self.metadata:
             if isinstance(item, BeforeValidator) and item.func in _QUANTITIES:
                 return _QUANTITIES[item.func]
-        members = self.alternatives()
-        return next((found for each in members if each is not self and (found := each.quantity())), None)
+        return None
+
+    def meant(self) -> str | None:
+        """As `quantity`, also if it may be left out, and pattern for a regular expression."""
+        for shape in self.alternatives():
+            if any(isinstance(item, BeforeValidator) and item.func is quantities.pattern for item in shape.metadata):
+                return "pattern"
+            if found := shape.quantity():
+                return found
+        return None
 
     def container(self) -> bool:
         """Whether only a section, a mapping or a list fits."""

@@ -65,7 +65,7 @@ def _scalars(here: Located, shape: Shape | None, path: Path = ()) -> Iterator[tu
 def _bare_budgets(tree: Located) -> Iterator[Problem]:
     """A probability or a threshold, which other tools ask for; whole numbers the models refuse themselves."""
     for path, here, shape in _scalars(tree, ROOT):
-        if shape.quantity() == "budget" and isinstance(here.value, float) and 0 < here.value < 1:
+        if shape.meant() == "budget" and isinstance(here.value, float) and 0 < here.value < 1:
             words = f"{quoted(here)} of what? A budget is how many in which time, and neither a share nor a probability"
             yield here.place.problem(path, words, "write 1/week, 3/day or 0.5/month")
 
@@ -211,7 +211,7 @@ def _milliseconds(tree: Located) -> Iterator[Problem]:
     """A bare number a thousand times what is usual: milliseconds, which most other tools count."""
     for path, here, shape in _scalars(tree, ROOT):
         value = here.value
-        if shape.quantity() != "duration" or isinstance(value, bool) or not isinstance(value, int | float):
+        if shape.meant() != "duration" or isinstance(value, bool) or not isinstance(value, int | float):
             continue
         usual = _default(path)
         if (
@@ -239,7 +239,7 @@ def _paths(tree: Located) -> Iterator[Problem]:
     """JSONPath, of which `$` would be the name of a member."""
     for path, here, shape in _scalars(tree, ROOT):
         word = text(here)
-        if shape.quantity() == "source" and word is not None and here.written is None and re.match(r"\$[.\[]", word):
+        if shape.meant() == "source" and word is not None and here.written is None and re.match(r"\$[.\[]", word):
             yield here.place.problem(path, f"{quoted(here)} is a JSONPath", f"write {word[1:].lstrip('.')}")
 
 
