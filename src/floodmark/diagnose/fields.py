@@ -285,9 +285,8 @@ def _metrics(members: Sequence[_Member], base: dict[str, Any], taken: set[str | 
 
 
 def _plain_times(member: _Member) -> bool:
-    return ("time" in member.flat or "date" in member.flat or member.flat == "ts") and all(
-        map(_plain_time, member.values)
-    )
+    named = re.search(r"(?:^|[._])(?:ts|at)(?:[._]|$)|time|date|epoch|stamp", member.source.lower())
+    return named is not None and all(map(_plain_time, member.values))
 
 
 def _logs(members: Sequence[_Member], base: dict[str, Any], taken: set[str | None], topic: str) -> _Found:
