@@ -9,6 +9,7 @@ from collections import Counter
 import pytest
 from aiokafka import AIOKafkaProducer
 from aiokafka.admin import AIOKafkaAdminClient
+from aiokafka.protocol.admin import CreateAclsRequest
 from credentials import GUEST
 from typer.testing import CliRunner
 
@@ -17,6 +18,7 @@ from floodmark.config.loader import load
 from floodmark.config.models import Config, Kafka
 from floodmark.diagnose.sampling import sample
 from floodmark.flow.local import LocalFlow
+from floodmark.runtime.connection import connection
 from floodmark.runtime.topics import TopicSpec, create
 
 pytestmark = pytest.mark.kafka
@@ -146,6 +148,49 @@ def test_what_a_user_may_not_do_is_said_with_what_grants_it(listeners, credentia
     assert security["password"] not in str(found)
 
 
+async def grant(kafka, command):
+    """What the command of Kafka's tools would do that doctor shows; one ACL for each of its operations."""
+    words = command.split()
+    kinds, operations = {"--topic": 2, "--group": 3, "--transactional-id": 5}, {"Read": 3, "Write": 4, "Describe": 8}
+    kind = next(word for word in kinds if word in words)
+    pattern = 4 if "prefixed" in words else 3
+    principal, name = words[words.index("--allow-principal") + 1], words[words.index(kind) + 1]
+    async with connection(Kafka(brokers=[kafka])) as connected:
+        for operation in (words[n + 1] for n, word in enumerate(words) if word == "--operation"):
+            one = CreateAclsRequest(kinds[kind], name, pattern, principal, "*", operations[operation], 3)
+            await connected.send(one)
+
+
+def test_who_grants_what_is_said_may_do_all_that_is_needed(listeners, credentials, kafka, tmp_path, name):
+    fill(kafka, {f"{name}-in": [metric("a")], f"{name}.rekeyed": [], f"{name}.anomalies": [], f"{name}.alerts": [],
+                 f"{name}.dead_letters": []})  # fmt: skip
+    more = {"kafka": {"brokers": [listeners["SASLTLS"]], "group": name, "security": credentials.sasl("PLAIN", GUEST)}}
+    path = written(tmp_path, kafka, name, {"topic": f"{name}-in", "signal": "metric", "rekey": True}, **more)
+
+    asyncio.run(grant(kafka, f"--allow-principal User:{GUEST} --operation Describe --topic {name}-in"))
+    # What is told of the topic is then no longer that it may not be seen, but which right lacks.
+    found = wait_for(
+        lambda: findings(path), lambda found: rights(found)[f"topic {name}-in"]["words"].endswith("lacks READ")
+    )
+    for finding in rights(found).values():
+        asyncio.run(grant(kafka, finding["todo"]))
+    found = wait_for(lambda: findings(path), lambda found: {f["mark"] for f in rights(found).values()} == {"ok"})
+    assert [f["mark"] for f in found if f["part"] == "inputs"] == ["ok"]
+
+
+def rights(found):
+    return {f["where"]: f for f in found if f["part"] == "rights"}
+
+
+def wait_for(look, enough):
+    """What is seen, once it is enough: an ACL takes a moment to be known everywhere."""
+    for _ in range(60):
+        if enough(found := look()):
+            return found
+        time.sleep(0.5)
+    pytest.fail(f"this stays: {found}")
+
+
 def test_a_wrong_password_is_one_sentence(listeners, credentials, kafka, tmp_path, name):
     security = credentials.sasl("PLAIN", password="wr0ng-pw")
     more = {"kafka": {"brokers": [listeners["SASLTLS"]], "security": security}}
@@ -206,6 +251,10 @@ def test_init_writes_a_config_that_is_right_and_decodes(kafka, tmp_path, monkeyp
     assert f"{name}.void is not read: it is empty" in ran.stdout
     assert call("check").exit_code == 0
     assert call("init", "--brokers", kafka).exit_code == 1  # it is there already
+    some = call("init", "--brokers", kafka, "--topics", f"{name}.*l*", "--out", "-").stdout
+    assert [line.split()[-1] for line in some.splitlines() if line.startswith("  - topic: ")] == [
+        f"{name}.influx", f"{name}.syslog",
+    ]  # fmt: skip
 
     config = load(tmp_path / "floodmark.yaml")
     read = {source.topic.removeprefix(f"{name}."): source for source in config.inputs}

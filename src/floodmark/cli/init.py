@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import fnmatch
 import json
 import re
 import tempfile
@@ -38,7 +39,7 @@ _PIPED: Final = 200
 
 def init(
     brokers: Annotated[str, typer.Option(help="host:port, several with commas; left out, a template is written.")] = "",
-    topics: Annotated[str, typer.Option(help="Only these topics, with commas.")] = "",
+    topics: Annotated[str, typer.Option(help="Only these topics, with commas; also globs: 'shop.*'.")] = "",
     everything: Annotated[
         bool, typer.Option("--all", help="Topics that other systems keep for themselves, too.")
     ] = False,
@@ -122,11 +123,16 @@ def _loaded(text: str) -> Config:
 
 async def _look(kafka: Kafka, wanted: list[str], everything: bool, records: int, seconds: float) -> list[Drafted]:
     there = await names(kafka, seconds)
+    patterns = bool(wanted)
+    seen = _chosen(there, kafka.group, everything)
+    wanted = [
+        name for want in wanted for name in (fnmatch.filter(seen, want) if re.search(r"[*?\[]", want) else [want])
+    ]
     for name in wanted:
         if name not in there:
             hint = did_you_mean(name, there) or "`floodmark init` without --topics lists what there is"
             fail(f"There is no topic {name}, or it may not be seen; {hint}")
-    chosen = {name: there[name] for name in wanted} if wanted else _chosen(there, kafka.group, everything)
+    chosen = {name: there[name] for name in wanted} if wanted or patterns else seen
     readable = {name: len(topic.partitions) for name, topic in chosen.items() if not _unreadable(topic)}
     samples = await sample(kafka, readable, records, seconds)
     config = Config(kafka=kafka)
