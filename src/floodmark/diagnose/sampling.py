@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Mapping
 from typing import Any, Final, NamedTuple, cast
 
@@ -13,6 +14,8 @@ from floodmark.config.models import Kafka
 from floodmark.records import Record, changed
 from floodmark.runtime.connection import client_settings
 from floodmark.runtime.errors import refused
+
+logging.getLogger("aiokafka").addHandler(logging.NullHandler())  # what it meets is said in a finding
 
 _AT_ONCE: Final = 4
 MOST: Final = 5_000
