@@ -152,7 +152,7 @@ def test_what_cannot_be_guessed_has_a_reason(values, words):
 
 def test_every_captured_message_of_a_format_is_guessed_or_has_a_reason():
     """Nobody has described them; whatever they are, asking never fails."""
-    for path in sorted(Path("tests/decode/samples").rglob("*.message"))[::7]:
+    for path in sorted((Path(__file__).parents[1] / "decode/samples").rglob("*.message"))[::7]:
         sample = records([path.read_bytes()])
         if guess(CONFIG, sample, "t") is None:
             assert why_not(CONFIG, sample, "t")
