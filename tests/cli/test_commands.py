@@ -54,6 +54,8 @@ def series(tmp_path):
         ("replay",),
         ("backtest",),
         ("explain",),
+        ("doctor",),
+        ("init",),
         ("schemas",),
         ("topics",),
         ("topics", "create"),

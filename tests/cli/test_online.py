@@ -6,8 +6,9 @@ from contextlib import contextmanager
 import pytest
 from typer.testing import CliRunner
 
-from floodmark.cli import app, online
+from floodmark.cli import app, doctor
 from floodmark.config.models import Http
+from floodmark.diagnose.asking import Broker, Cluster, Partition, Topic
 from floodmark.runtime.endpoint import endpoint
 from floodmark.runtime.telemetry import Telemetry
 
@@ -68,10 +69,13 @@ def ask(tmp_path, monkeypatch):
     path.write_text(f"inputs: [{{topic: metrics, signal: metric}}]\nhttp: {{port: {port}}}\n")
     there = dict.fromkeys(TOPICS, 4)
 
-    async def partitions(kafka, names):
-        return {name: there.get(name) for name in names}
+    async def cluster(kafka, names, groups, transactions, *, seconds):
+        rights = frozenset({"READ", "WRITE", "DESCRIBE"})
+        topics = {name: Topic("", (Partition(1, 1, 1),) * count, rights) for name, count in there.items()}
+        refused = dict.fromkeys([*groups, *transactions], "")
+        return Cluster([Broker(1, "a:9092", 0.01, "4.1")], topics, {}, refused, {})
 
-    monkeypatch.setattr(online, "partitions", partitions)
+    monkeypatch.setattr(doctor, "ask", cluster)
 
     def run():
         found = CliRunner().invoke(app, ["check", "--online", "-c", str(path)])
@@ -85,26 +89,27 @@ def test_a_ready_engine_says_what_it_still_learns(ask):
     with engine(ask.port):
         code, text = ask()
     assert code == 0
-    assert "metrics (4)" in text
-    assert f"The engine at port {ask.port} is ready: what arrives now would be told." in text
-    assert "log source nginx: warming up until 15:41." in text
+    assert "metrics  4 partitions" in text
+    assert f"engine at port {ask.port}  is ready: what arrives now would be told" in text
+    assert "log source nginx: warming up until 15:41" in text
 
 
 def test_an_engine_that_is_not_ready_says_why(ask):
     with engine(ask.port, "floodmark.anomalies/0: detect task metrics/2 has not been heard for 31 s"):
         code, text = ask()
     assert code == 1
-    assert "is not ready: floodmark.anomalies/0: detect task metrics/2 has not been heard for 31 s." in text
+    assert "is not ready: floodmark.anomalies/0: detect task metrics/2 has not been heard for 31 s" in text
 
 
 def test_no_engine_is_wrong(ask):
     code, text = ask()
     assert code == 1
-    assert "No engine answers at 127.0.0.1" in text
+    assert f"none answers at 127.0.0.1:{ask.port}" in text
 
 
 def test_a_topic_that_is_not_there_is_wrong(ask):
     del ask.there["floodmark.alerts"]
     code, text = ask()
     assert code == 1
-    assert "Kafka has no topic floodmark.alerts; make it with: floodmark topics create" in text
+    assert "problem  floodmark.alerts  there is no such topic" in text
+    assert "floodmark topics create" in text

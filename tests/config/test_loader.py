@@ -99,16 +99,16 @@ def test_every_problem_at_once_in_the_order_of_the_file(write):
         (
             "detectors: [{false_alarms: 5}]",
             "expected an alert budget such as 1/week, 3/day or 0.5/month, got 5",
-            "",
+            "say in which time, as in 5/week",
         ),
         ("http: {enabled: maybe}", "expected true or false, got 'maybe'", ""),
         ("kafka: {group: 5}", "expected text, got 5", "put it in quotes"),
         ("kafka: {group: true}", "expected text, got true", "put it in quotes"),
         ("kafka: {group: }", "expected text, got nothing", ""),
         ("kafka: {brokers: []}", "expected a non-empty list of text, got an empty list", ""),
-        ("kafka: {brokers: 'a:1'}", "expected a non-empty list of text, got 'a:1'", ""),
+        ("kafka: {brokers: 'a:1'}", "expected a non-empty list of text, got 'a:1'", "write brokers: [a:1]"),
         ("kafka: [a]", "expected a section with keys, got a list", ""),
-        ("inputs: {a: b}", "expected a list, got a mapping", ""),
+        ("inputs: {a: b}", "expected a list, got a mapping", "begin each item with a dash"),
         (
             "detectors: [{heads: [rage]}]",
             "'rage' is not one of forecast, range, level, drift, variance, shape, flatline, stale, count",
@@ -146,10 +146,10 @@ def test_places(write):
 @pytest.mark.parametrize(
     ("text", "place", "words"),
     [
-        ("a: [1\n", (2, 1), "expected ',' or ']'"),
-        ("a: b: c\n", (1, 5), "mapping values are not allowed here"),
+        ("a: [1\n", (1, 4), "the [ that opens here is not closed"),
+        ("a: b: c\n", (1, 5), "a second colon on the line"),
         ("kafka:\n\tgroup: x\n", (2, 1), "a tab cannot indent"),
-        ("kafka: {group: *g}\n", (1, 16), "undefined alias"),
+        ("kafka: {group: *g}\n", (1, 16), "* at the beginning names an alias, and there is none"),
         ("kafka: {}\n---\nkafka: {}\n", (2, 1), "single document"),
         ("kafka:\n  group: a\x07\n", (2, 11), "control character"),
         ("- a\n", (1, 1), "a configuration is a mapping of sections"),
@@ -190,7 +190,9 @@ def test_words_are_yaml_1_2(write):
 
 def test_files_that_cannot_be_read(write, tmp_path):
     assert only(write(b"kafka:\n  group: \xff\n"))[:4] == (2, 10, "", "the file is not UTF-8 text")
-    assert only(tmp_path / "none.yaml")[3] == "there is no such file or folder"
+    nowhere = only(tmp_path / "none.yaml")
+    assert nowhere[3] == "there is no such file or folder"
+    assert "floodmark init" in nowhere[4]
     assert "cannot be read" in only(write("") / "below.yaml")[3]
     (tmp_path / "empty").mkdir()
     assert only(tmp_path / "empty")[3] == "the folder holds no *.yaml or *.yml file"

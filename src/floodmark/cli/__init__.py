@@ -23,6 +23,8 @@ COMMANDS: Final = {
     "replay": "Run files through the engine and show the incidents: the same answer as under Kafka, byte for byte.",
     "backtest": "Try alert budgets on recorded metrics: how many alarms each would have meant, and on which series.",
     "explain": "Say why a point of a recorded series alarmed, or why not: each head, the level, and every guard.",
+    "doctor": "Look at all that the config needs: brokers, topics, rights, inputs, clocks, the state, the engine.",
+    "init": "Look at the topics, guess what they hold, and write a commented config that `floodmark check` accepts.",
     "schemas": "Write, check or list the JSON Schemas (draft 2020-12) of everything that goes in and comes out.",
     "topics": "The topics that a config needs.",
     "feedback": "Say that something is no anomaly, take it back, and see who has said what.",
@@ -44,8 +46,8 @@ app = typer.Typer(
     cls=_Lazily,
     help="Telemetry in Kafka becomes few, explained incidents.\n\n"
     "Start with `floodmark demo`: a simulated shop with injected faults, on a broker inside this process. "
-    "Then write a config (see deploy/floodmark.example.yaml), `floodmark check` it, try it on files with "
-    "`floodmark replay`, create the topics, and `floodmark run`.",
+    "Then `floodmark init --brokers HOST:9092` writes a config from what your topics hold; `floodmark check` it, "
+    "create the topics, ask `floodmark doctor`, and `floodmark run`.",
     rich_markup_mode="markdown",
     no_args_is_help=True,
     pretty_exceptions_show_locals=False,

@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import asyncio
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Final
 
 import typer
 from rich.table import Column, Table
 
-from floodmark.cli.console import ConfigPath, err, fail, out, read_config
-from floodmark.cli.online import ask
+from floodmark.cli.console import ConfigPath, out, read_config
+from floodmark.cli.doctor import examine, show
 from floodmark.config.models import Config, Detector, Input
 from floodmark.config.quantities import budget_in_words
+from floodmark.diagnose.finding import Part
 from floodmark.flow import groups
-from floodmark.runtime import RunError
+
+_ONLINE: Final[tuple[Part, ...]] = ("Kafka", "topics", "rights", "engine")
+_SECONDS: Final = 5.0
 
 
 def check(
@@ -27,12 +30,12 @@ def check(
     """Check a config without a broker: every problem at once, with file:line:column.
 
     If all is well, shows what would run: the topics, who reads them, and which detectors judge what. With --online it
-    asks instead whether the topics are there, whether what arrives now would be told, why not, and what is still being
-    learned; it ends with 1 if something is not as it should be.
+    asks instead what `floodmark doctor` asks of brokers, topics, rights and the engine: whether what arrives now would
+    be told, why not, and what is still being learned; it ends with 1 if there is a problem.
     """
     settings = read_config(config)
     if online:
-        _online(settings, quiet)
+        show(asyncio.run(examine(settings, _SECONDS, 0, _ONLINE, running=True)), quiet=quiet)
         return
     if quiet:
         return
@@ -43,19 +46,6 @@ def check(
     out.print(_detectors(settings))
     out.print()
     out.print(_budgets(settings), soft_wrap=True)
-
-
-def _online(config: Config, quiet: bool) -> None:
-    try:
-        wrong, said = asyncio.run(ask(config))
-    except RunError as error:
-        fail(str(error))
-    for sentence in said if not quiet else ():
-        out.print(sentence, markup=False, soft_wrap=True)
-    for sentence in wrong:
-        err.print(sentence, style="red", markup=False, soft_wrap=True)
-    if wrong:
-        raise typer.Exit(1)
 
 
 def _topics(config: Config) -> Table:

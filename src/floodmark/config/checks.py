@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 
 from pydantic.fields import FieldInfo
 
-from floodmark.config import detector_checks
+from floodmark.config import addresses, detector_checks, slips
 from floodmark.config.formats import CARRIES
 from floodmark.config.locate import Located, absent, items, quoted, text, values
 from floodmark.config.mapping import ALWAYS, OPTIONAL, REQUIRED, Fields
@@ -48,6 +48,8 @@ def check(tree: Located) -> tuple[list[Problem], list[Problem]]:
         *_http(tree),
         *detector_checks.errors(tree),
         *_patience(tree),
+        *addresses.errors(tree),
+        *slips.errors(tree),
     ]
     warnings = [
         *_services(tree),
@@ -57,7 +59,7 @@ def check(tree: Located) -> tuple[list[Problem], list[Problem]]:
         *_odd(tree),
         *_budget(tree),
     ]
-    warnings += detector_checks.warnings(tree)
+    warnings += [*detector_checks.warnings(tree), *addresses.warnings(tree), *slips.warnings(tree)]
     return errors, sorted(warnings, key=lambda p: (p.file, p.line, p.column))
 
 
@@ -131,7 +133,8 @@ def _fields(tree: Located) -> Iterator[Problem]:
                 yield format.place.problem((*path, "format"), words)
             continue
         if text(format) != "json":
-            yield fields.place.problem((*path, "fields"), "only an input with format: json has fields")
+            hint = "write format: json" if format is None else ""
+            yield fields.place.problem((*path, "fields"), "only an input with format: json has fields", hint)
             continue
         given = set(fields.value) if isinstance(fields.value, dict) else set()
         needed = REQUIRED[signal] - ({"name", "value"} if "values" in given else set())
@@ -173,9 +176,14 @@ def _seconds(here: Located | None, default: float) -> float | None:
 
 
 def _topic_name(here: Located | None, path: Path, topic: str) -> Iterator[Problem]:
-    if here is not None and topic and not _TOPIC.fullmatch(topic):
-        rule = "use at most 249 letters, digits, dots, dashes and underscores"
-        yield here.place.problem(path, f"{quoted(here)} is not a name that Kafka takes for a topic", rule)
+    if here is None or not topic or _TOPIC.fullmatch(topic):
+        return
+    rule = "use at most 249 letters, digits, dots, dashes and underscores"
+    if path[0] == "inputs" and re.search(r"[*?^$|]", topic):
+        rule = "topics are named one by one; `floodmark init` lists those of a cluster"
+    elif path[0] == "inputs" and re.search(r"[,;]|\w\s+\w", topic):
+        rule = "an input has one topic; write an item for each"
+    yield here.place.problem(path, f"{quoted(here)} is not a name that Kafka takes for a topic", rule)
 
 
 def _security(tree: Located) -> Iterator[Problem]:

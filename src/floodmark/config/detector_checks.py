@@ -7,7 +7,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 from floodmark.config.locate import Located, absent, items, put_in, text, values
-from floodmark.config.problems import Path, Problem
+from floodmark.config.problems import Path, Problem, nearest
 from floodmark.config.quantities import clock, moment
 
 
@@ -38,7 +38,7 @@ def _models(tree: Located) -> Iterator[Problem]:
             river_models.prove(name, values(parameters) or {} if parameters else {}, scaled)
         except river_models.RiverModelError as error:
             hidden = put_in(model) or (parameters is not None and put_in(parameters))
-            message, hint = error.message, error.hint
+            message, hint = error.message, _of_river(name) or error.hint
             if hidden:  # what River says may quote a value that came from the environment
                 message, hint = "no River model can be built from this and the values that were put in", ""
             if error.at is None or parameters is None:
@@ -48,6 +48,14 @@ def _models(tree: Located) -> Iterator[Problem]:
                 parent = parameters.at(error.at[:-1])
                 place = parent.keys.get(str(error.at[-1]), wrong.place) if parent and error.at else wrong.place
                 yield place.problem((*path, "parameters", *error.at), message, hint)
+
+
+def _of_river(name: str) -> str:
+    """The detector of River that a name without its module is of."""
+    from river import anomaly  # noqa: PLC0415 - it has been imported by now
+
+    near = nearest(name, (each for each in dir(anomaly) if each[0].isupper())) if "." not in name else None
+    return f"write river.anomaly.{near}" if near else ""
 
 
 def _schedules(tree: Located) -> Iterator[Problem]:

@@ -8,15 +8,15 @@ what ${NAME} and `file:` mean. An empty value (`detectors:` with nothing below) 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path as FilePath
 from typing import Any, NamedTuple
 
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
-from floodmark.config import checks, retired, secrets
-from floodmark.config.locate import Located, Place, read_yaml, resolve
+from floodmark.config import checks, notations, retired, secrets
+from floodmark.config.locate import Located, Place, put_in, read_yaml, resolve
 from floodmark.config.models import Config
 from floodmark.config.problems import ConfigError, Path, Problem, did_you_mean, nearest
 from floodmark.config.shape import ROOT, Shape, fields_of, sections, shape_at
@@ -82,7 +82,8 @@ def _read(file: FilePath) -> tuple[Located, list[Problem]]:
     try:
         content = file.read_bytes()
     except FileNotFoundError:
-        return nothing, [place.problem((), "there is no such file or folder")]
+        hint = "`floodmark init` writes one from what your topics hold; or name another with --config"
+        return nothing, [place.problem((), "there is no such file or folder", hint)]
     except OSError as error:
         return nothing, [place.problem((), f"the file cannot be read: {error.strerror}")]
     try:
@@ -184,7 +185,7 @@ def _explain(details: Iterable[ErrorDetails], tree: Located) -> list[Problem]:
         elif detail["type"] == "extra_forbidden":
             problems[path] = _unknown_key(path, tree)
             section = _section_at(path[:-1])
-            if suggestion := nearest(str(path[-1]), section):
+            if suggestion := notations.meant(str(path[-1]), section) or nearest(str(path[-1]), section):
                 meant.add((*path[:-1], suggestion))
         else:
             wrong.append((path, detail["msg"]))
@@ -228,7 +229,7 @@ def _unknown_key(path: Path, tree: Located) -> Problem:
     parent = tree.at(path[:-1])
     place = parent.keys[key] if parent is not None else tree.place
     known = _section_at(path[:-1])
-    hint = did_you_mean(key, known)
+    hint = notations.of_key(key, known, str(path[-2]) if len(path) > 1 else "") or did_you_mean(key, known)
     if not hint:
         homes = [name for name, model in sections() if key in fields_of(model)]
         hint = f"it belongs to {homes[0] or 'the top'}" if len(homes) == 1 else f"known are {', '.join(known)}"
@@ -240,13 +241,31 @@ def _wrong_value(path: Path, here: Located, message: str) -> Problem:
     if shape is None:
         text = message if here.written is None and not here.secret else "the value does not fit"
         return here.place.problem(path, text)
-    choices = shape.choices()
+    choices, key = shape.choices(), str(next((part for part in reversed(path) if isinstance(part, str)), ""))
+    open_to_all = not (put_in(here) or here.secret)
+    words, model = shape.words(), shape.section()
+    known = list(fields_of(model)) if model is not None else choices
+    quantity = shape.meant()
+    form = notations.of_value(here, key, quantity, known, words) if open_to_all else ""
+    held = shape.secretive()  # where a secret is expected further down, somebody may have written it here
+    if held and any(word in form for word in _texts(here)):
+        form = ""
     if choices and isinstance(here.value, str):
-        hint = did_you_mean(here.value, choices) if here.written is None else ""
-        return here.place.problem(path, f"{_shown(here)} is not one of {', '.join(choices)}", hint)
+        return here.place.problem(path, f"{_shown(here)} is not one of {', '.join(choices)}", form)
+    if quantity == "pattern":  # it says itself what is wrong
+        said = message.removeprefix("Value error, ") if open_to_all else f"{_shown(here)} is not a regular expression"
+        return here.place.problem(path, said)
     quote = shape.text() and isinstance(here.value, int | float) and not here.secret
-    got = "" if here.secret else f", got {_shown(here)}"
-    return here.place.problem(path, f"expected {shape.words()}{got}", "put it in quotes" if quote else "")
+    got = "" if here.secret or (held and isinstance(here.value, str)) else f", got {_shown(here)}"
+    return here.place.problem(path, f"expected {words}{got}", "put it in quotes" if quote else form)
+
+
+def _texts(here: Located) -> Iterator[str]:
+    if isinstance(here.value, dict | list):
+        for below in here.value.values() if isinstance(here.value, dict) else here.value:
+            yield from _texts(below)
+    elif here.value is not None:
+        yield str(here.value)
 
 
 def _shown(here: Located) -> str:

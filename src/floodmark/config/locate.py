@@ -17,6 +17,7 @@ from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 from ruamel.yaml.reader import ReaderError
 
 from floodmark.config.problems import Path, Problem, dotted
+from floodmark.config.unreadable import explain
 
 Scalar = str | int | float | bool | None
 
@@ -81,11 +82,10 @@ def read_yaml(text: str, file: str) -> tuple[Located, list[Problem]]:
             warnings.simplefilter("ignore")  # an anchor may be used again
             node = yaml.compose(text)
     except MarkedYAMLError as error:
-        mark = error.problem_mark or error.context_mark
-        place = Place(file, mark.line + 1, mark.column + 1) if mark else Place(file)
-        line = text.splitlines()[mark.line] if mark and mark.line < len(text.splitlines()) else ""
-        hint = "put quotes around ${…} inside of { } and [ ]" if "${" in line else ""
-        return _nothing(file), [place.problem((), f"not valid YAML: {_sentence(error)}", hint)]
+        slip = explain(error, text)
+        if slip is None:
+            return _nothing(file), [Place(file).problem((), "not valid YAML")]
+        return _nothing(file), [Place(file, slip.line, slip.column).problem((), slip.message, slip.hint)]
     except ReaderError as error:
         before = text[: error.position] if isinstance(error.position, int) else ""
         place = Place(file, before.count("\n") + 1, len(before) - before.rfind("\n"))
@@ -141,7 +141,8 @@ class _Reader:
         for key, value in node.value:
             at = self.place(key)
             if not isinstance(key, ScalarNode):
-                self.problems.append(at.problem(path, "a key must be text"))
+                hint = "{{ … }} of a template was not filled in; or put it in quotes" if self._braces(node, key) else ""
+                self.problems.append(at.problem(path, "a key must be text", hint))
             elif key.tag == _TAG + "merge":
                 below = self.read(value, path)
                 merged += below.value if isinstance(below.value, list) else [below]
@@ -160,6 +161,11 @@ class _Reader:
             else:
                 self.problems.append(source.place.problem(path, "<< can only merge mappings"))
         return Located(located, place, keys)
+
+    @staticmethod
+    def _braces(node: MappingNode, key: Node) -> bool:
+        """Whether the key is a mapping right at the beginning of one: {{ … }}."""
+        return isinstance(key, MappingNode) and key.start_mark.index == node.start_mark.index + 1
 
     def _scalar(self, kind: str, text: str, path: Path, place: Place) -> Scalar:
         if kind.startswith("!"):
@@ -201,14 +207,6 @@ def typed(text: str, kind: str) -> Scalar:
 
 def _nothing(file: str) -> Located:
     return Located({}, Place(file))
-
-
-def _sentence(error: MarkedYAMLError) -> str:
-    problem = str(error.problem or "").strip() or "cannot be read"
-    context = str(error.context or "").strip()
-    if "found character '\\t'" in problem:
-        return "a tab cannot indent; use spaces"
-    return f"{problem} ({context})" if context else problem
 
 
 def items(here: Located | None) -> list[Located]:

@@ -73,14 +73,40 @@ def pattern(value: object) -> str:
     if not isinstance(value, str):
         raise ValueError(f"{value!r} is not a regular expression")
     try:
+        re.compile(value)  # alone first, so that what is said of it has its own places
         compiled = re.compile(f"(?:{value})")
     except re.error as error:
-        raise ValueError(f"{value!r} is not a regular expression: {error.msg}") from None
+        raise ValueError(f"{value!r} is not a regular expression: {_in_words(value, error)}") from None
     if compiled.groups:
         raise ValueError(f"{value!r} has a group; write (?:…) for brackets that only hold things together")
     if compiled.match(""):
         raise ValueError(f"{value!r} matches an empty text; it would match everywhere")
     return value
+
+
+def _in_words(pattern: str, error: re.error) -> str:
+    """What is wrong with a regular expression, and where, for who has not written it for Python's `re`."""
+    said, at = error.msg, (error.pos or 0) + 1
+    sign = pattern[at - 1 : at]
+    if "unterminated subpattern" in said:
+        return f"the ( at character {at} is never closed; write ) at its end, or \\( for a bracket itself"
+    if "unterminated character set" in said:
+        return f"the [ at character {at} is never closed; write ] at its end, or \\[ for a bracket itself"
+    if "unbalanced parenthesis" in said:
+        return f"the ) at character {at} closes nothing; write \\) for a bracket itself"
+    if "nothing to repeat" in said:
+        return f"there is nothing before the {sign} at character {at} to repeat; write .{sign} for any text"
+    if "multiple repeat" in said:
+        return f"the {sign} at character {at} repeats what is repeated already"
+    if "bad escape (end" in said:
+        return "it ends with a backslash; write two for a backslash itself"
+    if "bad escape" in said:
+        return f"Python knows no {said.removeprefix('bad escape ')} (character {at})"
+    if "unknown extension ?<" in said:
+        return f"groups cannot have names here; write (?:…) (character {at})"
+    if "global flags" in said:
+        return "flags such as (?i) must stand around what they are for, as in (?i:…)"
+    return f"{said} (character {at})"
 
 
 def clock(value: object) -> float:

@@ -86,6 +86,15 @@ class Shape(NamedTuple):
                 return _QUANTITIES[item.func]
         return None
 
+    def meant(self) -> str | None:
+        """As `quantity`, also if it may be left out, and pattern for a regular expression."""
+        for shape in self.alternatives():
+            if any(isinstance(item, BeforeValidator) and item.func is quantities.pattern for item in shape.metadata):
+                return "pattern"
+            if found := shape.quantity():
+                return found
+        return None
+
     def container(self) -> bool:
         """Whether only a section, a mapping or a list fits."""
         optional = self.type is not Any and type(None) in get_args(self.type)
@@ -99,6 +108,17 @@ class Shape(NamedTuple):
 
     def secret(self) -> bool:
         return any(shape.type is SecretStr for shape in self.alternatives())
+
+    def secretive(self) -> bool:
+        """Whether it is a secret, or may hold one."""
+        if self.secret():
+            return True
+        for shape in self.alternatives():
+            if (model := shape.section()) is not None and shape.type is model:
+                return any(shape_of(i.annotation, tuple(i.metadata)).secretive() for i in fields_of(model).values())
+            if get_origin(shape.type) in (list, dict) and shape_of(get_args(shape.type)[-1]).secretive():
+                return True
+        return False
 
     def words(self, plural: bool = False) -> str:
         """What is expected, for a sentence that begins "expected …"."""

@@ -79,6 +79,16 @@ class Saved(NamedTuple):
     seconds: float
 
 
+class Stored(NamedTuple):
+    """A snapshot that is in the store."""
+
+    task: str
+    """GROUP/TOPIC/PARTITION, as the store spells it."""
+    size: int
+    taken: float
+    """Seconds since the epoch."""
+
+
 class Snapshots:
     """The snapshots of all tasks in the store that `state` names; `state.store` must not be null.
 
@@ -136,6 +146,23 @@ class Snapshots:
         finally:
             self._saves -= 1
         return Saved(size, time.monotonic() - begun)
+
+    async def tried(self, group: str) -> list[Stored]:
+        """Write a small object and delete it, and say which snapshots there are of the groups that begin with `group`.
+
+        Raises SnapshotError if that cannot be done.
+        """
+        prefix, name = _plain(group), f"{_plain(group)}-tried-{secrets.token_hex(8)}"
+        async with self._told("save", group, "The store cannot be used"):
+            await obstore.put_async(self._store, name, b"written to see whether it can be")
+            await obstore.delete_async(self._store, name)
+            batches = [batch async for batch in obstore.list(self._store)]
+        found = [meta for batch in batches for meta in batch if meta["path"].endswith(_ENDING)]
+        return [
+            Stored(meta["path"].rpartition("/")[0], meta["size"], meta["last_modified"].timestamp())
+            for meta in found
+            if meta["path"].startswith(prefix)
+        ]
 
     async def load(self, task: str, at_most: int) -> Found | None:
         """The newest sound snapshot of `task` whose position is not beyond `at_most`; None if there is none.
