@@ -23,6 +23,7 @@ COMMANDS: Final = {
     "replay": "Run files through the engine and show the incidents: the same answer as under Kafka, byte for byte.",
     "backtest": "Try alert budgets on recorded metrics: how many alarms each would have meant, and on which series.",
     "explain": "Say why a point of a recorded series alarmed, or why not: each head, the level, and every guard.",
+    "incidents": "What is wrong, what was, and why: the incidents that the engine has told.",
     "schemas": "Write, check or list the JSON Schemas (draft 2020-12) of everything that goes in and comes out.",
     "topics": "The topics that a config needs.",
     "feedback": "Say that something is no anomaly, take it back, and see who has said what.",

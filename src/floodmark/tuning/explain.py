@@ -80,9 +80,11 @@ def explain(
     """
     said = feedback or Feedback()
     moments: dict[str, deque[Moment]] = {}
+    heard: dict[str, Series] = {}
     detectors: dict[str, Detector] = {}
 
     def witness(watched: Watched, judgement: Judgement, why: Why | None) -> None:
+        heard.setdefault(watched.series.key, watched.series)
         if fits(pattern, watched.series):
             detectors[watched.series.key] = watched.detector
             kept = moments.setdefault(watched.series.key, deque(maxlen=config.detect.evidence))
@@ -91,7 +93,8 @@ def explain(
             kept.append(_moment(watched, judgement, why, calmer))
 
     anomalies = list(follow(config, recording, lambda series: fits(pattern, series), witness, at, said))
-    series = _meant(pattern, recording.series, at)
+    metrics = {each.key: each for each in recording.series}  # also those that no detector watches
+    series = _meant(pattern, [*metrics.values(), *(each for key, each in heard.items() if key not in metrics)], at)
     if series.key not in moments:
         raise ExplainError(f"{series.key} was not judged: it had no number up to then, or its detector is not enabled.")
     own = [each for each in anomalies if each.series == series.key]

@@ -1,0 +1,207 @@
+"""`floodmark incidents`: what is wrong, what was, and why; read from the alerts topic, by nobody's group."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Coroutine
+from contextlib import aclosing, suppress
+from datetime import timedelta
+from pathlib import Path
+from typing import Annotated, Any, Final, TypeVar, get_args
+
+import msgspec
+import typer
+from rich.padding import Padding
+from rich.text import Text
+
+from floodmark.alerts import Anomaly, Incident, Severity
+from floodmark.cli.console import ConfigPath, ascii_only, err, fail, out, read_config
+from floodmark.cli.ranges import since_when
+from floodmark.config.models import Config
+from floodmark.console.incidents import Filter, evidence_of, listed, newest, table, told, whole
+from floodmark.console.words import COLOURS, safe
+from floodmark.flow.events import MalformedEventError, decode
+from floodmark.records import Record
+from floodmark.runtime import RunError
+from floodmark.runtime.tailing import followed, held, said_of
+
+T = TypeVar("T")
+_BEFORE: Final = timedelta(hours=1)
+"""How long before an incident the anomalies of it are looked for."""
+_LONG_AGO: Final = "30d"
+
+Service = Annotated[str, typer.Option(help="Only those of this service (or a glob: 'web-*').")]
+Worse = Annotated[str, typer.Option("--severity", help="Only those as severe as this, or worse.")]
+Open = Annotated[bool, typer.Option("--open", help="Only those that are open.")]
+Since = Annotated[str, typer.Option(help="Only what was told since: 2h (ago), or 2026-01-31T22:00:00Z.")]
+AsJson = Annotated[bool, typer.Option("--json", help="One JSON a line, exactly as it is in the topic.")]
+
+incidents = typer.Typer(
+    help="What is wrong, what was, and why: the incidents that the engine has told.",
+    invoke_without_command=True,
+    add_completion=False,
+)
+
+
+@incidents.callback()
+def list_(
+    context: typer.Context,
+    service: Service = "",
+    severity: Worse = "info",
+    only_open: Open = False,
+    since: Since = _LONG_AGO,
+    limit: Annotated[int, typer.Option(min=1, help="At most so many.")] = 50,
+    as_json: AsJson = False,
+    config: ConfigPath = Path("floodmark.yaml"),
+) -> None:
+    """What is wrong, what was, and why: the incidents that the engine has told.
+
+    Lists the newest revision of each, open ones first. `tail` follows what is told, `show ID` tells all of one.
+    """
+    if context.invoked_subcommand is not None:
+        return
+    settings, chosen = read_config(config), _filter(service, severity, only_open)
+    found = _do(_revisions(settings, _since(since)))
+    values = {incident.id: value for incident, value in sorted(found, key=lambda pair: pair[0].revision)}
+    chosen_ones = listed(newest(incident for incident, _ in found).values(), chosen, limit)
+    if as_json:
+        for each in chosen_ones:
+            typer.echo(values[each.id])
+        return
+    if not chosen_ones:
+        narrow = service or only_open or severity != "info" or since != _LONG_AGO
+        out.print(f"No incidents{' like these' if narrow else ''} in {settings.topics.alerts}.", markup=False)
+        return
+    out.print(table(chosen_ones))
+
+
+@incidents.command()
+def tail(
+    service: Service = "",
+    severity: Worse = "info",
+    since: Since = "",
+    limit: Annotated[int, typer.Option(min=0, help="End after so many (0: go on until Ctrl-C).")] = 0,
+    as_json: AsJson = False,
+    config: ConfigPath = Path("floodmark.yaml"),
+) -> None:
+    """Follow: each revision in plain words as it comes, what is new in it, until Ctrl-C."""
+    settings, chosen = read_config(config), _filter(service, severity, only_open=False)
+    with suppress(KeyboardInterrupt):
+        _do(_follow(settings, chosen, _since(since) if since else None, limit, as_json=as_json))
+
+
+@incidents.command()
+def show(
+    id: Annotated[str, typer.Argument(help="Its id, or how it begins; or the id of an anomaly in it.")],
+    as_json: AsJson = False,
+    config: ConfigPath = Path("floodmark.yaml"),
+) -> None:
+    """All of one: what and where, since when, how sure, causes, each anomaly with its points, lines, and each revision."""
+    settings = read_config(config)
+    found = _do(_revisions(settings, 0.0))
+    ids = sorted({incident.id for incident, _ in found if _means(id, incident)})
+    if not ids:
+        fail(f"No incident in {settings.topics.alerts} is {safe(id, 80)}, or has such an anomaly; `floodmark incidents` lists them.")
+    exact = [each for each in ids if each == id]
+    if len(ids) > 1 and not exact:
+        fail(f"{safe(id, 80)} means {len(ids)} incidents; name one of them:\n  " + "\n  ".join(ids[:20]))
+    wanted = (exact or ids)[0]
+    chosen = sorted((pair for pair in found if pair[0].id == wanted), key=lambda pair: pair[0].revision)
+    if as_json:
+        for _, value in chosen:
+            typer.echo(value)
+        return
+    revisions = [incident for incident, _ in chosen]
+    out.print(whole(revisions, evidence_of(_do(_members(settings, revisions[-1]))), ascii=ascii_only(out)))
+
+
+async def _revisions(config: Config, since: float) -> list[tuple[Incident, bytes]]:
+    """All that was told since, with the bytes in which it was."""
+    found: list[tuple[Incident, bytes]] = []
+    async for record in held(config.kafka, config.topics.alerts, since):
+        incident = _incident(record)
+        if incident is not None:
+            found.append((incident, record.value))
+    return found
+
+
+async def _members(config: Config, incident: Incident) -> list[Anomaly]:
+    """What the anomalies topic holds of the members."""
+    ids = {member.id for member in incident.members}
+    since = (incident.started_at - _BEFORE).timestamp()
+    records = await said_of(config.kafka, config.topics.anomalies, lambda id: id.partition("/")[0] in ids, since)
+    bodies = [_body(record) for record in records]
+    return [each for each in bodies if isinstance(each, Anomaly)]
+
+
+async def _follow(config: Config, chosen: Filter, since: float | None, limit: int, *, as_json: bool) -> None:
+    known: dict[str, Incident] = {}
+    number = 0
+    if not as_json and since is None:
+        err.print(f"following {config.topics.alerts} from now on; Ctrl-C ends it", style="dim", markup=False)
+    async with aclosing(followed(config.kafka, config.topics.alerts, since)) as following:
+        async for records in following:
+            for record in records:
+                incident = _incident(record)
+                if incident is None:
+                    continue
+                before, known[incident.id] = known.get(incident.id), incident
+                if not chosen.takes(incident):
+                    continue
+                if as_json:
+                    typer.echo(record.value)
+                else:
+                    _say(incident, before)
+                number += 1
+                if number == limit:
+                    return
+
+
+def _say(incident: Incident, before: Incident | None) -> None:
+    head, *more = told(incident, before)
+    out.print(Text(head, COLOURS[incident.severity]), soft_wrap=True)
+    for line in more:
+        out.print(Padding(Text(line), (0, 0, 0, 4)))
+
+
+def _incident(record: Any) -> Incident | None:
+    body = _body(record)
+    return body if isinstance(body, Incident) else None
+
+
+def _body(record: Any) -> object:
+    """What a record of ours holds; None, and a word on standard error, if it is none."""
+    try:
+        return decode(Record(record.topic, record.partition, record.offset, -1, None, record.value, record.headers))
+    except (MalformedEventError, msgspec.MsgspecError) as error:
+        place = f"{record.topic}/{record.partition}@{record.offset}"
+        err.print(f"{place} is left out: {safe(str(error), 300)}", style="yellow", markup=False, soft_wrap=True)
+        return None
+
+
+def _means(id: str, incident: Incident) -> bool:
+    return incident.id.startswith(id) or any(member.id == id for member in incident.members) or (
+        incident.id.removeprefix("inc-").startswith(id)
+    )
+
+
+def _filter(service: str, severity: str, only_open: bool) -> Filter:
+    for known in get_args(Severity):
+        if severity == known:
+            return Filter(service, known, only_open)
+    fail(f"--severity {severity}: it is one of {', '.join(get_args(Severity))}.", 2)
+
+
+def _since(text: str) -> float:
+    try:
+        return since_when(text)
+    except ValueError as error:
+        fail(f"--since: {error}", 2)
+
+
+def _do(work: Coroutine[Any, Any, T]) -> T:
+    try:
+        return asyncio.run(work)
+    except RunError as error:
+        fail(str(error))

@@ -1,0 +1,69 @@
+"""Topics of our own, read on as they grow, or searched for what is said of some ids. No group, nothing committed."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import AsyncIterator, Callable, Collection
+from typing import Any, Final
+
+from aiokafka import TopicPartition
+
+from floodmark.config.models import Kafka
+from floodmark.runtime.reading import reading, records
+
+_AGO: Final = (3_600, 86_400, 7 * 86_400, 90 * 86_400)
+"""Seconds back to where something is looked for, the newest first."""
+_WAIT_MS: Final = 300
+_ID: Final = "ce_id"
+
+
+async def held(kafka: Kafka, topic: str, since: float, most: int = 1_000_000) -> AsyncIterator[Any]:
+    """What a topic holds now from a time on (epoch seconds, 0: all of it), partition by partition, at most so much of
+    each. Raises RunError."""
+    async with reading(kafka, topic) as (consumer, sources):
+        for source in sources:
+            number = 0
+            async for record in records(consumer, source, 0, int(since * 1000)):
+                yield record
+                number += 1
+                if number == most:
+                    break
+
+
+async def followed(kafka: Kafka, topic: str, since: float | None) -> AsyncIterator[list[Any]]:
+    """What a topic gets from now on, or from a time on (epoch seconds), until nobody asks any more. Now and then there is
+    nothing new: then it gives an empty list, the first time as soon as all that was there is given. Raises RunError."""
+    async with reading(kafka, topic) as (consumer, sources):
+        consumer.assign(sources)
+        ends = await consumer.end_offsets(sources)
+        starts: dict[TopicPartition, int] = dict(ends)
+        if since is not None:
+            found: Any = await consumer.offsets_for_times(dict.fromkeys(sources, int(since * 1000)))
+            starts = {each: found[each].offset if found[each] is not None else ends[each] for each in sources}
+        for source in sources:
+            consumer.seek(source, starts[source])
+        while True:
+            batch = await consumer.getmany(timeout_ms=_WAIT_MS, max_records=2_000)
+            fresh = [record for some in batch.values() for record in some]
+            if fresh:
+                yield fresh
+            elif all([await consumer.position(each) >= ends[each] for each in sources]):
+                yield []
+
+
+async def said_of(kafka: Kafka, topic: str, wanted: Callable[[str], bool], since: float | None = None) -> list[Any]:
+    """The records whose CloudEvents id is wanted, of the newest stretch of time that has any, oldest first.
+
+    `since`: look only there (epoch seconds). Raises RunError.
+    """
+    stretches: Collection[float] = [time.time() - ago for ago in _AGO] if since is None else [since]
+    for begin in stretches:
+        found = [record async for record in held(kafka, topic, begin) if wanted(named(record))]
+        if found:
+            return sorted(found, key=lambda record: (record.timestamp, record.partition, record.offset))
+    return []
+
+
+def named(record: Any) -> str:
+    """The CloudEvents id of a record; empty if it has none."""
+    return next((value.decode("utf-8", "replace") for name, value in record.headers if name == _ID), "")
