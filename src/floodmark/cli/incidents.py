@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from collections.abc import Coroutine
 from contextlib import aclosing, suppress
 from datetime import timedelta
@@ -102,7 +101,9 @@ def show(
     found = _do(_revisions(settings, 0.0))
     ids = sorted({incident.id for incident, _ in found if _means(id, incident)})
     if not ids:
-        fail(f"No incident in {settings.topics.alerts} is {safe(id, 80)}, or has such an anomaly; `floodmark incidents` lists them.")
+        fail(
+            f"No incident in {settings.topics.alerts} is {safe(id, 80)}, or has such an anomaly; `floodmark incidents` lists them."
+        )
     exact = [each for each in ids if each == id]
     if len(ids) > 1 and not exact:
         fail(f"{safe(id, 80)} means {len(ids)} incidents; name one of them:\n  " + "\n  ".join(ids[:20]))
@@ -181,8 +182,10 @@ def _body(record: Any) -> object:
 
 
 def _means(id: str, incident: Incident) -> bool:
-    return incident.id.startswith(id) or any(member.id == id for member in incident.members) or (
-        incident.id.removeprefix("inc-").startswith(id)
+    return (
+        incident.id.startswith(id)
+        or any(member.id == id for member in incident.members)
+        or (incident.id.removeprefix("inc-").startswith(id))
     )
 
 

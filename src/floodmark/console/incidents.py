@@ -123,11 +123,17 @@ def changes(before: Incident, now: Incident) -> list[str]:
     ended = {each.id for each in before.members if each.ended_at is None}
     over = [each for each in now.members if each.id in ended and each.ended_at is not None]
     if over:
-        said.append(f"over: {', '.join(safe(each.series, 80) for each in over[:3])}{' and more' if len(over) > 3 else ''}")
+        said.append(
+            f"over: {', '.join(safe(each.series, 80) for each in over[:3])}{' and more' if len(over) > 3 else ''}"
+        )
     if now.causes and (not before.causes or before.causes[0].entity != now.causes[0].entity):
         said.append(f"first cause: {safe(now.causes[0].entity)}: {safe(now.causes[0].reason)}")
     seen = {each.id for each in before.changes}
-    said += [f"change: {each.kind} of {safe(each.service)}: {safe(each.summary)}" for each in now.changes if each.id not in seen]
+    said += [
+        f"change: {each.kind} of {safe(each.service)}: {safe(each.summary)}"
+        for each in now.changes
+        if each.id not in seen
+    ]
     return said
 
 
@@ -202,7 +208,9 @@ def _member(member: Member, evidence: Sequence[Evidence], *, ascii: bool) -> lis
     over = f"until {clock(member.ended_at)}" if member.ended_at is not None else "still odd"
     parts: list[RenderableType] = [
         _indented(f"· {safe(member.summary)}"),
-        _indented(f"{safe(member.series)}  {member.head}, since {clock(member.started_at)}, {over}  {member.id}", 4, "dim"),
+        _indented(
+            f"{safe(member.series)}  {member.head}, since {clock(member.started_at)}, {over}  {member.id}", 4, "dim"
+        ),
     ]
     points = merged(each.points for each in evidence)
     if line := spark(points, ascii=ascii):

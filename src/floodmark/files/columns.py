@@ -340,9 +340,9 @@ class _Found:
     def _is_label(self, i: int) -> bool:
         """Whether rows can be told apart by it, and not each row from every other."""
         different = len(self._distinct[i])
-        if self._rows < _EACH or 2 * different <= self._rows and different < _DISTINCT:
+        if self._rows < _EACH or (2 * different <= self._rows and different < _DISTINCT):
             return True
-        if 2 * len(self._moments) <= self._rows and len(self._moments) < _DISTINCT or self._asked.body:
+        if (2 * len(self._moments) <= self._rows and len(self._moments) < _DISTINCT) or self._asked.body:
             return True
         self._notes.say(
             f"{self._path}: the column {self._header[i]!r} has another value in most rows ({different:,} in "

@@ -84,7 +84,7 @@ class Events:
         """Each event in UTF-8 with its line; of a file that is one array, its elements."""
         for number, raw in enumerate(raw_lines(self._path, notes, self._encoding), 1):
             text = raw.strip().lstrip(b"\x1e")  # RFC 7464 has it before each
-            if number == 1 and text == b"[" or (text[:1] == b"[" and parsed(text) is None):
+            if (number == 1 and text == b"[") or (text[:1] == b"[" and parsed(text) is None):
                 yield from self._array(notes)
                 return
             text = text.removesuffix(b",")

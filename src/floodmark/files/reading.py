@@ -158,11 +158,11 @@ class Files:
         """The input of messages of a topic ("": the dump does not say)."""
         asked = self._asked
         if (
-            asked.format is not None
-            and asked.format != "native"
-            or asked.signal
+            (asked.format is not None
+            and asked.format != "native")
+            or (asked.signal
             and not asked.input
-            and topic not in self._known
+            and topic not in self._known)
         ):
             name = topic or str(path)
             if name not in self._inputs:

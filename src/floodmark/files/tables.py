@@ -11,7 +11,7 @@ from typing import Any, Final
 import orjson
 
 from floodmark.files.cells import MISSING, CellError, number, scale
-from floodmark.files.columns import Columns, Row, Shape, filled, place, rows, stamp, survey, time_text
+from floodmark.files.columns import Columns, Row, filled, place, rows, stamp, survey, time_text
 from floodmark.files.notes import Notes
 from floodmark.files.opening import stem
 from floodmark.files.ordering import Clock, Line, sorted_lines

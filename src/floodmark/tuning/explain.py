@@ -191,7 +191,7 @@ def _why_not(explanation: Explanation, moment: Moment) -> list[str]:
 
 def _since(explanation: Explanation) -> list[str]:
     """What was told after the point, up to the time that was asked for: that nothing came any more."""
-    at = explanation.last.judgement.context.time
+    at = round(explanation.last.judgement.context.time, 3)
     later = [each for each in explanation.anomalies if each.updated_at.timestamp() > at and each.event != "updated"]
     return [f"Then, at {shown(each.updated_at.timestamp())}, it {each.event}: {each.summary}." for each in later]
 
