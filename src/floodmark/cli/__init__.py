@@ -27,7 +27,7 @@ COMMANDS: Final = {
     "schemas": "Write, check or list the JSON Schemas (draft 2020-12) of everything that goes in and comes out.",
     "topics": "The topics that a config needs.",
     "feedback": "Say that something is no anomaly, take it back, and see who has said what.",
-    "top": "A live page: lag, events a second, what is odd now, open incidents, dead letters, and what the engines say.",
+    "top": "A live page: lag, events a second, what is odd now, open incidents, dead letters, what the engines say.",
     "dead-letters": "What could not be used: show it, or send it again.",
 }
 """What each command says of itself first. `dead-letters` is `dead_letters` in this package's `dead_letters`."""

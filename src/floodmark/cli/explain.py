@@ -81,8 +81,8 @@ def explain(
     What is recorded is run through the engine up to that time, so what the series had learned by then is what is held
     against the point. It is read as `floodmark backtest` reads it, from files or from topics.
 
-    With `--id ano-…` (or the id of an incident) it says what the running engine has told of an anomaly: which head, what
-    was expected, how improbable it is, and what became of it.
+    With `--id ano-…` (or the id of an incident) it says what the running engine has told of an anomaly: which head,
+    what was expected, how improbable it is, and what became of it.
     """
     settings = read_config(config) if config else Config()
     if id:

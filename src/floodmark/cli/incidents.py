@@ -7,14 +7,14 @@ from collections.abc import Coroutine
 from contextlib import aclosing, suppress
 from datetime import timedelta
 from pathlib import Path
-from typing import Annotated, Any, Final, TypeVar, get_args
+from typing import Annotated, Any, Final, TypeVar
 
 import msgspec
 import typer
 from rich.padding import Padding
 from rich.text import Text
 
-from floodmark.alerts import Anomaly, Incident, Severity
+from floodmark.alerts import SEVERITIES, Anomaly, Incident
 from floodmark.cli.console import ConfigPath, ascii_only, err, fail, out, read_config
 from floodmark.cli.ranges import since_when
 from floodmark.config.models import Config
@@ -96,13 +96,14 @@ def show(
     as_json: AsJson = False,
     config: ConfigPath = Path("floodmark.yaml"),
 ) -> None:
-    """All of one: what and where, since when, how sure, causes, each anomaly with its points, lines, and each revision."""
+    """All of one: what, where, since when, how sure, causes, each anomaly with its points, lines, each revision."""
     settings = read_config(config)
     found = _do(_revisions(settings, 0.0))
     ids = sorted({incident.id for incident, _ in found if _means(id, incident)})
     if not ids:
         fail(
-            f"No incident in {settings.topics.alerts} is {safe(id, 80)}, or has such an anomaly; `floodmark incidents` lists them."
+            f"No incident in {settings.topics.alerts} is {safe(id, 80)}, or has such an anomaly; "
+            "`floodmark incidents` lists them."
         )
     exact = [each for each in ids if each == id]
     if len(ids) > 1 and not exact:
@@ -190,10 +191,9 @@ def _means(id: str, incident: Incident) -> bool:
 
 
 def _filter(service: str, severity: str, only_open: bool) -> Filter:
-    for known in get_args(Severity):
-        if severity == known:
-            return Filter(service, known, only_open)
-    fail(f"--severity {severity}: it is one of {', '.join(get_args(Severity))}.", 2)
+    if severity not in SEVERITIES:
+        fail(f"--severity {severity}: it is one of {', '.join(SEVERITIES)}.", 2)
+    return Filter(service, severity, only_open)
 
 
 def _since(text: str) -> float:

@@ -16,7 +16,7 @@ from floodmark.runtime.ranges import Range
 
 
 class Topics:
-    """A `Source`: the records of some inputs. Making one asks Kafka where the stretch begins and ends; raises RunError."""
+    """A `Source`: the records of some inputs. Making one asks Kafka where they begin and end; raises RunError."""
 
     def __init__(self, config: Config, topics: Sequence[str], since: float, until: float | None) -> None:
         self.notes = Notes()
@@ -59,7 +59,7 @@ async def _next(reading: AsyncIterator[list[Record]]) -> list[Record] | None:
 
 
 def since_when(text: str) -> float:
-    """Epoch seconds of "2h" (ago), or of a time in ISO 8601; without an offset it is UTC. Raises ValueError in words."""
+    """Epoch seconds of "2h" (ago), or of a time in ISO 8601; without an offset it is UTC. Raises ValueError."""
     try:
         return time.time() - duration(text.removesuffix(" ago"))
     except ValueError:

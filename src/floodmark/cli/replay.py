@@ -181,8 +181,8 @@ def _templates(flow: LocalFlow) -> Table:
     table = Table("source", box=None, header_style="bold")
     table.add_column("lines", justify="right")
     table.add_column("template", overflow="fold")
-    for source, text, lines in flow.templates():
-        table.add_row(Text(source), f"{lines:,}", Text(text))
+    for owner, text, lines in flow.templates():
+        table.add_row(Text(owner), f"{lines:,}", Text(text))
     return table
 
 

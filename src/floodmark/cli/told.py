@@ -1,4 +1,4 @@
-"""`floodmark explain --id`: what a running engine has told of an anomaly, and, if asked, the whole decision once more."""
+"""`floodmark explain --id`: what a running engine has told of an anomaly; if asked, the whole decision once more."""
 
 from __future__ import annotations
 
@@ -27,6 +27,8 @@ from floodmark.runtime.tailing import held, said_of
 from floodmark.tuning.explain import ExplainError
 from floodmark.tuning.explain import explain as explained
 
+_ROUNDED: Final = 0.001
+"""Times are told in milliseconds; the point itself may have been a little later."""
 _AFTER: Final = 7 * 86_400
 """Seconds before an anomaly from which on incidents are looked at: one may have been open before it."""
 
@@ -119,7 +121,7 @@ def _again(config: Config, told: _Told, since: str, into: Path | None) -> None:
     try:
         found = Topics(config, list(dict.fromkeys(names)), begin, None)
         recorded = recording(found, config)
-        explanation = explained(config, recorded, first.series, at, told.feedback)
+        explanation = explained(config, recorded, first.series, at + _ROUNDED, told.feedback)
     except (FileError, ExplainError, RunError) as error:
         fail(f"The inputs do not hold what is needed for it any more: {error}")
     err.print(

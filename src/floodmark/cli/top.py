@@ -33,6 +33,8 @@ _LETTERS: Final = 3600.0
 """How far back each topic is read at the start, in seconds."""
 _AGAIN: Final = 5.0
 """Seconds until Kafka is asked again after it did not answer."""
+_NARROW: Final = 120
+"""Columns below which a page leaves out what can be done without."""
 _PATIENCE: Final = 20.0
 """Seconds within which --once waits for what the topics hold."""
 
@@ -47,7 +49,7 @@ def top(
     once: Annotated[bool, typer.Option("--once", help="Print one frame and end.")] = False,
     rows: Annotated[int, typer.Option(min=1, help="Most lines of each list.")] = 8,
 ) -> None:
-    """A live page: lag, events a second, what is odd now, open incidents, dead letters, and what the engines say.
+    """A live page: lag, events a second, what is odd now, open incidents, dead letters, what the engines say.
 
     Ctrl-C or q ends it. What does not answer is told in the page. In a pipe it prints one frame.
     """
@@ -177,11 +179,11 @@ async def _watch(config: Config, named: list[str], interval: float, rows: int, *
         if once:
             await asyncio.gather(sources.caught_up(), asyncio.sleep(min(interval, 1.0)))
             await sources.ask()
-            out.print(frame(sources.view, rows, ascii=ascii_only(out)))
+            out.print(frame(sources.view, rows, narrow=out.width < _NARROW, ascii=ascii_only(out)))
             return
         with _keys() as pressed, Live(console=out, screen=True, auto_refresh=False) as live:
             while not pressed.is_set():
-                live.update(frame(sources.view, rows, ascii=ascii_only(out)), refresh=True)
+                live.update(frame(sources.view, rows, narrow=out.width < _NARROW, ascii=ascii_only(out)), refresh=True)
                 with suppress(TimeoutError):
                     await asyncio.wait_for(pressed.wait(), interval)
                 if not pressed.is_set():

@@ -67,7 +67,7 @@ def verdict(told: Sequence[Anomaly], incident: Incident | None, calmer: float = 
         said.append(f"It is open: at {clock(last.updated_at)} it was still odd.")
     if incident is None:
         said.append(
-            "No incident names it: alone, or with what came beside it, it is no more than chance brings within the budget "
+            "No incident names it: with what came beside it, it is no more than chance brings within the budget "
             "(correlate.false_incidents), or it is one of many in an incident, which names only the most telling."
         )
     else:

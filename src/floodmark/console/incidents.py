@@ -59,7 +59,8 @@ def listed(incidents: Iterable[Incident], chosen: Filter, limit: int) -> list[In
 def table(incidents: Sequence[Incident]) -> Table:
     """The list."""
     shown = Table(
-        Column("since (UTC)", no_wrap=True), "severity", Column("state", no_wrap=True), Column("title", overflow="fold"),
+        Column("since (UTC)", no_wrap=True), "severity", Column("state", no_wrap=True),
+        Column("title", overflow="fold"),
         Column("services", overflow="fold"), Column("members", justify="right"), Column("id", no_wrap=True),
         box=None, header_style="bold", pad_edge=False,
     )  # fmt: skip
@@ -93,9 +94,10 @@ def services(incident: Incident) -> str:
 
 def told(incident: Incident, before: Incident | None) -> list[str]:
     """A revision in words: a line for it, and further ones for what is new in it. `before`: the one before it."""
-    head = f"{clock(incident.updated_at)}  {incident.event:<8}  {incident.severity:<8}  {safe(incident.title)}  ({incident.id})"
+    what = f"{incident.event:<8}  {incident.severity:<8}  {safe(incident.title)}  ({incident.id})"
+    head = f"{clock(incident.updated_at)}  {what}"
     if incident.event == "merged":
-        return [f"{head}", f"it is one with {incident.merged_into} now"]
+        return [head, f"it is one with {incident.merged_into} now"]
     said = []
     if before is None or incident.event in ("opened", "reopened"):
         said.append(f"why: {safe(incident.why)}")

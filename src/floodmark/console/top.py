@@ -109,15 +109,15 @@ def samples_of(text: str) -> list[tuple[str, Mapping[str, str], float]]:
     ]
 
 
-def frame(view: View, rows: int = 8, *, ascii: bool = False) -> RenderableType:
-    """The page. `rows`: most lines of each of its lists."""
+def frame(view: View, rows: int = 8, *, narrow: bool = False, ascii: bool = False) -> RenderableType:
+    """The page. `rows`: most lines of each of its lists. `narrow`: what can be done without is left out."""
     parts: list[RenderableType] = [_head(view)]
     parts += [Text(f"! {safe(trouble, 300)}", "red") for trouble in view.troubles]
     for engine in view.engines:
         parts += _engine(engine)
     parts += [Text(), *(_lag(view.behind) if view.behind else [Text("Lag: not known", "bold")])]
-    parts += [Text(), *_incidents(view, rows)]
-    parts += [Text(), *_odd(view, rows, ascii=ascii)]
+    parts += [Text(), *_incidents(view, rows, narrow=narrow)]
+    parts += [Text(), *_odd(view, rows, narrow=narrow, ascii=ascii)]
     parts += [Text(), *_letters(view, rows)]
     return Group(*parts)
 
@@ -162,7 +162,8 @@ def _engine(engine: Engine) -> list[Text]:
 
 def _lag(behind: Sequence[Behind]) -> list[RenderableType]:
     table = Table(
-        "group", Column("topic", overflow="fold"), Column("lag", justify="right"), "most behind", Column("of", justify="right"),
+        "group", Column("topic", overflow="fold"), Column("lag", justify="right"), "most behind",
+        Column("of", justify="right"),
         box=None, header_style="dim", pad_edge=False,
     )  # fmt: skip
     places: dict[tuple[str, str], list[Behind]] = {}
@@ -186,43 +187,63 @@ def _behind(each: Behind) -> int:
     return max(0, each.end - each.committed) if each.committed is not None else 0
 
 
-def _incidents(view: View, rows: int) -> list[RenderableType]:
+def _incidents(view: View, rows: int, *, narrow: bool) -> list[RenderableType]:
     found = [each for each in view.incidents.values() if is_open(each)]
     found.sort(key=lambda each: (each.started_at, each.id), reverse=True)
     title = Text(f"{many(len(found), 'open incident')}", "bold")
     if not found:
         return [title]
-    table = Table(
-        Column("since (UTC)", no_wrap=True), "severity", "state", Column("title", overflow="fold"),
-        Column("services", overflow="fold"), Column("members", justify="right"), Column("id", no_wrap=True),
-        box=None, header_style="dim", pad_edge=False,
-    )  # fmt: skip
+    table = Table(box=None, header_style="dim", pad_edge=False)
+    names = (
+        "since (UTC)",
+        "severity",
+        *(() if narrow else ("state",)),
+        "title",
+        *(() if narrow else ("services", "members")),
+        "id",
+    )
+    for name in names:
+        folds = name in ("title", "services")
+        table.add_column(name, no_wrap=not folds, overflow="fold", justify="right" if name == "members" else "left")
     for each in found[:rows]:
-        table.add_row(
-            clock(each.started_at), Text(each.severity, COLOURS[each.severity]), state(each), Text(safe(each.title)),
-            Text(services(each)), f"{each.member_count:,}", each.id,
-        )  # fmt: skip
+        cells: dict[str, str | Text] = {
+            "since (UTC)": f"{each.started_at:%H:%M:%S}" if narrow else clock(each.started_at),
+            "severity": Text(each.severity, COLOURS[each.severity]),
+            "state": state(each),
+            "title": Text(safe(each.title)),
+            "services": Text(services(each)),
+            "members": f"{each.member_count:,}",
+            "id": each.id,
+        }
+        table.add_row(*(cells[name] for name in names))
     return [title, table, *_more(len(found) - rows)]
 
 
-def _odd(view: View, rows: int, *, ascii: bool) -> list[RenderableType]:
+def _odd(view: View, rows: int, *, narrow: bool, ascii: bool) -> list[RenderableType]:
     found = [each for each in view.odd.values() if view.now - each.updated_at < _STALE]
     found.sort(key=lambda each: (-each.surprise, each.p_value, each.id))
     title = Text(f"{len(found):,} series odd now", "bold")
     if not found:
         return [title]
-    table = Table(
-        "for", Column("series", overflow="fold"), "now", "expected", Column("", no_wrap=True), "head",
-        Column("id", no_wrap=True), box=None, header_style="dim", pad_edge=False,
-    )  # fmt: skip
+    table = Table(box=None, header_style="dim", pad_edge=False)
+    names = ("for", "series", "now", *(() if narrow else ("expected",)), "of late", *(() if narrow else ("head", "id")))
+    for name in names:
+        table.add_column(name, no_wrap=name != "series", overflow="fold")
     for each in found[:rows]:
         points = view.points.get(each.id, [])
         value = next((point.observed for point in reversed(points) if point.observed is not None), each.observed)
-        expected = "" if each.low is None or each.high is None else reach(each.low, each.high, each.unit, each.name)
-        table.add_row(
-            lasting(view.now - each.started_at), Text(safe(each.series, 120), COLOURS[each.severity]),
-            number(value, each.unit, each.name), expected, spark(points, _SPARK, ascii=ascii), each.head, each.id,
-        )  # fmt: skip
+        cells: dict[str, str | Text] = {
+            "for": lasting(view.now - each.started_at),
+            "series": Text(safe(each.series, 120), COLOURS[each.severity]),
+            "now": number(value, each.unit, each.name),
+            "expected": ""
+            if each.low is None or each.high is None
+            else reach(each.low, each.high, each.unit, each.name),
+            "of late": spark(points, _SPARK, ascii=ascii),
+            "head": each.head,
+            "id": each.id,
+        }
+        table.add_row(*(cells[name] for name in names))
     return [title, table, *_more(len(found) - rows)]
 
 

@@ -1,4 +1,4 @@
-"""Small pieces of text that all pages share. What a record holds was written by anybody: only printable text gets out."""
+"""Small pieces of text that all pages share. What a record holds was written by anybody: it must be made safe."""
 
 from __future__ import annotations
 

@@ -14,48 +14,18 @@ from floodmark.decode.timestamps import parse
 
 Decimal = Literal[".", ","]
 
-MISSING: Final = frozenset(
-    [
-        "",
-        "-",
-        "--",
-        "---",
-        "–",
-        "—",
-        ".",
-        "?",
-        "*",
-        "n/a",
-        "na",
-        "#n/a",
-        "#na",
-        "n.a.",
-        "nan",
-        "-nan",
-        "1.#qnan",
-        "null",
-    ]
-    + [
-        "none",
-        "nil",
-        "undefined",
-        "unknown",
-        "missing",
-        "\\n",
-        "(null)",
-        "<na>",
-        "<null>",
-        "#value!",
-        "#div/0!",
-        "#ref!",
-    ]
-    + ["no data", "nat", "not available", "-1.#ind", "k.a.", "n.d."]
-)
+# fmt: off
+MISSING: Final = frozenset([
+    "", "-", "--", "---", "\u2013", "\u2014", ".", "?", "*", "n/a", "na", "#n/a", "#na", "n.a.", "n.d.", "k.a.", "nan",
+    "-nan", "nat", "1.#qnan", "-1.#ind", "null", "(null)", "<null>", "<na>", "none", "nil", "undefined", "unknown",
+    "missing", "\\n", "#value!", "#div/0!", "#ref!", "no data", "not available",
+])
+# fmt: on
 """How people and programs write that there is no value, in lower case."""
 
 _TRUTH: Final = {"true": 1.0, "false": 0.0}
-_SPACES: Final = str.maketrans(dict.fromkeys("\u00a0\u2007\u2009\u200a\u202f\u2008\u2005\u2006'’_", " "))
-_MINUS: Final = str.maketrans("−﹣－", "---")
+_SPACES: Final = str.maketrans(dict.fromkeys("\u00a0\u2007\u2009\u200a\u202f\u2008\u2005\u2006'\u2019_", " "))
+_MINUS: Final = str.maketrans("\u2212\ufe63\uff0d", "---")
 _CURRENCY: Final = "$€£¥₹₩₽"
 _CELL: Final = re.compile(
     rf"(?P<open>\()?\s*(?P<sign>[-+])?\s*(?P<money>[{_CURRENCY}])?\s*(?P<sign2>[-+])?"
@@ -77,10 +47,10 @@ _SCALES: Final[dict[str, tuple[str, float]]] = {
     **dict.fromkeys(("MB", "MBy"), ("By", 1000000.0)),
     **dict.fromkeys(("GB", "GBy"), ("By", 1000000000.0)),
     **dict.fromkeys(("TB", "TBy"), ("By", 1000000000000.0)),
-    **dict.fromkeys(("KiB", "kiB", "Ki", "KiBy"), ("By", 2.0 ** 10)),
-    **dict.fromkeys(("MiB", "Mi", "MiBy"), ("By", 2.0 ** 20)),
-    **dict.fromkeys(("GiB", "Gi", "GiBy"), ("By", 2.0 ** 30)),
-    **dict.fromkeys(("TiB", "Ti", "TiBy"), ("By", 2.0 ** 40)),
+    **dict.fromkeys(("KiB", "kiB", "Ki", "KiBy"), ("By", 2.0**10)),
+    **dict.fromkeys(("MiB", "Mi", "MiBy"), ("By", 2.0**20)),
+    **dict.fromkeys(("GiB", "Gi", "GiBy"), ("By", 2.0**30)),
+    **dict.fromkeys(("TiB", "Ti", "TiBy"), ("By", 2.0**40)),
     **dict.fromkeys(("k", "K"), ("", 1000.0)),
     **dict.fromkeys(("M", "mio"), ("", 1000000.0)),
     **dict.fromkeys(("G", "bn"), ("", 1000000000.0)),
@@ -88,7 +58,7 @@ _SCALES: Final[dict[str, tuple[str, float]]] = {
 """What the units after a number come to: in which unit, and times what. Any other unit stays as it is written."""
 
 _ZONELESS: Final = re.compile(
-    r"(\d{4})[-/.]?(\d\d)[-/.]?(\d\d)(?:[T _]+(\d\d):?(\d\d)(?::?(\d\d)(?:[.,](\d{1,9}))?)?)?"
+    r"(\d{4})[-/.]?(\d\d)[-/.]?(\d\d)(?:[T _]*(\d\d):?(\d\d)(?::?(\d\d)(?:[.,](\d{1,9}))?)?)?"
     r"\s*(Z|UTC|GMT|[-+]\d\d:?(?:\d\d)?)?",
     re.IGNORECASE,
 )
@@ -166,7 +136,7 @@ def hint(text: str) -> Decimal | None:
 
 
 def moment(text: str, zone: tzinfo = UTC) -> float:
-    """Epoch seconds of a time: a number since the epoch, ISO 8601 in its usual spellings, or one whose month has a name.
+    """Epoch seconds of a time: a number since the epoch, ISO 8601 in its usual spellings, or one with a named month.
 
     Without an offset it is of `zone`. Raises CellError: also for 01/02/2026, which is two days.
     """
@@ -174,8 +144,9 @@ def moment(text: str, zone: tzinfo = UTC) -> float:
     if plain[4:5] == "-":
         with suppress(ValueError):
             return _epoch(datetime.fromisoformat(plain), zone)
-    with suppress(EventError):
-        return parse(plain)
+    if len(plain) != 12:  # 202601311200 is no millisecond of 1976
+        with suppress(EventError):
+            return parse(plain)
     if re.fullmatch(r"\d{9,20},\d{1,9}", plain):
         plain = plain.replace(",", ".")
     compact = _ZONELESS.fullmatch(plain)
@@ -197,7 +168,7 @@ def moment(text: str, zone: tzinfo = UTC) -> float:
 
 
 def question(text: str, day_first: bool | None = None) -> str:
-    """What to answer so that a date of three numbers can be read. `day_first`: as other rows have shown, if they have."""
+    """What to answer so that a date of three numbers can be read. `day_first`: as other rows have shown, if any has."""
     match = _EITHER.fullmatch(text.strip())
     if match is None:
         return ""

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import csv
 import re
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, tzinfo
 from itertools import islice
 from pathlib import Path
@@ -13,7 +12,7 @@ from typing import Final, NamedTuple
 
 from floodmark.files.cells import MISSING, CellError, Decimal, hint, moment, number, question, shows_day_first, two_ways
 from floodmark.files.notes import FileError, Notes
-from floodmark.files.opening import lines, name_within
+from floodmark.files.rows import Row, place, rows, separator_of
 
 TIME_COLUMNS: Final = (
     *("timestamp", "time", "ts", "datetime", "date", "@timestamp", "_time", "date_time", "date time", "date/time"),
@@ -38,18 +37,16 @@ _COUNTING: Final = (
     "seq",
     "_id",
 )
-_INFLUX: Final = frozenset(["result", "table", "_start", "_stop"])
-_SEPARATORS: Final = "\t;|,"
+_INFLUX: Final = frozenset(["result", "table", "_start", "_stop", "_field"])
 _SAMPLE: Final = 200
 _DISTINCT: Final = 100_000
 """Different values of a column that are counted; beyond them there are many."""
 _EACH: Final = 50
 """Rows from which on a label that is another one in most of them is none."""
-csv.field_size_limit(16_000_000)
 
 
 class Columns(NamedTuple):
-    """How the columns of a table make an event, as far as it is said. Templates hold column names in braces: "{Date} {Time}".
+    """How the columns of a table make an event, as far as it is said. Templates name them in braces: "{Date} {Time}".
 
     `time_format` is strptime's, empty for all that can be read in one way only; times without an offset are of `zone`.
     With a `body` the rows are logs, else metrics. `entity`: a label that gets the file's name where each column is a
@@ -64,14 +61,6 @@ class Columns(NamedTuple):
     entity: str = ""
     zone: tzinfo = UTC
     encoding: str = ""
-
-
-class Row(NamedTuple):
-    """A row of a table: the line on which it ends, its cells, and its text if that is one line."""
-
-    number: int
-    cells: list[str]
-    raw: str
 
 
 class Shape(NamedTuple):
@@ -94,47 +83,6 @@ class Shape(NamedTuple):
     decimals: list[Decimal]
     units: list[str | None]
     rows: int
-
-
-def rows(path: Path, separator: str, notes: Notes, encoding: str) -> Iterator[Row]:
-    """The rows of a table that have anything in them; comments of InfluxDB's annotated form are left out."""
-    last: list[str] = []
-
-    def kept() -> Iterator[str]:
-        for line in lines(path, notes, encoding):
-            last.append(line)
-            yield line.replace("\0", "")
-
-    reader = csv.reader(kept(), delimiter=separator)
-    while True:
-        last.clear()
-        try:
-            cells = next(reader)
-        except StopIteration:
-            return
-        except csv.Error as error:
-            notes.refuse("malformed", f"{path}:{reader.line_num}", f"the row cannot be read: {error}")
-            continue
-        if not any(cell.strip() for cell in cells):
-            continue
-        if cells[0].startswith(("#datatype", "#group", "#default")) or (len(cells) == 1 and cells[0].startswith("#")):
-            continue
-        if reader.line_num == 1 and re.fullmatch(r"sep=.?", "".join(cells).strip(), re.IGNORECASE):
-            continue
-        yield Row(reader.line_num, cells, last[0] if len(last) == 1 else "")
-
-
-def place(path: Path, row: Row, at: int, separator: str) -> str:
-    """file:line:column of a cell; the column is where its text begins in the line."""
-    if not row.raw:
-        return f"{path}:{row.number}"
-    column, quoted, cell = 1, False, 0
-    for column, letter in enumerate(row.raw, 1):  # noqa: B007  it is where the search ended
-        if cell == at:
-            break
-        quoted ^= letter == '"'
-        cell += letter == separator and not quoted
-    return f"{path}:{row.number}:{column}"
 
 
 def survey(path: Path, asked: Columns, signal: str | None, notes: Notes) -> Shape:
@@ -165,29 +113,6 @@ def survey(path: Path, asked: Columns, signal: str | None, notes: Notes) -> Shap
     for row in islice(rows(path, separator, quiet, asked.encoding), skip, None):
         found.take(row)
     return found.shape(separator, skip)
-
-
-def separator_of(path: Path, encoding: str) -> str:
-    """What stands between cells: what parts most lines into the same number of them, more than one."""
-    start = [line for line in islice(lines(path, Notes(), encoding), 50) if line.strip() and not line.startswith("#")]
-    if start and (said := re.fullmatch(r"sep=(.)\s*", start[0], re.IGNORECASE)):
-        return said[1]
-    best, score = ",", (0.0, 0.0)
-    for separator in _SEPARATORS:
-        try:
-            counts = Counter(len(cells) for cells in csv.reader(start, delimiter=separator) if cells)
-        except csv.Error:
-            continue
-        if not counts:
-            continue
-        width, often = max(counts.items(), key=lambda pair: (pair[1], pair[0]))
-        share = often / counts.total()
-        named = bool(start) and separator in start[0]
-        if width > 1 and (share, named) > score:
-            best, score = separator, (share, float(named))
-    if not score[0] and name_within(path).suffix.lower() in (".tsv", ".tab"):
-        return "\t"
-    return best
 
 
 def template_columns(template: str) -> list[str]:
@@ -295,7 +220,7 @@ class _Found:
         try:
             for decimal in (".", ","):
                 try:
-                    found = number(text, decimal)  # type: ignore[arg-type]
+                    found = number(text, decimal)
                     break
                 except CellError as error:
                     if decimal == "," or error.error == "infinite":
@@ -355,9 +280,9 @@ class _Found:
         suggests (who parts cells by semicolons does so for the sake of the comma)."""
         total: Counter[str] = sum(self._points, Counter())
         usual: Decimal = "," if total[","] > total["."] or (not total and separator == ";") else "."
-        found: list[Decimal] = []
-        for votes in self._points:
-            found.append(usual if not votes else "," if votes[","] > votes["."] else ".")
+        found: list[Decimal] = [
+            usual if not votes else "," if votes[","] > votes["."] else "." for votes in self._points
+        ]
         if any(each == "," for i, each in enumerate(found) if i in self._others and self._points[i]):
             self._notes.say(f"{self._path}: numbers are read with a decimal comma")
         return found

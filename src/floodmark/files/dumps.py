@@ -103,7 +103,7 @@ class Dump:
                 continue
             topic = self._topic(found.topic)
             if topic is None:
-                words = f"the config has no input {found.topic!r}, so its messages are left out; --input TOPIC takes them for another's"
+                words = f"the config has no input {found.topic!r}; --input TOPIC takes its messages for another's"
                 notes.refuse("no_input", f"{self._path}:{number}", words)
                 continue
             plausible = EARLIEST <= found.arrival / 1000 < LATEST

@@ -75,8 +75,8 @@ def encoding_of(head: bytes) -> tuple[str, int]:
 
 
 def raw_lines(path: Path, notes: Notes, encoding: str = "") -> Iterator[bytes]:
-    """The lines of a file in UTF-8, their ends kept. Bytes that are no UTF-8 are left as they are, unless an encoding is
-    given or shown."""
+    """The lines of a file in UTF-8, their ends kept. Bytes that are no UTF-8 are left as they are, unless an encoding
+    is given or shown."""
     with opened(path, notes) as file:
         head = cast(io.BufferedReader, file).peek(_HEAD)[:_HEAD]
         shown, mark = encoding_of(head)
@@ -121,14 +121,18 @@ class _Steps(io.RawIOBase):
 
     def __init__(self, file: IO[bytes], path: Path, notes: Notes) -> None:
         self._file, self._path, self._notes = cast(io.BufferedIOBase, file), path, notes
+        self._broken = False
 
     def readable(self) -> bool:
         return True
 
     def readinto(self, buffer: Any) -> int:
+        if self._broken:
+            return 0
         try:
             data = self._file.read1(len(buffer))
         except _BROKEN as error:
+            self._broken = True
             words = f"the packed file is broken, and is read up to there: {error}"
             self._notes.refuse("cut_off", str(self._path), words)
             return 0

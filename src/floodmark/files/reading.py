@@ -157,12 +157,8 @@ class Files:
     def _of_dump(self, path: Path, topic: str) -> str | None:
         """The input of messages of a topic ("": the dump does not say)."""
         asked = self._asked
-        if (
-            (asked.format is not None
-            and asked.format != "native")
-            or (asked.signal
-            and not asked.input
-            and topic not in self._known)
+        if (asked.format is not None and asked.format != "native") or (
+            asked.signal and not asked.input and topic not in self._known
         ):
             name = topic or str(path)
             if name not in self._inputs:
@@ -178,10 +174,9 @@ class Files:
             else:
                 return None
         name = source.topic
-        if not topic:  # numbers of lines, and there may be several files
-            if self._of_file.setdefault(name, path) != path:
-                name = f"{source.topic} ({path})"
-                self._of_file[name] = path
+        if not topic and self._of_file.setdefault(name, path) != path:  # offsets are the numbers of lines
+            name = f"{source.topic} ({path})"
+            self._of_file[name] = path
         self._inputs.setdefault(name, source if name == source.topic else source.model_copy(update={"topic": name}))
         return name
 

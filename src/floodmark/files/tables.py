@@ -11,10 +11,11 @@ from typing import Any, Final
 import orjson
 
 from floodmark.files.cells import MISSING, CellError, number, scale
-from floodmark.files.columns import Columns, Row, filled, place, rows, stamp, survey, time_text
+from floodmark.files.columns import Columns, filled, stamp, survey, time_text
 from floodmark.files.notes import Notes
 from floodmark.files.opening import stem
 from floodmark.files.ordering import Clock, Line, sorted_lines
+from floodmark.files.rows import Row, place, rows
 from floodmark.signals import SignalName
 
 _KINDS: Final = ("gauge", "counter", "delta")
@@ -50,7 +51,9 @@ class Table:
         topic = self._topic("log" if self._asked.body else "metric")
         for row in islice(rows(self._path, shape.separator, notes, self._asked.encoding), shape.skip, None):
             if len(row.cells) > width and any(cell.strip() for cell in row.cells[width:]):
-                words = f"the row has {len(row.cells)} cells, and there are {width} columns; quote what holds a {shape.separator!r}"
+                words = (
+                    f"the row has {len(row.cells)} cells for {width} columns; quote what holds a {shape.separator!r}"
+                )
                 notes.refuse("malformed", f"{self._path}:{row.number}", words)
                 continue
             for time, event in build(row, notes):
@@ -121,7 +124,7 @@ class Table:
         return cells[at].strip() if at is not None and at < len(cells) else ""
 
     def _number(self, i: int, cell: str) -> tuple[float, str]:
-        """The value of a cell and its unit: that of the column if all have the same, else the one all of its kind share."""
+        """The value of a cell and its unit: that of the column if all have the same, else that of its kind."""
         with suppress(ValueError):
             if self._shape.decimals[i] == "." and self._shape.units[i] is None and "_" not in cell:
                 value = float(cell)

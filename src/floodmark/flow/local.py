@@ -37,7 +37,7 @@ class LocalFlow:
         self._offsets: Counter[str] = Counter()
 
     def process(self, records: Sequence[Record]) -> list[Output]:
-        """Handle records of any input topics, in the order given. Raises KeyError for a partition that no task reads."""
+        """Handle records of any inputs, in the order given. Raises KeyError for a partition that no task reads."""
         out: list[Output] = []
         for record in records:
             self._follow(self._tasks[record.topic, record.partition].process([record]), out)

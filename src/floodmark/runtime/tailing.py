@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import AsyncIterator, Callable, Collection
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Collection
 from typing import Any, Final
 
 from aiokafka import TopicPartition
@@ -30,9 +30,9 @@ async def held(kafka: Kafka, topic: str, since: float, most: int = 1_000_000) ->
                     break
 
 
-async def followed(kafka: Kafka, topic: str, since: float | None) -> AsyncIterator[list[Any]]:
-    """What a topic gets from now on, or from a time on (epoch seconds), until nobody asks any more. Now and then there is
-    nothing new: then it gives an empty list, the first time as soon as all that was there is given. Raises RunError."""
+async def followed(kafka: Kafka, topic: str, since: float | None) -> AsyncGenerator[list[Any], None]:
+    """What a topic gets from now on, or from a time on (epoch seconds), until nobody asks any more. While there is
+    nothing new it gives empty lists, the first as soon as all that was there is given. Raises RunError."""
     async with reading(kafka, topic) as (consumer, sources):
         consumer.assign(sources)
         ends = await consumer.end_offsets(sources)
