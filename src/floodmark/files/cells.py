@@ -23,6 +23,8 @@ MISSING: Final = frozenset([
 # fmt: on
 """How people and programs write that there is no value, in lower case."""
 
+_LONGEST: Final = 100
+"""Characters of a cell that may be a number or a time."""
 _TRUTH: Final = {"true": 1.0, "false": 0.0}
 _SPACES: Final = str.maketrans(dict.fromkeys("\u00a0\u2007\u2009\u200a\u202f\u2008\u2005\u2006'\u2019_", " "))
 _MINUS: Final = str.maketrans("\u2212\ufe63\uff0d", "---")
@@ -94,6 +96,8 @@ def number(text: str, decimal: Decimal = ".") -> Number | None:
     """What a cell says: 1234.5 of "1,234.5", "1 234.5", "$1,234.5" or, with a decimal comma, of "1.234,5"; 12 and "ms"
     of "12 ms". None if it says that there is no value. Raises CellError."""
     plain = text.strip()
+    if len(plain) > _LONGEST:
+        raise CellError("wrong_type", f"{text!r:.60} is no number")
     if decimal == "." or "," not in plain:
         with suppress(ValueError):
             found = float(plain)
@@ -121,7 +125,7 @@ def scale(written: str) -> tuple[str, float]:
 
 def hint(text: str) -> Decimal | None:
     """Which decimal sign a cell shows, None if it could be either."""
-    match = _CELL.fullmatch(text.strip().translate(_SPACES).translate(_MINUS).strip())
+    match = _CELL.fullmatch(text[:_LONGEST].strip().translate(_SPACES).translate(_MINUS).strip())
     if match is None:
         return None
     digits = match["number"]
@@ -140,7 +144,7 @@ def moment(text: str, zone: tzinfo = UTC) -> float:
 
     Without an offset it is of `zone`. Raises CellError: also for 01/02/2026, which is two days.
     """
-    plain = text.strip().strip("[]").strip()
+    plain = text[:_LONGEST].strip().strip("[]").strip()
     if plain[4:5] == "-":
         with suppress(ValueError):
             return _epoch(datetime.fromisoformat(plain), zone)

@@ -12,6 +12,7 @@ from typing import Final, NamedTuple
 
 from floodmark.files.cells import MISSING, CellError, Decimal, hint, moment, number, question, shows_day_first, two_ways
 from floodmark.files.notes import FileError, Notes
+from floodmark.files.ordering import Clock
 from floodmark.files.rows import Row, place, rows, separator_of
 
 TIME_COLUMNS: Final = (
@@ -41,6 +42,8 @@ _INFLUX: Final = frozenset(["result", "table", "_start", "_stop", "_field"])
 _SAMPLE: Final = 200
 _DISTINCT: Final = 100_000
 """Different values of a column that are counted; beyond them there are many."""
+_VOTES: Final = 100
+"""Cells of a column that are asked for the decimal sign."""
 _EACH: Final = 50
 """Rows from which on a label that is another one in most of them is none."""
 
@@ -67,7 +70,8 @@ class Shape(NamedTuple):
     """How a table is to be read. Columns are meant by their place.
 
     `skip`: rows before the first with data. `time`: the columns that say it together. `long`: a row is a value of a
-    series, not one of each. `units`: of a column, if it has exactly one. `rows`: how many there are.
+    series, not one of each. `units`: of a column, if it has exactly one. `rows`: how many there are; `back`:
+    those of them that are earlier than one before them.
     """
 
     separator: str
@@ -83,6 +87,7 @@ class Shape(NamedTuple):
     decimals: list[Decimal]
     units: list[str | None]
     rows: int
+    back: int
 
 
 def survey(path: Path, asked: Columns, signal: str | None, notes: Notes) -> Shape:
@@ -159,6 +164,7 @@ class _Found:
         self._counts = [True] * width
         self._whole = [True] * width
         self._moments: set[int] = set()
+        self._clock = Clock()
         self._rows = 0
         self._day_first: Counter[bool] = Counter()
         self._unread: tuple[Row, str] | None = None
@@ -171,15 +177,22 @@ class _Found:
             if i < len(cells):
                 self._cell(i, cells[i])
         text = time_text(row, self._header, self._of_time, self._asked.time)
+        self._order(row, text)
         if len(self._moments) < _DISTINCT:
             self._moments.add(hash(text))
-        if not self._asked.time_format and two_ways(text):
-            day_first = shows_day_first(text)
-            if day_first is not None:
-                self._day_first[day_first] += 1
-            self._unread = self._unread or (row, text)
-        else:
-            self._read += 1
+
+    def _order(self, row: Row, text: str) -> None:
+        """See whether the rows are in order, and whether the time can be read at all."""
+        try:
+            self._clock.sees(stamp(text, self._asked))
+        except CellError:
+            if not self._asked.time_format and two_ways(text):
+                day_first = shows_day_first(text)
+                if day_first is not None:
+                    self._day_first[day_first] += 1
+                self._unread = self._unread or (row, text)
+                return
+        self._read += 1
 
     def shape(self, separator: str, skip: int) -> Shape:
         if self._unread is not None and not self._read:
@@ -201,7 +214,7 @@ class _Found:
             )
         return Shape(
             separator, self._header, skip, self._of_time, values, labels, name, unit, kind, value is not None, decimals,
-            units, self._rows,
+            units, self._rows, self._clock.back,
         )  # fmt: skip
 
     def _cell(self, i: int, cell: str) -> None:
@@ -211,12 +224,16 @@ class _Found:
         if len(self._distinct[i]) < _DISTINCT:
             self._distinct[i].add(hash(text))
         if text.isdecimal() and len(text) < 16:
-            whole, last = int(text), self._last[i]
-            self._counts[i] = self._counts[i] and (last is None or whole == last + 1)
-            self._last[i] = whole
+            if self._counts[i]:
+                whole, last = int(text), self._last[i]
+                self._counts[i] = last is None or whole == last + 1
+                self._last[i] = whole
             self._numbers[i] += 1
             return
         self._counts[i] = self._whole[i] = False
+        if self._points[i].total() == _VOTES and text.replace(".", "", 1).isdecimal():  # it shows nothing new
+            self._numbers[i] += 1
+            return
         try:
             for decimal in (".", ","):
                 try:
@@ -231,7 +248,7 @@ class _Found:
         self._numbers[i] += 1
         if found is not None and found.written and len(self._units[i]) < 20:
             self._units[i].add(found.written)
-        if ("." in text or "," in text) and self._points[i].total() < 100 and (shown := hint(text)):
+        if ("." in text or "," in text) and self._points[i].total() < _VOTES and (shown := hint(text)):
             self._points[i][shown] += 1
 
     def _roles(

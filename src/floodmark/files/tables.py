@@ -14,7 +14,7 @@ from floodmark.files.cells import MISSING, CellError, number, scale
 from floodmark.files.columns import Columns, filled, stamp, survey, time_text
 from floodmark.files.notes import Notes
 from floodmark.files.opening import stem
-from floodmark.files.ordering import Clock, Line, sorted_lines
+from floodmark.files.ordering import Line, sorted_lines
 from floodmark.files.rows import Row, place, rows
 from floodmark.signals import SignalName
 
@@ -29,20 +29,17 @@ class Table:
     ) -> None:
         self._path, self._asked, self._notes, self._topic = path, asked, notes, topic
         self._shape = survey(path, asked, signal, notes)
-        self._clock: Clock | None = None
+        if back := self._shape.back:
+            words = (
+                f"{path}: {back:,} of {self._shape.rows:,} rows are out of order, and read in the order of their times"
+            )
+            notes.say(words)
         self.size = self._shape.rows
 
     def lines(self) -> Iterator[Line]:
         """The events of the rows by time, in JSON; the place of each is its line."""
-        if self._clock is None:
-            self._clock = Clock()
-            quiet = Notes()
-            for line in self._events(quiet):
-                self._clock.sees(line.time)
-            if back := self._clock.back:
-                self._notes.say(f"{self._path}: {back:,} events are out of order, and read in the order of their times")
         events = self._events(self._notes)
-        return sorted_lines(events) if self._clock.back else events
+        return sorted_lines(events) if self._shape.back else events
 
     def _events(self, notes: Notes) -> Iterator[Line]:
         shape = self._shape
