@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine
+import math
+from collections.abc import AsyncIterator, Coroutine
 from contextlib import aclosing, suppress
 from datetime import timedelta
 from pathlib import Path
-from typing import Annotated, Any, Final, TypeVar
+from typing import Annotated, Any, Final, NamedTuple, TypeVar
 
 import msgspec
 import typer
@@ -18,7 +19,7 @@ from floodmark.alerts import SEVERITIES, Anomaly, Incident
 from floodmark.cli.console import ConfigPath, ascii_only, err, fail, out, read_config
 from floodmark.cli.ranges import since_when
 from floodmark.config.models import Config
-from floodmark.console.incidents import Filter, evidence_of, listed, newest, table, told, whole
+from floodmark.console.incidents import Filter, evidence_of, is_open, listed, table, told, whole
 from floodmark.console.words import COLOURS, safe
 from floodmark.flow.events import MalformedEventError, decode
 from floodmark.records import Record
@@ -28,6 +29,8 @@ from floodmark.runtime.tailing import followed, held, said_of
 T = TypeVar("T")
 _BEFORE: Final = timedelta(hours=1)
 """How long before an incident the anomalies of it are looked for."""
+_AFTER: Final = 600.0
+"""Seconds after its last revision in which something may be told of its anomalies."""
 _LONG_AGO: Final = "30d"
 
 Service = Annotated[str, typer.Option(help="Only those of this service (or a glob: 'web-*').")]
@@ -61,12 +64,11 @@ def list_(
     if context.invoked_subcommand is not None:
         return
     settings, chosen = read_config(config), _filter(service, severity, only_open)
-    found = _do(_revisions(settings, _since(since)))
-    values = {incident.id: value for incident, value in sorted(found, key=lambda pair: pair[0].revision)}
-    chosen_ones = listed(newest(incident for incident, _ in found).values(), chosen, limit)
+    found = _do(_newest(settings, _since(since)))
+    chosen_ones = listed((each.incident for each in found.values()), chosen, limit)
     if as_json:
         for each in chosen_ones:
-            typer.echo(values[each.id])
+            typer.echo(found[each.id].value)
         return
     if not chosen_ones:
         narrow = service or only_open or severity != "info" or since != _LONG_AGO
@@ -98,8 +100,7 @@ def show(
 ) -> None:
     """All of one: what, where, since when, how sure, causes, each anomaly with its points, lines, each revision."""
     settings = read_config(config)
-    found = _do(_revisions(settings, 0.0))
-    ids = sorted({incident.id for incident, _ in found if _means(id, incident)})
+    ids = _do(_meant(settings, id))
     if not ids:
         fail(
             f"No incident in {settings.topics.alerts} is {safe(id, 80)}, or has such an anomaly; "
@@ -108,31 +109,57 @@ def show(
     exact = [each for each in ids if each == id]
     if len(ids) > 1 and not exact:
         fail(f"{safe(id, 80)} means {len(ids)} incidents; name one of them:\n  " + "\n  ".join(ids[:20]))
-    wanted = (exact or ids)[0]
-    chosen = sorted((pair for pair in found if pair[0].id == wanted), key=lambda pair: pair[0].revision)
+    revisions = _do(_revisions(settings, (exact or ids)[0]))
     if as_json:
-        for _, value in chosen:
-            typer.echo(value)
+        for each in revisions:
+            typer.echo(each.value)
         return
-    revisions = [incident for incident, _ in chosen]
-    out.print(whole(revisions, evidence_of(_do(_members(settings, revisions[-1]))), ascii=ascii_only(out)))
+    members = evidence_of(_do(_members(settings, revisions[-1])))
+    out.print(whole([each.incident for each in revisions], members, ascii=ascii_only(out)))
 
 
-async def _revisions(config: Config, since: float) -> list[tuple[Incident, bytes]]:
-    """All that was told since, with the bytes in which it was."""
-    found: list[tuple[Incident, bytes]] = []
+class _Revision(NamedTuple):
+    """A revision, the bytes in which it was told, and when (Kafka's time in epoch seconds)."""
+
+    incident: Incident
+    value: bytes
+    told: float
+
+
+async def _all(config: Config, since: float) -> AsyncIterator[_Revision]:
     async for record in held(config.kafka, config.topics.alerts, since):
-        incident = _incident(record)
-        if incident is not None:
-            found.append((incident, record.value))
+        if (incident := _incident(record)) is not None:
+            yield _Revision(incident, record.value, record.timestamp / 1000)
+
+
+async def _newest(config: Config, since: float) -> dict[str, _Revision]:
+    """The newest revision of each incident that was told of since."""
+    found: dict[str, _Revision] = {}
+    async for each in _all(config, since):
+        known = found.get(each.incident.id)
+        if known is None or each.incident.revision >= known.incident.revision:
+            found[each.incident.id] = each
     return found
 
 
-async def _members(config: Config, incident: Incident) -> list[Anomaly]:
-    """What the anomalies topic holds of the members."""
+async def _meant(config: Config, id: str) -> list[str]:
+    """The incidents that an id, or how it begins, means."""
+    return sorted({each.incident.id async for each in _all(config, 0.0) if _means(id, each.incident)})
+
+
+async def _revisions(config: Config, id: str) -> list[_Revision]:
+    """All that was told of an incident, oldest first."""
+    found = [each async for each in _all(config, 0.0) if each.incident.id == id]
+    return sorted(found, key=lambda each: each.incident.revision)
+
+
+async def _members(config: Config, newest: _Revision) -> list[Anomaly]:
+    """What the anomalies topic holds of the members of an incident."""
+    incident = newest.incident
     ids = {member.id for member in incident.members}
     since = (incident.started_at - _BEFORE).timestamp()
-    records = await said_of(config.kafka, config.topics.anomalies, lambda id: id.partition("/")[0] in ids, since)
+    until = math.inf if is_open(incident) else newest.told + _AFTER
+    records = await said_of(config.kafka, config.topics.anomalies, lambda id: id.partition("/")[0] in ids, since, until)
     bodies = [_body(record) for record in records]
     return [each for each in bodies if isinstance(each, Anomaly)]
 

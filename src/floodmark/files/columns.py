@@ -23,21 +23,23 @@ _VALUES: Final = ("value", "_value", "metric_value", "val")
 _NAMES: Final = ("name", "metric", "metric_name", "series", "__name__", "_measurement", "measurement")
 _BODIES: Final = ("body", "message", "msg", "log", "line", "content", "text")
 _COUNTING: Final = (
-    "",
-    "index",
-    "idx",
-    "id",
-    "row",
-    "rowid",
-    "row_id",
-    "row number",
-    "no",
-    "no.",
-    "nr",
-    "#",
-    "seq",
-    "_id",
+    *(
+        "",
+        "index",
+        "idx",
+        "id",
+        "row",
+        "rowid",
+        "row_id",
+        "row number",
+        "row_number",
+        "rownames",
+        "row.names",
+        "level_0",
+    ),
+    *("no", "no.", "nr", "#", "seq", "_id", "lineno", "line_number"),
 )
+"""What a column is called that only numbers the rows, in lower case."""
 _INFLUX: Final = frozenset(["result", "table", "_start", "_stop", "_field"])
 _SAMPLE: Final = 200
 _DISTINCT: Final = 100_000

@@ -118,20 +118,21 @@ def parsed(text: bytes) -> Any:
     return None
 
 
-def formats_of(values: Sequence[bytes]) -> list[tuple[SignalName, FormatName]]:
+def formats_of(values: Sequence[bytes], *, native: bool = False) -> list[tuple[SignalName, FormatName]]:
     """In which formats messages could be, as `auto` tells them, the most likely first."""
     counts: dict[tuple[SignalName, FormatName], int] = {}
     for value in values:
         for signal in SIGNALS:
             found = told(signal, Record("", 0, 0, -1, None, value))
-            if found is not None and found != "native" and signal in CARRIES[found]:
+            if found is not None and (native or found != "native") and signal in CARRIES[found]:
                 counts[signal, found] = counts.get((signal, found), 0) + 1
     return sorted(counts, key=lambda each: -counts[each])
 
 
-def strange(values: Sequence[bytes], why: str, inputs: Iterable[Input] = ()) -> str:
-    """What to do with a file that holds no native events, but such messages. `inputs`: of the config."""
-    found = formats_of(values)
+def strange(values: Sequence[bytes], why: str, inputs: Iterable[Input] = (), *, native: bool = False) -> str:
+    """What to do with a file that holds no native events, but such messages. `inputs`: of the config. `native`: they may
+    be native."""
+    found = formats_of(values, native=native)
     if not found:
         return (
             f"{why}. If it is a dump of a topic, say of which input: --input TOPIC with --config, or --format NAME and "

@@ -36,7 +36,10 @@ _MARKS: Final = (
     (codecs.BOM_UTF16_LE, "utf-16-le"),
     (codecs.BOM_UTF16_BE, "utf-16-be"),
 )
-_BROKEN: Final = (EOFError, zlib.error, lzma.LZMAError, gzip.BadGzipFile, cramjam.DecompressionError)
+_BROKEN: Final = (
+    *(EOFError, zlib.error, lzma.LZMAError, gzip.BadGzipFile, cramjam.DecompressionError, zipfile.BadZipFile),
+    *(NotImplementedError, RuntimeError),  # a zip that is packed in a new way, or encrypted
+)
 
 
 @contextmanager
@@ -131,7 +134,7 @@ class _Steps(io.RawIOBase):
             return 0
         try:
             data = self._file.read1(len(buffer))
-        except _BROKEN as error:
+        except (*_BROKEN, OSError) as error:
             self._broken = True
             words = f"the packed file is broken, and is read up to there: {error}"
             self._notes.refuse("cut_off", str(self._path), words)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import heapq
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple, Protocol
 
@@ -117,23 +118,25 @@ class Files:
         if asked.input or asked.format not in (None, "native"):
             return self._dump(path)
         ending = name_within(path).suffix.lower()
-        known = self._known.values()
         first = next((line.strip() for line in lines(path, Notes(), asked.columns.encoding) if line.strip()), "")
-        if first[:1] in ("{", "[", "\x1e"):
+        if first[:1] in ("{", "[", "\x1e") and ending not in _TABLES:
             if asked.framing != "auto" or (first[:1] == "{" and is_kcat(path)):
                 return self._dump(path)
             return self._events(path)
-        if ending in _TABLES or (ending not in _EVENTS and any(each in first for each in ",;\t|")):
-            self._native(path, "metric")
-            return Table(path, asked.columns, asked.signal, lambda signal: self._native(path, signal), self.notes)
+        if ending in _TABLES:
+            return self._table(path)
         if ending in _EVENTS:
             return self._events(path)
-        raise FileError(
-            strange(
-                looked_at(path),
-                f"{path}: only .csv and .jsonl files, and dumps of topics, can be read, and this looks like none",
-                known,
-            )
+        words = f"{path}: only .csv and .jsonl files, and dumps of topics, can be read, and this looks like none"
+        if any(each in first for each in ",;\t|"):
+            with suppress(FileError):
+                return self._table(path)
+        raise FileError(strange(looked_at(path), words, self._known.values()))
+
+    def _table(self, path: Path) -> Table:
+        self._native(path, "metric")
+        return Table(
+            path, self._asked.columns, self._asked.signal, lambda signal: self._native(path, signal), self.notes
         )
 
     def _events(self, path: Path) -> Events:
@@ -149,7 +152,7 @@ class Files:
         )  # fmt: skip
         if not dump.size and dump.framing == "kcat" and not dump.partitions:
             words = f"{path}: its messages are of no input of the config; give --config, or what they are"
-            raise FileError(strange([first_value(path)], words, self._known.values()))
+            raise FileError(strange([first_value(path)], words, self._known.values(), native=True))
         for topic, count in dump.partitions.items():
             self.partitions[topic] = max(self.partitions.get(topic, 1), count)
         return dump

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Collection
 from typing import Any, Final
@@ -17,17 +18,17 @@ _WAIT_MS: Final = 300
 _ID: Final = "ce_id"
 
 
-async def held(kafka: Kafka, topic: str, since: float, most: int = 1_000_000) -> AsyncIterator[Any]:
-    """What a topic holds now from a time on (epoch seconds, 0: all of it), partition by partition, at most so much of
-    each. Raises RunError."""
+async def held(kafka: Kafka, topic: str, since: float, until: float = math.inf) -> AsyncIterator[Any]:
+    """What a topic holds now of a stretch of Kafka's time (epoch seconds; 0: from its beginning), by partition.
+
+    Raises RunError.
+    """
     async with reading(kafka, topic) as (consumer, sources):
         for source in sources:
-            number = 0
             async for record in records(consumer, source, 0, int(since * 1000)):
-                yield record
-                number += 1
-                if number == most:
+                if record.timestamp > until * 1000:
                     break
+                yield record
 
 
 async def followed(kafka: Kafka, topic: str, since: float | None) -> AsyncGenerator[list[Any], None]:
@@ -51,14 +52,16 @@ async def followed(kafka: Kafka, topic: str, since: float | None) -> AsyncGenera
                 yield []
 
 
-async def said_of(kafka: Kafka, topic: str, wanted: Callable[[str], bool], since: float | None = None) -> list[Any]:
+async def said_of(
+    kafka: Kafka, topic: str, wanted: Callable[[str], bool], since: float | None = None, until: float = math.inf
+) -> list[Any]:
     """The records whose CloudEvents id is wanted, of the newest stretch of time that has any, oldest first.
 
-    `since`: look only there (epoch seconds). Raises RunError.
+    `since`, `until`: look only there (epoch seconds). Raises RunError.
     """
     stretches: Collection[float] = [time.time() - ago for ago in _AGO] if since is None else [since]
     for begin in stretches:
-        found = [record async for record in held(kafka, topic, begin) if wanted(named(record))]
+        found = [record async for record in held(kafka, topic, begin, until) if wanted(named(record))]
         if found:
             return sorted(found, key=lambda record: (record.timestamp, record.partition, record.offset))
     return []
