@@ -14,8 +14,9 @@ from floodmark.files.reading import Asked, Files
 PIECES = st.sampled_from(
     [
         b"timestamp,value\n", b"2026-01-31 12:00:00", b"1769860800", b",", b";", b"\n", b"\r", b'"', b"1,5", b"52%",
-        b"-", b"\0", b"\xff\xfe", b"\xef\xbb\xbf", b"\x1f\x8b", b"PK\x03\x04", b"BZh", b"{", b"[", b"01/02/2026", b"sep=",
-        b'{"topic":"t","offset":0,"payload":"x"}', b'{"timestamp":1769860800,"name":"q","value":NaN}', b"#datatype",
+        b"-", b"\0", b"\xff\xfe", b"\xef\xbb\xbf", b"\x1f\x8b", b"PK\x03\x04", b"BZh", b"{", b"[", b"01/02/2026",
+        b"sep=", b'{"topic":"t","offset":0,"payload":"x"}',
+        b'{"timestamp":1769860800,"name":"q","value":NaN}', b"#datatype",
     ]
 )  # fmt: skip
 

@@ -6,6 +6,7 @@ import json
 import pytest
 
 from floodmark.config.models import Config
+from floodmark.decode import input_decoder
 from floodmark.files.dumps import envelope
 from floodmark.files.notes import FileError
 from floodmark.files.reading import Asked, Files
@@ -90,6 +91,14 @@ def test_a_message_that_is_cut_off_is_told(tmp_path):
         tmp_path / "x", b"\x03one\x7ftwo", Config(), format="otlp_proto", signal="metric", framing="varint"
     )
     assert ([record.value for record in found], files.notes.refused) == ([b"one"], {"cut_off": 1})
+
+
+def test_times_without_a_year_are_understood_by_when_the_dump_had_come(tmp_path):
+    lines = "<13>Jan 31 12:00:00 web nginx: a\n<13>Jan 31 12:00:01 web nginx: b\n"
+    found, files = records(tmp_path / "x.log", lines, Config(), format="syslog", arrived=START + 86_400.0)
+    assert [record.timestamp for record in found] == [START * 1000, START * 1000 + 1000]
+    decode = input_decoder(files.inputs[0], Config().limits).decode
+    assert [decode(record).signals[0].time for record in found] == [START, START + 1]
 
 
 def test_what_is_not_native_says_what_it_looks_like(tmp_path):

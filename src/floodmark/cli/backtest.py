@@ -14,6 +14,7 @@ from rich.text import Text
 from floodmark.cli.console import err, fail, out, read_config
 from floodmark.cli.recorded import (
     NO_PLOTS,
+    Arrived,
     Base64,
     Encoding,
     FilePaths,
@@ -67,6 +68,7 @@ def backtest(
     input: InputOption = "",
     framing: FramingOption = "auto",
     base64: Base64 = False,
+    arrived: Arrived = "",
     topic: TopicOption = None,
     since: From = "",
     until: To = "",
@@ -94,7 +96,9 @@ def backtest(
     said = read_verdicts(feedback, settings)
     entity = settings.detect.entity[0] if settings.detect.entity else ""
     columns = Columns(time, time_format, entity=entity, zone=named_zone(zone), encoding=encoding)
-    found = source(Wanted(files, columns, signal, format, input, framing, base64, topic, since, until), settings)
+    found = source(
+        Wanted(files, columns, signal, format, input, framing, base64, arrived, topic, since, until), settings
+    )
     recorded = recording(found, settings)
     try:
         events = read_events(labels) if labels else []

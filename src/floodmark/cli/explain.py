@@ -13,6 +13,7 @@ from rich.text import Text
 from floodmark.cli.console import err, fail, out, read_config
 from floodmark.cli.recorded import (
     NO_PLOTS,
+    Arrived,
     Base64,
     Encoding,
     FilePaths,
@@ -68,6 +69,7 @@ def explain(
     input: InputOption = "",
     framing: FramingOption = "auto",
     base64: Base64 = False,
+    arrived: Arrived = "",
     topic: TopicOption = None,
     since: From = "",
     until: To = "",
@@ -101,7 +103,7 @@ def explain(
     said = read_verdicts(feedback, settings)
     entity = settings.detect.entity[0] if settings.detect.entity else ""
     columns = Columns(time, time_format, entity=entity, zone=named_zone(zone), encoding=encoding)
-    wanted = Wanted(files, columns, signal, format, input, framing, base64, topic, since, until)
+    wanted = Wanted(files, columns, signal, format, input, framing, base64, arrived, topic, since, until)
     found = source(wanted, settings)
     recorded = recording(found, settings)
     try:

@@ -20,7 +20,7 @@ from floodmark.files.notes import FileError, Notes
 from floodmark.files.reading import Asked, Files, Source
 from floodmark.records import Record
 from floodmark.signals import SignalName
-from floodmark.tuning.recording import Recording
+from floodmark.tuning.recording import Recording, moment
 
 NO_PLOTS: Final = "Pictures need Matplotlib, which is not installed: pip install 'floodmark[plots]'."
 
@@ -38,6 +38,13 @@ FramingOption = Annotated[
 ]
 Base64 = Annotated[
     bool, typer.Option("--base64", help="Each line of a dump (with kcat -J: key and payload) is in base64.")
+]
+Arrived = Annotated[
+    str,
+    typer.Option(
+        "--arrived",
+        help="Dumps: until when their messages had come, for times without a year: 2026-02-01; file: when it was written.",
+    ),
 ]
 TimeOption = Annotated[str, typer.Option(help="Tables: the time, as a template of columns: '{Date} {Time}'.")]
 TimeFormat = Annotated[
@@ -67,6 +74,7 @@ class Wanted(NamedTuple):
     input: str = ""
     framing: str = "auto"
     base64: bool = False
+    arrived: str = ""
     topics: list[str] | None = None
     since: str = ""
     until: str = ""
@@ -146,6 +154,10 @@ def refusals(counts: Mapping[str, int], first: Mapping[str, str], verb: str = "r
     """What was not used by class, and where the first of each was."""
     for error, n in counts.items():
         err.print(f"  {verb}, {error}: {n:,}; first at {first[error]}", style="yellow", markup=False, soft_wrap=True)
+        if error == "not_a_time" and "Kafka" in first[error]:
+            err.print(
+                "  a dump without Kafka's times: say until when its messages had come, with --arrived", style="yellow"
+            )
 
 
 def account(recording: Recording, counts: Mapping[str, int]) -> None:
@@ -166,8 +178,19 @@ def _of_files(wanted: Wanted, config: Config) -> Source:
         wanted.input,
         cast(Framing, wanted.framing or "auto"),
         wanted.base64,
+        _arrived(wanted.arrived, wanted.files),
     )
     return Files(wanted.files, config, asked)
+
+
+def _arrived(text: str, files: list[Path]) -> float | None:
+    """Epoch seconds of --arrived; None without it."""
+    if not text:
+        return None
+    try:
+        return max(path.stat().st_mtime for path in files) if text == "file" else moment(text)
+    except (OSError, ValueError) as error:
+        fail(f"--arrived: {error}", 2)
 
 
 def _of_topics(wanted: Wanted, config: Config) -> Source:

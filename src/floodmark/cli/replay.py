@@ -17,6 +17,7 @@ from rich.text import Text
 from floodmark.alerts import Anomaly, Incident
 from floodmark.cli.console import err, fail, out, read_config
 from floodmark.cli.recorded import (
+    Arrived,
     Base64,
     Encoding,
     FilePaths,
@@ -63,6 +64,7 @@ def replay(
     input: InputOption = "",
     framing: FramingOption = "auto",
     base64: Base64 = False,
+    arrived: Arrived = "",
     topic: TopicOption = None,
     since: From = "",
     until: To = "",
@@ -97,7 +99,7 @@ def replay(
     settings = read_config(config) if config else Config()
     labels = dict(item.partition("=")[::2] for item in label or [])
     columns = Columns(time, time_format, body, severity, labels, zone=named_zone(zone), encoding=encoding)
-    wanted = Wanted(files, columns, signal, format, input, framing, base64, topic, since, until)
+    wanted = Wanted(files, columns, signal, format, input, framing, base64, arrived, topic, since, until)
     found = source(wanted, settings)
     settings = inputs_of(found, settings)
     flow = LocalFlow(settings, read_verdicts(feedback, settings), found.partitions)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import math
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -53,10 +54,13 @@ class Dump:
         *,
         base64: bool = False,
         time: Callable[[str, bytes], float] | None = None,
+        stamped: bool = False,
     ) -> None:
         """`topic`: the input that messages of a topic are of, of "" where the dump does not say whose they are; None
         if there is none, and they are left out. `base64`: keys and values are in base64. `time`: when a message of an
-        input was, where the dump does not say and other files are to be merged with it."""
+        input was, where the dump does not say and other files are to be merged with it. `stamped`: that is when it came
+        to Kafka, too."""
+        self._stamped = stamped
         self._path, self._notes, self._topic, self._base64, self._time = path, notes, topic, base64, time
         if base64 and framing == "auto" and not is_kcat(path):
             framing = "base64"
@@ -90,7 +94,9 @@ class Dump:
                 f"{self._path}: of which input are its messages? Give --input TOPIC, or --format and --signal"
             )
         for number, value in self._values(notes):
-            yield Line(self._time(topic, value) if self._time else float("-inf"), topic, (0, number), value)
+            time = self._time(topic, value) if self._time else float("-inf")
+            arrival = math.ceil(time * 1000) if self._stamped and math.isfinite(time) else -1
+            yield Line(time, topic, (0, number), value, arrival=arrival)
 
     def _envelopes(self, notes: Notes) -> Iterator[Line]:
         for number, raw in enumerate(raw_lines(self._path, notes), 1):

@@ -130,8 +130,9 @@ def formats_of(values: Sequence[bytes], *, native: bool = False) -> list[tuple[S
 
 
 def strange(values: Sequence[bytes], why: str, inputs: Iterable[Input] = (), *, native: bool = False) -> str:
-    """What to do with a file that holds no native events, but such messages. `inputs`: of the config. `native`: they may
-    be native."""
+    """What to do with a file that holds no native events, but such messages. `inputs`: of the config.
+
+    `native`: the messages may be native."""
     found = formats_of(values, native=native)
     if not found:
         return (

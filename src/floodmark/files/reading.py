@@ -27,7 +27,8 @@ _EVENTS = (".jsonl", ".ndjson", ".json")
 
 class Asked(NamedTuple):
     """What somebody says of files. `input`: the topic of an input of the config whose messages they hold; or `format`
-    (with `signal`); neither: tables and native events."""
+    (with `signal`); neither: tables and native events. `arrived`: until when (epoch seconds) the messages of dumps had
+    come, where these do not say; by it times without a year are understood."""
 
     columns: Columns = Columns()
     signal: SignalName | None = None
@@ -35,6 +36,7 @@ class Asked(NamedTuple):
     input: str = ""
     framing: Framing = "auto"
     base64: bool = False
+    arrived: float | None = None
 
 
 class Source(Protocol):
@@ -148,7 +150,8 @@ class Files:
         asked = self._asked
         dump = Dump(
             path, asked.framing, lambda topic: self._of_dump(path, topic), self.notes, base64=asked.base64,
-            time=self._time if self._several else None,
+            time=self._time if self._several or asked.arrived is not None else None,
+            stamped=asked.arrived is not None,
         )  # fmt: skip
         if not dump.size and dump.framing == "kcat" and not dump.partitions:
             words = f"{path}: its messages are of no input of the config; give --config, or what they are"
@@ -187,7 +190,8 @@ class Files:
         """When a message was, as its decoder says; -inf if that cannot be told."""
         if topic not in self._decoders:
             self._decoders[topic] = input_decoder(self._inputs[topic], Limits())
-        signals = self._decoders[topic].decode(Record(topic, 0, 0, -1, None, value)).signals
+        came = -1 if self._asked.arrived is None else int(self._asked.arrived * 1000)
+        signals = self._decoders[topic].decode(Record(topic, 0, 0, came, None, value)).signals
         return min((each.time for each in signals), default=float("-inf"))
 
     def _made(self, name: str) -> Input:
