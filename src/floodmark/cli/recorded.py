@@ -43,7 +43,7 @@ Arrived = Annotated[
     str,
     typer.Option(
         "--arrived",
-        help="Dumps: until when their messages had come, for times without a year: 2026-02-01; file: when it was written.",
+        help="Dumps: until when their messages had come, for times without a year (file: when it was written).",
     ),
 ]
 TimeOption = Annotated[str, typer.Option(help="Tables: the time, as a template of columns: '{Date} {Time}'.")]
