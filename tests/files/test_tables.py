@@ -101,6 +101,14 @@ def test_text_beside_numbers_is_a_label(tmp_path):
     ]  # fmt: skip
 
 
+def test_text_that_says_how_it_is_parts_no_series(tmp_path):
+    events, files = read(tmp_path / "a.csv", f"time,cpu,status\n{T[0]},1,ok\n{T[1]},2,warning\n{T[2]},3,ok\n")
+    assert [(event["value"], event["labels"]) for event in events] == [(1, {}), (2, {}), (3, {})]
+    assert "is left out" in files.notes.said[0]
+    events, _ = read(tmp_path / "b.csv", f"time,cpu,host\n{T[0]},1,a\n{T[1]},2,b\n")
+    assert [event["labels"] for event in events] == [{"host": "a"}, {"host": "b"}]
+
+
 def test_the_decimal_sign_is_what_the_column_shows(tmp_path):
     events, _ = read(tmp_path / "a.csv", f"time;value\n{T[0]};1.234\n{T[1]};2.345,5\n")
     assert values(events) == [1234, 2345.5]

@@ -40,6 +40,12 @@ _COUNTING: Final = (
     *("no", "no.", "nr", "#", "seq", "_id", "lineno", "line_number"),
 )
 """What a column is called that only numbers the rows, in lower case."""
+_OWNERS: Final = (
+    *("host", "hostname", "service", "instance", "pod", "node", "device", "server", "container", "app", "application"),
+    *("job", "region", "zone", "env", "environment", "namespace", "cluster", "entity", "source", "sensor", "machine"),
+    "component",
+)
+"""What a column is called whose text says whose the numbers are."""
 _INFLUX: Final = frozenset(["result", "table", "_start", "_stop", "_field"])
 _SAMPLE: Final = 200
 _DISTINCT: Final = 100_000
@@ -260,7 +266,8 @@ class _Found:
         plain = [i for i in self._others if not self._is_index(i, lower[i])]
         if value is None:
             numbers = [i for i in plain if self._numbers[i] > self._texts[i] or not self._texts[i]]
-            return numbers, [i for i in plain if i not in numbers and self._is_label(i)], None, None, None
+            texts = [i for i in plain if i not in numbers]
+            return numbers, [i for i in texts if self._tells_apart(i, lower[i]) and self._is_label(i)], None, None, None
         name = next((lower.index(each) for each in _NAMES if each in lower and lower.index(each) in plain), None)
         unit = next((i for i in plain if lower[i] == "unit"), None)
         kind = next((i for i in plain if lower[i] == "kind"), None)
@@ -280,6 +287,18 @@ class _Found:
             return False
         self._notes.say(f"{self._path}: the column {self._header[i]!r} numbers the rows, and is left out")
         return True
+
+    def _tells_apart(self, i: int, name: str) -> bool:
+        """Whether a text beside numbers says whose they are, and not how they are (ok, warning): then it would part a
+        series each time that it changes."""
+        once = len(self._moments) >= min(self._rows, _DISTINCT)
+        if len(self._distinct[i]) < 2 or not once or name in _OWNERS:
+            return True
+        self._notes.say(
+            f"{self._path}: the column {self._header[i]!r} holds text that changes, and each row has its time: "
+            "it is no label, and is left out"
+        )
+        return False
 
     def _is_label(self, i: int) -> bool:
         """Whether rows can be told apart by it, and not each row from every other."""
