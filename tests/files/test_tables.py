@@ -48,6 +48,7 @@ def values(events):
         lzma.compress(PLAIN.encode()),
         bytes(cramjam.zstd.compress(PLAIN.encode())),
         (",timestamp,value\n" + "".join(f"{i},{line}\n" for i, line in enumerate(PLAIN.splitlines()[1:]))).encode(),
+        b'"timestamp", "value"\n' + "".join(f'"{time}", "{i}.5"\n' for i, time in enumerate(T, 1)).encode(),
         b"Date,Time,Value\n2026-01-31,12:00:00,1.5\n2026-01-31,12:01:00,2.5\n2026-01-31,12:02:00,3.5\n",
         b",value\n" + PLAIN.encode().partition(b"\n")[2],
     ],

@@ -34,7 +34,7 @@ def rows(path: Path, separator: str, notes: Notes, encoding: str) -> Iterator[Ro
             last.append(line)
             yield line.replace("\0", "")
 
-    reader = csv.reader(kept(), delimiter=separator)
+    reader = csv.reader(kept(), delimiter=separator, skipinitialspace=True)
     while True:
         last.clear()
         try:
@@ -74,7 +74,9 @@ def separator_of(path: Path, encoding: str) -> str:
     best, score = ",", (0.0, 0.0)
     for separator in _SEPARATORS:
         try:
-            counts = Counter(len(cells) for cells in csv.reader(start, delimiter=separator) if cells)
+            counts = Counter(
+                len(cells) for cells in csv.reader(start, delimiter=separator, skipinitialspace=True) if cells
+            )
         except csv.Error:
             continue
         if not counts:
