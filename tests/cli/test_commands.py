@@ -3,7 +3,10 @@
 import csv
 import gzip
 import json
+import os
 import random
+import subprocess
+import sys
 
 import pytest
 from typer.testing import CliRunner
@@ -56,6 +59,10 @@ def series(tmp_path):
         ("explain",),
         ("doctor",),
         ("init",),
+        ("incidents",),
+        ("incidents", "show"),
+        ("incidents", "tail"),
+        ("top",),
         ("schemas",),
         ("topics",),
         ("topics", "create"),
@@ -231,6 +238,50 @@ def test_replay_explains_a_file_of_another_kind(tmp_path):
     ran = call("replay", path)
     assert ran.exit_code == 1
     assert "only .csv and .jsonl" in ran.stderr
+
+
+def test_replay_of_a_dump_is_as_the_config_says(tmp_path):
+    config = tmp_path / "floodmark.yaml"
+    config.write_text(
+        "inputs:\n  - {topic: plant, signal: metric, format: collectd_json}\n  - {topic: l, signal: log}\n"
+    )
+    path = tmp_path / "plant.txt"
+    values = {
+        "dstypes": ["gauge"],
+        "dsnames": ["value"],
+        "interval": 60,
+        "host": "h",
+        "plugin": "load",
+        "type": "gauge",
+    }
+    messages = [[{**values, "values": [v], "time": START + 60 * i}] for i, v in enumerate(latency())]
+    path.write_text("".join(json.dumps(each) + "\n" for each in messages) + "oops\n")
+    ran = call("replay", path, "-c", config, "--input", "plant")
+    assert ran.exit_code == 0, ran.stderr
+    assert "600 metrics → 1 anomaly → 1 incident" in ran.stderr
+    assert f"refused, not_json: 1; first at {path}:601" in ran.stderr
+    assert "load_gauge" in call("backtest", path, "--format", "collectd_json").stdout
+    ran = call("replay", path, "-c", config, "--input", "plants")
+    assert (ran.exit_code, "it has plant, l" in ran.stderr) == (1, True)
+    ran = call("replay", path, "-c", config)
+    assert (ran.exit_code, "looks like collectd_json (metrics): give --input plant" in ran.stderr) == (1, True)
+
+
+def test_replay_from_a_topic_needs_to_know_since_when(tmp_path):
+    ran = call("replay", "--topic", "plant")
+    assert (ran.exit_code, "give --from, for example --from 2h" in " ".join(ran.stderr.lower().split())) == (2, True)
+    ran = call("replay", "--from", "2 moons")
+    assert (ran.exit_code, "neither a duration such as 2h nor a time" in ran.stderr) == (2, True)
+
+
+def test_in_a_pipe_nothing_is_cut(tmp_path):
+    config = tmp_path / "floodmark.yaml"
+    config.write_text(f"inputs: [{{topic: {'long-' * 40}name, signal: metric}}]\n")
+    bare = {name: value for name, value in os.environ.items() if name != "COLUMNS"}
+    command = [sys.executable, "-m", "floodmark", "check", "-c", config]
+    said = subprocess.run(command, capture_output=True, text=True, check=True, env=bare).stdout
+    assert f"{'long-' * 40}name" in said
+    assert all(line == line.rstrip() for line in said.splitlines())
 
 
 def test_schemas_that_were_written_pass_and_changed_ones_do_not(tmp_path):

@@ -25,9 +25,11 @@ COMMANDS: Final = {
     "explain": "Say why a point of a recorded series alarmed, or why not: each head, the level, and every guard.",
     "doctor": "Look at all that the config needs: brokers, topics, rights, inputs, clocks, the state, the engine.",
     "init": "Look at the topics, guess what they hold, and write a commented config that `floodmark check` accepts.",
+    "incidents": "What is wrong, what was, and why: the incidents that the engine has told.",
     "schemas": "Write, check or list the JSON Schemas (draft 2020-12) of everything that goes in and comes out.",
     "topics": "The topics that a config needs.",
     "feedback": "Say that something is no anomaly, take it back, and see who has said what.",
+    "top": "A live page: lag, events a second, what is odd now, open incidents, dead letters, what the engines say.",
     "dead-letters": "What could not be used: show it, or send it again.",
 }
 """What each command says of itself first. `dead-letters` is `dead_letters` in this package's `dead_letters`."""

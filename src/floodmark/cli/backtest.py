@@ -12,12 +12,36 @@ from rich.table import Table as RichTable
 from rich.text import Text
 
 from floodmark.cli.console import err, fail, out, read_config
-from floodmark.cli.files import FileError
-from floodmark.cli.recorded import NO_PLOTS, account, recording
+from floodmark.cli.recorded import (
+    NO_PLOTS,
+    Arrived,
+    Base64,
+    Encoding,
+    FilePaths,
+    FormatOption,
+    FramingOption,
+    From,
+    InputOption,
+    Signal,
+    TimeFormat,
+    TimeOption,
+    To,
+    TopicOption,
+    Wanted,
+    Zone,
+    account,
+    recording,
+    source,
+    tell,
+)
+from floodmark.cli.recorded import zone as named_zone
 from floodmark.cli.verdicts import FeedbackPath, read_verdicts
 from floodmark.config.models import Config
 from floodmark.config.quantities import budget
 from floodmark.detect.feedback import Feedback
+from floodmark.files.columns import Columns
+from floodmark.files.notes import FileError
+from floodmark.runtime import RunError
 from floodmark.tuning import report
 from floodmark.tuning.backtest import Backtest, Run, with_budget
 from floodmark.tuning.backtest import backtest as tested
@@ -27,8 +51,10 @@ from floodmark.tuning.trace import lines
 
 
 def backtest(
-    files: Annotated[list[Path], typer.Argument(help="JSONL of native events, or CSV (also .gz).", exists=True)],
-    config: Annotated[Path | None, typer.Option("--config", "-c", help="A config; its inputs do not matter.")] = None,
+    files: FilePaths = None,
+    config: Annotated[
+        Path | None, typer.Option("--config", "-c", help="A config; its inputs say what dumps and topics hold.")
+    ] = None,
     budgets: Annotated[str, typer.Option(help="The budgets to try, with commas.")] = "1/day,1/week,1/month",
     labels: Annotated[
         Path | None, typer.Option(help="Events to be found: CSV or JSON lines of series, start and end.", exists=True)
@@ -37,16 +63,26 @@ def backtest(
         Path | None, typer.Option("--out", help="Write backtest.html and its pictures into this folder.")
     ] = None,
     feedback: FeedbackPath = None,
-    time: Annotated[str, typer.Option(help="CSV: the time, as a template of columns: '{Date} {Time}'.")] = "",
-    time_format: Annotated[
-        str, typer.Option(help="CSV: strptime format of --time, if it is no RFC 3339 or epoch.")
-    ] = "",
+    signal: Signal = "",
+    format: FormatOption = "",
+    input: InputOption = "",
+    framing: FramingOption = "auto",
+    base64: Base64 = False,
+    arrived: Arrived = "",
+    topic: TopicOption = None,
+    since: From = "",
+    until: To = "",
+    time: TimeOption = "",
+    time_format: TimeFormat = "",
+    zone: Zone = "UTC",
+    encoding: Encoding = "",
 ) -> None:
     """Try alert budgets on recorded metrics: how many alarms each would have meant, and on which series.
 
     Each budget takes the place of `false_alarms` in every detector. All files are one stream: a series may go on from
-    one to the next. A CSV with the columns timestamp and value is a series named as the file; in one with several
-    columns of values each is a series, and the file is their entity.
+    one to the next. A table with the columns timestamp and value is a series named as the file; in one with several
+    columns of values each is a series, and the file is their entity. Series that are made of logs, spans and
+    predictions count as well. Dumps and topics are read as by `floodmark replay`.
     """
     asked = [each.strip() for each in budgets.split(",") if each.strip()]
     try:
@@ -58,7 +94,12 @@ def backtest(
         fail("--budgets: name at least one, for example 1/week.", 2)
     settings = read_config(config) if config else Config()
     said = read_verdicts(feedback, settings)
-    recorded = recording(files, settings, time, time_format)
+    entity = settings.detect.entity[0] if settings.detect.entity else ""
+    columns = Columns(time, time_format, entity=entity, zone=named_zone(zone), encoding=encoding)
+    found = source(
+        Wanted(files, columns, signal, format, input, framing, base64, arrived, topic, since, until), settings
+    )
+    recorded = recording(found, settings)
     try:
         events = read_events(labels) if labels else []
         test = tested(settings, recorded, asked, said)
@@ -70,12 +111,13 @@ def backtest(
                 out.print()
         if into is not None:
             _write(into, settings, recorded, test, known, tables, said)
-    except (FileError, LabelError) as error:
+    except (FileError, LabelError, RunError) as error:
         fail(str(error))
     except OSError as error:
         fail(f"{error.filename}: {error.strerror}")
     if not test.spans:
-        err.print("The files hold no metrics that a detector watches.", style="yellow")
+        words = "It holds no metrics that a detector watches, nor logs, spans or predictions that make series."
+        err.print(words, style="yellow", soft_wrap=True)
     if len(known) < len(events):
         one = next(event for event in events if event not in known).pattern
         err.print(
@@ -84,6 +126,7 @@ def backtest(
             style="yellow", markup=False, soft_wrap=True,
         )  # fmt: skip
     account(recorded, test.counts)
+    tell(found.notes)
 
 
 def _rich(table: report.Table) -> RichTable:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import io
+import os
 from pathlib import Path
-from typing import Annotated, NoReturn
+from typing import Annotated, Any, Final, NoReturn
 
 import typer
 from rich.console import Console
@@ -11,8 +13,42 @@ from rich.console import Console
 from floodmark.config.loader import ConfigError, load_with_warnings
 from floodmark.config.models import Config
 
-out = Console(highlight=False)
-err = Console(stderr=True, highlight=False)
+_FULL: Final = 2_000
+"""Columns where nobody looks at the edge of a window: in pipes and files."""
+
+
+class _Spoken(Console):
+    """A console that cuts nothing in pipes and files, and leaves no spaces at the ends of lines there.
+
+    What it writes has no colours where NO_COLOR is set; rich sees to that.
+    """
+
+    def __init__(self, *, stderr: bool = False) -> None:
+        super().__init__(stderr=stderr, highlight=False)
+        if not self.is_terminal and "COLUMNS" not in os.environ:
+            self.width = _FULL
+
+    def print(self, *objects: Any, **options: Any) -> None:
+        if ascii_only(self) and isinstance(self.file, io.TextIOWrapper):
+            self.file.reconfigure(errors="replace")  # rather a ? than nothing
+        if self.is_terminal:
+            super().print(*objects, **options)
+            return
+        with self.capture() as capture:
+            super().print(*objects, **options)
+        text = capture.get()
+        self.file.write("\n".join(line.rstrip() for line in text.split("\n")) if len(text) > 1 else text)
+        self.file.flush()
+
+
+out = _Spoken()
+err = _Spoken(stderr=True)
+
+
+def ascii_only(console: Console) -> bool:
+    """Whether a terminal or file can show nothing but ASCII."""
+    return not console.encoding.startswith("utf")
+
 
 ConfigPath = Annotated[
     Path,

@@ -11,11 +11,35 @@ from rich.table import Table
 from rich.text import Text
 
 from floodmark.cli.console import err, fail, out, read_config
-from floodmark.cli.files import FileError
-from floodmark.cli.recorded import NO_PLOTS, account, recording
+from floodmark.cli.recorded import (
+    NO_PLOTS,
+    Arrived,
+    Base64,
+    Encoding,
+    FilePaths,
+    FormatOption,
+    FramingOption,
+    From,
+    InputOption,
+    Signal,
+    TimeFormat,
+    TimeOption,
+    To,
+    TopicOption,
+    Wanted,
+    Zone,
+    account,
+    recording,
+    source,
+    tell,
+)
+from floodmark.cli.recorded import zone as named_zone
 from floodmark.cli.verdicts import FeedbackPath, read_verdicts
 from floodmark.config.models import Config
 from floodmark.detect.anomalies import odds, rarity
+from floodmark.files.columns import Columns
+from floodmark.files.notes import FileError
+from floodmark.runtime import RunError
 from floodmark.tuning.explain import ExplainError, Explanation, expectation, verdict
 from floodmark.tuning.explain import explain as explained
 from floodmark.tuning.recording import moment, shown
@@ -23,40 +47,78 @@ from floodmark.units import number, reach
 
 
 def explain(
-    series: Annotated[str, typer.Argument(help="Its key or name, or a glob that means no other.")],
-    at: Annotated[str, typer.Argument(help="When, in ISO 8601 (without an offset: UTC): its last point until then.")],
-    files: Annotated[list[Path], typer.Argument(help="JSONL of native events, or CSV (also .gz).", exists=True)],
-    config: Annotated[Path | None, typer.Option("--config", "-c", help="A config; its inputs do not matter.")] = None,
+    series: Annotated[str, typer.Argument(help="Its key or name, or a glob that means no other.")] = "",
+    at: Annotated[
+        str, typer.Argument(help="When, in ISO 8601 (without an offset: UTC): its last point until then.")
+    ] = "",
+    files: FilePaths = None,
+    config: Annotated[
+        Path | None, typer.Option("--config", "-c", help="A config; its inputs say what dumps and topics hold.")
+    ] = None,
+    id: Annotated[
+        str, typer.Option("--id", help="Instead of a series: an anomaly of the running engine, as its topic has it.")
+    ] = "",
+    again: Annotated[
+        bool,
+        typer.Option("--replay", help="With --id: read the inputs around it once more, and show the whole decision."),
+    ] = False,
     into: Annotated[Path | None, typer.Option("--out", help="Draw the points before it into this PNG.")] = None,
     feedback: FeedbackPath = None,
-    time: Annotated[str, typer.Option(help="CSV: the time, as a template of columns: '{Date} {Time}'.")] = "",
-    time_format: Annotated[
-        str, typer.Option(help="CSV: strptime format of --time, if it is no RFC 3339 or epoch.")
-    ] = "",
+    signal: Signal = "",
+    format: FormatOption = "",
+    input: InputOption = "",
+    framing: FramingOption = "auto",
+    base64: Base64 = False,
+    arrived: Arrived = "",
+    topic: TopicOption = None,
+    since: From = "",
+    until: To = "",
+    time: TimeOption = "",
+    time_format: TimeFormat = "",
+    zone: Zone = "UTC",
+    encoding: Encoding = "",
 ) -> None:
     """Say why a point of a recorded series alarmed, or why not: each head, the level, and every guard.
 
-    The files are run through the engine up to that time, so what the series had learned by then is what is held against
-    the point. They are read as `floodmark backtest` reads them.
+    What is recorded is run through the engine up to that time, so what the series had learned by then is what is held
+    against the point. It is read as `floodmark backtest` reads it, from files or from topics.
+
+    With `--id ano-…` (or the id of an incident) it says what the running engine has told of an anomaly: which head,
+    what was expected, how improbable it is, and what became of it.
     """
+    settings = read_config(config) if config else Config()
+    if id:
+        if series or at or files:
+            fail("Give --id, or a series, a time and files: not both.", 2)
+        from floodmark.cli.told import tell_of  # noqa: PLC0415 - brings the Kafka client
+
+        tell_of(settings, id, again=again, since=since, into=into)
+        return
+    if not series or not at:
+        fail("Which series, and when? floodmark explain SERIES TIME FILES, or --id ANOMALY.", 2)
     try:
-        until = moment(at)
+        moment_meant = moment(at)
     except ValueError as error:
         fail(str(error), 2)
-    settings = read_config(config) if config else Config()
     said = read_verdicts(feedback, settings)
-    recorded = recording(files, settings, time, time_format)
+    entity = settings.detect.entity[0] if settings.detect.entity else ""
+    columns = Columns(time, time_format, entity=entity, zone=named_zone(zone), encoding=encoding)
+    wanted = Wanted(files, columns, signal, format, input, framing, base64, arrived, topic, since, until)
+    found = source(wanted, settings)
+    recorded = recording(found, settings)
     try:
-        found = explained(settings, recorded, series, until, said)
-    except (FileError, ExplainError) as error:
+        explanation = explained(settings, recorded, series, moment_meant, said)
+    except (FileError, ExplainError, RunError) as error:
         fail(str(error))
-    _show(found)
+    show(explanation)
     account(recorded, {})
+    tell(found.notes)
     if into is not None:
-        _draw(found, into)
+        draw(explanation, into)
 
 
-def _show(found: Explanation) -> None:
+def show(found: Explanation) -> None:
+    """The point, what was expected of it, each head, and what had a say."""
     last, unit, name = found.last, found.series.unit, found.series.name
     x = last.judgement.context
     budget = f"{found.detector.false_alarms * 604800:.3g} a week"
@@ -100,7 +162,8 @@ def _heads(found: Explanation) -> Table:
     return table
 
 
-def _draw(found: Explanation, path: Path) -> None:
+def draw(found: Explanation, path: Path) -> None:
+    """Draw the points before it; ends the command if that cannot be."""
     try:
         from floodmark.tuning import plots  # noqa: PLC0415 - needs an extra
     except ModuleNotFoundError:

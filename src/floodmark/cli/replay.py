@@ -4,44 +4,77 @@ from __future__ import annotations
 
 import sys
 from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated, cast, get_args
+from typing import Annotated
 
 import msgspec
 import typer
 from rich.padding import Padding
-from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 from rich.table import Table
 from rich.text import Text
 
 from floodmark.alerts import Anomaly, Incident
 from floodmark.cli.console import err, fail, out, read_config
-from floodmark.cli.files import Columns, FileError, read, with_files
+from floodmark.cli.recorded import (
+    Arrived,
+    Base64,
+    Encoding,
+    FilePaths,
+    FormatOption,
+    FramingOption,
+    From,
+    InputOption,
+    Signal,
+    TimeFormat,
+    TimeOption,
+    To,
+    TopicOption,
+    Wanted,
+    Zone,
+    inputs_of,
+    progress,
+    refusals,
+    source,
+    tell,
+)
+from floodmark.cli.recorded import zone as named_zone
 from floodmark.cli.verdicts import FeedbackPath, read_verdicts
 from floodmark.config.models import Config
+from floodmark.files.columns import Columns
+from floodmark.files.notes import FileError
 from floodmark.flow.events import TYPES, event_type
 from floodmark.flow.local import LocalFlow
 from floodmark.records import Output
-from floodmark.signals import SignalName
+from floodmark.runtime import RunError
 
 _BATCH = 500
+_TOLD = ("held_back", "standstills")
 _SHOWN = 5
 """Anomalies shown of an incident."""
 
 
 def replay(
-    files: Annotated[list[Path], typer.Argument(help="JSONL of native events, or CSV (also .gz).", exists=True)],
+    files: FilePaths = None,
     config: Annotated[
-        Path | None, typer.Option("--config", "-c", help="A config; its inputs are replaced by the files.")
+        Path | None, typer.Option("--config", "-c", help="A config; its inputs say what dumps and topics hold.")
     ] = None,
-    signal: Annotated[str, typer.Option(help="What the files hold, if it cannot be told: metric, log, …")] = "",
-    time: Annotated[str, typer.Option(help="CSV: the time, as a template of columns: '{Date} {Time}'.")] = "",
-    time_format: Annotated[
-        str, typer.Option(help="CSV: strptime format of --time, if it is no RFC 3339 or epoch.")
-    ] = "",
-    body: Annotated[str, typer.Option(help="CSV of logs: the log line, as a template: '{Content}'.")] = "",
-    severity: Annotated[str, typer.Option(help="CSV of logs: the severity, as a template: '{Level}'.")] = "",
-    label: Annotated[list[str] | None, typer.Option(help="CSV of logs: a label, name=template.")] = None,
+    signal: Signal = "",
+    format: FormatOption = "",
+    input: InputOption = "",
+    framing: FramingOption = "auto",
+    base64: Base64 = False,
+    arrived: Arrived = "",
+    topic: TopicOption = None,
+    since: From = "",
+    until: To = "",
+    time: TimeOption = "",
+    time_format: TimeFormat = "",
+    zone: Zone = "UTC",
+    encoding: Encoding = "",
+    body: Annotated[str, typer.Option(help="Tables of logs: the log line, as a template: '{Content}'.")] = "",
+    severity: Annotated[str, typer.Option(help="Tables of logs: the severity, as a template: '{Level}'.")] = "",
+    label: Annotated[list[str] | None, typer.Option(help="Tables of logs: a label, name=template.")] = None,
     incidents: Annotated[
         Path | None, typer.Option(help="Write incident revisions as JSONL here ('-': stdout).")
     ] = None,
@@ -51,35 +84,34 @@ def replay(
 ) -> None:
     """Run files through the engine and show the incidents: the same answer as under Kafka, byte for byte.
 
-    A CSV with columns timestamp and value is one series (name and labels from further columns); one without a value
-    column has a series in each column. For logs in a CSV, say which columns are what:
+    A table with columns timestamp and value is one series (name and labels from further columns); one without a value
+    column has a series in each column. For logs in a table, say which columns are what:
 
     `floodmark replay app.csv --time '{Date} {Time}' --time-format '%y%m%d %H%M%S' --body '{Content}'`
+
+    A dump of a topic, a value a line or as `kcat -J` writes it, is read as the input of the config says; or read it
+    from Kafka itself:
+
+    `floodmark replay collectd.txt -c floodmark.yaml --input collectd`
+
+    `floodmark replay -c floodmark.yaml --topic collectd --from 2h`
     """
-    if signal and signal not in get_args(SignalName):
-        fail(f"--signal {signal}: it is one of {', '.join(get_args(SignalName))}.")
+    settings = read_config(config) if config else Config()
     labels = dict(item.partition("=")[::2] for item in label or [])
-    columns = Columns(time, time_format, body, severity, labels)
-    settings = with_files(read_config(config) if config else Config(), files)
-    flow = LocalFlow(settings, read_verdicts(feedback, settings))
-    seen = Seen()
-    size = sum(path.stat().st_size for path in files)
-    bar = Progress(
-        TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeRemainingColumn(), console=err,
-        transient=True, disable=not err.is_terminal,
-    )  # fmt: skip
+    columns = Columns(time, time_format, body, severity, labels, zone=named_zone(zone), encoding=encoding)
+    wanted = Wanted(files, columns, signal, format, input, framing, base64, arrived, topic, since, until)
+    found = source(wanted, settings)
+    settings = inputs_of(found, settings)
+    flow = LocalFlow(settings, read_verdicts(feedback, settings), found.partitions)
+    seen = Seen(found.place)
     try:
-        with bar:
-            task = bar.add_task("replay", total=size)
-            for count, (record, length) in enumerate(
-                read(files, columns, cast(SignalName, signal) if signal else None)
-            ):
+        with progress("replay", found.size) as moved:
+            for count, record in enumerate(found.records()):
                 seen.take(flow.process([record]))
                 if count % _BATCH == 0:
-                    bar.update(task, description=f"replay · {len(seen.latest)} incidents")
-                bar.advance(task, length)
+                    moved(_BATCH * (count > 0), f"replay · {len(seen.latest)} incidents")
             seen.take(flow.finish())
-    except FileError as error:
+    except (FileError, RunError) as error:
         fail(str(error))
     _write(incidents, [msgspec.json.encode(i) for i in seen.revisions])
     _write(anomalies, [msgspec.json.encode(a) for a in seen.anomalies])
@@ -88,12 +120,14 @@ def replay(
     if str(incidents) != "-" and str(anomalies) != "-":
         _show(seen)
     _account(flow, seen)
+    tell(found.notes)
 
 
 class Seen:
-    """What has come out of the flow."""
+    """What has come out of the flow. `place`: where a record stands, for people."""
 
-    def __init__(self) -> None:
+    def __init__(self, place: Callable[[str, int, int], str]) -> None:
+        self._place = place
         self.revisions: list[Incident] = []
         self.latest: dict[str, Incident] = {}
         self.anomalies: list[Anomaly] = []
@@ -106,7 +140,8 @@ class Seen:
                 headers = {name: value.decode("utf-8", "replace") for name, value in output.headers}
                 error = headers["floodmark.error"]
                 self.refused[error] += 1
-                where = f"{headers['floodmark.topic'].rpartition(':')[0]}:{headers['floodmark.offset']}"
+                place = (int(headers["floodmark.partition"]), int(headers["floodmark.offset"]))
+                where = self._place(headers["floodmark.topic"], *place)
                 self.first_refusal.setdefault(error, f"{where}: {headers['floodmark.message']}")
                 continue
             name = event_type(output.headers) or ""
@@ -148,8 +183,8 @@ def _templates(flow: LocalFlow) -> Table:
     table = Table("source", box=None, header_style="bold")
     table.add_column("lines", justify="right")
     table.add_column("template", overflow="fold")
-    for source, text, lines in flow.templates():
-        table.add_row(Text(source), f"{lines:,}", Text(text))
+    for owner, text, lines in flow.templates():
+        table.add_row(Text(owner), f"{lines:,}", Text(text))
     return table
 
 
@@ -161,15 +196,9 @@ def _account(flow: LocalFlow, seen: Seen) -> None:
     incidents = sum(incident.merged_into is None for incident in seen.latest.values())
     err.print(f"{taken} → {_many(opened, 'anomaly')} → {_many(incidents, 'incident')}", markup=False, soft_wrap=True)
     for name, n in sorted(counts.items()):
-        if name.startswith(("skipped:", "evicted:", "late", "held:feedback")) or name in ("held_back", "standstills"):
+        if n and (name.startswith(("skipped:", "evicted:", "late", "held:feedback")) or name in _TOLD):
             err.print(f"  {name.replace(':', ' ')}: {n:,}", style="dim", markup=False)
-    for error, n in seen.refused.items():
-        err.print(
-            f"  refused, {error}: {n:,}; first at {seen.first_refusal[error]}",
-            style="yellow",
-            markup=False,
-            soft_wrap=True,
-        )
+    refusals(seen.refused, seen.first_refusal)
 
 
 def _many(count: int, noun: str) -> str:

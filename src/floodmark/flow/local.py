@@ -1,4 +1,4 @@
-"""All tasks in one place without Kafka: one partition a topic, every output handed on at once.
+"""All tasks in one place without Kafka: every output handed on at once. Topics of our own have one partition each.
 
 This is `floodmark replay`, and how tests run the whole flow over lists. The tasks are those of the runtime, so the
 answer is the same bytes.
@@ -19,30 +19,35 @@ from floodmark.records import Output, Record, Task
 class LocalFlow:
     """The flow of a config over records that are given to it. Outputs come back in the order in which they arose."""
 
-    def __init__(self, config: Config, feedback: Feedback | None = None) -> None:
+    def __init__(
+        self, config: Config, feedback: Feedback | None = None, partitions: Mapping[str, int] | None = None
+    ) -> None:
+        """`partitions`: of the inputs that have more than one."""
         streams = config.topics.model_dump()
         work = groups(config, feedback)
-        self._tasks: dict[str, Task] = {
-            topic: factory(topic, 0, dict.fromkeys(topics, 1))
+        counts = {topic: (partitions or {}).get(topic, 1) for topics in work.values() for topic in topics}
+        self._tasks: dict[tuple[str, int], Task] = {
+            (topic, number): factory(topic, number, {each: counts[each] for each in topics})
             for topics in work.values()
             for topic, factory in topics.items()
+            for number in range(counts[topic])
         }
         self._order = list(self._tasks)
         self._streams: Mapping[str, str] = streams
         self._offsets: Counter[str] = Counter()
 
     def process(self, records: Sequence[Record]) -> list[Output]:
-        """Handle records of any input topics, in the order given. Raises KeyError for a topic that no task reads."""
+        """Handle records of any inputs, in the order given. Raises KeyError for a partition that no task reads."""
         out: list[Output] = []
         for record in records:
-            self._follow(self._tasks[record.topic].process([record]), out)
+            self._follow(self._tasks[record.topic, record.partition].process([record]), out)
         return out
 
     def finish(self) -> list[Output]:
         """The input has ended: close windows and alarms, resolve incidents."""
         out: list[Output] = []
-        for topic in self._order:
-            task = self._tasks[topic]
+        for place in self._order:
+            task = self._tasks[place]
             if isinstance(task, RouteTask):
                 self._follow(task.finish(), out)
             if isinstance(task, DetectTask):
@@ -79,7 +84,7 @@ class LocalFlow:
             output = waiting.popleft()
             out.append(output)
             topic = self._streams[output.stream]
-            task = self._tasks.get(topic)
+            task = self._tasks.get((topic, 0))
             if task is None:
                 continue
             self._offsets[topic] += 1

@@ -35,6 +35,9 @@ The runtime knows stages by their protocol alone (`floodmark.records.Task`); it 
     reload.py      what a run is handed then
     workers.py     several processes of a run on one machine
     reading.py     what a topic holds now, for commands
+    ranges.py      a stretch of topics in the order of Kafka's times, for commands
+    tailing.py     topics of our own as they grow, and what they say of some ids, for commands
+    asking.py      what engines say of themselves, and how far groups are, for commands
     feedback.py    what commands read and write of feedback
     dead_letters.py  reading dead letters, and sending them again
     errors.py      what can stop a run, in sentences

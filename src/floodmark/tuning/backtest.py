@@ -14,7 +14,10 @@ from floodmark.config.models import Config, Detector
 from floodmark.config.quantities import budget as parsed
 from floodmark.detect import DetectStage
 from floodmark.detect.feedback import Feedback
+from floodmark.detect.model import Judgement
+from floodmark.detect.schedules import Why
 from floodmark.detect.series import Series
+from floodmark.detect.watched import Watched
 from floodmark.detect.watchlist import matches
 from floodmark.tuning.labels import Event, Period, Score, score
 from floodmark.tuning.recording import Batch, Recording, fits
@@ -111,12 +114,18 @@ def backtest(
     tapes = [recording.tape() for _ in stages]
     told: list[dict[str, Alarm]] = [{} for _ in stages]
     known = _Known(recording, config)
+    if stages:
+        stages[0].watch(lambda _: False, known.judged)
     for batch in recording.read():
         known.take(batch)
         for stage, tape, alarms in zip(stages, tapes, told, strict=True):
-            _note(stage.take(tape(batch)), alarms)
+            outputs = stage.process(batch.signals) if batch.signals else stage.take(tape(batch))
+            known.told(outputs)
+            _note(outputs, alarms)
     for stage, alarms in zip(stages, told, strict=True):
-        _note(stage.finish(), alarms)
+        outputs = stage.finish()
+        known.told(outputs)
+        _note(outputs, alarms)
     spans = known.spans()
     runs = [Run(text, rate, _settled(alarms, spans)) for text, rate, alarms in zip(budgets, rates, told, strict=True)]
     return Backtest(spans, runs, stages[0].counts() if stages else {})
@@ -128,12 +137,35 @@ class _Known:
     def __init__(self, recording: Recording, config: Config) -> None:
         self._recording = recording
         self._detectors = (*config.detectors, Detector())
+        self._own: set[str] = set()
         self._first: list[float] = []
         self._last: list[float] = []
         self._points: list[int] = []
+        self._made: dict[str, Span] = {}
+        """Series that the stage makes of other signals: log lines, spans, predictions, histograms."""
+        self._began, self._ended = float("inf"), float("-inf")
+
+    def judged(self, watched: Watched, judgement: Judgement, _: Why | None) -> None:
+        """A point of a series that is not among the recording's own metrics (of those, some may be shown, too)."""
+        series, time = watched.series, judgement.context.time
+        if series.signal != "metric" or series.key not in self._own:
+            span = self._made.get(series.key, Span(series, time, time, 0))
+            self._made[series.key] = Span(series, span.first, max(span.last, time), span.points + 1)
+
+    def told(self, outputs: Sequence[object]) -> None:
+        """Findings are of series without points: they are heard of for as long as the recording lasts."""
+        for each in outputs:
+            if isinstance(each, Anomaly) and each.series not in self._own and each.series not in self._made:
+                series = Series(
+                    each.series, each.name, each.labels, each.entity, each.scope, each.signal, unit=each.unit
+                )
+                self._made[each.series] = Span(series, self._began, self._ended, 0)
 
     def take(self, batch: Batch) -> None:
         new = len(self._recording.series) - len(self._first)
+        self._own.update(each.key for each in self._recording.series[len(self._first) :])
+        if moments := batch.moments():
+            self._began, self._ended = min(self._began, *moments), max(self._ended, *moments)
         self._first += [float("inf")] * new
         self._last += [float("-inf")] * new
         self._points += [0] * new
@@ -152,6 +184,8 @@ class _Known:
                 continue
             _, since, until, count = found.get(series.key, (series, first, last, 0))
             found[series.key] = Span(series, min(first, since), max(last, until), points + count)
+        for key, span in self._made.items():
+            found.setdefault(key, span._replace(last=max(span.last, self._ended) if not span.points else span.last))
         return found
 
 
@@ -169,5 +203,5 @@ def _note(outputs: Sequence[object], alarms: dict[str, Alarm]) -> None:
 
 def _settled(alarms: Mapping[str, Alarm], spans: Mapping[str, Span]) -> list[Alarm]:
     """In order, those still open ended with the recording, without the silence after it."""
-    kept = [a._replace(end=min(a.end, spans[a.series].last)) for a in alarms.values()]
+    kept = [a._replace(end=min(a.end, spans[a.series].last)) for a in alarms.values() if a.series in spans]
     return sorted((a for a in kept if a.start <= spans[a.series].last), key=lambda a: (a.start, a.series))

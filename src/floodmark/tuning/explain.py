@@ -80,9 +80,11 @@ def explain(
     """
     said = feedback or Feedback()
     moments: dict[str, deque[Moment]] = {}
+    heard: dict[str, Series] = {}
     detectors: dict[str, Detector] = {}
 
     def witness(watched: Watched, judgement: Judgement, why: Why | None) -> None:
+        heard.setdefault(watched.series.key, watched.series)
         if fits(pattern, watched.series):
             detectors[watched.series.key] = watched.detector
             kept = moments.setdefault(watched.series.key, deque(maxlen=config.detect.evidence))
@@ -91,7 +93,8 @@ def explain(
             kept.append(_moment(watched, judgement, why, calmer))
 
     anomalies = list(follow(config, recording, lambda series: fits(pattern, series), witness, at, said))
-    series = _meant(pattern, recording.series, at)
+    metrics = {each.key: each for each in recording.series}  # also those that no detector watches
+    series = _meant(pattern, [*metrics.values(), *(each for key, each in heard.items() if key not in metrics)], at)
     if series.key not in moments:
         raise ExplainError(f"{series.key} was not judged: it had no number up to then, or its detector is not enabled.")
     own = [each for each in anomalies if each.series == series.key]
@@ -188,7 +191,7 @@ def _why_not(explanation: Explanation, moment: Moment) -> list[str]:
 
 def _since(explanation: Explanation) -> list[str]:
     """What was told after the point, up to the time that was asked for: that nothing came any more."""
-    at = explanation.last.judgement.context.time
+    at = round(explanation.last.judgement.context.time, 3)
     later = [each for each in explanation.anomalies if each.updated_at.timestamp() > at and each.event != "updated"]
     return [f"Then, at {shown(each.updated_at.timestamp())}, it {each.event}: {each.summary}." for each in later]
 

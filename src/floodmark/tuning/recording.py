@@ -1,47 +1,85 @@
-"""Recorded metrics, decoded as under Kafka, to be run through a stage as often as is wanted.
+"""Recorded telemetry, decoded as under Kafka, to be run through a stage as often as is wanted.
 
-All files together are one stream, so that a series may go on from one file to the next.
+All files and topics together are one stream, so that a series may go on from one to the next.
 """
 
 from __future__ import annotations
 
+import math
+from bisect import bisect_left
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from fnmatch import fnmatchcase
-from itertools import islice
+from itertools import groupby, islice
 from typing import Final, NamedTuple
 
-from floodmark.config.models import Config
-from floodmark.decode import Decoded, decoder
-from floodmark.decode.samples import SampleDecoder
+from floodmark.config.models import Config, Input
+from floodmark.decode import ColumnDecoder, Decoded, Decoder, column_decoder, input_decoder
 from floodmark.detect.metrics import MetricSeries
 from floodmark.detect.series import Series
+from floodmark.detect.stage import Judged
 from floodmark.records import Record
-from floodmark.signals import Origin, Samples
+from floodmark.signals import Change, Histogram, Metric, Origin, Samples
 
 _BATCH: Final = 2_000
 
 
 class Batch(NamedTuple):
-    """Samples in the order of the recording: which of its series, epoch seconds, value (NaN: none)."""
+    """Samples in the order of the recording: which of its series, epoch seconds, value (NaN: none); `histograms` among
+    them, each with the place of the sample that it comes before. Or else `signals` that are no metrics."""
 
     of: list[int]
     times: list[float]
     values: list[float]
+    histograms: Sequence[tuple[int, Histogram]] = ()
+    signals: Sequence[Judged] = ()
+
+    def moments(self) -> list[float]:
+        """The times of all that is in it."""
+        return [*self.times, *(each.time for _, each in self.histograms), *(each.time for each in self.signals)]
+
+
+class _Read(NamedTuple):
+    """What some records of a topic hold."""
+
+    samples: Samples
+    signals: list[Judged]
+
+    def until(self, time: float) -> _Read:
+        """What is not later than `time`."""
+        origins, times, values, histograms, _ = self.samples
+        kept = [i for i, at in enumerate(times) if at <= time]
+        samples = Samples(
+            [origins[i] for i in kept],
+            [times[i] for i in kept],
+            [values[i] for i in kept],
+            [(bisect_left(kept, at), each) for at, each in histograms if each.time <= time],
+        )
+        return _Read(samples, [each for each in self.signals if each.time <= time])
 
 
 class Recording:
-    """Metrics that can be read again and again. `series` are those met so far, by the number that batches have.
+    """Telemetry that can be read again and again. `series` are those of metrics met so far, by the number that batches
+    have.
 
     `refused` counts the events of the last reading that could not be used, by the decoder's class; `first_refusal` says
     where the first of each was, and what was wrong.
     """
 
-    def __init__(self, source: Callable[[], Iterable[Record]], config: Config) -> None:
-        """`source`: gives the records from the first on, each time that it is called; a topic names the file."""
+    def __init__(
+        self,
+        source: Callable[[], Iterable[Record]],
+        config: Config,
+        inputs: Iterable[Input] = (),
+        place: Callable[[str, int, int], str] | None = None,
+    ) -> None:
+        """`source`: gives the records from the first on, each time that it is called. Those of a topic that is none of
+        `inputs` are native metrics. `place`: where a record stands, for people."""
         self._source = source
         self._config = config
+        self._inputs: Mapping[str, Input] = {each.topic: each for each in inputs}
+        self._place = place or (lambda topic, _, offset: f"{topic.rpartition(':')[0]}:{offset}")
         self._origins: list[Origin] = []
         self._index: dict[tuple[object, ...], int] = {}
         self._maker = MetricSeries(config.limits, config.detect)
@@ -49,25 +87,57 @@ class Recording:
         self.refused: Counter[str] = Counter()
         self.first_refusal: dict[str, str] = {}
 
-    def read(self, until: float = float("inf")) -> Iterator[Batch]:
-        """The samples up to a time, `until` included; reading ends where all of a batch is later."""
-        limits = self._config.limits
-        decode = SampleDecoder(decoder("metric", "native", limits), limits).decode
+    def read(self, until: float = math.inf) -> Iterator[Batch]:
+        """All that is judged up to a time, `until` included; reading ends where all of some records is later."""
+        decoders: dict[str, tuple[Decoder, ColumnDecoder | None]] = {}
         self.refused.clear()
         records = iter(self._source())
-        while batch := list(islice(records, _BATCH)):
-            samples = decode(batch, self._refuse)
-            if not samples.times or max(samples.times) <= until:
-                yield Batch([self._of(origin) for origin in samples.origins], samples.times, samples.values)
-                continue
-            wanted = [i for i, time in enumerate(samples.times) if time <= until]
-            if not wanted:
+        while some := list(islice(records, _BATCH)):
+            timed = early = False
+            for topic, alike in groupby(some, lambda record: record.topic):
+                if topic not in decoders:
+                    decoders[topic] = self._decoders(topic)
+                read = self._read(*decoders[topic], list(alike))
+                batch = self._batch(read.until(until) if until < math.inf else read)
+                timed = timed or bool(read.samples.times or read.samples.histograms or read.signals)
+                if batch.times or batch.histograms or batch.signals:
+                    early = True
+                    yield batch
+            if timed and not early:
                 return
-            yield Batch(
-                [self._of(samples.origins[i]) for i in wanted],
-                [samples.times[i] for i in wanted],
-                [samples.values[i] for i in wanted],
-            )
+
+    def _decoders(self, topic: str) -> tuple[Decoder, ColumnDecoder | None]:
+        source, limits = self._inputs.get(topic, Input(topic=topic, signal="metric")), self._config.limits
+        decoder = input_decoder(source, limits)
+        if source.signal != "metric" or source.envelope != "none":
+            return decoder, None
+        return decoder, column_decoder(decoder, source.format, limits)
+
+    def _read(self, decoder: Decoder, columns: ColumnDecoder | None, records: Sequence[Record]) -> _Read:
+        if columns is not None:
+            return _Read(columns.decode(records, self._refuse), [])
+        origins: list[Origin] = []
+        times: list[float] = []
+        values: list[float] = []
+        histograms: list[tuple[int, Histogram]] = []
+        signals: list[Judged] = []
+        for record in records:
+            decoded = decoder.decode(record)
+            self._refuse(record, decoded)
+            for signal in decoded.signals:
+                if isinstance(signal, Metric):
+                    origins.append(Origin(signal.name, signal.labels, signal.kind, signal.unit))
+                    times.append(signal.time)
+                    values.append(math.nan if signal.value is None else signal.value)
+                elif isinstance(signal, Histogram):
+                    histograms.append((len(times), signal))
+                elif not isinstance(signal, Change):
+                    signals.append(signal)
+        return _Read(Samples(origins, times, values, histograms), signals)
+
+    def _batch(self, read: _Read) -> Batch:
+        origins, times, values, histograms, _ = read.samples
+        return Batch([self._of(origin) for origin in origins], times, values, histograms, read.signals)
 
     def tape(self) -> Callable[[Batch], Samples]:
         """What gives a batch to one stage: origins belong to the stage that has seen them."""
@@ -75,7 +145,7 @@ class Recording:
 
         def samples(batch: Batch) -> Samples:
             own.extend(Origin(o.name, o.labels, o.kind, o.unit) for o in self._origins[len(own) :])
-            return Samples([own[i] for i in batch.of], batch.times, batch.values)
+            return Samples([own[i] for i in batch.of], batch.times, batch.values, batch.histograms)
 
         return samples
 
@@ -91,7 +161,7 @@ class Recording:
     def _refuse(self, record: Record, decoded: Decoded) -> None:
         for refused in decoded.refused:
             self.refused[refused.error] += 1
-            where = f"{record.topic.rpartition(':')[0]}:{record.offset}"
+            where = self._place(record.topic, record.partition, record.offset)
             self.first_refusal.setdefault(refused.error, f"{where}: {refused.message}")
 
 

@@ -48,7 +48,8 @@ def follow(
     stage, tape = DetectStage(config, "trace/0", 1, feedback), recording.tape()
     stage.watch(wanted, witness)
     for batch in recording.read(until):
-        yield from (each for each in stage.take(tape(batch)) if isinstance(each, Anomaly))
+        told = stage.process(batch.signals) if batch.signals else stage.take(tape(batch))
+        yield from (each for each in told if isinstance(each, Anomaly))
 
 
 def lines(

@@ -1,0 +1,72 @@
+"""Topics of our own, read on as they grow, or searched for what is said of some ids. No group, nothing committed."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Collection
+from typing import Any, Final
+
+from aiokafka import TopicPartition
+
+from floodmark.config.models import Kafka
+from floodmark.runtime.reading import reading, records
+
+_AGO: Final = (3_600, 86_400, 7 * 86_400, 90 * 86_400)
+"""Seconds back to where something is looked for, the newest first."""
+_WAIT_MS: Final = 300
+_ID: Final = "ce_id"
+
+
+async def held(kafka: Kafka, topic: str, since: float, until: float = math.inf) -> AsyncIterator[Any]:
+    """What a topic holds now of a stretch of Kafka's time (epoch seconds; 0: from its beginning), by partition.
+
+    Raises RunError.
+    """
+    async with reading(kafka, topic) as (consumer, sources):
+        for source in sources:
+            async for record in records(consumer, source, 0, int(since * 1000)):
+                if record.timestamp > until * 1000:
+                    break
+                yield record
+
+
+async def followed(kafka: Kafka, topic: str, since: float | None) -> AsyncGenerator[list[Any], None]:
+    """What a topic gets from now on, or from a time on (epoch seconds), until nobody asks any more. While there is
+    nothing new it gives empty lists, the first as soon as all that was there is given. Raises RunError."""
+    async with reading(kafka, topic) as (consumer, sources):
+        consumer.assign(sources)
+        ends = await consumer.end_offsets(sources)
+        starts: dict[TopicPartition, int] = dict(ends)
+        if since is not None:
+            found: Any = await consumer.offsets_for_times(dict.fromkeys(sources, int(since * 1000)))
+            starts = {each: found[each].offset if found[each] is not None else ends[each] for each in sources}
+        for source in sources:
+            consumer.seek(source, starts[source])
+        while True:
+            batch = await consumer.getmany(timeout_ms=_WAIT_MS, max_records=2_000)
+            fresh = [record for some in batch.values() for record in some]
+            if fresh:
+                yield fresh
+            elif all([await consumer.position(each) >= ends[each] for each in sources]):
+                yield []
+
+
+async def said_of(
+    kafka: Kafka, topic: str, wanted: Callable[[str], bool], since: float | None = None, until: float = math.inf
+) -> list[Any]:
+    """The records whose CloudEvents id is wanted, of the newest stretch of time that has any, oldest first.
+
+    `since`, `until`: look only there (epoch seconds). Raises RunError.
+    """
+    stretches: Collection[float] = [time.time() - ago for ago in _AGO] if since is None else [since]
+    for begin in stretches:
+        found = [record async for record in held(kafka, topic, begin, until) if wanted(named(record))]
+        if found:
+            return sorted(found, key=lambda record: (record.timestamp, record.partition, record.offset))
+    return []
+
+
+def named(record: Any) -> str:
+    """The CloudEvents id of a record; empty if it has none."""
+    return next((value.decode("utf-8", "replace") for name, value in record.headers if name == _ID), "")
