@@ -15,7 +15,9 @@ from typing import Any
 
 from floodmark.config.models import Limits
 from floodmark.decode import wire
+from floodmark.decode.bodies import facts, plain
 from floodmark.decode.decoder import EventError
+from floodmark.decode.repeats import repeats
 from floodmark.decode.severities import severity
 from floodmark.decode.timestamps import arrival, latest, parse
 from floodmark.records import Record
@@ -23,6 +25,8 @@ from floodmark.signals import Change, Log, Metric, Outcome, Prediction, Scalar, 
 
 _NUMBER = re.compile(r"\s*[+-]?(?:\d{1,400}(?:\.\d{0,400})?|\.\d{1,400})(?:[eE][+-]?\d{1,4})?\s*", re.ASCII)
 _NO_NUMBER = {"nan", "+nan", "-nan", "null", "none", ""}
+_MOST_REPEATS = 1_000_000
+"""Lines that one record can stand for."""
 _INFINITE = {"inf", "+inf", "-inf", "infinity", "+infinity", "-infinity"}
 
 
@@ -30,7 +34,7 @@ class Admission:
     """The judge of one input's events. `counts` are the repairs so far:
 
     no_value (a null or NaN metric, prediction or label), number_as_text, labels_dropped (null ones), body_as_json,
-    body_cut, attributes_cut, attributes_not_finite, severity_unknown, features_not_finite (NaN ones, now missing),
+    body_cut, colours_removed, repeats (records that stand for several), count_cut, attributes_cut, attributes_not_finite, severity_unknown, features_not_finite (NaN ones, now missing),
     scores_dropped (null or NaN ones), summary_cut, time_of_arrival (no time of its own: Kafka's).
     """
 
@@ -84,6 +88,8 @@ class Admission:
             level = severity(event.severity)
             if not level and event.severity != "":
                 self.counts["severity_unknown"] += 1
+        else:
+            level = facts(body).severity
         labels = self.labels(event.labels, "labels")
         attributes = self.attributes(event.attributes) if event.attributes else {}
         return self.line(time, body, level, labels, attributes, event.trace_id or "")
@@ -98,13 +104,27 @@ class Admission:
         trace: str = "",
         *,
         partial: bool = False,
+        count: int = 1,
     ) -> Log:
-        """A log record of which time, severity, labels and attributes have been judged."""
+        """A log record of which time, severity, labels and attributes have been judged. `count`: how many it stands for."""
         if len(trace) > self._limits.label:
             raise self._too_long("trace_id", trace)
+        if "\x1b" in body:
+            bare = plain(body)
+            if len(bare) < len(body):
+                body = bare
+                self.counts["colours_removed"] += 1
+        if "repeated" in body:
+            body, more = repeats(body)
+            count = max(count, more)
+        if count > 1:
+            if count > _MOST_REPEATS:
+                count = _MOST_REPEATS
+                self.counts["count_cut"] += 1
+            self.counts["repeats"] += 1
         if len(body) * 4 > self._limits.body:
             body = self._cut(body, "body_cut")
-        return Log(time, body, level, labels, attributes, trace, partial)
+        return Log(time, body, level, labels, attributes, trace, partial, count)
 
     def text(self, body: object) -> str:
         """What is not text, as JSON text."""

@@ -15,10 +15,11 @@ from msgspec import Raw, Struct, field
 
 from floodmark.config.models import Limits
 from floodmark.decode.admit import Admission
-from floodmark.decode.bodies import facts, of_level, own_time
+from floodmark.decode.bodies import facts, own_time
 from floodmark.decode.decoder import EventError
 from floodmark.decode.native import JsonDecoder
 from floodmark.decode.places import NOTHING, Places, child, scalars, service_of, text_of
+from floodmark.decode.severities import of_level
 from floodmark.signals import Log, Scalar
 
 _Odd = str | int | float | bool | list[Any] | None

@@ -14,10 +14,11 @@ from msgspec import Raw, Struct, field
 
 from floodmark.config.models import Limits
 from floodmark.decode.admit import Admission
-from floodmark.decode.bodies import facts, of_level
+from floodmark.decode.bodies import facts
 from floodmark.decode.decoder import EventError
 from floodmark.decode.native import JsonDecoder
 from floodmark.decode.places import NOTHING, Places, child, service_of, text_of
+from floodmark.decode.severities import of_level
 from floodmark.signals import Log, Scalar
 
 
