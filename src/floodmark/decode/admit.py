@@ -15,7 +15,7 @@ from typing import Any
 
 from floodmark.config.models import Limits
 from floodmark.decode import wire
-from floodmark.decode.bodies import facts, plain
+from floodmark.decode.bodies import facts, plain, repeated
 from floodmark.decode.decoder import EventError
 from floodmark.decode.repeats import repeats
 from floodmark.decode.severities import severity
@@ -34,7 +34,7 @@ class Admission:
     """The judge of one input's events. `counts` are the repairs so far:
 
     no_value (a null or NaN metric, prediction or label), number_as_text, labels_dropped (null ones), body_as_json,
-    body_cut, colours_removed, repeats (records that stand for several), count_cut, attributes_cut, attributes_not_finite, severity_unknown, features_not_finite (NaN ones, now missing),
+    body_cut, colours_removed, repeats (records that stand for several), count_cut, attributes_cut, attributes_not_finite, severity_unknown, not_utf8, features_not_finite (NaN ones, now missing),
     scores_dropped (null or NaN ones), summary_cut, time_of_arrival (no time of its own: Kafka's).
     """
 
@@ -88,11 +88,12 @@ class Admission:
             level = severity(event.severity)
             if not level and event.severity != "":
                 self.counts["severity_unknown"] += 1
-        else:
+        if not level:
             level = facts(body).severity
         labels = self.labels(event.labels, "labels")
         attributes = self.attributes(event.attributes) if event.attributes else {}
-        return self.line(time, body, level, labels, attributes, event.trace_id or "")
+        count = repeated(event.count) or 1
+        return self.line(time, body, level, labels, attributes, event.trace_id or "", count=count)
 
     def line(
         self,
@@ -130,6 +131,22 @@ class Admission:
         """What is not text, as JSON text."""
         self.counts["body_as_json"] += 1
         return _compact(body)
+
+    def body(self, value: object) -> str:
+        """The text of a line, which may have come as its bytes (journald's) or as something else, without its end."""
+        if isinstance(value, str):
+            return value.rstrip("\r\n") if value[-1:] == "\n" else value
+        if isinstance(value, list) and value and all(type(each) is int and 0 <= each <= 255 for each in value):
+            return self.utf8(bytes(value)).rstrip("\r\n")
+        return self.text(value)
+
+    def utf8(self, value: bytes) -> str:
+        """What should be UTF-8, with U+FFFD where it is not; `not_utf8`."""
+        try:
+            return value.decode()
+        except UnicodeDecodeError:
+            self.counts["not_utf8"] += 1
+            return value.decode(errors="replace")
 
     def prediction(self, event: wire.PredictionEvent, latest: float) -> Prediction:
         return Prediction(

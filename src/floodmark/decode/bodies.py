@@ -146,10 +146,15 @@ def own_time(text: str) -> float | None:
     return _time(clock + (found[2] or "Z"))
 
 
-def when(said: Facts, body: str, shippers: float | None, latest: float) -> float | None:
+def when(said: Facts, body: str, shippers: float, latest: float) -> float:
     """A line's own time, if it says one that can be; else the shipper's."""
     own = said.time if said.time is not None else own_time(body)
     return own if own is not None and own <= latest else shippers
+
+
+def readable(value: object) -> float | None:
+    """The time in a field that may hold anything; None if it is none."""
+    return None if value is None else _time(value)
 
 
 def unwrapped(text: str) -> Wrapped | None:

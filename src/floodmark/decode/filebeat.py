@@ -1,9 +1,9 @@
-"""Filebeat's events, and those of other shippers of the Elastic Common Schema (ECS), to logs.
+"""Filebeat's events, and those of other shippers and loggers of the Elastic Common Schema (ECS), to logs.
 
 Filebeat's `@timestamp` is the time at which it read the line. The line's own time is taken where it says one (JSON, or
 RFC 3339 at its beginning), else the earlier of `@timestamp` and `event.created`: ECS has the one or the other for the
 time of reading, depending on whether the line's time was parsed, and nothing happens after it was read.
-Source: the ECS field reference; filebeat's `filestream`, `container` and `journald` inputs.
+Source: the ECS field reference; filebeat's `filestream`, `container`, `syslog` and `journald` inputs.
 """
 
 from __future__ import annotations
@@ -11,130 +11,109 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from msgspec import Raw, Struct, field
+from msgspec import Raw, field
 
 from floodmark.config.models import Limits
 from floodmark.decode.admit import Admission
-from floodmark.decode.bodies import facts, own_time
+from floodmark.decode.bodies import facts, repeated, unwrapped, when
 from floodmark.decode.decoder import EventError
-from floodmark.decode.native import JsonDecoder
-from floodmark.decode.places import NOTHING, Places, child, scalars, service_of, text_of
-from floodmark.decode.severities import of_level
+from floodmark.decode.devices import device_of
+from floodmark.decode.places import NOTHING, Placed, PlacedDecoder, Places, child, parts_of, placed, scalars, text_of
+from floodmark.decode.severities import of_level, on_scale
 from floodmark.signals import Log, Scalar
 
-_Odd = str | int | float | bool | list[Any] | None
-"""What others than Filebeat may have under a name that is an object of ECS."""
 
-
-class _File(Struct, gc=False):
-    path: Any = None
-
-
-class _Log(Struct, gc=False):
-    level: Any = None
-    file: _File | _Odd = None
-
-
-class _Event(Struct, gc=False):
-    created: str | int | float | None = None
-    original: str | None = None
-
-
-class _Trace(Struct, gc=False):
-    id: Any = None
-
-
-class _Ecs(Struct, gc=False):
-    timestamp: str | int | float = field(name="@timestamp")
+class _Ecs(Placed):
+    timestamp: Any = field(name="@timestamp", default=None)
     message: Any = None
     stream: Any = None
-    log: _Log | _Odd = None
-    event: _Event | _Odd = None
-    trace: _Trace | _Odd = None
+    log: Any = None
+    event: Any = None
+    trace: Any = None
     level: Any = field(name="log.level", default=None)
-    trace_id: Any = field(name="trace.id", default=None)
-    service_name: Any = field(name="service.name", default=None)
+    top_level: Any = field(name="level", default=None)
+    syslog: Any = None
+    log_count: Any = None
     json: Raw = NOTHING
-    service: Raw = NOTHING
-    host: Raw = NOTHING
-    kubernetes: Raw = NOTHING
-    container: Raw = NOTHING
     labels: Raw = NOTHING
     fields: Raw = NOTHING
-    cloud: Raw = NOTHING
-    orchestrator: Raw = NOTHING
+    process: Raw = NOTHING
 
 
-class FilebeatDecoder(JsonDecoder[_Ecs]):
+class FilebeatDecoder(PlacedDecoder[_Ecs]):
     """Decodes ECS events of logs."""
 
     def __init__(self, limits: Limits) -> None:
-        admission = Admission(limits)
-        super().__init__(_Ecs, self._log, admission, limits, raw=True)
-        self._places = Places(admission, _labels)
+        self._admission = Admission(limits)
+        super().__init__(_Ecs, self._log, self._admission, limits)
+        self._places = Places(self._admission, _labels)
 
     def _log(self, event: _Ecs, latest: float) -> Log:
-        body = event.message
-        if body is None:
-            body = _unnamed(event)
-        elif not isinstance(body, str):
-            body = self._admission.text(body)
-        said = facts(body)
+        body = self._admission.body(event.message if event.message is not None else _unnamed(event))
+        if event.timestamp is None:
+            raise EventError("missing_field", "@timestamp is missing")
         time = self._admission.time(event.timestamp, latest)
-        if isinstance(event.event, _Event) and event.event.created is not None:
-            time = min(time, self._admission.time(event.event.created, latest))
-        own = said.time if said.time is not None else own_time(body)
-        if own is not None and own <= latest:
-            time = own
-        labels = self._places.of(
-            text_of(event.service_name) or said.service,
-            event.service,
-            event.host,
-            event.kubernetes,
-            event.container,
-            event.labels,
-            event.fields,
-            event.cloud,
-            event.orchestrator,
-        )
-        level, trace = of_level(event.level), text_of(event.trace_id)
+        created = child(event.event, "created")
+        if isinstance(created, str | int | float):
+            time = min(time, self._admission.time(created, latest))
         attributes: dict[str, Scalar] = {}
         if event.stream is not None:
             attributes["stream"] = text_of(event.stream)[:32]
-        if isinstance(event.log, _Log):
-            level = of_level(event.log.level) or level
-            if isinstance(event.log.file, _File):
-                attributes["log.file.path"] = text_of(event.log.file.path)[: self._limits.label]
-        if isinstance(event.trace, _Trace):
-            trace = text_of(event.trace.id) or trace
-        return self._admission.line(time, body, level or said.severity, labels, attributes, trace or said.trace)
+        partial = False
+        if (inner := unwrapped(body)) is not None:
+            body, partial, attributes["stream"] = inner.body, inner.partial, inner.stream
+            time = inner.time if inner.time is not None and inner.time <= latest else time
+        said = facts(body)
+        time = when(said, body, time, latest)
+        program, host, level = "", "", ""
+        syslog = child(event.log, "syslog") or event.syslog
+        if isinstance(syslog, dict):
+            program, host, level = _of_syslog(syslog)
+        level = of_level(child(event.log, "level")) or of_level(event.level) or of_level(event.top_level) or level
+        if (device := device_of(body, self._admission.kafkas, latest)) is not None:
+            body, program, host = device.body, device.service, device.host or host
+            time, level = device.time or time, device.severity or level
+        path = child(event.log, "file", "path")
+        if path is not None:
+            attributes["log.file.path"] = text_of(path)[: self._limits.label]
+        labels = self._places.of(
+            said.service, program, host, event.labels, event.fields, event.process, *parts_of(event)
+        )
+        return self._admission.line(
+            time,
+            body,
+            level or said.severity,
+            labels,
+            attributes,
+            text_of(child(event.trace, "id")) or said.trace,
+            partial=partial,
+            count=repeated(event.log_count) or said.count,
+        )
 
 
 def _unnamed(event: _Ecs) -> str:
     """The text of an event without a message: the original, or what the JSON parser left under `json`."""
-    if isinstance(event.event, _Event) and event.event.original is not None:
-        return event.event.original
+    original = child(event.event, "original")
+    if original is not None:
+        return text_of(original)
     if event.json:
         return bytes(event.json).decode()
     raise EventError("missing_field", "message is missing")
 
 
-def _labels(
-    name: str, service: Any, host: Any, pod: Any, container: Any, labels: Any, fields: Any, cloud: Any, cluster: Any
-) -> Mapping[str, Any]:
-    called = child(pod, "container", "name") or child(container, "name")
-    return {
-        **scalars(labels),
-        **scalars(fields),
-        "service": child(service, "name")
-        or name
-        or scalars(fields).get("service")
-        or service_of(child(pod, "labels"), called),
-        "env": child(service, "environment") or scalars(fields).get("env") or scalars(labels).get("env"),
-        "namespace": child(pod, "namespace"),
-        "pod": child(pod, "pod", "name"),
-        "container": called,
-        "host": child(pod, "node", "name") or child(host, "name") or child(host, "hostname"),
-        "region": child(cloud, "region"),
-        "cluster": child(cluster, "cluster", "name"),
-    }
+def _of_syslog(syslog: Mapping[str, Any]) -> tuple[str, str, str]:
+    """Program, host and severity by what Filebeat's inputs of syslog and of the journal leave under `syslog`."""
+    program = text_of(syslog.get("identifier")) or text_of(syslog.get("appname"))
+    written = text_of(syslog.get("severity_label")) or text_of(child(syslog.get("severity"), "name"))
+    number = child(syslog.get("severity"), "code")
+    if number is None and isinstance(syslog.get("priority"), int):
+        number = syslog["priority"] & 7
+    return program, text_of(syslog.get("hostname")), of_level(written) or on_scale(number, "syslog")
+
+
+def _labels(said: str, program: str, device: str, labels: Any, fields: Any, process: Any, *parts: Any) -> dict[str, Any]:
+    own = scalars(fields)
+    found = placed(parts, text_of(said) or text_of(own.get("service")), program or child(process, "program"), device)
+    found["host"] = device or found["host"]
+    found["env"] = found["env"] or own.get("env") or scalars(labels).get("env")
+    return {**scalars(labels), **own, **{name: value for name, value in found.items() if value}}

@@ -1,27 +1,135 @@
 """Where a log line comes from, as labels: what shippers know of hosts, pods and services, under our names.
 
-`service`, `namespace`, `pod`, `container`, `host`, `env`, `region`, `cluster`. These parts of a message are the same
-for all lines of a container, so labels are found again by the bytes that they were made from.
+`service`, `namespace`, `pod`, `container`, `host`, `env`, `region`, `cluster`. `Placed` has the names under which any
+of them may stand at the top of an event: of the Elastic Common Schema, of OpenTelemetry, of Fluent Bit, Fluentd and
+Vector; what a shipper has beside these is in its own decoder. A dotted name (`host.name`) is the same as a nested one
+(`undotted`).
+
+These parts of a message are the same for all lines of a container, so labels are found again by the bytes that they
+were made from.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
-from typing import Any, Final
+from typing import Any, Final, Generic, TypeVar
 
 import msgspec
+from msgspec import Raw, Struct
 
+from floodmark.config.models import Limits
 from floodmark.decode.admit import Admission
 from floodmark.decode.decoder import EventError
+from floodmark.decode.native import JsonDecoder
+from floodmark.signals import Signal
+
+E = TypeVar("E")
 
 _KNOWN: Final = 2048
 """Entries of each of the memo's two generations."""
 _LONGEST: Final = 8192
 """Bytes of the parts beyond which an entry is not kept."""
 _SERVICE_LABELS: Final = ("app.kubernetes.io/name", "app", "k8s-app", "app_kubernetes_io/name")
+_WORKLOADS: Final = ("deployment", "statefulset", "daemonset", "cronjob", "job")
+_DOTTED: Final = re.compile(rb'\.[\w@-]+"\s*:')
+"""The end of a name with a dot in it. A label of Kubernetes has a slash there, mostly."""
+_KEPT_WHOLE: Final = frozenset({"labels", "annotations", "pod_labels", "pod_annotations", "namespace_labels", "fields"})
+"""Objects whose names are somebody's own."""
+_DEEPEST: Final = 32
 
-NOTHING: Final = msgspec.Raw(b"")
+NOTHING: Final = Raw(b"")
 """A part that the message does not have."""
+
+
+class Placed(Struct, gc=False):
+    """The parts of an event that say where it is from, undecoded."""
+
+    service: Raw = NOTHING
+    service_name: Raw = NOTHING
+    kubernetes: Raw = NOTHING
+    k8s: Raw = NOTHING
+    container: Raw = NOTHING
+    container_name: Raw = NOTHING
+    host: Raw = NOTHING
+    hostname: Raw = NOTHING
+    deployment: Raw = NOTHING
+    cloud: Raw = NOTHING
+    orchestrator: Raw = NOTHING
+    cluster: Raw = NOTHING
+    env: Raw = NOTHING
+    environment: Raw = NOTHING
+    namespace: Raw = NOTHING
+    pod: Raw = NOTHING
+    resource: Raw = NOTHING
+
+
+def parts_of(event: Placed) -> tuple[Raw, ...]:
+    """What `placed` is to be given, undecoded."""
+    return (
+        *(event.service, event.service_name, event.kubernetes, event.k8s, event.container, event.container_name),
+        *(event.host, event.hostname, event.deployment, event.cloud, event.orchestrator, event.cluster),
+        *(event.env, event.environment, event.namespace, event.pod, event.resource),
+    )
+
+
+def placed(parts: tuple[Any, ...], said: str = "", program: object = None, host: object = None) -> dict[str, Any]:
+    """Labels of the parts of `Placed`. `said`: the service that the line itself names; `program` and `host`: what
+    counts where nothing better is known."""
+    service, named, kubernetes, k8s, container, called, node, hostname, deployment, cloud, orchestrator = parts[:11]
+    cluster, env, environment, namespace, pod, resource = parts[11:]
+    if isinstance(resource, dict):  # OpenTelemetry's attributes, flat or under `attributes`
+        said_there = resource.get("attributes") if isinstance(resource.get("attributes"), dict) else resource
+        under = unfolded(said_there)
+        service, kubernetes = service or under.get("service"), kubernetes or under.get("kubernetes")
+        k8s, node = k8s or under.get("k8s"), node or under.get("host")
+        deployment, cloud = deployment or under.get("deployment"), cloud or under.get("cloud")
+    if isinstance(kubernetes, dict):
+        k8s = {**kubernetes, **k8s} if isinstance(k8s, dict) else kubernetes
+    inside = (
+        _text(child(k8s, "container_name"))
+        or _text(child(k8s, "container", "name"))
+        or _text(child(container, "name"))
+        or _text(container)
+        or _text(called)
+    ).lstrip("/")
+    workload = next((name for each in _WORKLOADS if (name := _text(child(k8s, each, "name")))), "")
+    return {
+        "service": _text(child(service, "name"))
+        or _text(service)
+        or said
+        or _text(named)
+        or service_of(child(k8s, "labels") or child(k8s, "pod_labels"), "")
+        or workload
+        or inside
+        or program,
+        "namespace": _text(child(k8s, "namespace_name"))
+        or _text(child(k8s, "pod_namespace"))
+        or _text(child(k8s, "namespace", "name"))
+        or _text(child(k8s, "namespace"))
+        or _text(namespace),
+        "pod": _text(child(k8s, "pod_name")) or _text(child(k8s, "pod", "name")) or _text(pod),
+        "container": inside,
+        "host": _text(child(k8s, "host"))
+        or _text(child(k8s, "pod_node_name"))
+        or _text(child(k8s, "node", "name"))
+        or _text(child(k8s, "node_name"))
+        or _text(child(node, "name"))
+        or _text(child(node, "hostname"))
+        or _text(hostname)
+        or _text(node)
+        or host,
+        "env": _text(child(service, "environment"))
+        or _text(child(deployment, "environment", "name"))
+        or _text(child(deployment, "environment"))
+        or _text(env)
+        or _text(environment),
+        "region": child(cloud, "region"),
+        "cluster": _text(child(orchestrator, "cluster", "name"))
+        or _text(child(k8s, "cluster", "name"))
+        or _text(child(k8s, "cluster_name"))
+        or _text(cluster),
+    }
 
 
 class Places:
@@ -34,7 +142,7 @@ class Places:
         self._known: dict[tuple[str | bytes, ...], dict[str, str]] = {}
         self._older: dict[tuple[str | bytes, ...], dict[str, str]] = {}
 
-    def of(self, *parts: msgspec.Raw | str) -> dict[str, str]:
+    def of(self, *parts: Raw | str) -> dict[str, str]:
         """The labels that these parts make, the same dict for the same bytes. Raises EventError."""
         key: tuple[str | bytes, ...] = tuple(
             [b"" if part is NOTHING else part if isinstance(part, str) else bytes(part) for part in parts]
@@ -57,6 +165,80 @@ class Places:
         return found
 
 
+class PlacedDecoder(JsonDecoder[E], Generic[E]):
+    """A decoder of JSON whose events may have dotted names where others have objects."""
+
+    def __init__(self, event: type[E], admit: Callable[[E, float], Signal], admission: Admission, limits: Limits) -> None:
+        super().__init__(event, admit, admission, limits, raw=True)
+        self._one = _Undotting(self._one)  # type: ignore[assignment]  # they have `decode` alone in common
+        self._many = _Undotting(self._many)  # type: ignore[assignment]
+
+
+class _Undotting(Generic[E]):
+    """Decodes what is left when dotted names are taken apart."""
+
+    def __init__(self, decoder: msgspec.json.Decoder[E]) -> None:
+        self._decode = decoder.decode
+
+    def decode(self, value: bytes) -> E:
+        return self._decode(value if _DOTTED.search(value) is None else undotted(value))
+
+
+def undotted(value: bytes) -> bytes:
+    """JSON in which dotted names are nested ones: `{"host.name": "n1"}` is `{"host": {"name": "n1"}}`.
+
+    Raises msgspec.DecodeError. A name stays as it is where the place is taken by something else (`log` is a text), and
+    among labels, whose names are somebody's own.
+    """
+    parsed = msgspec.json.decode(value)
+    return msgspec.json.encode([unfolded(each) for each in parsed] if isinstance(parsed, list) else unfolded(parsed))
+
+
+def unfolded(value: Any, depth: int = 0) -> Any:
+    """The same of parsed JSON."""
+    if not isinstance(value, dict) or depth > _DEEPEST:
+        return value
+    made: dict[str, Any] = {}
+    dotted: list[tuple[str, Any]] = []
+    for name, each in value.items():
+        if "." in name.strip("."):
+            dotted.append((name, each))
+        else:
+            made[name] = each if name in _KEPT_WHOLE else unfolded(each, depth + 1)
+    for name, each in dotted:
+        _put(made, name, unfolded(each, depth + 1))
+    return made
+
+
+def _put(made: dict[str, Any], name: str, value: Any) -> None:
+    """Put a value where its dotted name says; under the name itself if that place is taken."""
+    steps = name.split(".", _DEEPEST)
+    for i, step in enumerate(steps[:-1]):
+        if step in _KEPT_WHOLE:
+            steps = [*steps[: i + 1], ".".join(steps[i + 1 :])]
+            break
+    at: Any = made
+    for step in steps[:-1]:
+        at = at.get(step, _ABSENT) if isinstance(at, dict) else None
+        if at is _ABSENT:
+            break
+    free = at is _ABSENT or (isinstance(at, dict) and steps[-1] not in at)
+    merged = isinstance(at, dict) and isinstance(at.get(steps[-1]), dict) and isinstance(value, dict)
+    if not free and not merged:
+        made[name] = value
+        return
+    at = made
+    for step in steps[:-1]:
+        at = at.setdefault(step, {})
+    if free:
+        at[steps[-1]] = value
+    else:
+        at[steps[-1]] |= {key: each for key, each in value.items() if key not in at[steps[-1]]}
+
+
+_ABSENT: Final = object()
+
+
 def _parsed(part: bytes) -> Any:
     return msgspec.json.decode(part) if part else None
 
@@ -64,6 +246,13 @@ def _parsed(part: bytes) -> Any:
 def text_of(value: object) -> str:
     """A text; empty if it is anything else."""
     return value if isinstance(value, str) else ""
+
+
+def _text(value: object) -> str:
+    """A name as text, if somebody has written it as a number as well; empty if it is no name, or stands for none."""
+    if isinstance(value, str):
+        return "" if value == "-" else value
+    return str(value) if isinstance(value, int | float) and not isinstance(value, bool) else ""
 
 
 def child(value: object, *names: str) -> Any:
@@ -80,7 +269,7 @@ def scalars(value: object) -> dict[str, Any]:
     return {name: each for name, each in value.items() if _is_label(each)} if isinstance(value, dict) else {}
 
 
-def service_of(pod_labels: object, container: object) -> object:
+def service_of(pod_labels: object, container: object) -> Any:
     """The service that a pod belongs to: Kubernetes' recommended label, the customary ones, or the container's name."""
     named = (child(pod_labels, name) for name in _SERVICE_LABELS)
     return next((name for name in named if name and isinstance(name, str)), container)

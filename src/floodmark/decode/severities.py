@@ -7,7 +7,9 @@ mappings. Where the appendix disagrees with itself ("critical" is ERROR2 in sysl
 from __future__ import annotations
 
 import re
-from typing import Final, Literal
+from typing import Final
+
+from floodmark.config.mapping import Scale
 
 NAMES = ("TRACE", "DEBUG", "INFO", "WARN", "ERROR", "FATAL")
 
@@ -36,10 +38,6 @@ _STEPS: Final = {
 _GOOGLE: Final = ("INFO", "DEBUG", "INFO", "INFO", "WARN", "ERROR", "FATAL", "FATAL", "FATAL")
 _STEP: Final = re.compile(r"([A-Za-z]+)[+-]\d{1,3}")
 """Go's slog: ERROR+2."""
-
-Scale = Literal["syslog", "opentelemetry", "bunyan", "python", "monolog", "logback", "google"]
-"""What the number of a level can be of."""
-
 
 def severity(value: str | int | float) -> str:
     """TRACE, DEBUG, INFO, WARN, ERROR or FATAL; empty for what is not known. Numbers are OpenTelemetry's, 1 to 24."""

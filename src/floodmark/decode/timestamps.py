@@ -56,8 +56,10 @@ def parse(value: str | int | float) -> float:
             seconds = _text_number(value)
         else:
             seconds = _rfc3339(value)
-    else:
+    elif isinstance(value, int | float):
         seconds = _number(value)
+    else:
+        raise EventError("wrong_type", "the timestamp must be text or a number")
     if not EARLIEST <= seconds < LATEST:
         raise EventError("implausible_time", f"timestamp {_short(value)} is not between 1973 and 2100")
     return seconds

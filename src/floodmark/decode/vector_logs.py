@@ -1,111 +1,108 @@
 """Vector's log events to logs, as its Kafka sink writes them (`encoding.codec: json`).
 
 The line is `message`, its time `timestamp`. Where it came from depends on the source: `kubernetes.pod_*`
-(kubernetes_logs), `container_name` (docker_logs), `appname` and `hostname` (syslog), `host` and `file` (file). Source:
-Vector's reference of sources. For names that `log_schema` has changed there is format `json`.
+(kubernetes_logs), `container_name` (docker_logs), `appname` and `hostname` (syslog), `host` and `file` (file), the
+journal's own fields (journald). Source: Vector's reference of sources. For names that `log_schema` has changed there is
+format `json`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
-from msgspec import Raw, Struct, field
+from msgspec import Raw, field
 
 from floodmark.config.models import Limits
 from floodmark.decode.admit import Admission
-from floodmark.decode.bodies import facts
+from floodmark.decode.bodies import facts, readable, repeated, unwrapped, when
 from floodmark.decode.decoder import EventError
-from floodmark.decode.native import JsonDecoder
-from floodmark.decode.places import NOTHING, Places, child, service_of, text_of
-from floodmark.decode.severities import of_level
+from floodmark.decode.devices import device_of
+from floodmark.decode.journald import (
+    JOURNAL_PARTS,
+    Journal,
+    is_true,
+    journal_level,
+    journal_parts,
+    journal_stamps,
+    program_and_host,
+)
+from floodmark.decode.places import NOTHING, PlacedDecoder, Places, parts_of, placed, text_of
+from floodmark.decode.severities import of_level, syslog_severity
 from floodmark.signals import Log, Scalar
 
 
-class _Event(Struct, gc=False):
+class _Event(Journal):
     message: Any = None
-    timestamp: str | int | float | None = None
+    timestamp: Any = None
     severity: Any = None
     level: Any = None
+    ecs_level: Any = field(name="log.level", default=None)
     stream: Any = None
     file: Any = None
     trace_id: Any = None
+    log_count: Any = None
+    repeat_count: Any = None
     partial: Any = field(name="_partial", default=None)
-    kubernetes: Raw = NOTHING
-    service: Raw = NOTHING
+    source_type: Any = None
     appname: Raw = NOTHING
-    container_name: Raw = NOTHING
-    host: Raw = NOTHING
-    hostname: Raw = NOTHING
-    journal_unit: Raw = field(name="_SYSTEMD_UNIT", default=NOTHING)
-    env: Raw = NOTHING
-    cluster: Raw = NOTHING
 
 
-class VectorLogDecoder(JsonDecoder[_Event]):
+class VectorLogDecoder(PlacedDecoder[_Event]):
     """Decodes Vector's log events."""
 
     def __init__(self, limits: Limits) -> None:
-        admission = Admission(limits)
-        super().__init__(_Event, self._log, admission, limits, raw=True)
-        self._places = Places(admission, _labels)
+        self._admission = Admission(limits)
+        super().__init__(_Event, self._log, self._admission, limits)
+        self._places = Places(self._admission, _labels)
 
     def _log(self, event: _Event, latest: float) -> Log:
-        body = event.message
+        body = event.message if event.message is not None else event.journal_message
         if body is None:
             raise EventError("missing_field", "message is missing")
-        if not isinstance(body, str):
-            body = self._admission.text(body)
-        if body[-1:] == "\n":
-            body = body.rstrip("\r\n")
-        said = facts(body)
-        stamp = event.timestamp
-        time = self._admission.arrival() if stamp is None else self._admission.time(stamp, latest)
-        level = of_level(event.severity) or of_level(event.level) or said.severity
-        labels = self._places.of(
-            said.service,
-            event.kubernetes,
-            event.service,
-            event.appname,
-            event.container_name,
-            event.host,
-            event.hostname,
-            event.journal_unit,
-            event.env,
-            event.cluster,
-        )
+        body = self._admission.body(body)
+        partial = is_true(event.partial) or is_true(event.container_partial)
         attributes: dict[str, Scalar] = {}
         if event.stream is not None:
             attributes["stream"] = text_of(event.stream)[:32]
         if event.file is not None:
             attributes["log.file.path"] = text_of(event.file)[: self._limits.label]
-        trace = text_of(event.trace_id) or said.trace
-        return self._admission.line(time, body, level, labels, attributes, trace, partial=event.partial is True)
+        time = self._time(event, latest)
+        if (inner := unwrapped(body)) is not None:
+            body, partial, attributes["stream"] = inner.body, inner.partial, inner.stream
+            time = inner.time if inner.time is not None and inner.time <= latest else time
+        said = facts(body)
+        time = when(said, body, time, latest)
+        level = syslog_severity(event.severity) or of_level(event.level) or of_level(event.ecs_level)
+        program, host = "", ""
+        if (device := device_of(body, self._admission.kafkas, latest)) is not None:
+            body, program, host = device.body, device.service, device.host
+            time, level = device.time or time, device.severity or level
+        level = level or journal_level(event, said.severity)
+        labels = self._places.of(said.service, program, host, event.appname, *parts_of(event), *journal_parts(event))
+        return self._admission.line(
+            time,
+            body,
+            level,
+            labels,
+            attributes,
+            text_of(event.trace_id) or said.trace,
+            partial=partial,
+            count=repeated(event.log_count) or repeated(event.repeat_count) or said.count,
+        )
+
+    def _time(self, event: _Event, latest: float) -> float:
+        """When it was by the journal, else by Vector, else Kafka's time."""
+        for each in journal_stamps(event):
+            own = readable(each)
+            if own is not None and own <= latest:
+                return own
+        stamp = event.timestamp
+        return self._admission.arrival() if stamp is None else self._admission.time(stamp, latest)
 
 
-def _labels(
-    said: str,
-    pod: Any,
-    service: Any,
-    appname: Any,
-    container: Any,
-    host: Any,
-    hostname: Any,
-    unit: Any,
-    env: Any,
-    cluster: Any,
-) -> Mapping[str, Any]:
-    called = child(pod, "container_name") or container
-    return {
-        "service": said
-        or (service if isinstance(service, str) else child(service, "name"))
-        or appname
-        or service_of(child(pod, "pod_labels"), called)
-        or unit,
-        "namespace": child(pod, "pod_namespace"),
-        "pod": child(pod, "pod_name"),
-        "container": called,
-        "host": child(pod, "pod_node_name") or hostname or host,
-        "env": env,
-        "cluster": cluster,
-    }
+def _labels(said: str, device: str, device_host: str, appname: Any, *parts: Any) -> dict[str, Any]:
+    program, host, container = program_and_host(parts[-JOURNAL_PARTS:])
+    labels = placed(parts[:-JOURNAL_PARTS], said, text_of(appname) or program, host)
+    if device:
+        labels |= {"service": device, "host": device_host or labels["host"]}
+    return labels if labels["container"] else {**labels, "container": container}
