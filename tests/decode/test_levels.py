@@ -264,8 +264,22 @@ def test_any_text_has_a_level_or_none(text):
 
 @pytest.mark.parametrize(
     "line",
-    ["[" * 9999, "ERR " * 9999, "1" * 9999, "1 " * 9999, "E " * 9999, "\x1b[" * 9999, "\x1b]" * 9999, '{"level":' * 9999,
-     "{" + "," * 99_999, "{" + ", " * 50_000 + "NaN", "warn" * 9999, "error.A." * 9999, "1:1" * 999, " " * 99_999 + "err"],
+    [
+        "[" * 9999,
+        "ERR " * 9999,
+        "1" * 9999,
+        "1 " * 9999,
+        "E " * 9999,
+        "\x1b[" * 9999,
+        "\x1b]" * 9999,
+        '{"level":' * 9999,
+        "{" + "," * 99_999,
+        "{" + ", " * 50_000 + "NaN",
+        "warn" * 9999,
+        "error.A." * 9999,
+        "1:1" * 999,
+        " " * 99_999 + "err",
+    ],
 )
 def test_long_lines_are_read_once(line):
     for text in (line, "x" + line, "{" + line):

@@ -29,13 +29,13 @@ _CRI: Final = re.compile(r"(\d{4}-\d\d-\d\dT\S{9,30}) (stdout|stderr) ([PF])(?::
 
 
 class Facts(NamedTuple):
-    """What a line says; None or empty for what it does not say. `time`: epoch seconds. `count`: of how many it tells."""
+    """What a line says; None or empty for what it does not say. `time`: epoch seconds. `lines`: of how many it tells."""
 
     time: float | None = None
     severity: str = ""
     service: str = ""
     trace: str = ""
-    count: int = 1
+    lines: int = 1
 
 
 class Wrapped(NamedTuple):
@@ -175,11 +175,11 @@ def _of_json(text: str) -> Facts:
     try:
         said = _decode(text)
     except (msgspec.DecodeError, RecursionError, UnicodeError):
-        found = _loosely(text[:_LONGEST])
-        if found is None:
+        nearly = _loosely(text[:_LONGEST])
+        if nearly is None:
             level = _LEVEL.search(text[:_LONGEST])
             return Facts(severity=of_level(level[1] or level[2])) if level is not None else _NOTHING
-        said = found
+        said = nearly
     stamps = (said.ecs_time, said.timestamp, said.time, said.ts, said.compact_time, said.upper_time, said.mongo_time)
     time = next((found for stamp in stamps if stamp is not None and (found := _time(stamp)) is not None), None)
     service = said.ecs_service or said.service or said.service_name or said.camel_service

@@ -47,7 +47,7 @@ class CriDecoder(TextDecoder):
             labels = self._admission.labels({**labels, "service": said.service}, "labels")
         partial = match[3] == "P"
         return self._admission.line(
-            time, body, said.severity, labels, {"stream": match[2]}, said.trace, partial=partial, count=said.count
+            time, body, said.severity, labels, {"stream": match[2]}, said.trace, partial=partial, count=said.lines
         )
 
     def _place(self, key: bytes | None) -> dict[str, str]:

@@ -29,7 +29,9 @@ _CLOCKS: Final = re.compile(
     r"|\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d[\d.,]*(?:Z|[+-]\d\d:?\d\d)?"
 )
 _PROCESS: Final = re.compile(r"([^\s\[\]:]{1,64})(?:\[\d+\]):?|([A-Za-z][\w./-]{0,63}):")
-_SLOT: Final = re.compile(r"(?:(?:LC|RP|SP|DRP|SW|PE)/|\d+/)[\w/]*(?:CPU|RP|RSP)?\d*|%.*|VDC-\d+|\*.*|[:*.]|(?:\d+[dhwy]){1,3}|\d+:\d\d:\d\d")
+_SLOT: Final = re.compile(
+    r"(?:(?:LC|RP|SP|DRP|SW|PE)/|\d+/)[\w/]*(?:CPU|RP|RSP)?\d*|%.*|VDC-\d+|\*.*|[:*.]|(?:\d+[dhwy]){1,3}|\d+:\d\d:\d\d"
+)
 """Words of a header that are of no use: slots, tasks, how long the device is up."""
 _PAIR: Final = re.compile(r'(?:^|(?<=[ ,;]))([A-Za-z_]\w{0,31})=(?:"([^"]{0,256})"|([^\s",;]{0,256}))')
 _PAIRS: Final = ("date=", "time=", "devname=", "device=", "device_name=", "id=", "devid=", "timestamp=", "logver=")
@@ -125,7 +127,11 @@ def _clock(text: str, arrival: float | None) -> tuple[float, int] | None:
 def _of_pairs(text: str, arrival: float | None, latest: float) -> Device | None:
     pairs = {found[1].lower(): found[2] if found[2] is not None else found[3] for found in _PAIR.finditer(text[:2048])}
     host = next((pairs[name] for name in _HOSTS if pairs.get(name)), "")
-    maker = "fortigate" if "devname" in pairs or "logid" in pairs else _MAKERS.get(pairs.get("device") or pairs.get("id", ""))
+    maker = (
+        "fortigate"
+        if "devname" in pairs or "logid" in pairs
+        else _MAKERS.get(pairs.get("device") or pairs.get("id", ""))
+    )
     if not host or maker is None:
         return None
     level = of_level(pairs.get("level") or pairs.get("priority") or "") or on_scale(pairs.get("pri"), "syslog")

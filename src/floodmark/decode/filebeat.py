@@ -12,13 +12,14 @@ from collections.abc import Mapping
 from typing import Any
 
 from msgspec import Raw, field
+from msgspec.structs import astuple
 
 from floodmark.config.models import Limits
 from floodmark.decode.admit import Admission
 from floodmark.decode.bodies import facts, repeated, unwrapped, when
 from floodmark.decode.decoder import EventError
 from floodmark.decode.devices import device_of
-from floodmark.decode.places import NOTHING, Placed, PlacedDecoder, Places, child, parts_of, placed, scalars, text_of
+from floodmark.decode.places import NOTHING, PARTS, Placed, PlacedDecoder, Places, child, placed, scalars, text_of
 from floodmark.decode.severities import of_level, on_scale
 from floodmark.signals import Log, Scalar
 
@@ -35,9 +36,6 @@ class _Ecs(Placed):
     syslog: Any = None
     log_count: Any = None
     json: Raw = NOTHING
-    labels: Raw = NOTHING
-    fields: Raw = NOTHING
-    process: Raw = NOTHING
 
 
 class FilebeatDecoder(PlacedDecoder[_Ecs]):
@@ -76,9 +74,7 @@ class FilebeatDecoder(PlacedDecoder[_Ecs]):
         path = child(event.log, "file", "path")
         if path is not None:
             attributes["log.file.path"] = text_of(path)[: self._limits.label]
-        labels = self._places.of(
-            said.service, program, host, event.labels, event.fields, event.process, *parts_of(event)
-        )
+        labels = self._places.of(astuple(event)[:PARTS], said.service, program, host)
         return self._admission.line(
             time,
             body,
@@ -87,7 +83,7 @@ class FilebeatDecoder(PlacedDecoder[_Ecs]):
             attributes,
             text_of(child(event.trace, "id")) or said.trace,
             partial=partial,
-            count=repeated(event.log_count) or said.count,
+            count=repeated(event.log_count) or said.lines,
         )
 
 
@@ -111,9 +107,12 @@ def _of_syslog(syslog: Mapping[str, Any]) -> tuple[str, str, str]:
     return program, text_of(syslog.get("hostname")), of_level(written) or on_scale(number, "syslog")
 
 
-def _labels(said: str, program: str, device: str, labels: Any, fields: Any, process: Any, *parts: Any) -> dict[str, Any]:
-    own = scalars(fields)
-    found = placed(parts, text_of(said) or text_of(own.get("service")), program or child(process, "program"), device)
-    found["host"] = device or found["host"]
-    found["env"] = found["env"] or own.get("env") or scalars(labels).get("env")
-    return {**scalars(labels), **own, **{name: value for name, value in found.items() if value}}
+def _labels(parts: list[Any], said: str, program: str, host: str) -> dict[str, Any]:
+    labels, fields = scalars(parts[_LABELS]), scalars(parts[_FIELDS])
+    found = placed(parts, said or text_of(fields.get("service")), program, host)
+    found["env"] = found["env"] or fields.get("env") or labels.get("env")
+    return {**labels, **fields, **{name: value for name, value in found.items() if value}}
+
+
+_LABELS = Placed.__struct_fields__.index("labels")
+_FIELDS = Placed.__struct_fields__.index("fields")

@@ -12,22 +12,15 @@ from __future__ import annotations
 from typing import Any, Final
 
 from msgspec import Raw, field
+from msgspec.structs import astuple
 
 from floodmark.config.models import Limits
 from floodmark.decode.admit import Admission
 from floodmark.decode.bodies import facts, readable, repeated, unwrapped, when
 from floodmark.decode.decoder import EventError
 from floodmark.decode.devices import device_of
-from floodmark.decode.journald import (
-    JOURNAL_PARTS,
-    Journal,
-    is_true,
-    journal_level,
-    journal_parts,
-    journal_stamps,
-    program_and_host,
-)
-from floodmark.decode.places import NOTHING, PlacedDecoder, Places, parts_of, placed, text_of
+from floodmark.decode.journald import Journal, is_true, journal_level, journal_time
+from floodmark.decode.places import NOTHING, PARTS, PlacedDecoder, Places, placed, text_of
 from floodmark.decode.severities import of_level, syslog_severity
 from floodmark.signals import Log, Scalar
 
@@ -52,7 +45,6 @@ class _Record(Journal):
     severity: Any = None
     small_priority: Any = field(name="priority", default=None)
     pri: Any = None
-    ident: Raw = NOTHING
     trace_id: Any = None
     log_count: Any = None
     repeat_count: Any = None
@@ -66,7 +58,7 @@ class FluentBitDecoder(PlacedDecoder[_Record]):
     def __init__(self, limits: Limits) -> None:
         self._admission = Admission(limits)
         super().__init__(_Record, self._log, self._admission, limits)
-        self._places = Places(self._admission, _labels)
+        self._places = Places(self._admission, placed)
 
     def _log(self, event: _Record, latest: float) -> Log:
         body = self._body(event)
@@ -84,15 +76,17 @@ class FluentBitDecoder(PlacedDecoder[_Record]):
             time = inner.time if inner.time is not None and inner.time <= latest else time
         said = facts(body)
         time = when(said, body, time, latest)
-        level = of_level(event.level) or of_level(event.severity) or of_level(event.ecs_level)
+        level = of_level(event.level) if event.level is not None else ""
+        level = level or (of_level(event.severity) if event.severity is not None else of_level(event.ecs_level))
         program, host = "", ""
         if (device := device_of(body, self._admission.kafkas, latest)) is not None:
             body, program, host = device.body, device.service, device.host
             time, level = device.time or time, device.severity or level
-        level = level or journal_level(event, said.severity)
+        if not level:
+            level = said.severity if event.journal_priority is None else journal_level(event, said.severity)
         if not level and event.small_priority is not None:
             level = syslog_severity(event.small_priority)
-        labels = self._places.of(said.service, program, host, event.ident, *parts_of(event), *journal_parts(event))
+        labels = self._places.of(astuple(event)[:PARTS], said.service, program, host)
         return self._admission.line(
             time,
             body,
@@ -101,15 +95,15 @@ class FluentBitDecoder(PlacedDecoder[_Record]):
             attributes,
             text_of(event.trace_id) or said.trace,
             partial=partial,
-            count=repeated(event.log_count) or repeated(event.repeat_count) or said.count,
+            count=repeated(event.log_count) or repeated(event.repeat_count) or said.lines,
         )
 
     def _time(self, event: _Record, latest: float) -> float:
         """What was written beside the line when it was said, else when it was read, else Kafka's time."""
-        for each in (event.time, *journal_stamps(event)):
-            own = readable(each)
-            if own is not None and own <= latest:
-                return own
+        if event.time is not None and (own := readable(event.time)) is not None and own <= latest:
+            return own
+        if event.journal_message is not None and (own := journal_time(event, latest)) is not None:
+            return own
         for each in (event.timestamp, event.plain_timestamp, event.date):
             if isinstance(each, str | int | float) and not isinstance(each, bool):
                 return self._admission.time(each, latest)
@@ -127,11 +121,3 @@ class FluentBitDecoder(PlacedDecoder[_Record]):
         if event.log_processed:
             return bytes(event.log_processed).decode()
         raise EventError("missing_field", "log is missing, and so are message and MESSAGE")
-
-
-def _labels(said: str, device: str, device_host: str, ident: Any, *parts: Any) -> dict[str, Any]:
-    program, host, container = program_and_host(parts[-JOURNAL_PARTS:])
-    labels = placed(parts[:-JOURNAL_PARTS], said, program or text_of(ident), host)
-    if device:
-        labels |= {"service": device, "host": device_host or labels["host"]}
-    return labels if labels["container"] else {**labels, "container": container}

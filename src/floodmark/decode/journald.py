@@ -10,13 +10,14 @@ from __future__ import annotations
 
 from typing import Any
 
-from msgspec import Raw, field
+from msgspec import field
+from msgspec.structs import astuple
 
 from floodmark.config.models import Limits
 from floodmark.decode.admit import Admission
-from floodmark.decode.bodies import facts, when
+from floodmark.decode.bodies import facts, readable, when
 from floodmark.decode.decoder import EventError
-from floodmark.decode.places import NOTHING, Placed, PlacedDecoder, Places, parts_of, placed, text_of
+from floodmark.decode.places import NOTHING, PARTS, Placed, PlacedDecoder, Places, placed, text_of
 from floodmark.decode.severities import syslog_severity
 from floodmark.signals import Log, Scalar
 
@@ -32,44 +33,22 @@ class Journal(Placed):
     transport: Any = field(name="_TRANSPORT", default=None)
     container_id: Any = field(name="CONTAINER_ID", default=None)
     container_partial: Any = field(name="CONTAINER_PARTIAL_MESSAGE", default=None)
-    journal_host: Raw = field(name="_HOSTNAME", default=NOTHING)
-    stripped_host: Raw = field(name="HOSTNAME", default=NOTHING)
-    identifier: Raw = field(name="SYSLOG_IDENTIFIER", default=NOTHING)
-    small_identifier: Raw = field(name="syslog_identifier", default=NOTHING)
-    journal_unit: Raw = field(name="_SYSTEMD_UNIT", default=NOTHING)
-    stripped_unit: Raw = field(name="SYSTEMD_UNIT", default=NOTHING)
-    command: Raw = field(name="_COMM", default=NOTHING)
-    journal_container: Raw = field(name="CONTAINER_NAME", default=NOTHING)
-
-
-def journal_parts(event: Journal) -> tuple[Raw, ...]:
-    """What `program_and_host` is to be given, undecoded."""
-    return (
-        *(event.identifier, event.small_identifier, event.journal_container, event.journal_unit, event.stripped_unit),
-        *(event.command, event.journal_host, event.stripped_host),
-    )
-
-
-JOURNAL_PARTS = 8
-
-
-def program_and_host(parts: tuple[Any, ...]) -> tuple[str, str, str]:
-    """Program, host and container by the journal; empty where it does not say."""
-    identifier, small, container, unit, other_unit, command, host, other_host = map(_first, parts)
-    unit = (unit or other_unit).removesuffix(".service")
-    return container or identifier or small or unit or command, host or other_host, container
 
 
 def journal_level(event: Journal, said: str) -> str:
-    """The severity of a line, given the one that it says itself."""
-    level = syslog_severity(event.journal_priority)
+    """The severity of a line by the journal, given the one that it says itself."""
+    level = syslog_severity(_first(event.journal_priority))
     common = event.transport == "stdout" or event.container_id is not None or event.journal_container is not NOTHING
     return (said or level) if common else (level or said)
 
 
-def journal_stamps(event: Journal) -> tuple[Any, ...]:
-    """When it was by the journal, the best first."""
-    return event.said_at, event.stripped_said_at, event.journal_at
+def journal_time(event: Journal, latest: float) -> float | None:
+    """When it was by the journal, if it says that."""
+    for each in (event.said_at, event.stripped_said_at, event.journal_at):
+        own = readable(_first(each))
+        if own is not None and own <= latest:
+            return own
+    return None
 
 
 def is_true(value: object) -> bool:
@@ -83,17 +62,16 @@ class JournaldDecoder(PlacedDecoder[Journal]):
     def __init__(self, limits: Limits) -> None:
         self._admission = Admission(limits)
         super().__init__(Journal, self._log, self._admission, limits)
-        self._places = Places(self._admission, _labels)
+        self._places = Places(self._admission, placed)
 
     def _log(self, event: Journal, latest: float) -> Log:
         if event.journal_message is None and event.journal_at is None and event.journal_priority is None:
             raise EventError("missing_field", "MESSAGE is missing")
         body = self._admission.body(event.journal_message if event.journal_message is not None else "")
         said = facts(body)
-        stamp = next((each for each in journal_stamps(event) if each is not None), None)
-        shippers = self._admission.arrival() if stamp is None else self._admission.time(_first(stamp), latest)
-        time = when(said, body, shippers, latest)
-        labels = self._places.of(said.service, *parts_of(event), *journal_parts(event))
+        shippers = journal_time(event, latest)
+        time = when(said, body, self._admission.arrival() if shippers is None else shippers, latest)
+        labels = self._places.of(astuple(event)[:PARTS], said.service)
         attributes: dict[str, Scalar] = {}
         if event.transport is not None:
             attributes["stream"] = text_of(event.transport)[:32]
@@ -105,14 +83,8 @@ class JournaldDecoder(PlacedDecoder[Journal]):
             attributes,
             said.trace,
             partial=is_true(event.container_partial),
-            count=said.count,
+            count=said.lines,
         )
-
-
-def _labels(said: str, *parts: Any) -> dict[str, Any]:
-    program, host, container = program_and_host(parts[-JOURNAL_PARTS:])
-    labels = placed(parts[:-JOURNAL_PARTS], said, program, host)
-    return labels if labels["container"] else {**labels, "container": container}
 
 
 def _first(value: Any) -> Any:

@@ -19,19 +19,23 @@ HEAD: Final = 160
 _WORDS: Final = 6
 """Words at the beginning, marks not counted, among which a level is looked for."""
 
-_BARE: Final = "TRACE DEBUG INFO NOTICE WARN WARNING ERROR ERR SEVERE CRITICAL CRIT FATAL PANIC WRN DBG FTL EMERG VERBOSE"
+_BARE: Final = (
+    "TRACE DEBUG INFO NOTICE WARN WARNING ERROR ERR SEVERE CRITICAL CRIT FATAL PANIC WRN DBG FTL EMERG VERBOSE"
+)
 """Words that are a level by themselves, in capitals."""
-_MARKED: Final = f"{_BARE} ALERT EMERGENCY TRC VRB INF INFORMATION NOTE CONFIG FINE FINER FINEST DBUG TRCE CRITICAL EROR"
+_MARKED: Final = (
+    f"{_BARE} ALERT EMERGENCY TRC VRB INF INFORMATION NOTE CONFIG FINE FINER FINEST DBUG TRCE CRITICAL EROR"
+)
 """Words that are one in brackets too."""
 _COLON: Final = f"{_BARE} ALERT EMERGENCY LOG"
 _KEYS: Final = ("level", "lvl", "severity", "loglevel", "log_level", "log.level", "levelname", "priority")
 _NOT_AFTER: Final = frozenset(
-    "no not non without zero any if on of to is as or and from with using never nor level severity last previous".split()
+    ["no", "not", "non", "without", "zero", "any", "if", "on", "of", "to", "is", "as", "or", "and", "from", "with", "using", "never", "nor", "level", "severity", "last", "previous"]
 )
 """A level after one of these is a word like any other."""
-_NOT_BEFORE: Final = frozenset("rate rates ratio count counts counter budget".split())
+_NOT_BEFORE: Final = frozenset(["rate", "rates", "ratio", "count", "counts", "counter", "budget"])
 """And so is one in capitals before one of these,"""
-_NO_VALUES: Final = frozenset("none none, none. null nil <nil> false 0 0, 0. n/a".split())
+_NO_VALUES: Final = frozenset(["none", "none,", "none.", "null", "nil", "<nil>", "false", "0", "0,", "0.", "n/a"])
 """or one in small letters that is said to be nothing: `error: none`."""
 _PUNCTUATION: Final = frozenset(("-", "--", "---", "|", ":", "::", "/", ">", "=", "*", "#"))
 
@@ -66,7 +70,9 @@ _NUMBERS: Final = frozenset("0123456789<[=EWVDIF")
 _KLOG: Final = {"I": "INFO", "W": "WARN", "E": "ERROR", "F": "FATAL"}
 _REDIS: Final = {".": "DEBUG", "-": "DEBUG", "*": "INFO", "#": "WARN"}
 
-_CAPITALS: Final = "TRACE|DEBUG|INFO|NOTICE|WARN(?:ING)?|ERROR|ERR|SEVERE|CRIT(?:ICAL)?|FATAL|PANIC|ALERT|EMERG(?:ENCY)?"
+_CAPITALS: Final = (
+    "TRACE|DEBUG|INFO|NOTICE|WARN(?:ING)?|ERROR|ERR|SEVERE|CRIT(?:ICAL)?|FATAL|PANIC|ALERT|EMERG(?:ENCY)?"
+)
 _ANY: Final = (
     "trace|trc|trce|debug|dbg|dbug|verbose|vrb|info|inf|information|notice|note|warn|warning|wrn|error|err|eror|errs|"
     "noti|severe|critical|crit|fatal|ftl|panic|alert|emerg|emergency"
@@ -93,8 +99,8 @@ _ELSEWHERE: Final = re.compile(
 )
 _PHP: Final = {"Notice": "INFO", "Deprecated": "INFO", "Warning": "WARN"}
 _FIRST: Final = re.compile(
-    rf"""
-      (?:\[?(?:\d[\d:./,TZ+-]*+\ ?){{0,3}}\]?\ ?)?                           # nothing or a time before it
+    r"""
+      (?:\[?(?:\d[\d:./,TZ+-]*+\ ?){0,3}\]?\ ?)?                           # nothing or a time before it
       (?:(?P<console>fail|crit|dbug|trce|Error|Warning|Fatal(?:\ error)?):(?=\s)
         |(?P<raised>(?:Uncaught\ |Unhandled\ )?(?:[A-Za-z_][\w$]*\.)*[A-Z][\w$]*(?:Error|Exception)):\ 
         |(?P<trace>Traceback\ \(most\ recent\ call\ last\):|Exception\ in\ thread\ "))
@@ -204,6 +210,7 @@ def _elsewhere(text: str, head: str, small: str) -> str:
         return severity(said)
     java = _JAVA.search(text[: 2 * HEAD])
     return severity(java[1]) if java is not None else ""
+
 
 def _denied(rest: str) -> bool:
     words = rest.split(None, 1)

@@ -189,7 +189,9 @@ def _at(event: Any, steps: tuple[str | int, ...]) -> Any:
             if not isinstance(event, dict):
                 return _MISSING
             inner = event.get(step, _MISSING)
-            if inner is _MISSING or (i + 1 < len(steps) and isinstance(steps[i + 1], str) and not isinstance(inner, dict)):
+            if inner is _MISSING or (
+                i + 1 < len(steps) and isinstance(steps[i + 1], str) and not isinstance(inner, dict)
+            ):
                 return inner if i + 1 == len(steps) else _dotted(event, steps[i:])
             event = inner
         elif isinstance(event, list) and -len(event) <= step < len(event):

@@ -16,11 +16,12 @@ from collections.abc import Callable, Mapping
 from typing import Any, Final, Generic, TypeVar
 
 import msgspec
-from msgspec import Raw, Struct
+from msgspec import Raw, Struct, field
 
 from floodmark.config.models import Limits
 from floodmark.decode.admit import Admission
 from floodmark.decode.decoder import EventError
+from floodmark.decode.devices import program_of
 from floodmark.decode.native import JsonDecoder
 from floodmark.signals import Signal
 
@@ -43,7 +44,7 @@ NOTHING: Final = Raw(b"")
 
 
 class Placed(Struct, gc=False):
-    """The parts of an event that say where it is from, undecoded."""
+    """The parts of an event that say where it is from, undecoded; see `PARTS`."""
 
     service: Raw = NOTHING
     service_name: Raw = NOTHING
@@ -62,25 +63,35 @@ class Placed(Struct, gc=False):
     namespace: Raw = NOTHING
     pod: Raw = NOTHING
     resource: Raw = NOTHING
+    labels: Raw = NOTHING
+    fields: Raw = NOTHING
+    process: Raw = NOTHING
+    appname: Raw = NOTHING
+    ident: Raw = NOTHING
+    identifier: Raw = field(name="SYSLOG_IDENTIFIER", default=NOTHING)
+    small_identifier: Raw = field(name="syslog_identifier", default=NOTHING)
+    journal_container: Raw = field(name="CONTAINER_NAME", default=NOTHING)
+    unit: Raw = field(name="_SYSTEMD_UNIT", default=NOTHING)
+    stripped_unit: Raw = field(name="SYSTEMD_UNIT", default=NOTHING)
+    command: Raw = field(name="_COMM", default=NOTHING)
+    journal_host: Raw = field(name="_HOSTNAME", default=NOTHING)
+    stripped_host: Raw = field(name="HOSTNAME", default=NOTHING)
 
 
-def parts_of(event: Placed) -> tuple[Raw, ...]:
-    """What `placed` is to be given, undecoded."""
-    return (
-        *(event.service, event.service_name, event.kubernetes, event.k8s, event.container, event.container_name),
-        *(event.host, event.hostname, event.deployment, event.cloud, event.orchestrator, event.cluster),
-        *(event.env, event.environment, event.namespace, event.pod, event.resource),
-    )
+PARTS: Final = len(Placed.__struct_fields__)
+"""The fields of a kind of `Placed` that are parts: the first."""
 
 
-def placed(parts: tuple[Any, ...], said: str = "", program: object = None, host: object = None) -> dict[str, Any]:
-    """Labels of the parts of `Placed`. `said`: the service that the line itself names; `program` and `host`: what
-    counts where nothing better is known."""
+def placed(parts: list[Any], said: str, program: str, host: str) -> dict[str, Any]:
+    """Labels of the parts of `Placed`. `said`: the service that the line itself names; `program` and `host`: those of a
+    device that has written the line, and before all others."""
     service, named, kubernetes, k8s, container, called, node, hostname, deployment, cloud, orchestrator = parts[:11]
-    cluster, env, environment, namespace, pod, resource = parts[11:]
+    cluster, env, environment, namespace, pod, resource = parts[11:17]
+    process, appname, ident, identifier, small, journals, unit, other_unit, command, journal_host, other_host = parts[
+        19:
+    ]
     if isinstance(resource, dict):  # OpenTelemetry's attributes, flat or under `attributes`
-        said_there = resource.get("attributes") if isinstance(resource.get("attributes"), dict) else resource
-        under = unfolded(said_there)
+        under = unfolded(resource.get("attributes") if isinstance(resource.get("attributes"), dict) else resource)
         service, kubernetes = service or under.get("service"), kubernetes or under.get("kubernetes")
         k8s, node = k8s or under.get("k8s"), node or under.get("host")
         deployment, cloud = deployment or under.get("deployment"), cloud or under.get("cloud")
@@ -92,17 +103,25 @@ def placed(parts: tuple[Any, ...], said: str = "", program: object = None, host:
         or _text(child(container, "name"))
         or _text(container)
         or _text(called)
+        or _text(journals)
     ).lstrip("/")
     workload = next((name for each in _WORKLOADS if (name := _text(child(k8s, each, "name")))), "")
     return {
-        "service": _text(child(service, "name"))
+        "service": program
+        or _text(child(service, "name"))
         or _text(service)
         or said
         or _text(named)
+        or _text(appname)
         or service_of(child(k8s, "labels") or child(k8s, "pod_labels"), "")
         or workload
         or inside
-        or program,
+        or program_of(_text(ident))
+        or _text(identifier)
+        or _text(small)
+        or (_text(unit) or _text(other_unit)).removesuffix(".service")
+        or _text(command)
+        or _text(child(process, "program")),
         "namespace": _text(child(k8s, "namespace_name"))
         or _text(child(k8s, "pod_namespace"))
         or _text(child(k8s, "namespace", "name"))
@@ -110,7 +129,8 @@ def placed(parts: tuple[Any, ...], said: str = "", program: object = None, host:
         or _text(namespace),
         "pod": _text(child(k8s, "pod_name")) or _text(child(k8s, "pod", "name")) or _text(pod),
         "container": inside,
-        "host": _text(child(k8s, "host"))
+        "host": host
+        or _text(child(k8s, "host"))
         or _text(child(k8s, "pod_node_name"))
         or _text(child(k8s, "node", "name"))
         or _text(child(k8s, "node_name"))
@@ -118,7 +138,8 @@ def placed(parts: tuple[Any, ...], said: str = "", program: object = None, host:
         or _text(child(node, "hostname"))
         or _text(hostname)
         or _text(node)
-        or host,
+        or _text(journal_host)
+        or _text(other_host),
         "env": _text(child(service, "environment"))
         or _text(child(deployment, "environment", "name"))
         or _text(child(deployment, "environment"))
@@ -135,40 +156,45 @@ def placed(parts: tuple[Any, ...], said: str = "", program: object = None, host:
 class Places:
     """A memo of labels. Bounded, and no state: what it has forgotten is made again, and is the same."""
 
-    def __init__(self, admission: Admission, make: Callable[..., Mapping[str, Any]]) -> None:
-        """`make` is given the parsed parts (None for one that is missing) and gives labels."""
+    def __init__(self, admission: Admission, make: Callable[[list[Any], str, str, str], Mapping[str, Any]]) -> None:
+        """`make` is given the parsed parts (None for one that is missing) and three texts, and gives labels."""
         self._admission = admission
         self._make = make
-        self._known: dict[tuple[str | bytes, ...], dict[str, str]] = {}
-        self._older: dict[tuple[str | bytes, ...], dict[str, str]] = {}
+        self._known: dict[_Key, dict[str, str]] = {}
+        self._older: dict[_Key, dict[str, str]] = {}
 
-    def of(self, *parts: Raw | str) -> dict[str, str]:
-        """The labels that these parts make, the same dict for the same bytes. Raises EventError."""
-        key: tuple[str | bytes, ...] = tuple(
-            [b"" if part is NOTHING else part if isinstance(part, str) else bytes(part) for part in parts]
-        )
+    def of(self, parts: tuple[Raw, ...], said: str = "", program: str = "", host: str = "") -> dict[str, str]:
+        """The labels that these make, the same dict for the same bytes. Raises EventError."""
+        bare = b"\0".join(parts)  # JSON has no such byte, so the parts can be told apart again
+        key: _Key = (bare, said, program, host) if said or program or host else bare
         return self._known.get(key) or self._made(key)
 
-    def _made(self, key: tuple[str | bytes, ...]) -> dict[str, str]:
+    def _made(self, key: _Key) -> dict[str, str]:
         found = self._older.get(key)
+        bare, *texts = (key, "", "", "") if isinstance(key, bytes) else key
         if found is None:
             try:
-                parsed = [part if isinstance(part, str) else _parsed(part) for part in key]
+                parsed = [msgspec.json.decode(part) if part else None for part in bare.split(b"\0")]
             except (ValueError, RecursionError) as error:  # msgspec's errors are ValueErrors
                 raise EventError("not_json", f"a part of the event cannot be read: {error}") from None
-            made = self._make(*parsed)
+            made = self._make([unfolded(each) for each in parsed], *texts)
             found = self._admission.labels({name: value for name, value in made.items() if _is_label(value)}, "labels")
-        if sum(map(len, key)) <= _LONGEST:
+        if len(bare) + sum(map(len, texts)) <= _LONGEST:
             if len(self._known) >= _KNOWN:
                 self._older, self._known = self._known, {}
             self._known[key] = found
         return found
 
 
+_Key = bytes | tuple[bytes, str, str, str]
+
+
 class PlacedDecoder(JsonDecoder[E], Generic[E]):
     """A decoder of JSON whose events may have dotted names where others have objects."""
 
-    def __init__(self, event: type[E], admit: Callable[[E, float], Signal], admission: Admission, limits: Limits) -> None:
+    def __init__(
+        self, event: type[E], admit: Callable[[E, float], Signal], admission: Admission, limits: Limits
+    ) -> None:
         super().__init__(event, admit, admission, limits, raw=True)
         self._one = _Undotting(self._one)  # type: ignore[assignment]  # they have `decode` alone in common
         self._many = _Undotting(self._many)  # type: ignore[assignment]
@@ -237,10 +263,6 @@ def _put(made: dict[str, Any], name: str, value: Any) -> None:
 
 
 _ABSENT: Final = object()
-
-
-def _parsed(part: bytes) -> Any:
-    return msgspec.json.decode(part) if part else None
 
 
 def text_of(value: object) -> str:

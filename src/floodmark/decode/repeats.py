@@ -9,9 +9,13 @@ from typing import Final
 
 _WHOLE: Final = re.compile(r"message repeated (\d{1,9}) times?: \[ ?(.*)\]\s*\Z", re.DOTALL)
 """rsyslog: the line is in it."""
-_LAST: Final = re.compile(r"[-\s]*(?:last|previous|above) (?:message|line|log(?: entry)?)s? repeated (\d{1,9}) times?\b", re.IGNORECASE)
+_LAST: Final = re.compile(
+    r"[-\s]*(?:last|previous|above) (?:message|line|log(?: entry)?)s? repeated (\d{1,9}) times?\b", re.IGNORECASE
+)
 """syslogd, Cisco, Juniper, macOS: it is the line before."""
-_MARKED: Final = re.compile(r"\s*[(\[](?:message |last message )?repeated (\d{1,9}) (?:more )?times?[)\]]\s*\Z", re.IGNORECASE)
+_MARKED: Final = re.compile(
+    r"\s*[(\[](?:message |last message )?repeated (\d{1,9}) (?:more )?times?[)\]]\s*\Z", re.IGNORECASE
+)
 """At the end of the line itself."""
 
 

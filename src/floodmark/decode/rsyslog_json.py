@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from msgspec import Raw, Struct, field
+from msgspec.structs import astuple
 
 from floodmark.config.models import Limits
 from floodmark.decode.admit import Admission
@@ -21,7 +22,18 @@ from floodmark.decode.places import NOTHING, PlacedDecoder, Places, child, text_
 from floodmark.decode.severities import syslog_severity
 from floodmark.signals import Log, Scalar
 
+
 class _Line(Struct, gc=False):
+    hostname: Raw = NOTHING
+    host: Raw = NOTHING
+    upper_host: Raw = field(name="HOSTNAME", default=NOTHING)
+    fromhost: Raw = NOTHING
+    app: Raw = NOTHING
+    app_name: Raw = field(name="app-name", default=NOTHING)
+    programname: Raw = NOTHING
+    tag: Raw = NOTHING
+    syslogtag: Raw = NOTHING
+    env: Raw = NOTHING
     message: Any = None
     msg: Any = None
     ecs_time: Any = field(name="@timestamp", default=None)
@@ -33,18 +45,11 @@ class _Line(Struct, gc=False):
     severity_text: Any = field(name="syslogseverity-text", default=None)
     syslogseverity: Any = None
     facility: Any = None
-    hostname: Raw = NOTHING
-    host: Raw = NOTHING
-    upper_host: Raw = field(name="HOSTNAME", default=NOTHING)
-    fromhost: Raw = NOTHING
-    app: Raw = NOTHING
-    app_name: Raw = field(name="app-name", default=NOTHING)
-    programname: Raw = NOTHING
-    tag: Raw = NOTHING
-    syslogtag: Raw = NOTHING
-    env: Raw = NOTHING
     log_count: Any = None
     repeat_count: Any = None
+
+
+_PARTS = 10
 
 
 class RsyslogJsonDecoder(PlacedDecoder[_Line]):
@@ -76,33 +81,19 @@ class RsyslogJsonDecoder(PlacedDecoder[_Line]):
         if (device := device_of(body, self._admission.kafkas, latest)) is not None:
             body, program, host = device.body, device.service, device.host
             time, level = device.time or time, device.severity or level
-        labels = self._places.of(
-            said.service,
-            program,
-            host,
-            event.env,
-            event.hostname,
-            event.host,
-            event.upper_host,
-            event.fromhost,
-            event.app,
-            event.app_name,
-            event.programname,
-            event.tag,
-            event.syslogtag,
-        )
+        labels = self._places.of(astuple(event)[:_PARTS], said.service, program, host)
         attributes: dict[str, Scalar] = {}
         if event.facility is not None:
             attributes["syslog.facility"] = text_of(event.facility)[:32]
-        count = repeated(event.log_count) or repeated(event.repeat_count) or said.count
+        count = repeated(event.log_count) or repeated(event.repeat_count) or said.lines
         return self._admission.line(time, body, level, labels, attributes, said.trace, count=count)
 
 
-def _labels(said: str, device: str, device_host: str, env: Any, *parts: Any) -> Mapping[str, Any]:
+def _labels(parts: list[Any], said: str, device: str, device_host: str) -> Mapping[str, Any]:
     hosts = [text_of(each) or text_of(child(each, "name")) or text_of(child(each, "hostname")) for each in parts[:4]]
-    programs = [program_of(text_of(each)) for each in parts[4:]]
+    programs = [program_of(text_of(each)) for each in parts[4:9]]
     return {
         "service": device or said or next((name for name in programs if name), ""),
         "host": device_host or next((name for name in hosts if name and name != "-"), None),
-        "env": env,
+        "env": parts[9],
     }

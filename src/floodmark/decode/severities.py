@@ -30,14 +30,15 @@ SYSLOG = ("FATAL", "FATAL", "FATAL", "ERROR", "WARN", "INFO", "INFO", "DEBUG")
 """By syslog's own numbers (RFC 5424, table 2): emerg 0, alert, crit, err, warning, notice, info, debug 7."""
 _PYTHON: Final = {10: "DEBUG", 20: "INFO", 30: "WARN", 40: "ERROR", 50: "FATAL"}
 _STEPS: Final = {
-    **{10: "TRACE", 20: "DEBUG", 30: "INFO", 40: "WARN", 50: "ERROR", 60: "FATAL"},  # Bunyan, pino
-    **{100: "DEBUG", 200: "INFO", 250: "INFO", 300: "WARN", 400: "ERROR", 500: "FATAL", 550: "FATAL", 600: "FATAL"},
-    **{5_000: "TRACE", 10_000: "DEBUG", 20_000: "INFO", 30_000: "WARN", 40_000: "ERROR", 50_000: "FATAL"},
+    10: "TRACE", 20: "DEBUG", 30: "INFO", 40: "WARN", 50: "ERROR", 60: "FATAL",  # Bunyan, pino
+    100: "DEBUG", 200: "INFO", 250: "INFO", 300: "WARN", 400: "ERROR", 500: "FATAL", 550: "FATAL", 600: "FATAL",
+    5_000: "TRACE", 10_000: "DEBUG", 20_000: "INFO", 30_000: "WARN", 40_000: "ERROR", 50_000: "FATAL",
 }
 """Numbers that are of one scale only: Bunyan's and pino's, Monolog's, Logback's and log4j's."""
 _GOOGLE: Final = ("INFO", "DEBUG", "INFO", "INFO", "WARN", "ERROR", "FATAL", "FATAL", "FATAL")
 _STEP: Final = re.compile(r"([A-Za-z]+)[+-]\d{1,3}")
 """Go's slog: ERROR+2."""
+
 
 def severity(value: str | int | float) -> str:
     """TRACE, DEBUG, INFO, WARN, ERROR or FATAL; empty for what is not known. Numbers are OpenTelemetry's, 1 to 24."""
@@ -92,4 +93,3 @@ def on_scale(level: object, scale: Scale | None) -> str:
         return _GOOGLE[number // 100] if 0 <= number <= 800 else ""
     low, high = {"bunyan": (10, 60), "monolog": (100, 600), "logback": (5_000, 50_000)}[scale]
     return _STEPS.get(number, "") if low <= number <= high else ""
-

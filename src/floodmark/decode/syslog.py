@@ -28,7 +28,9 @@ _ISO = re.compile(r"\d{4}-\d\d-\d\dT\S{8,40}", re.ASCII)
 _STRUCTURED = re.compile(r'(?:\[(?:[^\]"\\]|"(?:[^"\\]|\\.)*+"|\\.)*+\])++', re.DOTALL)
 _PARAMETER = re.compile(r'(?<=\s)([^\s="\]]{1,64}+)="((?:[^"\\]|\\.)*+)"|\[([^\s\]"=]+)', re.DOTALL)
 _TAG = re.compile(r"([^\s:\[]{1,128})(?:\[[^\]\s]{0,64}\])?(:)?(?: |$)")
-_ADDRESS: Final = re.compile(r"(?:\d{1,3}\.){3}\d{1,3}|(?=[0-9A-Fa-f]*:[0-9A-Fa-f:.]*:)[0-9A-Fa-f:.]{2,45}(?:%\w{1,32})?")
+_ADDRESS: Final = re.compile(
+    r"(?:\d{1,3}\.){3}\d{1,3}|(?=[0-9A-Fa-f]*:[0-9A-Fa-f:.]*:)[0-9A-Fa-f:.]{2,45}(?:%\w{1,32})?"
+)
 _MERAKI: Final = re.compile(r"(\d{10}(?:\.\d{1,9})?) (\S{1,255}) ((\w{1,64}) .*)", re.DOTALL)
 _SEQUENCE: Final = re.compile(r":? ?(?:\d{1,10}: )+(?=[*.;]?[A-Z0-9])|: (?=[*.;]?(?:[A-Z][a-z]{2}|\d{4}) )")
 _TOPICS: Final = re.compile(r"([a-z0-9-]{1,32})((?:,!?[a-z0-9-]{1,32}){1,6})[ :]")
@@ -83,7 +85,7 @@ class SyslogDecoder(TextDecoder):
             {name: value for name, value in (("service", program), ("host", host)) if value and value != "-"}, "labels"
         )
         return self._admission.line(
-            time, body, level or said.severity, labels, attributes, said.trace, count=said.count
+            time, body, level or said.severity, labels, attributes, said.trace, count=said.lines
         )
 
     def _of_device(self, device: Device, line: str, latest: float) -> float:
@@ -164,7 +166,7 @@ def frames(value: bytes) -> list[bytes]:
     counted = _COUNTED.match(value)
     if counted is None:
         return _NEXT.split(value) if b"<" in value[1:] and (value[:1] == b"<" or b"\0" in value) else [value]
-    found = []
+    found: list[bytes] = []
     at = 0
     while counted is not None:
         begin, end = counted.end(), counted.end() + int(counted[1])

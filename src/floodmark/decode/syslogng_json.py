@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from msgspec import Raw, Struct, field
+from msgspec.structs import astuple
 
 from floodmark.config.models import Limits
 from floodmark.decode.admit import Admission
@@ -21,7 +22,11 @@ from floodmark.decode.places import NOTHING, PlacedDecoder, Places, text_of
 from floodmark.decode.severities import syslog_severity
 from floodmark.signals import Log, Scalar
 
+
 class _Line(Struct, rename="upper", gc=False):
+    program: Raw = NOTHING
+    host: Raw = NOTHING
+    host_from: Raw = NOTHING
     message: Any = None
     msg: Any = None
     isodate: Any = None
@@ -32,9 +37,6 @@ class _Line(Struct, rename="upper", gc=False):
     priority: Any = None
     level: Any = None
     facility: Any = None
-    host: Raw = NOTHING
-    host_from: Raw = NOTHING
-    program: Raw = NOTHING
     structured: Any = field(name="_SDATA", default=None)
 
 
@@ -59,7 +61,7 @@ class SyslogNgJsonDecoder(PlacedDecoder[_Line]):
         if (device := device_of(body, self._admission.kafkas, latest)) is not None:
             body, program, host = device.body, device.service, device.host
             time, level = device.time or time, device.severity or level
-        labels = self._places.of(said.service, program, host, event.program, event.host, event.host_from)
+        labels = self._places.of(astuple(event)[:3], said.service, program, host)
         attributes: dict[str, Scalar] = {}
         if event.facility is not None:
             attributes["syslog.facility"] = text_of(event.facility)[:32]
@@ -68,7 +70,7 @@ class SyslogNgJsonDecoder(PlacedDecoder[_Line]):
                 for name, value in parameters.items() if isinstance(parameters, dict) else ():
                     if len(attributes) < self._limits.labels and len(element) + len(name) < self._limits.label:
                         attributes[f"{element}.{name}"] = text_of(value)[: self._limits.label]
-        return self._admission.line(time, body, level, labels, attributes, said.trace, count=said.count)
+        return self._admission.line(time, body, level, labels, attributes, said.trace, count=said.lines)
 
     def _when(self, event: _Line, latest: float) -> float:
         for stamp in (event.isodate, event.s_isodate, event.unixtime, event.r_isodate):
@@ -78,7 +80,8 @@ class SyslogNgJsonDecoder(PlacedDecoder[_Line]):
         return self._admission.arrival() if found is None else self._admission.time(found[0], latest)
 
 
-def _labels(said: str, device: str, device_host: str, program: Any, host: Any, host_from: Any) -> Mapping[str, Any]:
+def _labels(parts: list[Any], said: str, device: str, device_host: str) -> Mapping[str, Any]:
+    program, host, host_from = parts
     return {
         "service": device or said or program_of(text_of(program)),
         "host": device_host or text_of(host) or text_of(host_from),

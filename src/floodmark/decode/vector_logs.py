@@ -10,23 +10,16 @@ from __future__ import annotations
 
 from typing import Any
 
-from msgspec import Raw, field
+from msgspec import field
+from msgspec.structs import astuple
 
 from floodmark.config.models import Limits
 from floodmark.decode.admit import Admission
-from floodmark.decode.bodies import facts, readable, repeated, unwrapped, when
+from floodmark.decode.bodies import facts, repeated, unwrapped, when
 from floodmark.decode.decoder import EventError
 from floodmark.decode.devices import device_of
-from floodmark.decode.journald import (
-    JOURNAL_PARTS,
-    Journal,
-    is_true,
-    journal_level,
-    journal_parts,
-    journal_stamps,
-    program_and_host,
-)
-from floodmark.decode.places import NOTHING, PlacedDecoder, Places, parts_of, placed, text_of
+from floodmark.decode.journald import Journal, is_true, journal_level, journal_time
+from floodmark.decode.places import PARTS, PlacedDecoder, Places, placed, text_of
 from floodmark.decode.severities import of_level, syslog_severity
 from floodmark.signals import Log, Scalar
 
@@ -44,7 +37,6 @@ class _Event(Journal):
     repeat_count: Any = None
     partial: Any = field(name="_partial", default=None)
     source_type: Any = None
-    appname: Raw = NOTHING
 
 
 class VectorLogDecoder(PlacedDecoder[_Event]):
@@ -53,7 +45,7 @@ class VectorLogDecoder(PlacedDecoder[_Event]):
     def __init__(self, limits: Limits) -> None:
         self._admission = Admission(limits)
         super().__init__(_Event, self._log, self._admission, limits)
-        self._places = Places(self._admission, _labels)
+        self._places = Places(self._admission, placed)
 
     def _log(self, event: _Event, latest: float) -> Log:
         body = event.message if event.message is not None else event.journal_message
@@ -77,8 +69,9 @@ class VectorLogDecoder(PlacedDecoder[_Event]):
         if (device := device_of(body, self._admission.kafkas, latest)) is not None:
             body, program, host = device.body, device.service, device.host
             time, level = device.time or time, device.severity or level
-        level = level or journal_level(event, said.severity)
-        labels = self._places.of(said.service, program, host, event.appname, *parts_of(event), *journal_parts(event))
+        if not level:
+            level = said.severity if event.journal_priority is None else journal_level(event, said.severity)
+        labels = self._places.of(astuple(event)[:PARTS], said.service, program, host)
         return self._admission.line(
             time,
             body,
@@ -87,22 +80,12 @@ class VectorLogDecoder(PlacedDecoder[_Event]):
             attributes,
             text_of(event.trace_id) or said.trace,
             partial=partial,
-            count=repeated(event.log_count) or repeated(event.repeat_count) or said.count,
+            count=repeated(event.log_count) or repeated(event.repeat_count) or said.lines,
         )
 
     def _time(self, event: _Event, latest: float) -> float:
         """When it was by the journal, else by Vector, else Kafka's time."""
-        for each in journal_stamps(event):
-            own = readable(each)
-            if own is not None and own <= latest:
-                return own
+        if event.said_at is not None and (own := journal_time(event, latest)) is not None:
+            return own
         stamp = event.timestamp
         return self._admission.arrival() if stamp is None else self._admission.time(stamp, latest)
-
-
-def _labels(said: str, device: str, device_host: str, appname: Any, *parts: Any) -> dict[str, Any]:
-    program, host, container = program_and_host(parts[-JOURNAL_PARTS:])
-    labels = placed(parts[:-JOURNAL_PARTS], said, text_of(appname) or program, host)
-    if device:
-        labels |= {"service": device, "host": device_host or labels["host"]}
-    return labels if labels["container"] else {**labels, "container": container}
