@@ -82,6 +82,9 @@ PARTS: Final = len(Placed.__struct_fields__)
 """The fields of a kind of `Placed` that are parts: the first."""
 
 
+_NAMES: Final = Placed.__struct_encode_fields__
+
+
 def placed(parts: list[Any], said: str, program: str, host: str) -> dict[str, Any]:
     """Labels of the parts of `Placed`. `said`: the service that the line itself names; `program` and `host`: those of a
     device that has written the line, and before all others."""
@@ -151,6 +154,17 @@ def placed(parts: list[Any], said: str, program: str, host: str) -> dict[str, An
         or _text(child(k8s, "cluster_name"))
         or _text(cluster),
     }
+
+
+def labels_by_name(fields: Mapping[str, Any], said: str = "") -> dict[str, Any]:
+    """The same of an object whose fields, nested, dotted or joined by `_`, are named as the parts of `Placed`."""
+    under = unfolded(dict(fields))
+    pod = {name.removeprefix("kubernetes_"): each for name, each in under.items() if name.startswith("kubernetes_")}
+    pod |= {name.removeprefix("k8s_"): each for name, each in under.items() if name.startswith("k8s_")}
+    if pod and not isinstance(under.get("k8s"), dict):
+        under["k8s"] = pod
+    made = placed([under.get(name) for name in _NAMES], said, "", "")
+    return {name: value for name, value in made.items() if _is_label(value)}
 
 
 class Places:
