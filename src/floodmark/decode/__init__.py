@@ -102,6 +102,7 @@ COLUMNS: dict[FormatName, Callable[[Decoder, Limits], ColumnDecoder]] = {
     "otlp_proto": PointColumns,
     "prometheus_kafka_adapter": PointColumns,
     "prometheus_remote_write": PointColumns,
+    "splunk_hec": SampleDecoder,
     "telegraf_influx": PointColumns,
     "telegraf_json": PointColumns,
     "vector_metrics": PointColumns,

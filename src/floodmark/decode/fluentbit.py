@@ -78,6 +78,8 @@ class FluentBitDecoder(PlacedDecoder[_Record]):
         time = when(said, body, time, latest)
         level = of_level(event.level) if event.level is not None else ""
         level = level or (of_level(event.severity) if event.severity is not None else of_level(event.ecs_level))
+        if not level and isinstance(event.log, dict):
+            level = of_level(event.log.get("level"))
         program, host = "", ""
         if (device := device_of(body, self._admission.kafkas, latest)) is not None:
             body, program, host = device.body, device.service, device.host

@@ -23,7 +23,7 @@ _WEST: Final = -12 * 3600.0
 _MONTHS: Final = {name: i for i, name in enumerate(calendar.month_abbr)}
 _BSD = re.compile(
     r"([*.;])?(?:(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun),? )?(?:(\d{4}) )?(Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec) {1,2}"
-    r"(\d{1,2})(?: (\d{4}))? (\d\d):(\d\d):(\d\d)(?:[.,](\d{1,9}))?(?: ((?:19|20)\d\d)(?=[ :]|\Z))?"
+    r"(\d{1,2})(?: (\d{4}))? (\d\d):(\d\d):(\d\d)(?:[.,](\d{1,9}))?(?: ((?:19|20)\d\d)(?=:? |:?\Z))?"
     r"(?: ?(Z|UTC|GMT)(?=[ :]|\Z)| ?([+-]\d\d:?\d\d)(?=[ :]|\Z)"
     r"| (?:WES?T|CES?T|MES?T|EES?T|MSK|BST|IST|SAST|BRT|ART|[AECMPH]K?[SD]T|JST|KST|HKT|SGT|A[CEW][SD]T|NZ[SD]T)(?=[ :]|\Z))?",
     re.ASCII,

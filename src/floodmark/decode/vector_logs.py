@@ -19,7 +19,7 @@ from floodmark.decode.bodies import facts, repeated, unwrapped, when
 from floodmark.decode.decoder import EventError
 from floodmark.decode.devices import device_of
 from floodmark.decode.journald import Journal, is_true, journal_level, journal_time
-from floodmark.decode.places import PARTS, PlacedDecoder, Places, placed, text_of
+from floodmark.decode.places import PARTS, PlacedDecoder, Places, child, placed, text_of
 from floodmark.decode.severities import of_level, syslog_severity
 from floodmark.signals import Log, Scalar
 
@@ -30,6 +30,7 @@ class _Event(Journal):
     severity: Any = None
     level: Any = None
     ecs_level: Any = field(name="log.level", default=None)
+    log: Any = None
     stream: Any = None
     file: Any = None
     trace_id: Any = None
@@ -64,7 +65,7 @@ class VectorLogDecoder(PlacedDecoder[_Event]):
             time = inner.time if inner.time is not None and inner.time <= latest else time
         said = facts(body)
         time = when(said, body, time, latest)
-        level = syslog_severity(event.severity) or of_level(event.level) or of_level(event.ecs_level)
+        level = syslog_severity(event.severity) or of_level(event.level) or of_level(event.ecs_level if event.log is None else child(event.log, "level"))
         program, host = "", ""
         if (device := device_of(body, self._admission.kafkas, latest)) is not None:
             body, program, host = device.body, device.service, device.host
