@@ -227,7 +227,9 @@ def _loosely(text: str) -> _Json | None:
     if _NO_JSON.search(text) is None:
         return None
     try:
-        return msgspec.convert(json.loads(_COMMA.sub("", text)), _Json)
+        parsed = json.loads(_COMMA.sub("", text))
+        json.dumps(parsed, ensure_ascii=False).encode()  # half a surrogate pair is no text
+        return msgspec.convert(parsed, _Json)
     except (ValueError, RecursionError):  # msgspec's errors are ValueErrors
         return None
 

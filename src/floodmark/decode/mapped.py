@@ -161,7 +161,9 @@ def _parsed(text: bytes) -> Any:
         if b"NaN" not in text and b"Infinity" not in text:
             raise
     try:
-        return json.loads(text)
+        parsed = json.loads(text)
+        json.dumps(parsed, ensure_ascii=False).encode()  # half a surrogate pair is no text
+        return parsed
     except RecursionError:
         raise ValueError("it is nested too deeply") from None
 

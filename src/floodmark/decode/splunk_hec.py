@@ -85,9 +85,11 @@ class SplunkHecDecoder:
         at = 0
         while at < len(text) and len(events) <= self._limits.events:
             try:
-                event, at = _next(text, at)
+                event, end = _next(text, at)
+                json.dumps(event, ensure_ascii=False).encode()  # half a surrogate pair is no text
             except (ValueError, RecursionError):
                 return events, text[at:]
+            at = end
             events.extend(event if isinstance(event, list) else [event])
             while at < len(text) and text[at] in " \t\r\n,":
                 at += 1
