@@ -19,8 +19,8 @@ from floodmark.decode.bodies import facts, plain, repeated
 from floodmark.decode.decoder import EventError
 from floodmark.decode.repeats import repeats
 from floodmark.decode.severities import severity
-from floodmark.decode.timestamps import arrival, latest, parse
-from floodmark.records import Record
+from floodmark.decode.timestamps import EARLIEST, LATEST, arrival, latest, parse
+from floodmark.records import Record, bound
 from floodmark.signals import Change, Log, Metric, Outcome, Prediction, Scalar, Signal, SignalName, Span
 
 _NUMBER = re.compile(r"\s*[+-]?(?:\d{1,400}(?:\.\d{0,400})?|\.\d{1,400})(?:[eE][+-]?\d{1,4})?\s*", re.ASCII)
@@ -40,14 +40,20 @@ class Admission:
 
     def __init__(self, limits: Limits) -> None:
         self._limits = limits
+        self._ahead = limits.ahead
         self._kafkas = math.nan
         self._stamp = -1
         self.counts: Counter[str] = Counter()
 
     def begin(self, record: Record) -> float:
         """The next events are of this message: the latest plausible time of them, in epoch seconds."""
-        self._kafkas, self._stamp = arrival(record), record.timestamp
-        return latest(record, self._limits.ahead)
+        self._stamp = stamp = record.timestamp
+        seconds = stamp / 1000
+        if EARLIEST <= seconds < LATEST and bound(record) < 0:  # as nearly always
+            self._kafkas = seconds
+            return seconds + self._ahead
+        self._kafkas = arrival(record)
+        return latest(record, self._ahead)
 
     def of(self, signal: SignalName) -> Callable[[Any, float], Signal]:
         """The method for a signal: (wire event, latest plausible epoch seconds) → signal."""

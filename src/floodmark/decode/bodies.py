@@ -16,7 +16,7 @@ from msgspec import Struct
 
 from floodmark.decode.decoder import EventError
 from floodmark.decode.levels import level_of_line
-from floodmark.decode.severities import of_level, on_scale
+from floodmark.decode.severities import NAMES, of_level, on_scale
 from floodmark.decode.timestamps import parse
 
 _LONGEST: Final = 65_536
@@ -25,6 +25,8 @@ _ANSI: Final = re.compile(r"\x1b(?:\[[0-?]{0,32}[ -/]{0,8}[@-~]|\][^\x07\x1b]{0,
 _OWN: Final = re.compile(
     r"\[?(\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(?:[.,]\d{1,9})?)(?:(Z|[+-]\d\d:?\d\d)|( ?(?:UTC|GMT)))", re.ASCII
 )
+WRAPPED: Final = "{12"
+"""With what `unwrapped` texts begin."""
 _CRI: Final = re.compile(r"(\d{4}-\d\d-\d\dT\S{9,30}) (stdout|stderr) ([PF])(?::\S{0,64})?(?: |$)", re.ASCII)
 
 
@@ -111,7 +113,8 @@ class _Docker(Struct, gc=False):
 
 _decode = msgspec.json.Decoder(_Json).decode
 _docker = msgspec.json.Decoder(_Docker).decode
-_NOTHING: Final = Facts()
+NOTHING_SAID: Final = Facts()
+_GRADED: Final = {level: Facts(severity=level) for level in ("", *NAMES)}
 _NO_JSON: Final = re.compile(r"\bNaN\b|\bInfinity\b|,\s*[}\]]")
 _COMMA: Final = re.compile(r",(?=\s*[}\]])")
 _LEVEL: Final = re.compile(
@@ -126,8 +129,7 @@ def facts(text: str) -> Facts:
     """The facts of a line."""
     if text[:1] == "{":
         return _of_json(text)
-    level = level_of_line(text if "\x1b" not in text else plain(text))
-    return Facts(severity=level) if level else _NOTHING
+    return _GRADED[level_of_line(text if "\x1b" not in text else plain(text))]
 
 
 def plain(text: str) -> str:
@@ -137,8 +139,6 @@ def plain(text: str) -> str:
 
 def own_time(text: str) -> float | None:
     """The time at the beginning of a line that is not JSON, if it has an offset."""
-    if text[4:5] != "-" and text[:1] != "[":
-        return None
     found = _OWN.match(text)
     if found is None:
         return None
@@ -148,6 +148,8 @@ def own_time(text: str) -> float | None:
 
 def when(said: Facts, body: str, shippers: float, latest: float) -> float:
     """A line's own time, if it says one that can be; else the shipper's."""
+    if said.time is None and body[:1] not in "[12":
+        return shippers
     own = said.time if said.time is not None else own_time(body)
     return own if own is not None and own <= latest else shippers
 
@@ -178,7 +180,7 @@ def _of_json(text: str) -> Facts:
         nearly = _loosely(text[:_LONGEST])
         if nearly is None:
             level = _LEVEL.search(text[:_LONGEST])
-            return Facts(severity=of_level(level[1] or level[2])) if level is not None else _NOTHING
+            return Facts(severity=of_level(level[1] or level[2])) if level is not None else NOTHING_SAID
         said = nearly
     stamps = (said.ecs_time, said.timestamp, said.time, said.ts, said.compact_time, said.upper_time, said.mongo_time)
     time = next((found for stamp in stamps if stamp is not None and (found := _time(stamp)) is not None), None)

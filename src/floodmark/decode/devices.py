@@ -48,13 +48,18 @@ class Device(NamedTuple):
     body: str
 
 
+def seems(text: str) -> bool:
+    """Whether `device_of` is worth its price: a glance."""
+    return "%" in text or text[:5] == "date="
+
+
 def device_of(text: str, arrival: float | None, latest: float) -> Device | None:
     """What a device says in a text, after the priority; None if it has not the looks of one.
 
     `arrival`: Kafka's time, epoch seconds, which tells a year or an offset that is not said. A time after `latest` is
     none. Raises EventError for a time that cannot be told.
     """
-    if "%" in text[:_HEADER]:
+    if text.find("%", 0, _HEADER) >= 0:
         found = _CISCO.search(text, 0, _HEADER) or _HUAWEI.search(text, 0, _HEADER)
         if found is not None:
             time, host, process = _header(text[: found.start()], arrival)
@@ -62,7 +67,7 @@ def device_of(text: str, arrival: float | None, latest: float) -> Device | None:
             if time is not None and time > latest:
                 time = None
             return Device(time, host, process or facility, SYSLOG[int(found[2])], text[found.start() :])
-    elif text.startswith(_PAIRS):
+    elif text[:1] in "dtil" and text.startswith(_PAIRS):
         return _of_pairs(text, arrival, latest)
     return None
 

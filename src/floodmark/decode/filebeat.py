@@ -11,25 +11,44 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from msgspec import Raw, field
+from msgspec import Raw, Struct, field
 from msgspec.structs import astuple
 
 from floodmark.config.models import Limits
 from floodmark.decode.admit import Admission
-from floodmark.decode.bodies import facts, repeated, unwrapped, when
+from floodmark.decode.bodies import WRAPPED, facts, repeated, unwrapped, when
 from floodmark.decode.decoder import EventError
-from floodmark.decode.devices import device_of
+from floodmark.decode.devices import device_of, seems
 from floodmark.decode.places import NOTHING, PARTS, Placed, PlacedDecoder, Places, child, placed, scalars, text_of
 from floodmark.decode.severities import of_level, on_scale
 from floodmark.signals import Log, Scalar
+
+
+_Odd = str | int | float | bool | list[Any] | None
+"""What others than Filebeat may have under a name that is an object of ECS."""
+
+
+class _File(Struct, gc=False):
+    path: Any = None
+
+
+class _Log(Struct, gc=False):
+    level: Any = None
+    file: _File | _Odd = None
+    syslog: Any = None
+
+
+class _Event(Struct, gc=False):
+    created: Any = None
+    original: Any = None
 
 
 class _Ecs(Placed):
     timestamp: Any = field(name="@timestamp", default=None)
     message: Any = None
     stream: Any = None
-    log: Any = None
-    event: Any = None
+    log: _Log | _Odd = None
+    event: _Event | _Odd = None
     trace: Any = None
     level: Any = field(name="log.level", default=None)
     top_level: Any = field(name="level", default=None)
@@ -51,29 +70,30 @@ class FilebeatDecoder(PlacedDecoder[_Ecs]):
         if event.timestamp is None:
             raise EventError("missing_field", "@timestamp is missing")
         time = self._admission.time(event.timestamp, latest)
-        created = child(event.event, "created")
-        if isinstance(created, str | int | float):
-            time = min(time, self._admission.time(created, latest))
+        if isinstance(event.event, _Event) and isinstance(event.event.created, str | int | float):
+            time = min(time, self._admission.time(event.event.created, latest))
         attributes: dict[str, Scalar] = {}
         if event.stream is not None:
             attributes["stream"] = text_of(event.stream)[:32]
         partial = False
-        if (inner := unwrapped(body)) is not None:
+        if body[:1] in WRAPPED and (inner := unwrapped(body)) is not None:
             body, partial, attributes["stream"] = inner.body, inner.partial, inner.stream
             time = inner.time if inner.time is not None and inner.time <= latest else time
         said = facts(body)
         time = when(said, body, time, latest)
         program, host, level = "", "", ""
-        syslog = child(event.log, "syslog") or event.syslog
-        if isinstance(syslog, dict):
-            program, host, level = _of_syslog(syslog)
-        level = of_level(child(event.log, "level")) or of_level(event.level) or of_level(event.top_level) or level
-        if (device := device_of(body, self._admission.kafkas, latest)) is not None:
+        syslog = event.syslog
+        if isinstance(event.log, _Log):
+            level, syslog = of_level(event.log.level), event.log.syslog or syslog
+            if isinstance(event.log.file, _File) and event.log.file.path is not None:
+                attributes["log.file.path"] = text_of(event.log.file.path)[: self._limits.label]
+        level = level or of_level(event.level if event.level is not None else event.top_level)
+        if syslog is not None and isinstance(syslog, dict):
+            program, host, told = _of_syslog(syslog)
+            level = level or told
+        if seems(body) and (device := device_of(body, self._admission.kafkas, latest)) is not None:
             body, program, host = device.body, device.service, device.host or host
             time, level = device.time or time, device.severity or level
-        path = child(event.log, "file", "path")
-        if path is not None:
-            attributes["log.file.path"] = text_of(path)[: self._limits.label]
         labels = self._places.of(astuple(event)[:PARTS], said.service, program, host)
         return self._admission.line(
             time,
@@ -81,7 +101,7 @@ class FilebeatDecoder(PlacedDecoder[_Ecs]):
             level or said.severity,
             labels,
             attributes,
-            text_of(child(event.trace, "id")) or said.trace,
+            (text_of(child(event.trace, "id")) if event.trace is not None else "") or said.trace,
             partial=partial,
             count=repeated(event.log_count) or said.lines,
         )
@@ -89,9 +109,8 @@ class FilebeatDecoder(PlacedDecoder[_Ecs]):
 
 def _unnamed(event: _Ecs) -> str:
     """The text of an event without a message: the original, or what the JSON parser left under `json`."""
-    original = child(event.event, "original")
-    if original is not None:
-        return text_of(original)
+    if isinstance(event.event, _Event) and event.event.original is not None:
+        return text_of(event.event.original)
     if event.json:
         return bytes(event.json).decode()
     raise EventError("missing_field", "message is missing")

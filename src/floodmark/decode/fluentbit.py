@@ -16,9 +16,9 @@ from msgspec.structs import astuple
 
 from floodmark.config.models import Limits
 from floodmark.decode.admit import Admission
-from floodmark.decode.bodies import facts, readable, repeated, unwrapped, when
+from floodmark.decode.bodies import WRAPPED, facts, readable, repeated, unwrapped, when
 from floodmark.decode.decoder import EventError
-from floodmark.decode.devices import device_of
+from floodmark.decode.devices import device_of, seems
 from floodmark.decode.journald import Journal, is_true, journal_level, journal_time
 from floodmark.decode.places import NOTHING, PARTS, PlacedDecoder, Places, placed, text_of
 from floodmark.decode.severities import of_level, syslog_severity
@@ -62,7 +62,7 @@ class FluentBitDecoder(PlacedDecoder[_Record]):
 
     def _log(self, event: _Record, latest: float) -> Log:
         body = self._body(event)
-        partial = event.tag == "P" or is_true(event.container_partial)
+        partial = event.tag == "P" or (event.container_partial is not None and is_true(event.container_partial))
         if event.partial_message is not None:
             partial = is_true(event.partial_message) and not is_true(event.partial_last)
         elif body[-1:] != "\n" and len(body) >= _DOCKERS // 4 and event.time is not None and event.stream is not None:
@@ -71,17 +71,18 @@ class FluentBitDecoder(PlacedDecoder[_Record]):
         stream = event.stream if event.stream is not None else event.source
         attributes: dict[str, Scalar] = {} if stream is None else {"stream": text_of(stream)[:32]}
         time = self._time(event, latest)
-        if (inner := unwrapped(body)) is not None:
+        if body[:1] in WRAPPED and (inner := unwrapped(body)) is not None:
             body, partial, attributes["stream"] = inner.body, inner.partial, inner.stream
             time = inner.time if inner.time is not None and inner.time <= latest else time
         said = facts(body)
         time = when(said, body, time, latest)
         level = of_level(event.level) if event.level is not None else ""
-        level = level or (of_level(event.severity) if event.severity is not None else of_level(event.ecs_level))
-        if not level and isinstance(event.log, dict):
-            level = of_level(event.log.get("level"))
+        if not level:
+            level = of_level(event.severity if event.severity is not None else event.ecs_level)
+            if isinstance(event.log, dict):
+                level = level or of_level(event.log.get("level"))
         program, host = "", ""
-        if (device := device_of(body, self._admission.kafkas, latest)) is not None:
+        if seems(body) and (device := device_of(body, self._admission.kafkas, latest)) is not None:
             body, program, host = device.body, device.service, device.host
             time, level = device.time or time, device.severity or level
         if not level:
@@ -95,9 +96,9 @@ class FluentBitDecoder(PlacedDecoder[_Record]):
             level,
             labels,
             attributes,
-            text_of(event.trace_id) or said.trace,
+            said.trace if event.trace_id is None else text_of(event.trace_id) or said.trace,
             partial=partial,
-            count=repeated(event.log_count) or repeated(event.repeat_count) or said.lines,
+            count=said.lines if event.log_count is event.repeat_count else _count(event) or said.lines,
         )
 
     def _time(self, event: _Record, latest: float) -> float:
@@ -123,3 +124,7 @@ class FluentBitDecoder(PlacedDecoder[_Record]):
         if event.log_processed:
             return bytes(event.log_processed).decode()
         raise EventError("missing_field", "log is missing, and so are message and MESSAGE")
+
+
+def _count(event: _Record) -> int:
+    return repeated(event.log_count) or repeated(event.repeat_count)

@@ -18,19 +18,19 @@ HEAD: Final = 160
 """Characters in which the words of a header must lie."""
 _WORDS: Final = 6
 """Words at the beginning, marks not counted, among which a level is looked for."""
+_MOST: Final = 10
+"""With the marks."""
 
-_BARE: Final = (
-    "TRACE DEBUG INFO NOTICE WARN WARNING ERROR ERR SEVERE CRITICAL CRIT FATAL PANIC WRN DBG FTL EMERG VERBOSE"
-)
+_BARE: Final = "TRACE DEBUG INFO NOTICE WARN WARNING ERROR ERR SEVERE CRITICAL CRIT FATAL PANIC WRN DBG FTL EMERG VERBOSE TRC INF VRB"
 """Words that are a level by themselves, in capitals."""
 _MARKED: Final = (
     f"{_BARE} ALERT EMERGENCY TRC VRB INF INFORMATION NOTE CONFIG FINE FINER FINEST DBUG TRCE CRITICAL EROR"
 )
 """Words that are one in brackets too."""
-_COLON: Final = f"{_BARE} ALERT EMERGENCY LOG"
+_COLON: Final = f"{_BARE} ALERT EMERGENCY LOG DBUG TRCE"
 _KEYS: Final = ("level", "lvl", "severity", "loglevel", "log_level", "log.level", "levelname", "priority")
 _NOT_AFTER: Final = frozenset(
-    ["no", "not", "non", "without", "zero", "any", "if", "on", "of", "to", "is", "as", "or", "and", "from", "with", "using", "never", "nor", "level", "severity", "last", "previous"]
+    "no not non without zero any if on of to is as or and from with using never nor level severity last previous".split()  # noqa: SIM905 - it reads better
 )
 """A level after one of these is a word like any other."""
 _NOT_BEFORE: Final = frozenset(["rate", "rates", "ratio", "count", "counts", "counter", "budget"])
@@ -122,6 +122,7 @@ _NUMBERED: Final = re.compile(
     re.VERBOSE,
 )
 _ERLANG: Final = {"CRASH": "ERROR", "SUPERVISOR": "ERROR", "PROGRESS": "INFO"}
+_REQUEST: Final = re.compile(r'\] "[A-Z]{3,8} /')
 _JAVA: Final = re.compile(r"\n(SEVERE|WARNING|INFO|CONFIG|FINE|FINER|FINEST): ")
 """java.util.logging begins its second line with it."""
 
@@ -129,33 +130,36 @@ _JAVA: Final = re.compile(r"\n(SEVERE|WARNING|INFO|CONFIG|FINE|FINER|FINEST): ")
 def level_of_line(text: str) -> str:
     """TRACE, DEBUG, INFO, WARN, ERROR or FATAL; empty if the line says none."""
     head = text[:HEAD]
-    words = head.split(None, 2 * _WORDS)
+    words = head.split(None, _MOST)
     if not words:
         return ""
-    if not _MARKED_WORDS.isdisjoint(words) and (level := _among(words)):
+    level = _MARKS.get(words[0])
+    if level is not None and not _only_a_word(words, 0):
         return level
+    if not _MARKED_WORDS.isdisjoint(words) and (said := _among(words)):
+        return said
+    if '] "' in head and _REQUEST.search(head) is not None:
+        return ""  # the line of a request, of which there are the most, has none
     first = words[0]
-    if len(first) == 5 and first[0] in _KLOG and first[1:].isdigit():
-        return _KLOG[first[0]]  # Kubernetes' klog: E1015 11:01:46.499073
-    if first[0] in _NUMBERS and (found := _NUMBERED.match(head)) is not None:
-        return _of_number(found)
+    if first[0] in _NUMBERS:
+        if len(first) == 5 and first[0] in _KLOG and first[1:].isdigit():
+            return _KLOG[first[0]]  # Kubernetes' klog: E1015 11:01:46.499073
+        if (found := _NUMBERED.match(head)) is not None:
+            return _of_number(found)
     small = head.lower()
-    return _elsewhere(text, head, small) if _has_trace(small) else ""
-
-
-def _has_trace(s: str) -> bool:
-    """Whether one of the words of levels can be in a text in small letters: what most lines are asked."""
-    return (
-        ("err" in s or "warn" in s or "inf" in s or "fa" in s or "crit" in s or "debug" in s or "exception" in s)
-        or ("severe" in s or "panic" in s or "trac" in s or "notice" in s or "wrn" in s or "dbg" in s or "dbug" in s)
-        or ("note" in s or "ftl" in s or "emerg" in s or "alert" in s or "trc" in s or "vrb" in s or "trce" in s)
-    )
+    if (
+        ("err" in small or "warn" in small or "inf" in small or "fatal" in small or "crit" in small or "debug" in small)
+        or ("exception" in small or "trac" in small or "notice" in small or "emerg" in small or "fail:" in small)
+        or "\n" in head
+    ):
+        return _elsewhere(text, head, small)
+    return ""
 
 
 def _among(words: list[str]) -> str:
     """The level that stands among the first words."""
     left = _WORDS
-    for place, word in enumerate(words[: 2 * _WORDS]):
+    for place, word in enumerate(words[:_MOST]):
         if word in _MARKS:
             if not _only_a_word(words, place):
                 return _MARKS[word]
@@ -171,7 +175,9 @@ def _only_a_word(words: list[str], place: int) -> bool:
     """Whether what looks like a level is part of the message, by the words around it."""
     if place and words[place - 1].lower() in _NOT_AFTER:
         return True
-    word, after = words[place], words[place + 1].lower() if place + 1 < len(words) else ""
+    if place + 1 == len(words):
+        return False
+    word, after = words[place], words[place + 1].lower()
     return after in _NOT_BEFORE if word.isalpha() else after in _NO_VALUES and word[:1].islower()
 
 
@@ -197,7 +203,7 @@ def _elsewhere(text: str, head: str, small: str) -> str:
                 return severity(said.split(" ")[0])
         else:
             return "ERROR"
-    if _LEVEL_WORDS.isdisjoint(_LETTERS.findall(small)):
+    if "\n" not in head and _LEVEL_WORDS.isdisjoint(_LETTERS.findall(small)):
         return ""
     for found in _ELSEWHERE.finditer(head):
         kind, said = found.lastgroup or "", found[found.lastgroup or 0]

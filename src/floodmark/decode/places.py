@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from typing import Any, Final, Generic, TypeVar
+from typing import Any, Final, Generic, TypeVar, cast
 
 import msgspec
 from msgspec import Raw, Struct, field
@@ -39,8 +39,8 @@ _KEPT_WHOLE: Final = frozenset({"labels", "annotations", "pod_labels", "pod_anno
 """Objects whose names are somebody's own."""
 _DEEPEST: Final = 32
 
-NOTHING: Final = Raw(b"")
-"""A part that the message does not have."""
+NOTHING: Final = cast("Raw", b"")
+"""A part that the message does not have. (Plain bytes, which are joined faster.)"""
 
 
 class Placed(Struct, gc=False):

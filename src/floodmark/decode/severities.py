@@ -30,9 +30,26 @@ SYSLOG = ("FATAL", "FATAL", "FATAL", "ERROR", "WARN", "INFO", "INFO", "DEBUG")
 """By syslog's own numbers (RFC 5424, table 2): emerg 0, alert, crit, err, warning, notice, info, debug 7."""
 _PYTHON: Final = {10: "DEBUG", 20: "INFO", 30: "WARN", 40: "ERROR", 50: "FATAL"}
 _STEPS: Final = {
-    10: "TRACE", 20: "DEBUG", 30: "INFO", 40: "WARN", 50: "ERROR", 60: "FATAL",  # Bunyan, pino
-    100: "DEBUG", 200: "INFO", 250: "INFO", 300: "WARN", 400: "ERROR", 500: "FATAL", 550: "FATAL", 600: "FATAL",
-    5_000: "TRACE", 10_000: "DEBUG", 20_000: "INFO", 30_000: "WARN", 40_000: "ERROR", 50_000: "FATAL",
+    10: "TRACE",
+    20: "DEBUG",
+    30: "INFO",
+    40: "WARN",
+    50: "ERROR",
+    60: "FATAL",  # Bunyan, pino
+    100: "DEBUG",
+    200: "INFO",
+    250: "INFO",
+    300: "WARN",
+    400: "ERROR",
+    500: "FATAL",
+    550: "FATAL",
+    600: "FATAL",
+    5_000: "TRACE",
+    10_000: "DEBUG",
+    20_000: "INFO",
+    30_000: "WARN",
+    40_000: "ERROR",
+    50_000: "FATAL",
 }
 """Numbers that are of one scale only: Bunyan's and pino's, Monolog's, Logback's and log4j's."""
 _GOOGLE: Final = ("INFO", "DEBUG", "INFO", "INFO", "WARN", "ERROR", "FATAL", "FATAL", "FATAL")
@@ -66,8 +83,10 @@ def of_level(level: object) -> str:
     Which scale a number is on is told by the number: 10 to 60 is Bunyan's, 100 to 600 Monolog's, from 5,000 on Logback's,
     and what else there is from 9 to 24 OpenTelemetry's. What is below may be anything, the level of a game as well.
     """
-    if isinstance(level, str):
-        return severity(level) if not (level.isascii() and level.isdecimal()) else on_scale(level, None)
+    if level is None:
+        return ""
+    if isinstance(level, str) and not level.isdecimal():
+        return severity(level)
     return on_scale(level, None)
 
 

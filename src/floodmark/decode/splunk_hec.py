@@ -27,7 +27,9 @@ from floodmark.decode.wire import MetricEvent
 from floodmark.records import Record
 from floodmark.signals import Log, Signal, SignalName
 
-_FORMS: Final = frozenset({"", "_json", "json", "httpevent", "generic_single_line", "too_small", "none", "syslog", "text"})
+_FORMS: Final = frozenset(
+    {"", "_json", "json", "httpevent", "generic_single_line", "too_small", "none", "syslog", "text"}
+)
 """Source types that say how an event is written, and not what has written it."""
 _LEVELS: Final = ("level", "severity", "log.level", "severity_text", "loglevel", "otel.log.severity.text")
 _one = msgspec.json.Decoder(dict[str, Any]).decode
@@ -145,7 +147,9 @@ class SplunkHecDecoder:
             values[fields["metric_name"]] = fields.get("_value")
         if not values:
             raise EventError("missing_field", "fields holds no metric_name")
-        labels = {name: each for name, each in fields.items() if not name.startswith("metric_name") and name != "_value"}
+        labels = {
+            name: each for name, each in fields.items() if not name.startswith("metric_name") and name != "_value"
+        }
         labels = {"host": event.get("host"), **labels}
         found: list[Signal] = []
         for name, value in values.items():

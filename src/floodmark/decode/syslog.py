@@ -14,9 +14,9 @@ from typing import Final
 
 from floodmark.config.models import Limits
 from floodmark.decode.admit import Admission
-from floodmark.decode.bodies import facts
+from floodmark.decode.bodies import NOTHING_SAID, facts
 from floodmark.decode.decoder import EventError
-from floodmark.decode.devices import Device, device_of, program_of
+from floodmark.decode.devices import Device, device_of, program_of, seems
 from floodmark.decode.local_times import bsd_time, local_time
 from floodmark.decode.severities import SYSLOG, of_level
 from floodmark.decode.text_lines import TextDecoder
@@ -46,13 +46,16 @@ local0 local1 local2 local3 local4 local5 local6 local7"""
 _FACILITIES: Final = _NAMES.split()
 _ESCAPED: Final = re.compile(r'\\(["\\\]])')
 _BOM: Final = "\ufeff"
+_MOST: Final = 4096
+"""Pairs of program and host whose labels are known."""
 
 
 class SyslogDecoder(TextDecoder):
-    """Decodes records of syslog."""
+    """Decodes records of syslog. Its memo of labels is no state."""
 
     def __init__(self, limits: Limits) -> None:
         super().__init__(self._log, Admission(limits), limits, frames)
+        self._known: dict[tuple[str, str], dict[str, str]] = {}
 
     def _log(self, line: str, record: Record, latest: float) -> Log:
         attributes: dict[str, Scalar] = {}
@@ -67,26 +70,35 @@ class SyslogDecoder(TextDecoder):
             line = line[start.end() :]
         if start is not None and start[2]:
             time, host, program, body = self._exact(line, latest, attributes)
-            device = device_of(body, self._admission.kafkas, latest)
+            device = device_of(body, self._admission.kafkas, latest) if seems(body) else None
         else:
             device = device_of(line.lstrip(), self._admission.kafkas, latest)
             if device is None:
                 time, host, program, body, own = self._customary(line, latest, priority=start is not None)
                 level = own or level
-                if body[:1] in ("d", "t", "i", "l") or body[:1] == "%":  # behind a header that a relay has added
+                if body[:1] in "dtil%" and body:  # behind a header that a relay has added
                     device = device_of(body, self._admission.kafkas, latest)
             else:
                 time, host, program, body = self._of_device(device, line, latest), "", "", ""
         if device is not None:
             time, level = device.time or time, device.severity or level
             host, program, body = device.host or host, device.service, device.body
-        said = facts(body)
-        labels = self._admission.labels(
-            {name: value for name, value in (("service", program), ("host", host)) if value and value != "-"}, "labels"
-        )
+        said = facts(body) if not level or body[:1] == "{" else NOTHING_SAID
+        labels = self._known.get((program, host))
+        if labels is None:
+            labels = self._labels(program, host)
         return self._admission.line(
             time, body, level or said.severity, labels, attributes, said.trace, count=said.lines
         )
+
+    def _labels(self, program: str, host: str) -> dict[str, str]:
+        named = (("service", program_of(program)), ("host", host))
+        told = {name: value for name, value in named if value and value != "-"}
+        labels = self._admission.labels(told, "labels")
+        if len(self._known) >= _MOST:
+            self._known.clear()
+        self._known[program, host] = labels
+        return labels
 
     def _of_device(self, device: Device, line: str, latest: float) -> float:
         """The time of a line whose header the device has written. Raises EventError."""
@@ -94,7 +106,7 @@ class SyslogDecoder(TextDecoder):
 
     def _exact(self, line: str, latest: float, attributes: dict[str, Scalar]) -> tuple[float, str, str, str]:
         """RFC 5424 after the version: time, host, program and message."""
-        if (meraki := _MERAKI.match(line)) is not None:
+        if line[10:11] != "T" and (meraki := _MERAKI.match(line)) is not None:
             return self._admission.time(meraki[1], latest), meraki[2], meraki[4], meraki[3]
         parts = line.split(" ", 5)
         if len(parts) < 6:
@@ -120,7 +132,7 @@ class SyslogDecoder(TextDecoder):
         elif rest[:1] != "-":
             raise EventError("wrong_type", "the line has neither structured data nor a - in its place")
         # rsyslog keeps the space that followed an RFC 3164 tag, after its own
-        return time, host, program_of(program), body.removeprefix(" ").removeprefix(_BOM).removeprefix(" ")
+        return time, host, program, body.removeprefix(" ").removeprefix(_BOM).removeprefix(" ")
 
     def _when(self, stamp: str, latest: float) -> float:
         """Of an ISO time, which should have an offset. Raises EventError."""
@@ -163,9 +175,10 @@ def frames(value: bytes) -> list[bytes]:
     """The records of a message: one, or several framed as on TCP (RFC 6587). What follows a line break otherwise belongs
     to the same record. A length that is wrong is left out all the same."""
     value = value.rstrip(b"\r\n\0")
-    counted = _COUNTED.match(value)
+    counted = _COUNTED.match(value) if value[:1] != b"<" else None
     if counted is None:
-        return _NEXT.split(value) if b"<" in value[1:] and (value[:1] == b"<" or b"\0" in value) else [value]
+        several = b"\0" in value or (value[:1] == b"<" and (b"\n" in value or b"\r" in value))
+        return _NEXT.split(value) if several else [value]
     found: list[bytes] = []
     at = 0
     while counted is not None:
@@ -200,4 +213,4 @@ def _tagged(text: str) -> tuple[str, str, str]:
             if found := next((each for each in levels if each), ""):
                 return topics[1], text, found
         return "", text.removeprefix(" "), level
-    return program_of(tag[1]), text[tag.end() :], level
+    return tag[1], text[tag.end() :], level

@@ -15,9 +15,9 @@ from msgspec.structs import astuple
 
 from floodmark.config.models import Limits
 from floodmark.decode.admit import Admission
-from floodmark.decode.bodies import facts, repeated, unwrapped, when
+from floodmark.decode.bodies import WRAPPED, facts, repeated, unwrapped, when
 from floodmark.decode.decoder import EventError
-from floodmark.decode.devices import device_of
+from floodmark.decode.devices import device_of, seems
 from floodmark.decode.journald import Journal, is_true, journal_level, journal_time
 from floodmark.decode.places import PARTS, PlacedDecoder, Places, child, placed, text_of
 from floodmark.decode.severities import of_level, syslog_severity
@@ -53,21 +53,25 @@ class VectorLogDecoder(PlacedDecoder[_Event]):
         if body is None:
             raise EventError("missing_field", "message is missing")
         body = self._admission.body(body)
-        partial = is_true(event.partial) or is_true(event.container_partial)
+        partial = event.partial is True or (event.container_partial is not None and is_true(event.container_partial))
         attributes: dict[str, Scalar] = {}
         if event.stream is not None:
             attributes["stream"] = text_of(event.stream)[:32]
         if event.file is not None:
             attributes["log.file.path"] = text_of(event.file)[: self._limits.label]
         time = self._time(event, latest)
-        if (inner := unwrapped(body)) is not None:
+        if body[:1] in WRAPPED and (inner := unwrapped(body)) is not None:
             body, partial, attributes["stream"] = inner.body, inner.partial, inner.stream
             time = inner.time if inner.time is not None and inner.time <= latest else time
         said = facts(body)
         time = when(said, body, time, latest)
-        level = syslog_severity(event.severity) or of_level(event.level) or of_level(event.ecs_level if event.log is None else child(event.log, "level"))
+        level = (
+            syslog_severity(event.severity)
+            or of_level(event.level)
+            or of_level(event.ecs_level if event.log is None else child(event.log, "level"))
+        )
         program, host = "", ""
-        if (device := device_of(body, self._admission.kafkas, latest)) is not None:
+        if seems(body) and (device := device_of(body, self._admission.kafkas, latest)) is not None:
             body, program, host = device.body, device.service, device.host
             time, level = device.time or time, device.severity or level
         if not level:
@@ -79,9 +83,9 @@ class VectorLogDecoder(PlacedDecoder[_Event]):
             level,
             labels,
             attributes,
-            text_of(event.trace_id) or said.trace,
+            said.trace if event.trace_id is None else text_of(event.trace_id) or said.trace,
             partial=partial,
-            count=repeated(event.log_count) or repeated(event.repeat_count) or said.lines,
+            count=said.lines if event.log_count is event.repeat_count else _count(event) or said.lines,
         )
 
     def _time(self, event: _Event, latest: float) -> float:
@@ -90,3 +94,7 @@ class VectorLogDecoder(PlacedDecoder[_Event]):
             return own
         stamp = event.timestamp
         return self._admission.arrival() if stamp is None else self._admission.time(stamp, latest)
+
+
+def _count(event: _Event) -> int:
+    return repeated(event.log_count) or repeated(event.repeat_count)
