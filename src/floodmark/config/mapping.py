@@ -127,9 +127,9 @@ class Fields(Section):
     severity: Source | None = None
     """Of a log record; left out, what the line itself says."""
     severity_scale: Scale | None = None
-    """Of which scale a severity is that is a number: syslog (0 to 7), opentelemetry (1 to 24), bunyan (and pino's, 10 to
-    60), python (10 to 50), monolog (100 to 600), logback (5000 to 50000) or google (0 to 800). Left out, it is told by
-    the number and by the fields beside it; what is left, 0 to 7, is syslog's."""
+    """On which scale a severity is that is a number: syslog (0 to 7), opentelemetry (1 to 24), bunyan (10 to 60, also
+    pino's), python (10 to 50), monolog (100 to 600), logback (5000 to 50000) or google (0 to 800). Left out, it is told
+    by the number and by the fields beside it; what is left, 0 to 7, is syslog's."""
     count: Source | None = None
     """How many lines a log record stands for; left out, one."""
     labels: dict[str, Source] | None = None

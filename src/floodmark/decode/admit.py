@@ -34,7 +34,8 @@ class Admission:
     """The judge of one input's events. `counts` are the repairs so far:
 
     no_value (a null or NaN metric, prediction or label), number_as_text, labels_dropped (null ones), body_as_json,
-    body_cut, colours_removed, repeats (records that stand for several), count_cut, attributes_cut, attributes_not_finite, severity_unknown, not_utf8, features_not_finite (NaN ones, now missing),
+    body_cut, colours_removed, repeats (records that stand for several), count_cut, attributes_cut,
+    attributes_not_finite, severity_unknown, not_utf8, features_not_finite (NaN ones, now missing),
     scores_dropped (null or NaN ones), summary_cut, time_of_arrival (no time of its own: Kafka's).
     """
 
@@ -113,7 +114,7 @@ class Admission:
         partial: bool = False,
         count: int = 1,
     ) -> Log:
-        """A log record of which time, severity, labels and attributes have been judged. `count`: how many it stands for."""
+        """A log record of which time, severity, labels and attributes have been judged. It stands for `count`."""
         if len(trace) > self._limits.label:
             raise self._too_long("trace_id", trace)
         if "\x1b" in body:

@@ -159,8 +159,8 @@ def _first(value: bytes) -> Fields | None:
 
 
 def _loosely(value: bytes) -> Fields | None:
-    """NaN and Infinity are not JSON, and written all the same. And so are objects behind one another, and other bytes than
-    those of UTF-8."""
+    """NaN and Infinity are not JSON, and written all the same. So are objects behind one another, and bytes that are
+    not of UTF-8."""
     try:
         value = value.decode(errors="replace").encode()
         if _AGAIN.search(value) is not None:

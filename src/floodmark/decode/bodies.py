@@ -31,7 +31,7 @@ _CRI: Final = re.compile(r"(\d{4}-\d\d-\d\dT\S{9,30}) (stdout|stderr) ([PF])(?::
 
 
 class Facts(NamedTuple):
-    """What a line says; None or empty for what it does not say. `time`: epoch seconds. `lines`: of how many it tells."""
+    """What a line says; None or empty for what it does not say. `time`: epoch seconds. `lines`: how many it is."""
 
     time: float | None = None
     severity: str = ""
@@ -50,7 +50,7 @@ class Wrapped(NamedTuple):
 
 
 class _Json(Struct, gc=False):
-    """The names that logging libraries have for the same things (ECS, Bunyan, pino, zap, logrus, structlog, Serilog)."""
+    """The names that loggers have for the same things (ECS, Bunyan, pino, zap, logrus, structlog, Serilog, MongoDB)."""
 
     ecs_time: Any = msgspec.field(name="@timestamp", default=None)
     timestamp: Any = None

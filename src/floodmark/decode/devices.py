@@ -1,10 +1,11 @@
-"""What routers, switches and firewalls write, in any of their headers: their own time, host, severity and message. No state.
+"""What routers, switches and firewalls write, in any of their headers: time, host, severity and message. No state.
 
 Cisco (IOS, IOS-XE, IOS-XR, NX-OS, ASA and its kin), Arista and Dell begin the message itself with a mnemonic,
-`%FACILITY-SEVERITY-NAME:`, Huawei and H3C with `%%01MODULE/SEVERITY/NAME:`. What stands before it is header, whose parts
-come and go with the configuration of the device: sequence numbers, a host, a time with or without its year and zone, a
-process. The body begins with the mnemonic. The service is the process, if the line names one, else the facility: it is
-to such a line what a program's name is to one of syslog, and there are few of them. The number of a line never is.
+`%FACILITY-SEVERITY-NAME:`, Huawei and H3C with `%%01MODULE/SEVERITY/NAME:`. What stands before it is header, whose
+parts come and go with the configuration of the device: sequence numbers, a host, a time with or without its year and
+zone, a process. The body begins with the mnemonic. The service is the process, if the line names one, else
+the facility: it is to such a line what a program's name is to one of syslog, and there are few of them. The number of a
+line never is.
 The severity is the mnemonic's own: a relay may have put another priority before it.
 
 Fortinet, Sophos and SonicWall write `key=value`, with the device, the time and the level among them.

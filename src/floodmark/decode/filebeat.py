@@ -23,7 +23,6 @@ from floodmark.decode.places import NOTHING, PARTS, Placed, PlacedDecoder, Place
 from floodmark.decode.severities import of_level, on_scale
 from floodmark.signals import Log, Scalar
 
-
 _Odd = str | int | float | bool | list[Any] | None
 """What others than Filebeat may have under a name that is an object of ECS."""
 

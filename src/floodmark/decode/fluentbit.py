@@ -1,10 +1,11 @@
 """Fluent Bit's and Fluentd's records to logs, as their Kafka outputs write them (`format json`).
 
-The line is under `log` (tail, Docker), `message` or `MESSAGE` (systemd), with the newline that ended it. Fluent Bit adds
-the time as `@timestamp`, by default in seconds with a fraction: of the line if a parser found it, else of the reading.
-So what a runtime has written beside the line (`time` of Docker's json-file, the journal's microseconds) counts before
-it. There is no severity: it is taken from the line, from what `Merge_Log` has lifted out of it, or from systemd's
-`PRIORITY`. Source: Fluent Bit's out_kafka, filter_kubernetes, in_systemd and in_forward; Docker's fluentd logging driver.
+The line is under `log` (tail, Docker), `message` or `MESSAGE` (systemd), with the newline that ended it. Fluent Bit
+adds the time as `@timestamp`, by default in seconds with a fraction: of the line if a parser found it, else of the
+reading. So what a runtime has written beside the line (`time` of Docker's json-file, the journal's microseconds) counts
+before it. There is no severity: it is taken from the line, from what `Merge_Log` has lifted out of it, or from
+systemd's `PRIORITY`. Source: Fluent Bit's out_kafka, filter_kubernetes, in_systemd and in_forward; Docker's fluentd
+logging driver.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The Graylog Extended Log Format (GELF 1.1) to logs: what Docker's driver, Fluent Bit, and the loggers of many languages
+"""The Graylog Extended Log Format (GELF 1.1) to logs: what Docker's driver, Fluent Bit, and loggers of many languages
 write. A message is one event, an array, or several with a zero byte after each, as on TCP.
 
 The levels are syslog's numbers. The body is `short_message`, with what `full_message` has beyond it. The fields of the

@@ -21,7 +21,8 @@ _WORDS: Final = 6
 _MOST: Final = 10
 """With the marks."""
 
-_BARE: Final = "TRACE DEBUG INFO NOTICE WARN WARNING ERROR ERR SEVERE CRITICAL CRIT FATAL PANIC WRN DBG FTL EMERG VERBOSE TRC INF VRB"
+_BARE: Final = """TRACE DEBUG INFO NOTICE WARN WARNING ERROR ERR SEVERE CRITICAL CRIT FATAL PANIC EMERG VERBOSE TRC DBG INF WRN
+FTL VRB"""
 """Words that are a level by themselves, in capitals."""
 _MARKED: Final = (
     f"{_BARE} ALERT EMERGENCY TRC VRB INF INFORMATION NOTE CONFIG FINE FINER FINEST DBUG TRCE CRITICAL EROR"
@@ -30,7 +31,7 @@ _MARKED: Final = (
 _COLON: Final = f"{_BARE} ALERT EMERGENCY LOG DBUG TRCE"
 _KEYS: Final = ("level", "lvl", "severity", "loglevel", "log_level", "log.level", "levelname", "priority")
 _NOT_AFTER: Final = frozenset(
-    "no not non without zero any if on of to is as or and from with using never nor level severity last previous".split()  # noqa: SIM905 - it reads better
+    "no not non without zero any if on of to is as or and from with using never nor level severity last".split()  # noqa: SIM905
 )
 """A level after one of these is a word like any other."""
 _NOT_BEFORE: Final = frozenset(["rate", "rates", "ratio", "count", "counts", "counter", "budget"])
@@ -83,7 +84,7 @@ _KEY: Final = "|".join(map(re.escape, _KEYS))
 _CLOCK: Final = r"\d{1,2}:\d\d(?::\d\d)?(?:[.,:]\d{1,9})?(?:[ ]?[AP]M)?(?:Z|[ ]?[+-]\d\d:?\d\d)?"
 _ELSEWHERE: Final = re.compile(
     rf"""
-      \[\ *(?:[\w.-]{{1,40}}:)?(?P<bracket>(?i:{_ANY}))\ *\]              # [WARN ] [error   ] [core:error] [x][error][y]
+      \[\ *(?:[\w.-]{{1,40}}:)?(?P<bracket>(?i:{_ANY}))\ *\]              # [WARN ] [error   ] [core:error] [x][error]
     | <(?P<angle>(?i:{_ANY}))>                                            # ClickHouse, ArubaOS
     | (?<![\w/.=-])(?P<name>{_CAPITALS})[:/](?=[A-Za-z_])                 # ERROR:root:, ERROR/MainProcess
     | (?<=[\w\]])\.(?P<channel>{_CAPITALS}):\                             # Monolog: app.ERROR:
@@ -102,7 +103,7 @@ _FIRST: Final = re.compile(
     r"""
       (?:\[?(?:\d[\d:./,TZ+-]*+\ ?){0,3}\]?\ ?)?                           # nothing or a time before it
       (?:(?P<console>fail|crit|dbug|trce|Error|Warning|Fatal(?:\ error)?):(?=\s)
-        |(?P<raised>(?:Uncaught\ |Unhandled\ )?(?:[A-Za-z_][\w$]*\.)*[A-Z][\w$]*(?:Error|Exception)):\ 
+        |(?P<raised>(?:Uncaught\ |Unhandled\ )?(?:[A-Za-z_][\w$]*\.)*[A-Z][\w$]*(?:Error|Exception)):[ ]
         |(?P<trace>Traceback\ \(most\ recent\ call\ last\):|Exception\ in\ thread\ "))
     """,
     re.VERBOSE,
@@ -110,7 +111,7 @@ _FIRST: Final = re.compile(
 _NUMBERED: Final = re.compile(
     r"""
       <(?P<daemon>[0-7])>                                                  # systemd's sd-daemon
-    | \d{1,8}:[XCSM]\ \d\d?\ [A-Z][a-z]{2}\ (?:\d{4}\ )?[\d:.]{8,12}\ (?P<redis>[.\-*\#])\ 
+    | \d{1,8}:[XCSM]\ \d\d?\ [A-Z][a-z]{2}\ (?:\d{4}\ )?[\d:.]{8,12}\ (?P<redis>[.\-*\#])[ ]
     | \d\d-\d\d\ [\d:.]{12}\ +\d+\ +\d+\ (?P<logcat>[VDIWEF])\             # Android
     | (?P<brief>[VDIWEF])/[\w.$-]{1,64}\ *\(\ *\d+\):
     | \d{4}-\d\d-\d\d[T\ ][\d:.,]{8,15}(?:Z|[+-]\d\d:?\d\d)?\ (?P<letter>[VDIWEFC][1-5]?)\ (?:\||[A-Z]{3,12}\ +\[|\[)

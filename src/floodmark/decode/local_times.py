@@ -22,10 +22,12 @@ _EAST: Final = 14 * 3600.0
 _WEST: Final = -12 * 3600.0
 _MONTHS: Final = {name: i for i, name in enumerate(calendar.month_abbr)}
 _BSD = re.compile(
-    r"([*.;])?(?:(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun),? )?(?:(\d{4}) )?(Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec) {1,2}"
-    r"(\d{1,2})(?: (\d{4}))? (\d\d):(\d\d):(\d\d)(?:[.,](\d{1,9}))?(?: ((?:19|20)\d\d)(?=:? |:?\Z))?"
+    r"([*.;])?(?:(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun),? )?(?:(\d{4}) )?"
+    r"(Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec) {1,2}(\d{1,2})(?: (\d{4}))? (\d\d):(\d\d):(\d\d)"
+    r"(?:[.,](\d{1,9}))?(?: ((?:19|20)\d\d)(?=:? |:?\Z))?"
     r"(?: ?(Z|UTC|GMT)(?=[ :]|\Z)| ?([+-]\d\d:?\d\d)(?=[ :]|\Z)"
-    r"| (?:WES?T|CES?T|MES?T|EES?T|MSK|BST|IST|SAST|BRT|ART|[AECMPH]K?[SD]T|JST|KST|HKT|SGT|A[CEW][SD]T|NZ[SD]T)(?=[ :]|\Z))?",
+    r"| (?:WES?T|CES?T|MES?T|EES?T|MSK|BST|IST|SAST|BRT|ART|[AECMPH]K?[SD]T|JST|KST|HKT|SGT|A[CEW][SD]T|NZ[SD]T)"
+    r"(?=[ :]|\Z))?",
     re.ASCII,
 )
 _UNSET: Final = 86_400.0
@@ -35,9 +37,9 @@ _UNSET: Final = 86_400.0
 def bsd_time(text: str, arrival: float | None) -> tuple[float, int] | None:
     """Epoch seconds of a text that begins with "Nov 23 02:40:00" (RFC 3164), and how long that is; None if it does not.
 
-    So it is with what devices add: a mark before it, the year, a fraction, a zone. Of zones UTC and offsets are taken at
-    their word; other names mean one thing here and another there. A time marked `*` is of a clock that was never set:
-    Kafka's is taken if it is not near. `arrival`: Kafka's time, epoch seconds. Raises EventError if that is needed and
+    So it is with what devices add: a mark before it, the year, a fraction, a zone. Of zones UTC and offsets are taken
+    at their word; other names mean one thing here and another there. A time marked `*` is of a clock that was never
+    set: Kafka's is taken if it is not near. `arrival`: Kafka's time, epoch seconds. Raises EventError if that is needed and
     not known, or if there is no such day.
     """
     match = _BSD.match(text)

@@ -80,8 +80,8 @@ def syslog_severity(value: object) -> str:
 def of_level(level: object) -> str:
     """The severity that a value of a field called `level` or the like means; empty if it is none.
 
-    Which scale a number is on is told by the number: 10 to 60 is Bunyan's, 100 to 600 Monolog's, from 5,000 on Logback's,
-    and what else there is from 9 to 24 OpenTelemetry's. What is below may be anything, the level of a game as well.
+    Which scale a number is on is told by the number: 10 to 60 is Bunyan's, 100 to 600 Monolog's, from 5,000 on
+    Logback's, and what else there is from 9 to 24 OpenTelemetry's. What is below may be anything.
     """
     if level is None:
         return ""

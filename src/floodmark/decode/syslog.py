@@ -172,8 +172,8 @@ _REPEATED: Final = ("last message repeated ", "message repeated ", "--- last mes
 
 
 def frames(value: bytes) -> list[bytes]:
-    """The records of a message: one, or several framed as on TCP (RFC 6587). What follows a line break otherwise belongs
-    to the same record. A length that is wrong is left out all the same."""
+    """The records of a message: one, or several framed as on TCP (RFC 6587). What follows a line break otherwise
+    belongs to the same record. A length that is wrong is left out all the same."""
     value = value.rstrip(b"\r\n\0")
     counted = _COUNTED.match(value) if value[:1] != b"<" else None
     if counted is None:
