@@ -161,8 +161,9 @@ def _first(value: bytes) -> Fields | None:
 def _loosely(value: bytes) -> Fields | None:
     """NaN and Infinity are not JSON, and written all the same. So are objects behind one another, and bytes that are
     not of UTF-8."""
+    given = value
     try:
-        value = value.decode(errors="replace").encode()
+        value = value.split(b"\0", 1)[0].decode(errors="replace").encode()
         if _AGAIN.search(value) is not None:
             first, _ = json.JSONDecoder().raw_decode(value.decode())
             return {name: msgspec.Raw(json.dumps(each).encode()) for name, each in first.items()}
@@ -170,7 +171,7 @@ def _loosely(value: bytes) -> Fields | None:
         pass
     strict = re.sub(rb"-?\b(?:NaN|Infinity)\b", b"null", value)
     try:
-        return _fields.decode(strict) if strict != value else None
+        return _fields.decode(strict) if strict != given else None
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return None
 
@@ -219,6 +220,10 @@ def _logs(fields: Fields) -> FormatName | None:
     if "source_type" in fields:
         return "vector_logs"
     if "@timestamp" in fields:
+        if bytes(fields.get("log", b""))[:1] == b'"':
+            return "fluentbit"
+        if "message" in fields and any("." in name for name in fields):
+            return "filebeat"
         if _any(fields, ("ecs", "@metadata", "agent", "log.level")) or bytes(fields.get("log", b""))[:1] == b"{":
             return "filebeat"
         if _any(fields, ("log", "MESSAGE", "msg", "log_processed", "kubernetes")):

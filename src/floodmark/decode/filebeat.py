@@ -16,9 +16,10 @@ from msgspec.structs import astuple
 
 from floodmark.config.models import Limits
 from floodmark.decode.admit import Admission
-from floodmark.decode.bodies import WRAPPED, facts, repeated, unwrapped, when
+from floodmark.decode.bodies import WRAPPED, facts, unwrapped, when
 from floodmark.decode.decoder import EventError
 from floodmark.decode.devices import device_of, seems
+from floodmark.decode.lifted import Lifted, lifted_count, lifted_level, lifted_trace
 from floodmark.decode.places import NOTHING, PARTS, Placed, PlacedDecoder, Places, child, placed, scalars, text_of
 from floodmark.decode.severities import of_level, on_scale
 from floodmark.signals import Log, Scalar
@@ -42,17 +43,16 @@ class _Event(Struct, gc=False):
     original: Any = None
 
 
-class _Ecs(Placed):
+class _Ecs(Lifted):
     timestamp: Any = field(name="@timestamp", default=None)
     message: Any = None
     stream: Any = None
     log: _Log | _Odd = None
     event: _Event | _Odd = None
     trace: Any = None
-    level: Any = field(name="log.level", default=None)
-    top_level: Any = field(name="level", default=None)
+    level: Any = None
+    severity: Any = None
     syslog: Any = None
-    log_count: Any = None
     json: Raw = NOTHING
 
 
@@ -86,7 +86,7 @@ class FilebeatDecoder(PlacedDecoder[_Ecs]):
             level, syslog = of_level(event.log.level), event.log.syslog or syslog
             if isinstance(event.log.file, _File) and event.log.file.path is not None:
                 attributes["log.file.path"] = text_of(event.log.file.path)[: self._limits.label]
-        level = level or of_level(event.level if event.level is not None else event.top_level)
+        level = level or of_level(event.level if event.level is not None else event.severity)
         if syslog is not None and isinstance(syslog, dict):
             program, host, told = _of_syslog(syslog)
             level = level or told
@@ -97,12 +97,12 @@ class FilebeatDecoder(PlacedDecoder[_Ecs]):
         return self._admission.line(
             time,
             body,
-            level or said.severity,
+            level or said.severity or lifted_level(event),
             labels,
             attributes,
-            (text_of(child(event.trace, "id")) if event.trace is not None else "") or said.trace,
+            (text_of(child(event.trace, "id")) if event.trace is not None else "") or said.trace or lifted_trace(event),
             partial=partial,
-            count=repeated(event.log_count) or said.lines,
+            count=said.lines if event.log_count is event.repeat_count else lifted_count(event) or said.lines,
         )
 
 

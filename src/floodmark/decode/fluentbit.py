@@ -17,10 +17,11 @@ from msgspec.structs import astuple
 
 from floodmark.config.models import Limits
 from floodmark.decode.admit import Admission
-from floodmark.decode.bodies import WRAPPED, facts, readable, repeated, unwrapped, when
+from floodmark.decode.bodies import WRAPPED, facts, readable, unwrapped, when
 from floodmark.decode.decoder import EventError
 from floodmark.decode.devices import device_of, seems
 from floodmark.decode.journald import Journal, is_true, journal_level, journal_time
+from floodmark.decode.lifted import lifted_count, lifted_level, lifted_trace
 from floodmark.decode.places import NOTHING, PARTS, PlacedDecoder, Places, placed, text_of
 from floodmark.decode.severities import of_level, syslog_severity
 from floodmark.signals import Log, Scalar
@@ -42,13 +43,9 @@ class _Record(Journal):
     source: Any = None
     tag: Any = field(name="logtag", default=None)
     level: Any = None
-    ecs_level: Any = field(name="log.level", default=None)
     severity: Any = None
     small_priority: Any = field(name="priority", default=None)
     pri: Any = None
-    trace_id: Any = None
-    log_count: Any = None
-    repeat_count: Any = None
     partial_message: Any = None
     partial_last: Any = None
 
@@ -79,7 +76,7 @@ class FluentBitDecoder(PlacedDecoder[_Record]):
         time = when(said, body, time, latest)
         level = of_level(event.level) if event.level is not None else ""
         if not level:
-            level = of_level(event.severity if event.severity is not None else event.ecs_level)
+            level = of_level(event.severity)
             if isinstance(event.log, dict):
                 level = level or of_level(event.log.get("level"))
         program, host = "", ""
@@ -88,6 +85,7 @@ class FluentBitDecoder(PlacedDecoder[_Record]):
             time, level = device.time or time, device.severity or level
         if not level:
             level = said.severity if event.journal_priority is None else journal_level(event, said.severity)
+            level = level or lifted_level(event)
         if not level and event.small_priority is not None:
             level = syslog_severity(event.small_priority)
         labels = self._places.of(astuple(event)[:PARTS], said.service, program, host)
@@ -97,9 +95,9 @@ class FluentBitDecoder(PlacedDecoder[_Record]):
             level,
             labels,
             attributes,
-            said.trace if event.trace_id is None else text_of(event.trace_id) or said.trace,
+            said.trace or lifted_trace(event),
             partial=partial,
-            count=said.lines if event.log_count is event.repeat_count else _count(event) or said.lines,
+            count=said.lines if event.log_count is event.repeat_count else lifted_count(event) or said.lines,
         )
 
     def _time(self, event: _Record, latest: float) -> float:
@@ -125,7 +123,3 @@ class FluentBitDecoder(PlacedDecoder[_Record]):
         if event.log_processed:
             return bytes(event.log_processed).decode()
         raise EventError("missing_field", "log is missing, and so are message and MESSAGE")
-
-
-def _count(event: _Record) -> int:
-    return repeated(event.log_count) or repeated(event.repeat_count)

@@ -17,12 +17,13 @@ from floodmark.config.models import Limits
 from floodmark.decode.admit import Admission
 from floodmark.decode.bodies import facts, readable, when
 from floodmark.decode.decoder import EventError
-from floodmark.decode.places import NOTHING, PARTS, Placed, PlacedDecoder, Places, placed, text_of
+from floodmark.decode.lifted import Lifted
+from floodmark.decode.places import NOTHING, PARTS, PlacedDecoder, Places, placed, text_of
 from floodmark.decode.severities import syslog_severity
 from floodmark.signals import Log, Scalar
 
 
-class Journal(Placed):
+class Journal(Lifted):
     """The fields of the journal that say something of a line, for any event that may have them."""
 
     journal_message: Any = field(name="MESSAGE", default=None)

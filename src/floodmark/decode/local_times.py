@@ -39,8 +39,8 @@ def bsd_time(text: str, arrival: float | None) -> tuple[float, int] | None:
 
     So it is with what devices add: a mark before it, the year, a fraction, a zone. Of zones UTC and offsets are taken
     at their word; other names mean one thing here and another there. A time marked `*` is of a clock that was never
-    set: Kafka's is taken if it is not near. `arrival`: Kafka's time, epoch seconds. Raises EventError if that is needed and
-    not known, or if there is no such day.
+    set: Kafka's is taken if it is not near. `arrival`: Kafka's time, epoch seconds. Raises EventError if that is needed
+    and not known, or if there is no such day.
     """
     match = _BSD.match(text)
     if match is None:

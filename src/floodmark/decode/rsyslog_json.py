@@ -19,7 +19,7 @@ from floodmark.decode.bodies import facts, repeated
 from floodmark.decode.decoder import EventError
 from floodmark.decode.devices import device_of, program_of
 from floodmark.decode.places import NOTHING, PlacedDecoder, Places, child, text_of
-from floodmark.decode.severities import syslog_severity
+from floodmark.decode.severities import of_level, syslog_severity
 from floodmark.signals import Log, Scalar
 
 
@@ -34,6 +34,7 @@ class _Line(Struct, gc=False):
     tag: Raw = NOTHING
     syslogtag: Raw = NOTHING
     env: Raw = NOTHING
+    service: Raw = NOTHING
     message: Any = None
     msg: Any = None
     ecs_time: Any = field(name="@timestamp", default=None)
@@ -45,11 +46,13 @@ class _Line(Struct, gc=False):
     severity_text: Any = field(name="syslogseverity-text", default=None)
     syslogseverity: Any = None
     facility: Any = None
+    log: Any = None
+    level: Any = None
     log_count: Any = None
     repeat_count: Any = None
 
 
-_PARTS = 10
+_PARTS = 11
 
 
 class RsyslogJsonDecoder(PlacedDecoder[_Line]):
@@ -75,6 +78,7 @@ class RsyslogJsonDecoder(PlacedDecoder[_Line]):
             or syslog_severity(event.severity)
             or syslog_severity(event.priority)
             or syslog_severity(event.syslogseverity)
+            or of_level(child(event.log, "level") if event.log is not None else event.level)
             or said.severity
         )
         program, host = "", ""
@@ -93,7 +97,7 @@ def _labels(parts: list[Any], said: str, device: str, device_host: str) -> Mappi
     hosts = [text_of(each) or text_of(child(each, "name")) or text_of(child(each, "hostname")) for each in parts[:4]]
     programs = [program_of(text_of(each)) for each in parts[4:9]]
     return {
-        "service": device or said or next((name for name in programs if name), ""),
+        "service": device or said or text_of(child(parts[10], "name")) or next((name for name in programs if name), ""),
         "host": device_host or next((name for name in hosts if name and name != "-"), None),
-        "env": parts[9],
+        "env": text_of(parts[9]) or child(parts[10], "environment"),
     }

@@ -15,10 +15,11 @@ from msgspec.structs import astuple
 
 from floodmark.config.models import Limits
 from floodmark.decode.admit import Admission
-from floodmark.decode.bodies import WRAPPED, facts, repeated, unwrapped, when
+from floodmark.decode.bodies import WRAPPED, facts, unwrapped, when
 from floodmark.decode.decoder import EventError
 from floodmark.decode.devices import device_of, seems
 from floodmark.decode.journald import Journal, is_true, journal_level, journal_time
+from floodmark.decode.lifted import lifted_count, lifted_level, lifted_trace
 from floodmark.decode.places import PARTS, PlacedDecoder, Places, child, placed, text_of
 from floodmark.decode.severities import of_level, syslog_severity
 from floodmark.signals import Log, Scalar
@@ -29,13 +30,9 @@ class _Event(Journal):
     timestamp: Any = None
     severity: Any = None
     level: Any = None
-    ecs_level: Any = field(name="log.level", default=None)
     log: Any = None
     stream: Any = None
     file: Any = None
-    trace_id: Any = None
-    log_count: Any = None
-    repeat_count: Any = None
     partial: Any = field(name="_partial", default=None)
     source_type: Any = None
 
@@ -65,17 +62,15 @@ class VectorLogDecoder(PlacedDecoder[_Event]):
             time = inner.time if inner.time is not None and inner.time <= latest else time
         said = facts(body)
         time = when(said, body, time, latest)
-        level = (
-            syslog_severity(event.severity)
-            or of_level(event.level)
-            or of_level(event.ecs_level if event.log is None else child(event.log, "level"))
-        )
+        level = syslog_severity(event.severity) if event.severity is not None else ""
+        level = level or of_level(event.level if event.log is None else child(event.log, "level"))
         program, host = "", ""
         if seems(body) and (device := device_of(body, self._admission.kafkas, latest)) is not None:
             body, program, host = device.body, device.service, device.host
             time, level = device.time or time, device.severity or level
         if not level:
             level = said.severity if event.journal_priority is None else journal_level(event, said.severity)
+            level = level or lifted_level(event)
         labels = self._places.of(astuple(event)[:PARTS], said.service, program, host)
         return self._admission.line(
             time,
@@ -83,9 +78,9 @@ class VectorLogDecoder(PlacedDecoder[_Event]):
             level,
             labels,
             attributes,
-            said.trace if event.trace_id is None else text_of(event.trace_id) or said.trace,
+            said.trace or lifted_trace(event),
             partial=partial,
-            count=said.lines if event.log_count is event.repeat_count else _count(event) or said.lines,
+            count=said.lines if event.log_count is event.repeat_count else lifted_count(event) or said.lines,
         )
 
     def _time(self, event: _Event, latest: float) -> float:
@@ -94,7 +89,3 @@ class VectorLogDecoder(PlacedDecoder[_Event]):
             return own
         stamp = event.timestamp
         return self._admission.arrival() if stamp is None else self._admission.time(stamp, latest)
-
-
-def _count(event: _Event) -> int:
-    return repeated(event.log_count) or repeated(event.repeat_count)
