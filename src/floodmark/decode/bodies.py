@@ -25,8 +25,6 @@ _ANSI: Final = re.compile(r"\x1b(?:\[[0-?]{0,32}[ -/]{0,8}[@-~]|\][^\x07\x1b]{0,
 _OWN: Final = re.compile(
     r"\[?(\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(?:[.,]\d{1,9})?)(?:(Z|[+-]\d\d:?\d\d)|( ?(?:UTC|GMT)))", re.ASCII
 )
-WRAPPED: Final = "{12"
-"""With what `unwrapped` texts begin."""
 _CRI: Final = re.compile(r"(\d{4}-\d\d-\d\dT\S{9,30}) (stdout|stderr) ([PF])(?::\S{0,64})?(?: |$)", re.ASCII)
 
 
@@ -148,7 +146,7 @@ def own_time(text: str) -> float | None:
 
 def when(said: Facts, body: str, shippers: float, latest: float) -> float:
     """A line's own time, if it says one that can be; else the shipper's."""
-    if said.time is None and body[:1] not in "[12":
+    if said.time is None and body[4:5] != "-" and body[:1] != "[":
         return shippers
     own = said.time if said.time is not None else own_time(body)
     return own if own is not None and own <= latest else shippers
@@ -157,6 +155,11 @@ def when(said: Facts, body: str, shippers: float, latest: float) -> float:
 def readable(value: object) -> float | None:
     """The time in a field that may hold anything; None if it is none."""
     return None if value is None else _time(value)
+
+
+def is_wrapped(text: str) -> bool:
+    """Whether `unwrapped` is worth its price: a glance."""
+    return text[10:11] == "T" or text[:8] == '{"log":"'
 
 
 def unwrapped(text: str) -> Wrapped | None:

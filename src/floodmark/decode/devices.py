@@ -57,8 +57,8 @@ def seems(text: str) -> bool:
 def device_of(text: str, arrival: float | None, latest: float) -> Device | None:
     """What a device says in a text, after the priority; None if it has not the looks of one.
 
-    `arrival`: Kafka's time, epoch seconds, which tells a year or an offset that is not said. A time after `latest` is
-    none. Raises EventError for a time that cannot be told.
+    `arrival`: Kafka's time, epoch seconds, which tells a year or an offset that is not said. One that
+    cannot be told, or is after `latest`, is none.
     """
     if text.find("%", 0, _HEADER) >= 0:
         found = _CISCO.search(text, 0, _HEADER) or _HUAWEI.search(text, 0, _HEADER)
@@ -81,17 +81,20 @@ def program_of(tag: str) -> str:
 
 def _header(text: str, arrival: float | None) -> tuple[float | None, str, str]:
     """Time, host and process of what stands before a mnemonic. The last time is the device's, others are of relays."""
-    time, process, before = None, "", text
+    time: float | None = None
+    process, before = "", text
     words: list[str] = []
     clock = None
     for clock in _CLOCKS.finditer(text):  # noqa: B007 - the last one
         pass
     if clock is not None:
-        told = _clock(text[clock.start() :], arrival)
-        if told is not None:
-            time, end = told
-            before = _CLOCKS.sub(" ", text[: clock.start()])
-            words = text[clock.start() + end :].split()
+        end = clock.end() - clock.start()
+        try:
+            time, end = _clock(text[clock.start() :], arrival) or (None, end)
+        except EventError:  # without a year, and Kafka's time is not known: somebody else may know the time
+            time = None
+        before = _CLOCKS.sub(" ", text[: clock.start()])
+        words = text[clock.start() + end :].split()
     host = ""
     for place, word in enumerate(words):
         if _SLOT.fullmatch(word.rstrip(":")) or not word.strip(":"):

@@ -16,7 +16,7 @@ from msgspec.structs import astuple
 
 from floodmark.config.models import Limits
 from floodmark.decode.admit import Admission
-from floodmark.decode.bodies import WRAPPED, facts, unwrapped, when
+from floodmark.decode.bodies import facts, is_wrapped, unwrapped, when
 from floodmark.decode.decoder import EventError
 from floodmark.decode.devices import device_of, seems
 from floodmark.decode.lifted import Lifted, lifted_count, lifted_level, lifted_trace
@@ -75,7 +75,7 @@ class FilebeatDecoder(PlacedDecoder[_Ecs]):
         if event.stream is not None:
             attributes["stream"] = text_of(event.stream)[:32]
         partial = False
-        if body[:1] in WRAPPED and (inner := unwrapped(body)) is not None:
+        if is_wrapped(body) and (inner := unwrapped(body)) is not None:
             body, partial, attributes["stream"] = inner.body, inner.partial, inner.stream
             time = inner.time if inner.time is not None and inner.time <= latest else time
         said = facts(body)

@@ -17,7 +17,7 @@ from msgspec.structs import astuple
 
 from floodmark.config.models import Limits
 from floodmark.decode.admit import Admission
-from floodmark.decode.bodies import WRAPPED, facts, readable, unwrapped, when
+from floodmark.decode.bodies import facts, is_wrapped, readable, unwrapped, when
 from floodmark.decode.decoder import EventError
 from floodmark.decode.devices import device_of, seems
 from floodmark.decode.journald import Journal, is_true, journal_level, journal_time
@@ -69,7 +69,7 @@ class FluentBitDecoder(PlacedDecoder[_Record]):
         stream = event.stream if event.stream is not None else event.source
         attributes: dict[str, Scalar] = {} if stream is None else {"stream": text_of(stream)[:32]}
         time = self._time(event, latest)
-        if body[:1] in WRAPPED and (inner := unwrapped(body)) is not None:
+        if is_wrapped(body) and (inner := unwrapped(body)) is not None:
             body, partial, attributes["stream"] = inner.body, inner.partial, inner.stream
             time = inner.time if inner.time is not None and inner.time <= latest else time
         said = facts(body)

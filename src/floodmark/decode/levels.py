@@ -131,6 +131,8 @@ _JAVA: Final = re.compile(r"\n(SEVERE|WARNING|INFO|CONFIG|FINE|FINER|FINEST): ")
 def level_of_line(text: str) -> str:
     """TRACE, DEBUG, INFO, WARN, ERROR or FATAL; empty if the line says none."""
     head = text[:HEAD]
+    if (request := head.find('] "')) >= 0 and _REQUEST.match(head, request) is not None:
+        return ""  # lines of requests have none, and of these there are the most
     words = head.split(None, _MOST)
     if not words:
         return ""
@@ -139,8 +141,6 @@ def level_of_line(text: str) -> str:
         return level
     if not _MARKED_WORDS.isdisjoint(words) and (said := _among(words)):
         return said
-    if '] "' in head and _REQUEST.search(head) is not None:
-        return ""  # the line of a request, of which there are the most, has none
     first = words[0]
     if first[0] in _NUMBERS:
         if len(first) == 5 and first[0] in _KLOG and first[1:].isdigit():

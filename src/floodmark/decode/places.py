@@ -273,7 +273,11 @@ def _put(made: dict[str, Any], name: str, value: Any) -> None:
     if free:
         at[steps[-1]] = value
     else:
-        at[steps[-1]] |= {key: each for key, each in value.items() if key not in at[steps[-1]]}
+        inner = at[steps[-1]]
+        twice = {key: each for key, each in value.items() if key in inner}
+        at[steps[-1]] = {**value, **inner}
+        if twice:
+            made[name] = twice
 
 
 _ABSENT: Final = object()
