@@ -16,6 +16,9 @@ from __future__ import annotations
 import re
 from typing import Final, NamedTuple
 
+import msgspec
+from msgspec import Raw
+
 from floodmark.decode.decoder import EventError
 from floodmark.decode.local_times import bsd_time, local_time
 from floodmark.decode.severities import SYSLOG, of_level, on_scale
@@ -63,7 +66,10 @@ def device_of(text: str, arrival: float | None, latest: float) -> Device | None:
     if text.find("%", 0, _HEADER) >= 0:
         found = _CISCO.search(text, 0, _HEADER) or _HUAWEI.search(text, 0, _HEADER)
         if found is not None:
-            time, host, process = _header(text[: found.start()], arrival)
+            header = _header(text[: found.start()], arrival)
+            if header is None:  # somebody quotes it
+                return None
+            time, host, process = header
             facility = "ASA" if found[1].startswith("ASA-") else found[1]
             if time is not None and time > latest:
                 time = None
@@ -79,44 +85,65 @@ def program_of(tag: str) -> str:
     return "" if program == "-" or program.isdecimal() or "=" in program or program[:1] == "%" else program
 
 
-def _header(text: str, arrival: float | None) -> tuple[float | None, str, str]:
-    """Time, host and process of what stands before a mnemonic. The last time is the device's, others are of relays."""
+def with_tag(tag: str, body: str) -> str:
+    """A message whose mnemonic somebody has taken for the program's name, with it before it again."""
+    return f"{tag.rstrip(': ')}: {body.removeprefix(' ')}" if tag[:1] == "%" else body
+
+
+def named(body: str, *tags: Raw) -> str:
+    """The same, for parts of JSON."""
+    tag = next((bytes(each) for each in tags if each), b"")
+    return with_tag(msgspec.json.decode(tag), body) if tag[:2] == b'"%' else body
+
+
+def _header(text: str, arrival: float | None) -> tuple[float | None, str, str] | None:
+    """Time, host and process of what stands before a mnemonic; None if there are words that no header has.
+
+    The last time is the device's, others are of relays. What stands before it is a host at most, and what stands after
+    it a zone, a host and a process.
+    """
     time: float | None = None
-    process, before = "", text
-    words: list[str] = []
-    clock = None
-    for clock in _CLOCKS.finditer(text):  # noqa: B007 - the last one
+    clocks = list(_CLOCKS.finditer(text))
+    if not clocks:
+        words = [word for word in text.split() if not _is_filler(word)]
+        if len(words) > 1 or (words and words[0][-1] != ":" and not any(c.isdecimal() for c in words[0])):
+            return None
+        return None, words[0].rstrip(":") if words else "", ""
+    begin, end = clocks[-1].span()
+    try:
+        told = _clock(text[begin:], arrival)
+        if told is not None:
+            time, end = told[0], begin + told[1]
+    except EventError:  # without a year, and Kafka's time is not known: somebody else may know the time
         pass
-    if clock is not None:
-        end = clock.end() - clock.start()
-        try:
-            time, end = _clock(text[clock.start() :], arrival) or (None, end)
-        except EventError:  # without a year, and Kafka's time is not known: somebody else may know the time
-            time = None
-        before = _CLOCKS.sub(" ", text[: clock.start()])
-        words = text[clock.start() + end :].split()
-    host = ""
-    for place, word in enumerate(words):
-        if _SLOT.fullmatch(word.rstrip(":")) or not word.strip(":"):
+    after = text[end:].split()
+    if after and _ZONE.fullmatch(after[0]):
+        del after[0]
+    host, process = "", ""
+    for word in after:
+        if _is_filler(word):
             continue
         named = _PROCESS.fullmatch(word)
-        if named is not None and (named[1] or host or place < len(words) - 1) and not _is_address(word):
-            process = process or named[1] or named[2]
-        elif not host and (name := word.rstrip(":")) and not name.isdecimal():
-            host = name
-    earlier = [word.rstrip(":") for word in before.replace(": ", " ").split()]
-    for name in earlier:
-        if name and not name.isdecimal() and not _SLOT.fullmatch(name) and not _NUMBERS.fullmatch(name):
-            host = host or name
-            break
-    return time, host, process
+        if named is not None and (named[1] or host) and not process:
+            process = named[1] or named[2]
+        elif not host and not process:
+            host = word.rstrip(":")
+        else:
+            return None
+    earlier = [word for word in _CLOCKS.sub(" ", text[:begin]).replace(": ", " ").split() if not _is_filler(word)]
+    if len(earlier) > 1:
+        return None
+    return time, host or (earlier[0].rstrip(":") if earlier else ""), process
 
 
+def _is_filler(word: str) -> bool:
+    """Whether a word of a header is of no use: a number, a slot, a task, a mark."""
+    bare = word.rstrip(":")
+    return not bare or bare.isdecimal() or bool(_SLOT.fullmatch(bare) or _NUMBERS.fullmatch(bare))
+
+
+_ZONE: Final = re.compile(r"[A-Z][A-Z-]{1,7}:")
 _NUMBERS: Final = re.compile(r"[\d:#]+|<\d+>\d*")
-
-
-def _is_address(word: str) -> bool:
-    return word.replace(".", "").replace(":", "").isdecimal()
 
 
 def _clock(text: str, arrival: float | None) -> tuple[float, int] | None:

@@ -19,7 +19,7 @@ from floodmark.config.models import Limits
 from floodmark.decode.admit import Admission
 from floodmark.decode.bodies import facts, is_wrapped, readable, unwrapped, when
 from floodmark.decode.decoder import EventError
-from floodmark.decode.devices import device_of, seems
+from floodmark.decode.devices import device_of, named, seems
 from floodmark.decode.journald import Journal, is_true, journal_level, journal_time
 from floodmark.decode.lifted import lifted_count, lifted_level, lifted_trace
 from floodmark.decode.places import NOTHING, PARTS, PlacedDecoder, Places, placed, text_of
@@ -72,6 +72,8 @@ class FluentBitDecoder(PlacedDecoder[_Record]):
         if is_wrapped(body) and (inner := unwrapped(body)) is not None:
             body, partial, attributes["stream"] = inner.body, inner.partial, inner.stream
             time = inner.time if inner.time is not None and inner.time <= latest else time
+        if event.ident:
+            body = named(body, event.ident)
         said = facts(body)
         time = when(said, body, time, latest)
         level = of_level(event.level) if event.level is not None else ""
@@ -106,9 +108,11 @@ class FluentBitDecoder(PlacedDecoder[_Record]):
             return own
         if event.journal_message is not None and (own := journal_time(event, latest)) is not None:
             return own
-        for each in (event.timestamp, event.plain_timestamp, event.date):
-            if isinstance(each, str | int | float) and not isinstance(each, bool):
-                return self._admission.time(each, latest)
+        if isinstance(event.timestamp, str | int | float):
+            return self._admission.time(event.timestamp, latest)
+        for each in (event.plain_timestamp, event.date):
+            if each is not None and (own := readable(each)) is not None and own <= latest:
+                return own
         return self._admission.arrival()
 
     def _body(self, event: _Record) -> str:

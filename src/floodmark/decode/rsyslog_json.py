@@ -17,7 +17,7 @@ from floodmark.config.models import Limits
 from floodmark.decode.admit import Admission
 from floodmark.decode.bodies import facts, repeated
 from floodmark.decode.decoder import EventError
-from floodmark.decode.devices import device_of, program_of
+from floodmark.decode.devices import device_of, named, program_of
 from floodmark.decode.places import NOTHING, PlacedDecoder, Places, child, text_of
 from floodmark.decode.severities import of_level, syslog_severity
 from floodmark.signals import Log, Scalar
@@ -69,6 +69,7 @@ class RsyslogJsonDecoder(PlacedDecoder[_Line]):
             raise EventError("missing_field", "message is missing")
         # one space follows the tag; what is indented further may belong to a trace
         body = self._admission.body(body).rstrip("\r\n ").removeprefix(" ")
+        body = named(body, event.syslogtag, event.tag, event.programname, event.app)
         said = facts(body)
         stamps = (event.ecs_time, event.timereported, event.timestamp, event.timegenerated)
         stamp = next((each for each in stamps if each is not None), None)

@@ -16,7 +16,7 @@ from floodmark.config.models import Limits
 from floodmark.decode.admit import Admission
 from floodmark.decode.bodies import NOTHING_SAID, facts
 from floodmark.decode.decoder import EventError
-from floodmark.decode.devices import Device, device_of, program_of, seems
+from floodmark.decode.devices import Device, device_of, program_of, seems, with_tag
 from floodmark.decode.local_times import bsd_time, local_time
 from floodmark.decode.severities import SYSLOG, of_level
 from floodmark.decode.text_lines import TextDecoder
@@ -70,6 +70,7 @@ class SyslogDecoder(TextDecoder):
             line = line[start.end() :]
         if start is not None and start[2]:
             time, host, program, body = self._exact(line, latest, attributes)
+            body = with_tag(program, body)
             device = device_of(body, self._admission.kafkas, latest) if seems(body) else None
         else:
             device = device_of(line.lstrip(), self._admission.kafkas, latest)

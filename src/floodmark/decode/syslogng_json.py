@@ -16,7 +16,7 @@ from floodmark.config.models import Limits
 from floodmark.decode.admit import Admission
 from floodmark.decode.bodies import facts
 from floodmark.decode.decoder import EventError
-from floodmark.decode.devices import device_of, program_of
+from floodmark.decode.devices import device_of, named, program_of
 from floodmark.decode.local_times import bsd_time
 from floodmark.decode.places import NOTHING, PlacedDecoder, Places, text_of
 from floodmark.decode.severities import syslog_severity
@@ -55,6 +55,7 @@ class SyslogNgJsonDecoder(PlacedDecoder[_Line]):
         if body is None:
             raise EventError("missing_field", "MESSAGE is missing")
         body = self._admission.body(body).rstrip("\r\n")
+        body = named(body, event.program)
         said = facts(body)
         level = syslog_severity(event.priority) or syslog_severity(event.level) or said.severity
         time, program, host = self._when(event, latest), "", ""

@@ -17,7 +17,7 @@ from floodmark.config.models import Limits
 from floodmark.decode.admit import Admission
 from floodmark.decode.bodies import facts, is_wrapped, unwrapped, when
 from floodmark.decode.decoder import EventError
-from floodmark.decode.devices import device_of, seems
+from floodmark.decode.devices import device_of, named, seems
 from floodmark.decode.journald import Journal, is_true, journal_level, journal_time
 from floodmark.decode.lifted import lifted_count, lifted_level, lifted_trace
 from floodmark.decode.places import PARTS, PlacedDecoder, Places, child, placed, text_of
@@ -60,6 +60,8 @@ class VectorLogDecoder(PlacedDecoder[_Event]):
         if is_wrapped(body) and (inner := unwrapped(body)) is not None:
             body, partial, attributes["stream"] = inner.body, inner.partial, inner.stream
             time = inner.time if inner.time is not None and inner.time <= latest else time
+        if event.appname:
+            body = named(body, event.appname)
         said = facts(body)
         time = when(said, body, time, latest)
         level = syslog_severity(event.severity) if event.severity is not None else ""
