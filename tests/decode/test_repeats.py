@@ -26,7 +26,14 @@ def test_repeats(body, expected):
 
 
 @pytest.mark.parametrize(
-    "body", ["repeated " * 20_000, "(repeated 1 times) " * 9999, " " * 99_999 + "repeated", "[" * 9999]
+    "body",
+    [
+        "repeated " * 20_000,
+        "(repeated 1 times) " * 9999,
+        " " * 99_999 + "repeated",
+        "repeated" + " " * 99_999 + "x",
+        "[" * 9999,
+    ],
 )
 def test_long_lines_are_read_once(body):
     assert repeats(body)[1] >= 1

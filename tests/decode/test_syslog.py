@@ -125,3 +125,25 @@ def test_devices_of_which_nobody_knows_the_year():
     event = {"message": line, "programname": "4711", "timereported": "2026-01-31T12:00:03Z"}
     assert one("rsyslog_json", event, timestamp=-1).time == NOON + 3
     assert error("syslog", "<189>4711:" + line, timestamp=-1) == "missing_field"
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        b"<13>" + b"\n" * 200_000 + b"x",
+        b"\0" * 200_000 + b"x",
+        b"9 <13>" * 30_000,
+        b"7 <13>x\n" * 30_000,
+        b"<13>\n" * 30_000,
+    ],
+)
+def test_framing_reads_a_message_once(value):
+    assert frames(value)
+
+
+@pytest.mark.parametrize(
+    "text", ["%A-" * 9999, "Jan 31 12:00:00 " * 9999, "a=b " * 9999, "date=" + "a=" * 9999, "4711: " * 9999]
+)
+def test_headers_of_devices_are_bounded(text):
+    for line in (text, f"<13>{text}", f"<13>{text}%LINK-3-UPDOWN: x"):
+        decode("syslog", line)

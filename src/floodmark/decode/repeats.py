@@ -18,6 +18,9 @@ _MARKED: Final = re.compile(
 )
 """At the end of the line itself."""
 
+_TAIL: Final = 64
+"""Characters in which it must end."""
+
 
 def repeats(body: str) -> tuple[str, int]:
     """The line, and how many times it came."""
@@ -26,6 +29,6 @@ def repeats(body: str) -> tuple[str, int]:
     if (found := _LAST.match(body)) is not None:
         return body, max(1, int(found[1]))
     at = body.rfind("epeated")
-    if (found := _MARKED.search(body, max(0, at - 32))) is not None:
+    if len(body) - at < _TAIL and (found := _MARKED.search(body, max(0, at - 32))) is not None:
         return body[: found.start()], max(1, int(found[1]))
     return body, 1

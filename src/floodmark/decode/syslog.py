@@ -40,7 +40,7 @@ _PANOS: Final = re.compile(r"\d?,(\d{4}/\d\d/\d\d \d\d:\d\d:\d\d),\w{4,32},([A-Z
 _LEVEL: Final = re.compile(r"(emerg|alert|crit|err|warning|notice|info|debug) (?=[^\s:\[]+(?:\[\d+\])?:)")
 _PROCURVE: Final = re.compile(r"\d{5} (?=[\w-]+: )")
 _COUNTED: Final = re.compile(rb"\s*(\d{1,7})\s(?=<\d{1,3}>)")
-_NEXT: Final = re.compile(rb"[\r\n\0]+(?=(?:\d{1,7}\s)?<\d{1,3}>)")
+_NEXT: Final = re.compile(rb"(?<![\r\n\0])[\r\n\0]++(?=(?:\d{1,7}\s)?<\d{1,3}>)")
 _NAMES: Final = """kern user mail daemon auth syslog lpr news uucp cron authpriv ftp ntp audit alert clock
 local0 local1 local2 local3 local4 local5 local6 local7"""
 _FACILITIES: Final = _NAMES.split()
