@@ -17,6 +17,7 @@ from floodmark.config.models import Limits
 from floodmark.decode.admit import Admission
 from floodmark.decode.bodies import facts, repeated
 from floodmark.decode.decoder import Decoded, EventError
+from floodmark.decode.devices import device_of, seems
 from floodmark.decode.journald import is_true
 from floodmark.decode.native import JsonDecoder, whole
 from floodmark.decode.places import labels_by_name, text_of
@@ -68,7 +69,11 @@ class GelfDecoder(JsonDecoder[dict[str, Any]]):
         level = on_scale(event.get("level"), "syslog")
         named = next((found for name in _LEVELS if (found := of_level(own.get(name)))), "")
         level = named or (said.severity or level if "container_id" in own else level or said.severity)
-        labels = self._admission.labels(labels_by_name({**own, "hostname": event.get("host")}, said.service), "labels")
+        whence = labels_by_name({**own, "hostname": event.get("host")}, said.service)
+        if seems(body) and (device := device_of(body, self._admission.kafkas, latest)) is not None:
+            body, level = device.body, device.severity or level
+            whence |= {"service": device.service, **({"host": device.host} if device.host else {})}
+        labels = self._admission.labels(whence, "labels")
         return self._admission.line(
             time,
             body,

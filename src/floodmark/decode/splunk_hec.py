@@ -20,6 +20,7 @@ from floodmark.config.models import Limits
 from floodmark.decode.admit import Admission
 from floodmark.decode.bodies import facts, repeated, when
 from floodmark.decode.decoder import Decoded, EventError, Refused
+from floodmark.decode.devices import device_of, seems
 from floodmark.decode.native import in_plain_words, whole
 from floodmark.decode.places import labels_by_name, text_of
 from floodmark.decode.severities import of_level
@@ -123,6 +124,10 @@ class SplunkHecDecoder:
         labels = labels_by_name(fields, said.service)
         labels["host"] = labels.get("host") or event.get("host")
         labels["service"] = labels.get("service") or _service(event, tag)
+        if seems(body) and (device := device_of(body, self._admission.kafkas, latest)) is not None:
+            body, labels["service"] = device.body, device.service
+            labels["host"] = device.host or labels["host"]
+            said = said._replace(severity=device.severity or said.severity)
         level = said.severity or next((found for name in _LEVELS if (found := of_level(fields.get(name)))), "")
         attributes = self._admission.attributes({**fields, **({"stream": stream} if stream else {})})
         kept = {name: each for name, each in labels.items() if isinstance(each, str | int | float) and each != ""}
