@@ -3,7 +3,10 @@ import sys
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
+from floodmark.decode.syslog import frames
 from floodmark.signals import Log
 
 sys.path.insert(0, str(Path(__file__).parent))
@@ -103,3 +106,44 @@ def test_names_in_structured_data_are_bounded():
     long = "a" * 65
     line = f'<34>1 2026-01-31T12:00:00Z h p - - [ex@1 {long}="x" b="y" {"c" * 50_000}] said'
     assert one("syslog", line).attributes == {"syslog.facility": "auth", "ex@1.b": "y"}
+
+
+@given(st.lists(st.text("ab\n <>1", max_size=20).map(lambda text: f"<13>{text}x".encode()), min_size=1, max_size=5))
+def test_what_was_counted_comes_apart_again(records):
+    assert frames(b"".join(b"%d %s" % (len(record), record) for record in records)) == records
+
+
+@given(st.binary(max_size=60) | st.text("0123456789 <>1\n\0x", max_size=60).map(str.encode))
+def test_framing_loses_only_what_frames(value):
+    left = b"".join(b"".join(frames(value)).split())
+    assert len(left) <= len(value)
+    assert b"x" not in value or b"x" in left
+
+
+def test_devices_of_which_nobody_knows_the_year():
+    line = " *Jan 31 12:00:00.123: %LINEPROTO-5-UPDOWN: changed state to down"
+    event = {"message": line, "programname": "4711", "timereported": "2026-01-31T12:00:03Z"}
+    assert one("rsyslog_json", event, timestamp=-1).time == NOON + 3
+    assert error("syslog", "<189>4711:" + line, timestamp=-1) == "missing_field"
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        b"<13>" + b"\n" * 200_000 + b"x",
+        b"\0" * 200_000 + b"x",
+        b"9 <13>" * 30_000,
+        b"7 <13>x\n" * 30_000,
+        b"<13>\n" * 30_000,
+    ],
+)
+def test_framing_reads_a_message_once(value):
+    assert frames(value)
+
+
+@pytest.mark.parametrize(
+    "text", ["%A-" * 9999, "Jan 31 12:00:00 " * 9999, "a=b " * 9999, "date=" + "a=" * 9999, "4711: " * 9999]
+)
+def test_headers_of_devices_are_bounded(text):
+    for line in (text, f"<13>{text}", f"<13>{text}%LINK-3-UPDOWN: x"):
+        decode("syslog", line)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from datetime import UTC, datetime
-from typing import Annotated, Final, NamedTuple
+from typing import Annotated, Final, Literal, NamedTuple
 
 from pydantic import BeforeValidator
 
@@ -71,6 +71,8 @@ def stamp_format(value: object) -> str:
     return value
 
 
+Scale = Literal["syslog", "opentelemetry", "bunyan", "python", "monolog", "logback", "google"]
+"""What the number of a severity can be of."""
 Source = Annotated[str, BeforeValidator(source)]
 StampFormat = Annotated[str, BeforeValidator(stamp_format)]
 
@@ -86,7 +88,7 @@ REQUIRED: Final[dict[SignalName, frozenset[str]]] = {
 of name and value."""
 OPTIONAL: Final[dict[SignalName, frozenset[str]]] = {
     "metric": frozenset({"values", "labels", "kind", "unit"}),
-    "log": frozenset({"severity", "labels", "attributes", "trace_id"}),
+    "log": frozenset({"severity", "severity_scale", "labels", "attributes", "trace_id", "count"}),
     "prediction": frozenset({"scores", "groups"}),
     "outcome": frozenset(),
     "change": frozenset(),
@@ -123,7 +125,13 @@ class Fields(Section):
     body: Source | None = None
     """Of a log record."""
     severity: Source | None = None
-    """Of a log record."""
+    """Of a log record; left out, what the line itself says."""
+    severity_scale: Scale | None = None
+    """On which scale a severity is that is a number: syslog (0 to 7), opentelemetry (1 to 24), bunyan (10 to 60, also
+    pino's), python (10 to 50), monolog (100 to 600), logback (5000 to 50000) or google (0 to 800). Left out, it is told
+    by the number and by the fields beside it; what is left, 0 to 7, is syslog's."""
+    count: Source | None = None
+    """How many lines a log record stands for; left out, one."""
     labels: dict[str, Source] | None = None
     """Labels and where they are; `"*"` takes all plain members of an object."""
     attributes: dict[str, Source] | None = None

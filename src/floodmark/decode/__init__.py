@@ -21,7 +21,9 @@ from floodmark.decode.decoder import ColumnDecoder, Decoded, Decoder, Refused
 from floodmark.decode.envelopes import Opened
 from floodmark.decode.filebeat import FilebeatDecoder
 from floodmark.decode.fluentbit import FluentBitDecoder
+from floodmark.decode.gelf import GelfDecoder
 from floodmark.decode.inferences import InferenceDecoder
+from floodmark.decode.journald import JournaldDecoder
 from floodmark.decode.mapped import MappedDecoder
 from floodmark.decode.metricbeat import MetricbeatDecoder
 from floodmark.decode.native import NativeDecoder, native_schemas
@@ -34,6 +36,7 @@ from floodmark.decode.prometheus_kafka_adapter import KafkaAdapterDecoder
 from floodmark.decode.prometheus_remote_write import RemoteWriteDecoder
 from floodmark.decode.rsyslog_json import RsyslogJsonDecoder
 from floodmark.decode.samples import SampleDecoder
+from floodmark.decode.splunk_hec import SplunkHecDecoder
 from floodmark.decode.syslog import SyslogDecoder
 from floodmark.decode.syslogng_json import SyslogNgJsonDecoder
 from floodmark.decode.telegraf_influx import InfluxDecoder
@@ -63,6 +66,8 @@ DECODERS: dict[tuple[FormatName, SignalName], Callable[[Limits], Decoder]] = {
     ("cri", "log"): CriDecoder,
     ("filebeat", "log"): FilebeatDecoder,
     ("fluentbit", "log"): FluentBitDecoder,
+    ("gelf", "log"): GelfDecoder,
+    ("journald", "log"): JournaldDecoder,
     ("kserve", "prediction"): partial(InferenceDecoder, "kserve"),
     ("metricbeat", "metric"): MetricbeatDecoder,
     ("mlserver", "prediction"): partial(InferenceDecoder, "mlserver"),
@@ -76,6 +81,8 @@ DECODERS: dict[tuple[FormatName, SignalName], Callable[[Limits], Decoder]] = {
     ("prometheus_remote_write", "metric"): RemoteWriteDecoder,
     ("rsyslog_json", "log"): RsyslogJsonDecoder,
     ("seldon", "prediction"): partial(InferenceDecoder, "seldon"),
+    ("splunk_hec", "log"): partial(SplunkHecDecoder, "log"),
+    ("splunk_hec", "metric"): partial(SplunkHecDecoder, "metric"),
     ("syslog", "log"): SyslogDecoder,
     ("syslogng_json", "log"): SyslogNgJsonDecoder,
     ("telegraf_influx", "metric"): InfluxDecoder,
@@ -95,6 +102,7 @@ COLUMNS: dict[FormatName, Callable[[Decoder, Limits], ColumnDecoder]] = {
     "otlp_proto": PointColumns,
     "prometheus_kafka_adapter": PointColumns,
     "prometheus_remote_write": PointColumns,
+    "splunk_hec": SampleDecoder,
     "telegraf_influx": PointColumns,
     "telegraf_json": PointColumns,
     "vector_metrics": PointColumns,

@@ -15,14 +15,18 @@ from typing import Any
 
 from floodmark.config.models import Limits
 from floodmark.decode import wire
+from floodmark.decode.bodies import facts, plain, repeated
 from floodmark.decode.decoder import EventError
+from floodmark.decode.repeats import repeats
 from floodmark.decode.severities import severity
-from floodmark.decode.timestamps import arrival, latest, parse
-from floodmark.records import Record
+from floodmark.decode.timestamps import EARLIEST, LATEST, arrival, latest, parse
+from floodmark.records import Record, bound
 from floodmark.signals import Change, Log, Metric, Outcome, Prediction, Scalar, Signal, SignalName, Span
 
 _NUMBER = re.compile(r"\s*[+-]?(?:\d{1,400}(?:\.\d{0,400})?|\.\d{1,400})(?:[eE][+-]?\d{1,4})?\s*", re.ASCII)
 _NO_NUMBER = {"nan", "+nan", "-nan", "null", "none", ""}
+_MOST_REPEATS = 1_000_000
+"""Lines that one record can stand for."""
 _INFINITE = {"inf", "+inf", "-inf", "infinity", "+infinity", "-infinity"}
 
 
@@ -30,20 +34,27 @@ class Admission:
     """The judge of one input's events. `counts` are the repairs so far:
 
     no_value (a null or NaN metric, prediction or label), number_as_text, labels_dropped (null ones), body_as_json,
-    body_cut, attributes_cut, attributes_not_finite, severity_unknown, features_not_finite (NaN ones, now missing),
+    body_cut, colours_removed, repeats (records that stand for several), count_cut, attributes_cut,
+    attributes_not_finite, severity_unknown, not_utf8, features_not_finite (NaN ones, now missing),
     scores_dropped (null or NaN ones), summary_cut, time_of_arrival (no time of its own: Kafka's).
     """
 
     def __init__(self, limits: Limits) -> None:
         self._limits = limits
+        self._ahead = limits.ahead
         self._kafkas = math.nan
         self._stamp = -1
         self.counts: Counter[str] = Counter()
 
     def begin(self, record: Record) -> float:
         """The next events are of this message: the latest plausible time of them, in epoch seconds."""
-        self._kafkas, self._stamp = arrival(record), record.timestamp
-        return latest(record, self._limits.ahead)
+        self._stamp = stamp = record.timestamp
+        seconds = stamp / 1000
+        if EARLIEST <= seconds < LATEST and bound(record) < 0:  # as nearly always
+            self._kafkas = seconds
+            return seconds + self._ahead
+        self._kafkas = arrival(record)
+        return latest(record, self._ahead)
 
     def of(self, signal: SignalName) -> Callable[[Any, float], Signal]:
         """The method for a signal: (wire event, latest plausible epoch seconds) → signal."""
@@ -84,9 +95,12 @@ class Admission:
             level = severity(event.severity)
             if not level and event.severity != "":
                 self.counts["severity_unknown"] += 1
+        if not level:
+            level = facts(body).severity
         labels = self.labels(event.labels, "labels")
         attributes = self.attributes(event.attributes) if event.attributes else {}
-        return self.line(time, body, level, labels, attributes, event.trace_id or "")
+        count = repeated(event.count) or 1
+        return self.line(time, body, level, labels, attributes, event.trace_id or "", count=count)
 
     def line(
         self,
@@ -98,18 +112,48 @@ class Admission:
         trace: str = "",
         *,
         partial: bool = False,
+        count: int = 1,
     ) -> Log:
-        """A log record of which time, severity, labels and attributes have been judged."""
+        """A log record of which time, severity, labels and attributes have been judged. It stands for `count`."""
         if len(trace) > self._limits.label:
             raise self._too_long("trace_id", trace)
+        if "\x1b" in body:
+            bare = plain(body)
+            if len(bare) < len(body):
+                body = bare
+                self.counts["colours_removed"] += 1
+        if "repeated" in body:
+            body, more = repeats(body)
+            count = max(count, more)
+        if count > 1:
+            if count > _MOST_REPEATS:
+                count = _MOST_REPEATS
+                self.counts["count_cut"] += 1
+            self.counts["repeats"] += 1
         if len(body) * 4 > self._limits.body:
             body = self._cut(body, "body_cut")
-        return Log(time, body, level, labels, attributes, trace, partial)
+        return Log(time, body, level, labels, attributes, trace, partial, count)
 
     def text(self, body: object) -> str:
         """What is not text, as JSON text."""
         self.counts["body_as_json"] += 1
         return _compact(body)
+
+    def body(self, value: object) -> str:
+        """The text of a line, which may have come as its bytes (journald's) or as something else, without its end."""
+        if isinstance(value, str):
+            return value.rstrip("\r\n") if value[-1:] == "\n" else value
+        if isinstance(value, list) and value and all(type(each) is int and 0 <= each <= 255 for each in value):
+            return self.utf8(bytes(value)).rstrip("\r\n")
+        return self.text(value)
+
+    def utf8(self, value: bytes) -> str:
+        """What should be UTF-8, with U+FFFD where it is not; `not_utf8`."""
+        try:
+            return value.decode()
+        except UnicodeDecodeError:
+            self.counts["not_utf8"] += 1
+            return value.decode(errors="replace")
 
     def prediction(self, event: wire.PredictionEvent, latest: float) -> Prediction:
         return Prediction(

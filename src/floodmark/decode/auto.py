@@ -6,6 +6,7 @@ which fields the first event has; it does not try decoders until one is content.
 
 from __future__ import annotations
 
+import json
 import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -25,7 +26,10 @@ _elements = msgspec.json.Decoder(list[msgspec.Raw])
 _CRI: Final = re.compile(rb"\d{4}-\d\d-\d\dT\S+ (?:stdout|stderr) [FP]")
 _GRAPHITE: Final = re.compile(rb"[^\s=]++ [-+.\deEnaN]++ \d++(?:\.\d++)?[ \t\r]*+(?:\Z|\n)")
 _INFLUX: Final = re.compile(rb"(?:#[^\n]*+\n|\s)*+(?:\\.|[^\s\\])++ (?:\\.|[^\s=\\])++=")
-_SYSLOG: Final = re.compile(rb"<\d{1,3}>|[A-Z][a-z]{2} [ \d]\d \d\d:\d\d:\d\d|\d{4}-\d\d-\d\dT")
+_SYSLOG: Final = re.compile(
+    rb"(?:\d{1,7}\s)?<\d{1,3}>|(?:\d{1,10}: ){0,2}[*.]?(?:\d{4} )?[A-Z][a-z]{2} [ \d]\d (?:\d{4} )?\d\d:\d\d:\d\d|"
+    rb"\d{4}-\d\d-\d\dT|%[A-Z][A-Z0-9_-]{1,64}-[0-7]-|date=\d{4}-\d\d-\d\d "
+)
 _SELDON: Final = re.compile(r".+?\.(?:model|pipeline)\..+\.(?:inputs|outputs)")
 _OTLP: Final[dict[SignalName, str]] = {"metric": "resourceMetrics", "log": "resourceLogs", "span": "resourceSpans"}
 _RSYSLOG: Final = (
@@ -41,6 +45,10 @@ _VECTOR: Final = (
     *("counter", "gauge", "set", "distribution"),
     *("aggregated_histogram", "aggregated_summary", "sketch"),
 )
+
+_HEC: Final = ("sourcetype", "index", "fields", "source", "time", "host")
+_JOURNAL: Final = ("__REALTIME_TIMESTAMP", "__CURSOR", "_BOOT_ID")
+_AGAIN: Final = re.compile(rb"\}\s*+\{")
 
 Fields = Mapping[str, msgspec.Raw]
 
@@ -151,10 +159,19 @@ def _first(value: bytes) -> Fields | None:
 
 
 def _loosely(value: bytes) -> Fields | None:
-    """NaN and Infinity are not JSON, and written all the same."""
+    """NaN and Infinity are not JSON, and written all the same. So are objects behind one another, and bytes that are
+    not of UTF-8."""
+    given = value
+    try:
+        value = value.split(b"\0", 1)[0].decode(errors="replace").encode()
+        if _AGAIN.search(value) is not None:
+            first, _ = json.JSONDecoder().raw_decode(value.decode())
+            return {name: msgspec.Raw(json.dumps(each).encode()) for name, each in first.items()}
+    except (ValueError, AttributeError, RecursionError):
+        pass
     strict = re.sub(rb"-?\b(?:NaN|Infinity)\b", b"null", value)
     try:
-        return _fields.decode(strict) if strict != value else None
+        return _fields.decode(strict) if strict != given else None
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return None
 
@@ -172,6 +189,8 @@ def _of_json(signal: SignalName, fields: Fields, record: Record) -> FormatName |
 
 
 def _metrics(fields: Fields) -> FormatName | None:
+    if "event" in fields and _is_metric(fields["event"]):
+        return "splunk_hec"
     if "dsnames" in fields and "values" in fields:
         return "collectd_json"
     if "metricset" in fields or ("@timestamp" in fields and "event" in fields):
@@ -185,12 +204,26 @@ def _metrics(fields: Fields) -> FormatName | None:
     return "native" if "name" in fields and "value" in fields else None
 
 
+def _is_metric(event: msgspec.Raw) -> bool:
+    return bytes(event).strip() == b'"metric"'
+
+
 def _logs(fields: Fields) -> FormatName | None:
     if "body" in fields:
         return "native"
+    if "short_message" in fields:
+        return "gelf"
+    if "event" in fields and "@timestamp" not in fields and _any(fields, _HEC):
+        return "splunk_hec"
+    if "source_type" not in fields and "@timestamp" not in fields and _any(fields, _JOURNAL):
+        return "journald"
     if "source_type" in fields:
         return "vector_logs"
     if "@timestamp" in fields:
+        if bytes(fields.get("log", b""))[:1] == b'"':
+            return "fluentbit"
+        if "message" in fields and any("." in name for name in fields):
+            return "filebeat"
         if _any(fields, ("ecs", "@metadata", "agent", "log.level")) or bytes(fields.get("log", b""))[:1] == b"{":
             return "filebeat"
         if _any(fields, ("log", "MESSAGE", "msg", "log_processed", "kubernetes")):

@@ -30,7 +30,7 @@ class CriDecoder(TextDecoder):
     """Decodes lines of container logs; a message may hold several. Its memo of keys is no state."""
 
     def __init__(self, limits: Limits) -> None:
-        super().__init__(self._log, Admission(limits), limits, split=True)
+        super().__init__(self._log, Admission(limits), limits, _lines)
         self._places: dict[bytes | None, dict[str, str]] = {}
 
     def _log(self, line: str, record: Record, latest: float) -> Log:
@@ -47,7 +47,7 @@ class CriDecoder(TextDecoder):
             labels = self._admission.labels({**labels, "service": said.service}, "labels")
         partial = match[3] == "P"
         return self._admission.line(
-            time, body, said.severity, labels, {"stream": match[2]}, said.trace, partial=partial
+            time, body, said.severity, labels, {"stream": match[2]}, said.trace, partial=partial, count=said.lines
         )
 
     def _place(self, key: bytes | None) -> dict[str, str]:
@@ -56,6 +56,10 @@ class CriDecoder(TextDecoder):
             self._places.clear()
         self._places[key] = labels
         return labels
+
+
+def _lines(value: bytes) -> list[bytes]:
+    return [line.rstrip(b"\r") for line in value.rstrip(b"\r\n\0").split(b"\n")]
 
 
 def place_of(path: str) -> dict[str, str]:

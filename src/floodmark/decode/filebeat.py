@@ -1,9 +1,9 @@
-"""Filebeat's events, and those of other shippers of the Elastic Common Schema (ECS), to logs.
+"""Filebeat's events, and those of other shippers and loggers of the Elastic Common Schema (ECS), to logs.
 
 Filebeat's `@timestamp` is the time at which it read the line. The line's own time is taken where it says one (JSON, or
 RFC 3339 at its beginning), else the earlier of `@timestamp` and `event.created`: ECS has the one or the other for the
 time of reading, depending on whether the line's time was parsed, and nothing happens after it was read.
-Source: the ECS field reference; filebeat's `filestream`, `container` and `journald` inputs.
+Source: the ECS field reference; filebeat's `filestream`, `container`, `syslog` and `journald` inputs.
 """
 
 from __future__ import annotations
@@ -12,13 +12,16 @@ from collections.abc import Mapping
 from typing import Any
 
 from msgspec import Raw, Struct, field
+from msgspec.structs import astuple
 
 from floodmark.config.models import Limits
 from floodmark.decode.admit import Admission
-from floodmark.decode.bodies import facts, of_level, own_time
+from floodmark.decode.bodies import facts, is_wrapped, unwrapped, when
 from floodmark.decode.decoder import EventError
-from floodmark.decode.native import JsonDecoder
-from floodmark.decode.places import NOTHING, Places, child, scalars, service_of, text_of
+from floodmark.decode.devices import device_of, seems
+from floodmark.decode.lifted import Lifted, lifted_count, lifted_level, lifted_trace
+from floodmark.decode.places import NOTHING, PARTS, Placed, PlacedDecoder, Places, child, placed, scalars, text_of
+from floodmark.decode.severities import of_level, on_scale
 from floodmark.signals import Log, Scalar
 
 _Odd = str | int | float | bool | list[Any] | None
@@ -32,108 +35,102 @@ class _File(Struct, gc=False):
 class _Log(Struct, gc=False):
     level: Any = None
     file: _File | _Odd = None
+    syslog: Any = None
 
 
 class _Event(Struct, gc=False):
-    created: str | int | float | None = None
-    original: str | None = None
+    created: Any = None
+    original: Any = None
 
 
-class _Trace(Struct, gc=False):
-    id: Any = None
-
-
-class _Ecs(Struct, gc=False):
-    timestamp: str | int | float = field(name="@timestamp")
+class _Ecs(Lifted):
+    timestamp: Any = field(name="@timestamp", default=None)
     message: Any = None
     stream: Any = None
     log: _Log | _Odd = None
     event: _Event | _Odd = None
-    trace: _Trace | _Odd = None
-    level: Any = field(name="log.level", default=None)
-    trace_id: Any = field(name="trace.id", default=None)
-    service_name: Any = field(name="service.name", default=None)
+    trace: Any = None
+    level: Any = None
+    severity: Any = None
+    syslog: Any = None
     json: Raw = NOTHING
-    service: Raw = NOTHING
-    host: Raw = NOTHING
-    kubernetes: Raw = NOTHING
-    container: Raw = NOTHING
-    labels: Raw = NOTHING
-    fields: Raw = NOTHING
-    cloud: Raw = NOTHING
-    orchestrator: Raw = NOTHING
 
 
-class FilebeatDecoder(JsonDecoder[_Ecs]):
+class FilebeatDecoder(PlacedDecoder[_Ecs]):
     """Decodes ECS events of logs."""
 
     def __init__(self, limits: Limits) -> None:
-        admission = Admission(limits)
-        super().__init__(_Ecs, self._log, admission, limits, raw=True)
-        self._places = Places(admission, _labels)
+        self._admission = Admission(limits)
+        super().__init__(_Ecs, self._log, self._admission, limits)
+        self._places = Places(self._admission, _labels)
 
     def _log(self, event: _Ecs, latest: float) -> Log:
-        body = event.message
-        if body is None:
-            body = _unnamed(event)
-        elif not isinstance(body, str):
-            body = self._admission.text(body)
-        said = facts(body)
+        body = self._admission.body(event.message if event.message is not None else _unnamed(event))
+        if event.timestamp is None:
+            raise EventError("missing_field", "@timestamp is missing")
         time = self._admission.time(event.timestamp, latest)
-        if isinstance(event.event, _Event) and event.event.created is not None:
+        if isinstance(event.event, _Event) and isinstance(event.event.created, str | int | float):
             time = min(time, self._admission.time(event.event.created, latest))
-        own = said.time if said.time is not None else own_time(body)
-        if own is not None and own <= latest:
-            time = own
-        labels = self._places.of(
-            text_of(event.service_name) or said.service,
-            event.service,
-            event.host,
-            event.kubernetes,
-            event.container,
-            event.labels,
-            event.fields,
-            event.cloud,
-            event.orchestrator,
-        )
-        level, trace = of_level(event.level), text_of(event.trace_id)
         attributes: dict[str, Scalar] = {}
         if event.stream is not None:
             attributes["stream"] = text_of(event.stream)[:32]
+        partial = False
+        if is_wrapped(body) and (inner := unwrapped(body)) is not None:
+            body, partial, attributes["stream"] = inner.body, inner.partial, inner.stream
+            time = inner.time if inner.time is not None and inner.time <= latest else time
+        said = facts(body)
+        time = when(said, body, time, latest)
+        program, host, level = "", "", ""
+        syslog = event.syslog
         if isinstance(event.log, _Log):
-            level = of_level(event.log.level) or level
-            if isinstance(event.log.file, _File):
+            level, syslog = of_level(event.log.level), event.log.syslog or syslog
+            if isinstance(event.log.file, _File) and event.log.file.path is not None:
                 attributes["log.file.path"] = text_of(event.log.file.path)[: self._limits.label]
-        if isinstance(event.trace, _Trace):
-            trace = text_of(event.trace.id) or trace
-        return self._admission.line(time, body, level or said.severity, labels, attributes, trace or said.trace)
+        level = level or of_level(event.level if event.level is not None else event.severity)
+        if syslog is not None and isinstance(syslog, dict):
+            program, host, told = _of_syslog(syslog)
+            level = level or told
+        if seems(body) and (device := device_of(body, self._admission.kafkas, latest)) is not None:
+            body, program, host = device.body, device.service, device.host or host
+            time, level = device.time or time, device.severity or level
+        labels = self._places.of(astuple(event)[:PARTS], said.service, program, host)
+        return self._admission.line(
+            time,
+            body,
+            level or said.severity or lifted_level(event),
+            labels,
+            attributes,
+            (text_of(child(event.trace, "id")) if event.trace is not None else "") or said.trace or lifted_trace(event),
+            partial=partial,
+            count=said.lines if event.log_count is event.repeat_count else lifted_count(event) or said.lines,
+        )
 
 
 def _unnamed(event: _Ecs) -> str:
     """The text of an event without a message: the original, or what the JSON parser left under `json`."""
     if isinstance(event.event, _Event) and event.event.original is not None:
-        return event.event.original
+        return text_of(event.event.original)
     if event.json:
         return bytes(event.json).decode()
     raise EventError("missing_field", "message is missing")
 
 
-def _labels(
-    name: str, service: Any, host: Any, pod: Any, container: Any, labels: Any, fields: Any, cloud: Any, cluster: Any
-) -> Mapping[str, Any]:
-    called = child(pod, "container", "name") or child(container, "name")
-    return {
-        **scalars(labels),
-        **scalars(fields),
-        "service": child(service, "name")
-        or name
-        or scalars(fields).get("service")
-        or service_of(child(pod, "labels"), called),
-        "env": child(service, "environment") or scalars(fields).get("env") or scalars(labels).get("env"),
-        "namespace": child(pod, "namespace"),
-        "pod": child(pod, "pod", "name"),
-        "container": called,
-        "host": child(pod, "node", "name") or child(host, "name") or child(host, "hostname"),
-        "region": child(cloud, "region"),
-        "cluster": child(cluster, "cluster", "name"),
-    }
+def _of_syslog(syslog: Mapping[str, Any]) -> tuple[str, str, str]:
+    """Program, host and severity by what Filebeat's inputs of syslog and of the journal leave under `syslog`."""
+    program = text_of(syslog.get("identifier")) or text_of(syslog.get("appname"))
+    written = text_of(syslog.get("severity_label")) or text_of(child(syslog.get("severity"), "name"))
+    number = child(syslog.get("severity"), "code")
+    if number is None and isinstance(syslog.get("priority"), int):
+        number = syslog["priority"] & 7
+    return program, text_of(syslog.get("hostname")), of_level(written) or on_scale(number, "syslog")
+
+
+def _labels(parts: list[Any], said: str, program: str, host: str) -> dict[str, Any]:
+    labels, fields = scalars(parts[_LABELS]), scalars(parts[_FIELDS])
+    found = placed(parts, said or text_of(fields.get("service")), program, host)
+    found["env"] = found["env"] or fields.get("env") or labels.get("env")
+    return {**labels, **fields, **{name: value for name, value in found.items() if value}}
+
+
+_LABELS = Placed.__struct_fields__.index("labels")
+_FIELDS = Placed.__struct_fields__.index("fields")

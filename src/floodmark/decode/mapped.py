@@ -21,6 +21,7 @@ from floodmark.config.models import Limits
 from floodmark.decode.admit import Admission
 from floodmark.decode.decoder import Decoded, EventError, Refused
 from floodmark.decode.native import in_plain_words, whole
+from floodmark.decode.severities import on_scale
 from floodmark.decode.timestamps import EARLIEST, LATEST, parse
 from floodmark.decode.wire import EVENTS
 from floodmark.records import Record
@@ -42,13 +43,14 @@ class MappedDecoder:
         self._event = EVENTS[signal]
         self._events = _get(fields.events) if fields.events is not None else None
         self._when = _clock(fields)
-        given = {name: value for name, value in fields if value is not None and name not in ALWAYS}
+        given = {name: value for name, value in fields if value is not None and name not in (*ALWAYS, "severity_scale")}
         self._values = {name: _get(text) for name, text in given.pop("values", {}).items()}
         self._one = {name: (_get(text), text) for name, text in given.items() if name not in NESTED}
         self._many = {
             name: [(key, _get(text)) for key, text in given[name].items()] for name in given if name in NESTED
         }
         self._needed = REQUIRED[signal]
+        self._scale = _scale(fields) if signal == "log" else None
 
     def counts(self) -> Mapping[str, int]:
         return self._admission.counts
@@ -86,6 +88,8 @@ class MappedDecoder:
     def _taken_apart(self, value: bytes) -> tuple[list[Any], bool]:
         """The events, and whether the message is one. Raises EventError."""
         try:
+            if not value.isascii():
+                value = self._admission.utf8(value).encode()
             said = _parsed(value)
         except ValueError as error:
             lines = [line for line in value.splitlines() if line.strip()]
@@ -122,7 +126,10 @@ class MappedDecoder:
         made = {"timestamp": self._admission.arrival() if when is None else when(event)}
         for name, (get, text) in self._one.items():
             value = get(event)
-            if value is not _MISSING:
+            if name == "severity" and self._scale is not None:
+                if value is not _MISSING and value is not None:
+                    made[name] = self._scale(value, event) or (value if isinstance(value, str) else "")
+            elif value is not _MISSING:
                 made[name] = value
             elif name in self._needed:
                 raise EventError("missing_field", f"{name} is missing: there is nothing at {text}")
@@ -154,7 +161,9 @@ def _parsed(text: bytes) -> Any:
         if b"NaN" not in text and b"Infinity" not in text:
             raise
     try:
-        return json.loads(text)
+        parsed = json.loads(text)
+        json.dumps(parsed, ensure_ascii=False).encode()  # half a surrogate pair is no text
+        return parsed
     except RecursionError:
         raise ValueError("it is nested too deeply") from None
 
@@ -169,16 +178,66 @@ def _get(source: str) -> Get:
     steps = path
 
     def get(event: Any) -> Any:
-        for step in steps:
-            if isinstance(step, str):
-                event = event.get(step, _MISSING) if isinstance(event, dict) else _MISSING
-            elif isinstance(event, list) and -len(event) <= step < len(event):
-                event = event[step]
-            else:
-                event = _MISSING
+        event = _at(event, steps)
         return event if otherwise is None or not (event is _MISSING or event is None) else otherwise
 
     return get
+
+
+def _at(event: Any, steps: tuple[str | int, ...]) -> Any:
+    """What is at a path. Where a name leads nowhere, names that follow one another may be one with dots in it."""
+    for i, step in enumerate(steps):
+        if isinstance(step, str):
+            if not isinstance(event, dict):
+                return _MISSING
+            inner = event.get(step, _MISSING)
+            if inner is _MISSING or (
+                i + 1 < len(steps) and isinstance(steps[i + 1], str) and not isinstance(inner, dict)
+            ):
+                return inner if i + 1 == len(steps) else _dotted(event, steps[i:])
+            event = inner
+        elif isinstance(event, list) and -len(event) <= step < len(event):
+            event = event[step]
+        else:
+            return _MISSING
+    return event
+
+
+def _dotted(event: dict[str, Any], steps: tuple[str | int, ...]) -> Any:
+    name = str(steps[0])
+    for i, step in enumerate(steps[1:8], 2):
+        if not isinstance(step, str):
+            break
+        name = f"{name}.{step}"
+        if name in event:
+            return _at(event[name], steps[i:])
+    return _MISSING
+
+
+def _scale(fields: Fields) -> Callable[[Any, Any], str] | None:
+    """What reads the severity of an event of logs: a name, or a number of the scale that the config names, or that
+    follows from the name of the field and from what is beside it."""
+    if fields.severity is None:
+        return None
+    given = fields.severity_scale
+    path = place(fields.severity).path or ()
+    last = str(path[-1]).lower() if path else ""
+
+    def read(value: Any, event: Any) -> str:
+        scale = given
+        if scale is None and "number" in last:
+            scale = "opentelemetry"
+        elif scale is None and last == "levelno":
+            scale = "python"
+        elif scale is None and isinstance(event, dict) and _is_gelf(event):
+            scale = "syslog"
+        return on_scale(value, scale) or ("" if scale is not None else on_scale(value, "syslog"))
+
+    return read
+
+
+def _is_gelf(event: dict[str, Any]) -> bool:
+    return "short_message" in event or "syslog_severity" in event or "PRIORITY" in event
 
 
 def _clock(fields: Fields) -> Get | None:

@@ -15,12 +15,13 @@ from typing import Any, Generic, NamedTuple, TypeVar
 
 import msgspec
 import orjson
+from msgspec.structs import replace
 
 from floodmark.config.models import Limits
 from floodmark.decode.admit import Admission
 from floodmark.decode.decoder import Decoded, EventError, Refused
 from floodmark.decode.wire import EVENTS, Event, native_schemas
-from floodmark.records import Record
+from floodmark.records import Record, changed
 from floodmark.signals import Signal, SignalName
 
 __all__ = ["JsonDecoder", "NativeDecoder", "in_plain_words", "native_schemas", "whole"]
@@ -77,12 +78,22 @@ class JsonDecoder(Generic[E]):
             if value[0] == 0x5B and not self._maybe_too_many(value):  # [
                 return self._array(self._many.decode(value), value, latest)
         except UnicodeDecodeError as error:
-            return whole("not_json", f"the message is not UTF-8: {error.reason} at byte {error.start}", value)
+            if value.lstrip()[:1] not in (b"{", b"["):
+                return whole("not_json", f"the message is not UTF-8: {error.reason} at byte {error.start}", value)
+            return self._with_holes(record, value)
         except EventError as error:
             return Decoded([], [Refused(None, error.error, error.message, value)])
         except (msgspec.DecodeError, RecursionError):
             pass
         return self._piecewise(value, latest)
+
+    def _with_holes(self, record: Record, value: bytes) -> Decoded:
+        """A message that is not all UTF-8: what is not is read as U+FFFD, which is better than not at all."""
+        found = self.decode(changed(record, value=value.decode(errors="replace").encode()))
+        if found.signals:
+            self._admission.counts["not_utf8"] += 1
+        refused = [each if each.index is not None else replace(each, value=value) for each in found.refused]
+        return Decoded(found.signals, refused)
 
     def _array(self, events: list[E], value: bytes, latest: float) -> Decoded:
         signals: list[Signal] = []

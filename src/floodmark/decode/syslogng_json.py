@@ -7,47 +7,45 @@ only where there is no ISODATE; R_ISODATE and S_ISODATE are when it was received
 from __future__ import annotations
 
 from collections.abc import Mapping
-from math import isinf
 from typing import Any
 
 from msgspec import Raw, Struct, field
+from msgspec.structs import astuple
 
 from floodmark.config.models import Limits
 from floodmark.decode.admit import Admission
 from floodmark.decode.bodies import facts
 from floodmark.decode.decoder import EventError
+from floodmark.decode.devices import device_of, named, program_of
 from floodmark.decode.local_times import bsd_time
-from floodmark.decode.native import JsonDecoder
-from floodmark.decode.places import NOTHING, Places, text_of
+from floodmark.decode.places import NOTHING, PlacedDecoder, Places, text_of
 from floodmark.decode.severities import syslog_severity
 from floodmark.signals import Log, Scalar
 
-_Time = str | int | float | None
-
 
 class _Line(Struct, rename="upper", gc=False):
+    program: Raw = NOTHING
+    host: Raw = NOTHING
+    host_from: Raw = NOTHING
     message: Any = None
     msg: Any = None
-    isodate: _Time = None
-    s_isodate: _Time = None
-    r_isodate: _Time = None
-    unixtime: _Time = None
-    date: str | None = None
+    isodate: Any = None
+    s_isodate: Any = None
+    r_isodate: Any = None
+    unixtime: Any = None
+    date: Any = None
     priority: Any = None
     level: Any = None
     facility: Any = None
-    host: Raw = NOTHING
-    host_from: Raw = NOTHING
-    program: Raw = NOTHING
     structured: Any = field(name="_SDATA", default=None)
 
 
-class SyslogNgJsonDecoder(JsonDecoder[_Line]):
+class SyslogNgJsonDecoder(PlacedDecoder[_Line]):
     """Decodes syslog-ng's JSON."""
 
     def __init__(self, limits: Limits) -> None:
         admission = Admission(limits)
-        super().__init__(_Line, self._log, admission, limits, raw=True)
+        super().__init__(_Line, self._log, admission, limits)
         self._places = Places(admission, _labels)
 
     def _log(self, event: _Line, latest: float) -> Log:
@@ -56,10 +54,15 @@ class SyslogNgJsonDecoder(JsonDecoder[_Line]):
             body = ""  # format-json leaves out what is empty, and only a line of syslog has a priority
         if body is None:
             raise EventError("missing_field", "MESSAGE is missing")
-        body = body.rstrip("\r\n") if isinstance(body, str) else self._admission.text(body)
+        body = self._admission.body(body).rstrip("\r\n")
+        body = named(body, event.program)
         said = facts(body)
         level = syslog_severity(event.priority) or syslog_severity(event.level) or said.severity
-        labels = self._places.of(said.service, event.program, event.host, event.host_from)
+        time, program, host = self._when(event, latest), "", ""
+        if (device := device_of(body, self._admission.kafkas, latest)) is not None:
+            body, program, host = device.body, device.service, device.host
+            time, level = device.time or time, device.severity or level
+        labels = self._places.of(astuple(event)[:3], said.service, program, host)
         attributes: dict[str, Scalar] = {}
         if event.facility is not None:
             attributes["syslog.facility"] = text_of(event.facility)[:32]
@@ -68,16 +71,19 @@ class SyslogNgJsonDecoder(JsonDecoder[_Line]):
                 for name, value in parameters.items() if isinstance(parameters, dict) else ():
                     if len(attributes) < self._limits.labels and len(element) + len(name) < self._limits.label:
                         attributes[f"{element}.{name}"] = text_of(value)[: self._limits.label]
-        return self._admission.line(self._when(event, latest), body, level, labels, attributes, said.trace)
+        return self._admission.line(time, body, level, labels, attributes, said.trace, count=said.lines)
 
     def _when(self, event: _Line, latest: float) -> float:
         for stamp in (event.isodate, event.s_isodate, event.unixtime, event.r_isodate):
             if stamp is not None:
                 return self._admission.time(stamp, latest)
-        arrival = None if isinf(latest) else latest - self._limits.ahead
-        found = bsd_time(event.date, arrival) if event.date is not None else None
+        found = bsd_time(event.date, self._admission.kafkas) if isinstance(event.date, str) else None
         return self._admission.arrival() if found is None else self._admission.time(found[0], latest)
 
 
-def _labels(said: str, program: Any, host: Any, host_from: Any) -> Mapping[str, Any]:
-    return {"service": said or program, "host": host or host_from}
+def _labels(parts: list[Any], said: str, device: str, device_host: str) -> Mapping[str, Any]:
+    program, host, host_from = parts
+    return {
+        "service": device or said or program_of(text_of(program)),
+        "host": device_host or text_of(host) or text_of(host_from),
+    }

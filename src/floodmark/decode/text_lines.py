@@ -1,4 +1,4 @@
-"""Messages of plain text: one line, or several, each a log record. Never raises for what was written."""
+"""Messages of plain text: one record, or several. Never raises for what was written."""
 
 from __future__ import annotations
 
@@ -20,9 +20,13 @@ class TextDecoder:
     """
 
     def __init__(
-        self, admit: Callable[[str, Record, float], Log], admission: Admission, limits: Limits, *, split: bool
+        self,
+        admit: Callable[[str, Record, float], Log],
+        admission: Admission,
+        limits: Limits,
+        split: Callable[[bytes], list[bytes]],
     ) -> None:
-        """`split`: a message may hold many lines; otherwise what follows a line break belongs to the same record."""
+        """`split`: the records of a message, as bytes."""
         self._admit = admit
         self._admission = admission
         self._limits = limits
@@ -40,13 +44,7 @@ class TextDecoder:
         if len(value) > self._limits.message:
             words = f"the message has {len(value)} bytes, more than limits.message ({self._limits.message})"
             return whole("too_large", words, value)
-        try:
-            text = value.decode()
-        except UnicodeDecodeError:
-            text = value.decode(errors="replace")
-            self._admission.counts["not_utf8"] += 1
-        text = text.rstrip("\r\n\0")
-        lines = text.split("\n") if self._split else [text]
+        lines = self._split(value)
         if len(lines) > self._limits.events:
             words = f"the message holds {len(lines)} lines, more than limits.events ({self._limits.events})"
             return whole("too_many_events", words, value)
@@ -55,9 +53,9 @@ class TextDecoder:
         refused: list[Refused] = []
         for index, line in enumerate(lines):
             try:
-                signals.append(self._admit(line, record, latest))
+                signals.append(self._admit(self._admission.utf8(line), record, latest))
             except EventError as error:
                 alone = len(lines) == 1
-                own = value if alone else line.encode()
+                own = value if alone else line
                 refused.append(Refused(None if alone else index, error.error, error.message, own))
         return Decoded(signals, refused)

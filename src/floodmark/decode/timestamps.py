@@ -46,8 +46,11 @@ def parse(value: str | int | float) -> float:
     """Epoch seconds of a timestamp. Raises EventError: `not_a_time` or `implausible_time`."""
     if isinstance(value, str):
         # The usual spelling takes the interpreter's C parser; all else, and anything it could misread, the pattern.
-        usual = 20 <= len(value) <= 27 and value[-1] == "Z" and value[10] == "T"
-        if usual and value[4] == value[7] == "-" and value[16] == ":":
+        size = len(value)
+        zoned = (20 <= size <= 27 and value[-1] == "Z") or (
+            25 <= size <= 32 and value[-6] in "+-" and value[-3] == ":" and value[19] in ".+-"
+        )
+        if zoned and value[10] == "T" and value[4] == value[7] == "-" and value[16] == ":":
             try:
                 seconds = datetime.fromisoformat(value).timestamp()
             except ValueError:
@@ -56,8 +59,10 @@ def parse(value: str | int | float) -> float:
             seconds = _text_number(value)
         else:
             seconds = _rfc3339(value)
-    else:
+    elif isinstance(value, int | float):
         seconds = _number(value)
+    else:
+        raise EventError("wrong_type", "the timestamp must be text or a number")
     if not EARLIEST <= seconds < LATEST:
         raise EventError("implausible_time", f"timestamp {_short(value)} is not between 1973 and 2100")
     return seconds

@@ -1,110 +1,93 @@
 """Vector's log events to logs, as its Kafka sink writes them (`encoding.codec: json`).
 
 The line is `message`, its time `timestamp`. Where it came from depends on the source: `kubernetes.pod_*`
-(kubernetes_logs), `container_name` (docker_logs), `appname` and `hostname` (syslog), `host` and `file` (file). Source:
-Vector's reference of sources. For names that `log_schema` has changed there is format `json`.
+(kubernetes_logs), `container_name` (docker_logs), `appname` and `hostname` (syslog), `host` and `file` (file), the
+journal's own fields (journald). Source: Vector's reference of sources. For names that `log_schema` has changed there is
+format `json`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
-from msgspec import Raw, Struct, field
+from msgspec import field
+from msgspec.structs import astuple
 
 from floodmark.config.models import Limits
 from floodmark.decode.admit import Admission
-from floodmark.decode.bodies import facts, of_level
+from floodmark.decode.bodies import facts, is_wrapped, unwrapped, when
 from floodmark.decode.decoder import EventError
-from floodmark.decode.native import JsonDecoder
-from floodmark.decode.places import NOTHING, Places, child, service_of, text_of
+from floodmark.decode.devices import device_of, named, seems
+from floodmark.decode.journald import Journal, is_true, journal_level, journal_time
+from floodmark.decode.lifted import lifted_count, lifted_level, lifted_trace
+from floodmark.decode.places import PARTS, PlacedDecoder, Places, child, placed, text_of
+from floodmark.decode.severities import of_level, syslog_severity
 from floodmark.signals import Log, Scalar
 
 
-class _Event(Struct, gc=False):
+class _Event(Journal):
     message: Any = None
-    timestamp: str | int | float | None = None
+    timestamp: Any = None
     severity: Any = None
     level: Any = None
+    log: Any = None
     stream: Any = None
     file: Any = None
-    trace_id: Any = None
     partial: Any = field(name="_partial", default=None)
-    kubernetes: Raw = NOTHING
-    service: Raw = NOTHING
-    appname: Raw = NOTHING
-    container_name: Raw = NOTHING
-    host: Raw = NOTHING
-    hostname: Raw = NOTHING
-    journal_unit: Raw = field(name="_SYSTEMD_UNIT", default=NOTHING)
-    env: Raw = NOTHING
-    cluster: Raw = NOTHING
+    source_type: Any = None
 
 
-class VectorLogDecoder(JsonDecoder[_Event]):
+class VectorLogDecoder(PlacedDecoder[_Event]):
     """Decodes Vector's log events."""
 
     def __init__(self, limits: Limits) -> None:
-        admission = Admission(limits)
-        super().__init__(_Event, self._log, admission, limits, raw=True)
-        self._places = Places(admission, _labels)
+        self._admission = Admission(limits)
+        super().__init__(_Event, self._log, self._admission, limits)
+        self._places = Places(self._admission, placed)
 
     def _log(self, event: _Event, latest: float) -> Log:
-        body = event.message
+        body = event.message if event.message is not None else event.journal_message
         if body is None:
             raise EventError("missing_field", "message is missing")
-        if not isinstance(body, str):
-            body = self._admission.text(body)
-        if body[-1:] == "\n":
-            body = body.rstrip("\r\n")
-        said = facts(body)
-        stamp = event.timestamp
-        time = self._admission.arrival() if stamp is None else self._admission.time(stamp, latest)
-        level = of_level(event.severity) or of_level(event.level) or said.severity
-        labels = self._places.of(
-            said.service,
-            event.kubernetes,
-            event.service,
-            event.appname,
-            event.container_name,
-            event.host,
-            event.hostname,
-            event.journal_unit,
-            event.env,
-            event.cluster,
-        )
+        body = self._admission.body(body)
+        partial = event.partial is True or (event.container_partial is not None and is_true(event.container_partial))
         attributes: dict[str, Scalar] = {}
         if event.stream is not None:
             attributes["stream"] = text_of(event.stream)[:32]
         if event.file is not None:
             attributes["log.file.path"] = text_of(event.file)[: self._limits.label]
-        trace = text_of(event.trace_id) or said.trace
-        return self._admission.line(time, body, level, labels, attributes, trace, partial=event.partial is True)
+        time = self._time(event, latest)
+        if is_wrapped(body) and (inner := unwrapped(body)) is not None:
+            body, partial, attributes["stream"] = inner.body, inner.partial, inner.stream
+            time = inner.time if inner.time is not None and inner.time <= latest else time
+        if event.appname:
+            body = named(body, event.appname)
+        said = facts(body)
+        time = when(said, body, time, latest)
+        level = syslog_severity(event.severity) if event.severity is not None else ""
+        level = level or of_level(event.level if event.log is None else child(event.log, "level"))
+        program, host = "", ""
+        if seems(body) and (device := device_of(body, self._admission.kafkas, latest)) is not None:
+            body, program, host = device.body, device.service, device.host
+            time, level = device.time or time, device.severity or level
+        if not level:
+            level = said.severity if event.journal_priority is None else journal_level(event, said.severity)
+            level = level or lifted_level(event)
+        labels = self._places.of(astuple(event)[:PARTS], said.service, program, host)
+        return self._admission.line(
+            time,
+            body,
+            level,
+            labels,
+            attributes,
+            said.trace or lifted_trace(event),
+            partial=partial,
+            count=said.lines if event.log_count is event.repeat_count else lifted_count(event) or said.lines,
+        )
 
-
-def _labels(
-    said: str,
-    pod: Any,
-    service: Any,
-    appname: Any,
-    container: Any,
-    host: Any,
-    hostname: Any,
-    unit: Any,
-    env: Any,
-    cluster: Any,
-) -> Mapping[str, Any]:
-    called = child(pod, "container_name") or container
-    return {
-        "service": said
-        or (service if isinstance(service, str) else child(service, "name"))
-        or appname
-        or service_of(child(pod, "pod_labels"), called)
-        or unit,
-        "namespace": child(pod, "pod_namespace"),
-        "pod": child(pod, "pod_name"),
-        "container": called,
-        "host": child(pod, "pod_node_name") or hostname or host,
-        "env": env,
-        "cluster": cluster,
-    }
+    def _time(self, event: _Event, latest: float) -> float:
+        """When it was by the journal, else by Vector, else Kafka's time."""
+        if event.said_at is not None and (own := journal_time(event, latest)) is not None:
+            return own
+        stamp = event.timestamp
+        return self._admission.arrival() if stamp is None else self._admission.time(stamp, latest)

@@ -66,6 +66,9 @@ class LogEvent(Struct, gc=False):
         dict[str, Any] | None, Meta(description="Facts of this record alone, carried as evidence.")
     ] = None
     trace_id: Annotated[str | None, Meta(description="Trace to which the record belongs.")] = None
+    count: Annotated[
+        int | float | str | None, Meta(description="How many such lines the record stands for; left out, one.")
+    ] = None
 
 
 class PredictionEvent(Struct, gc=False):
