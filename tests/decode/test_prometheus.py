@@ -91,7 +91,7 @@ def test_the_adapter_writes_values_as_text():
         (sample("1", timestamp="1970-01-01T00:00:00Z"), "implausible_time"),
         (sample("1", timestamp="soon"), "not_a_time"),
         (sample("1", labels={}, name=""), "missing_field"),
-        ({}, "wrong_type"),
+        ({}, "missing_field"),
         (b"{", "not_json"),
     ],
 )

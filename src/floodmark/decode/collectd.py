@@ -13,6 +13,7 @@ from msgspec import Struct
 
 from floodmark.decode.collectd_types import VALUES, kind_of
 from floodmark.decode.decoder import EventError
+from floodmark.decode.mending import lines
 from floodmark.decode.points import JsonMessages, PointDecoder, Points, number
 from floodmark.decode.timestamps import parse
 
@@ -23,10 +24,10 @@ class _ValueList(Struct, gc=False):
     values: list[float | str | None]
     dstypes: list[str]
     dsnames: list[str]
-    time: float
-    host: str
     plugin: str
     type: str
+    time: float | None = None
+    host: str = ""
     plugin_instance: str = ""
     type_instance: str = ""
 
@@ -38,7 +39,7 @@ class CollectdJsonDecoder(PointDecoder):
     """Decodes arrays of value lists. The first sample of a counter is null: it has no rate yet."""
 
     def _read(self, value: bytes, points: Points) -> None:
-        for each in _messages.read(value):
+        for each in _messages.each(value, points):
             if not len(each.values) == len(each.dstypes) == len(each.dsnames):
                 points.refuse(EventError("wrong_type", f"{each.plugin!r:.60} has not a name and type for each value"))
                 continue
@@ -48,14 +49,14 @@ class CollectdJsonDecoder(PointDecoder):
                 with points:
                     unit = "" if kind == "gauge" else "/s"
                     origin = points.origin(_name(each.plugin, each.type, name), labels, "gauge", unit)
-                    points.add(origin, parse(each.time), number(each_value))
+                    points.add(origin, points.time(each.time), number(each_value))
 
 
 class CollectdCommandDecoder(PointDecoder):
     """Decodes lines `PUTVAL HOST/PLUGIN-INSTANCE/TYPE-INSTANCE interval=… TIME:VALUE…`; "U" is no value."""
 
     def _read(self, value: bytes, points: Points) -> None:
-        for line in _lines(value):
+        for line in lines(value, points.counts):
             with points:
                 match = _PUTVAL.fullmatch(line)
                 path = (match[1] or match[2] or "").rsplit("/", 2) if match else []
@@ -73,7 +74,7 @@ class CollectdGraphiteDecoder(PointDecoder):
     """Decodes lines `HOST.PLUGIN-INSTANCE.TYPE-INSTANCE[.VALUE] NUMBER SECONDS`; another path is a name as it is."""
 
     def _read(self, value: bytes, points: Points) -> None:
-        for line in _lines(value):
+        for line in lines(value, points.counts):
             with points:
                 parts = line.split()
                 if len(parts) != 3:
@@ -92,14 +93,6 @@ def _only(type_: str) -> str:
     """The name of the one value of a type; empty if that is not known, for then it is called `value`."""
     names = VALUES.get(type_, ())
     return names[0] if len(names) == 1 else ""
-
-
-def _lines(value: bytes) -> list[str]:
-    try:
-        text = value.decode()
-    except UnicodeDecodeError as error:
-        raise EventError("malformed", f"the message is not UTF-8 at byte {error.start}") from None
-    return [line for each in text.split("\n") if (line := each.strip())]
 
 
 def _add(points: Points, path: list[str], value_name: str, time: float, text: str) -> None:

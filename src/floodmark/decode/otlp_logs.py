@@ -14,7 +14,6 @@ from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
 import msgspec
-from google.protobuf.message import DecodeError
 from opentelemetry.proto.logs.v1.logs_pb2 import LogRecord
 
 from floodmark.config.models import Limits
@@ -33,6 +32,7 @@ from floodmark.decode.otlp_records import (
     RecordDecoder,
     nanoseconds,
 )
+from floodmark.decode.protobuf import parsed
 from floodmark.decode.severities import severity
 from floodmark.records import Record
 from floodmark.signals import Log
@@ -80,9 +80,9 @@ class ProtoLogDecoder(ProtoRecords, _LogDecoder):
 
     def _signal(self, labels: Mapping[str, str], text: bytes, latest: float) -> Log:
         try:
-            record = LogRecord.FromString(text)
-        except DecodeError:
-            raise EventError("not_protobuf", "the log record is no protobuf") from None
+            record = parsed(LogRecord, text, self._counts)
+        except EventError as error:
+            raise EventError("not_protobuf", f"the log record cannot be read: {error.message}") from None
         return self._log(
             labels,
             record.time_unix_nano,
@@ -96,12 +96,12 @@ class ProtoLogDecoder(ProtoRecords, _LogDecoder):
 
 
 class _JsonLog(Json):
-    time_unix_nano: int | str | None = None
-    observed_time_unix_nano: int | str | None = None
+    time_unix_nano: int | float | str | None = None
+    observed_time_unix_nano: int | float | str | None = None
     severity_number: int | str | None = None
     severity_text: str | None = None
     body: Any = None
-    attributes: list[JsonAttribute] | None = None
+    attributes: list[JsonAttribute | None] | None = None
     trace_id: str | None = None
 
 
@@ -111,17 +111,21 @@ _LOG: Final = msgspec.json.Decoder(_JsonLog)
 class JsonLogDecoder(JsonRecords, _LogDecoder):
     """`otlp_json`: OTLP/JSON, one LogsData a message."""
 
+    names = ("resourceLogs", ("scopeLogs", "instrumentationLibraryLogs"), ("logRecords", "logs"))
+
     def _groups(self, message: JsonMessage) -> list[JsonGroup] | msgspec.UnsetType | None:
         return message.resource_logs
 
     def _scopes(self, group: JsonGroup) -> Iterable[list[msgspec.Raw] | None]:
-        return (scope.log_records for scope in group.scope_logs or ())
+        return (
+            scope.log_records or scope.logs for scope in group.scope_logs or group.instrumentation_library_logs or ()
+        )
 
     def _signal(self, labels: Mapping[str, str], text: bytes, latest: float) -> Log:
         try:
             record = _LOG.decode(text)
             body = json_value(record.body)
-            attributes = {each.key: json_value(each.value) for each in record.attributes or ()}
+            attributes = {each.key: json_value(each.value) for each in record.attributes or () if each and each.key}
         except (ValueError, OverflowError, RecursionError) as error:  # msgspec's errors are ValueErrors
             raise EventError("wrong_type", f"the log record cannot be read: {str(error)[:200]}") from None
         number = record.severity_number or 0

@@ -9,7 +9,6 @@ from collections.abc import Iterable, Mapping
 from typing import Final, NamedTuple
 
 import msgspec
-from google.protobuf.message import DecodeError
 from opentelemetry.proto.trace.v1.trace_pb2 import Span as ProtoSpan
 
 from floodmark.decode.decoder import EventError
@@ -26,6 +25,7 @@ from floodmark.decode.otlp_records import (
     of_any,
     texts,
 )
+from floodmark.decode.protobuf import parsed
 from floodmark.signals import Span, SpanKind
 
 KINDS: Final[tuple[SpanKind, ...]] = ("internal", "internal", "server", "client", "producer", "consumer")
@@ -93,9 +93,9 @@ class ProtoSpanDecoder(ProtoRecords, _SpanDecoder):
 
     def _parse(self, text: bytes) -> _Parsed:
         try:
-            span = ProtoSpan.FromString(text)
-        except DecodeError:
-            raise EventError("not_protobuf", "the span is no protobuf") from None
+            span = parsed(ProtoSpan, text, self._counts)
+        except EventError as error:
+            raise EventError("not_protobuf", f"the span cannot be read: {error.message}") from None
         return _Parsed(
             span.name,
             span.kind,
@@ -116,13 +116,13 @@ class _JsonStatus(Json):
 class _JsonSpan(Json):
     name: str | None = None
     kind: int | str | None = None
-    start_time_unix_nano: int | str | None = None
-    end_time_unix_nano: int | str | None = None
+    start_time_unix_nano: int | float | str | None = None
+    end_time_unix_nano: int | float | str | None = None
     status: _JsonStatus | None = None
     trace_id: str | None = None
     span_id: str | None = None
     parent_span_id: str | None = None
-    attributes: list[JsonAttribute] | None = None
+    attributes: list[JsonAttribute | None] | None = None
 
 
 _SPAN: Final = msgspec.json.Decoder(_JsonSpan)
@@ -131,11 +131,13 @@ _SPAN: Final = msgspec.json.Decoder(_JsonSpan)
 class JsonSpanDecoder(JsonRecords, _SpanDecoder):
     """`otlp_json`: OTLP/JSON, one TracesData a message."""
 
+    names = ("resourceSpans", ("scopeSpans", "instrumentationLibrarySpans"), ("spans",))
+
     def _groups(self, message: JsonMessage) -> list[JsonGroup] | msgspec.UnsetType | None:
         return message.resource_spans
 
     def _scopes(self, group: JsonGroup) -> Iterable[list[msgspec.Raw] | None]:
-        return (scope.spans for scope in group.scope_spans or ())
+        return (scope.spans for scope in group.scope_spans or group.instrumentation_library_spans or ())
 
     def _parse(self, text: bytes) -> _Parsed:
         try:
@@ -153,7 +155,7 @@ class JsonSpanDecoder(JsonRecords, _SpanDecoder):
             self._text_id(span.trace_id, 16),
             self._text_id(span.span_id, 8),
             self._text_id(span.parent_span_id, 8),
-            texts([each for each in span.attributes or [] if each.key in PEERS]),
+            texts([each for each in span.attributes or [] if each and each.key in PEERS]),
         )
 
 

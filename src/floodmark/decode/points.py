@@ -19,14 +19,15 @@ import msgspec
 
 from floodmark.config.models import Limits
 from floodmark.decode.decoder import Decoded, EventError, Refused
+from floodmark.decode.mending import parsed_json, strict_json
+from floodmark.decode.native import in_plain_words
 from floodmark.decode.timestamps import EARLIEST, LATEST, arrival, latest, parse
 from floodmark.records import Record
 from floodmark.signals import Histogram, Metric, MetricKind, Origin, Samples, Signal
 
 _Message = TypeVar("_Message")
+_elements: Final = msgspec.json.Decoder(list[msgspec.Raw])
 _COUNTED: Final = ("_total", "_count", "_bucket", "_sum")
-MOST_BUCKETS: Final = 1_000
-"""Of a histogram. OpenTelemetry's own have at most 320 and a few."""
 LARGEST_KEY: Final = 4_096
 """Bytes of raw labels up to which they are remembered, so that the memo cannot become large."""
 
@@ -92,7 +93,12 @@ class Points:
         elif len(counts) != len(bounds) + bool(counts) or any(a >= b for a, b in pairwise(bounds)):
             words = f"histogram {histogram.name!r:.99} has {len(counts)} buckets for {len(bounds)} bounds, in order"
             self.refuse(EventError("wrong_type", words))
+        elif min((histogram.count, *counts)) < 0:
+            words = f"histogram {histogram.name!r:.99} holds a count below zero"
+            self.refuse(EventError("wrong_type", words))
         else:
+            if counts and not math.isclose(math.fsum(counts), histogram.count, rel_tol=1e-9):
+                self.counts["histogram_uneven"] += 1
             self.histograms.append((len(self.times), histogram))
 
     def refuse(self, error: EventError) -> None:
@@ -294,15 +300,64 @@ def number(value: str | float | None) -> float:
 class JsonMessages(Generic[_Message]):
     """Reads messages in JSON that are an object of one struct, or an array of them."""
 
-    def __init__(self, of: type[_Message]) -> None:
+    def __init__(self, of: type[_Message], *, labels: Sequence[str] = ()) -> None:
+        """`labels`: fields that are objects of text. What else is plain there becomes text, and null is left out."""
+        self._of = of
+        self._labels = labels
         self._one = msgspec.json.Decoder(of)
         self._many: msgspec.json.Decoder[list[_Message]] = msgspec.json.Decoder(GenericAlias(list, (of,)))
 
     def read(self, value: bytes) -> list[_Message]:
-        """Raises EventError: `not_json`, `wrong_type`."""
+        """All of a message, or nothing. Raises EventError: `not_json`, `wrong_type`."""
         try:
             return self._many.decode(value) if value.lstrip()[:1] == b"[" else [self._one.decode(value)]
         except msgspec.ValidationError as error:
             raise EventError("wrong_type", f"the message has another form: {error}") from None
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
             raise EventError("not_json", f"the message is not JSON: {error}") from None
+
+    def each(self, value: bytes, points: Points) -> list[_Message]:
+        """The objects of a message; one of another form refuses itself and no other. Raises EventError if nothing can
+        be read."""
+        try:
+            return self.read(value)
+        except EventError:
+            data = strict_json(value, points.counts)
+        if data[:1] != b"[":
+            return [self._mended(data, points, "")]
+        elements = _elements.decode(data)
+        if len(elements) > points.limits.events:
+            words = f"the message holds {len(elements)} events, more than limits.events ({points.limits.events})"
+            raise EventError("too_many_events", words)
+        found: list[_Message] = []
+        for index, raw in enumerate(elements):
+            with points:
+                found.append(self._mended(bytes(raw), points, f" {index} of the message"))
+        return found
+
+    def _mended(self, text: bytes, points: Points, place: str) -> _Message:
+        """An object; a null in it is as if it were not there. Raises EventError."""
+        try:
+            parsed = parsed_json(text)
+            if isinstance(parsed, dict):
+                parsed = {name: value for name, value in parsed.items() if value is not None}
+                for name in self._labels:
+                    if isinstance(found := parsed.get(name), dict):
+                        parsed[name] = as_text(found, points.counts)
+            return msgspec.convert(parsed, self._of)
+        except msgspec.ValidationError as error:
+            words = in_plain_words(str(error))
+            raise EventError(words.error, f"event{place} cannot be read: {words.message}") from None
+
+
+def as_text(labels: Mapping[str, object], counts: Counter[str]) -> dict[str, object]:
+    """Labels whose numbers and truth values are text; null ones are left out and counted."""
+    kept: dict[str, object] = {}
+    for name, value in labels.items():
+        if value is None:
+            counts["labels_dropped"] += 1
+        elif isinstance(value, bool):
+            kept[name] = "true" if value else "false"
+        else:
+            kept[name] = str(value) if isinstance(value, int | float) else value
+    return kept
