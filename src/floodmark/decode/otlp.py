@@ -176,7 +176,7 @@ class OtlpDecoder(PointDecoder):
                 counts=counts,
                 labels=named.labels,
                 unit=named.unit,
-                start=int(point.start_time_unix_nano or 0) / 1_000_000_000,
+                start=int(point.start_time_unix_nano) / 1_000_000_000,
                 cumulative=data.aggregation_temporality not in _DELTA,
                 geometric=geometric,
             )

@@ -35,7 +35,7 @@ class _Struct(Struct, rename="camel", gc=False):
 
 class _Point(_Struct):
     time_unix_nano: _Int = 0
-    start_time_unix_nano: _Int | None = 0
+    start_time_unix_nano: _Int = 0
     attributes: Raw = _NONE
     flags: int = 0
     exemplars: Raw = _NOTHING

@@ -93,16 +93,19 @@ def parsed(kind: Any, data: bytes, counts: Counter[str], refuse: Callable[[str, 
     try:
         return kind.FromString(data)
     except DecodeError:
-        pass
+        return kind.FromString(sound(kind, data, counts, refuse))
+
+
+def sound(kind: Any, data: bytes, counts: Counter[str], refuse: Callable[[str, str], None] | None = None) -> bytes:
+    """A message that `kind` has refused, without what cannot be read; see `parsed`. Raises EventError."""
 
     def drop(path: str, why: str) -> None:
         counts["members_dropped"] += 1
 
     value = Mender(len(data), refuse or drop, counts).mended(kind.DESCRIPTOR, memoryview(data))
-    try:
-        return kind.FromString(value)
-    except DecodeError:
-        raise EventError("not_protobuf", "it is no protobuf of its kind") from None
+    if not _parses(kind.DESCRIPTOR, value):
+        raise EventError("not_protobuf", "it is no protobuf of its kind")
+    return value
 
 
 def fields(data: memoryview) -> Iterator[Field]:
