@@ -95,7 +95,7 @@ class OtlpProtoDecoder(OtlpDecoder):
 
     def _value(self, point: Any) -> float:
         if point.HasField("as_double"):
-            return float(point.as_double)
+            return point.as_double  # type: ignore[no-any-return]
         return float(point.as_int) if point.HasField("as_int") else math.nan
 
 
