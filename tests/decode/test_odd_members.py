@@ -355,3 +355,13 @@ def test_odd_records_in_protobuf(signal):
     assert [each.error for each in decoded.refused] == ["not_protobuf"]
     assert decoded.refused[0].message.startswith("a scope of the message cannot be read")
     assert counts["not_utf8"]
+
+
+@pytest.mark.parametrize(("format", "good"), [("vector_metrics", VECTOR), ("collectd_json", COLLECTD)])
+def test_auto_is_not_led_astray_by_one_odd_member(format, good):
+    for odd in (None, 5):
+        decoded, counts = decode("auto", [odd, good])
+        assert len(decoded.signals) == len(decoded.refused) == counts[f"format:{format}"] == 1
+    text = json.dumps([good | {"host": "@", "namespace": "@"}]).encode().replace(b"@", LATIN1)
+    assert len(decode("auto", text)[0].signals) == 1
+    assert len(decode("auto", json.dumps(metrics(OK)).encode().replace(b"ok", LATIN1))[0].signals) == 1

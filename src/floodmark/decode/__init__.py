@@ -32,6 +32,7 @@ from floodmark.decode.otlp_spans import JsonSpanDecoder, ProtoSpanDecoder
 from floodmark.decode.points import PointColumns
 from floodmark.decode.prometheus_kafka_adapter import KafkaAdapterDecoder
 from floodmark.decode.prometheus_remote_write import RemoteWriteDecoder
+from floodmark.decode.prometheus_text import PrometheusTextDecoder
 from floodmark.decode.rsyslog_json import RsyslogJsonDecoder
 from floodmark.decode.samples import SampleDecoder
 from floodmark.decode.syslog import SyslogDecoder
@@ -74,6 +75,7 @@ DECODERS: dict[tuple[FormatName, SignalName], Callable[[Limits], Decoder]] = {
     ("otlp_proto", "span"): ProtoSpanDecoder,
     ("prometheus_kafka_adapter", "metric"): KafkaAdapterDecoder,
     ("prometheus_remote_write", "metric"): RemoteWriteDecoder,
+    ("prometheus_text", "metric"): PrometheusTextDecoder,
     ("rsyslog_json", "log"): RsyslogJsonDecoder,
     ("seldon", "prediction"): partial(InferenceDecoder, "seldon"),
     ("syslog", "log"): SyslogDecoder,
@@ -95,6 +97,7 @@ COLUMNS: dict[FormatName, Callable[[Decoder, Limits], ColumnDecoder]] = {
     "otlp_proto": PointColumns,
     "prometheus_kafka_adapter": PointColumns,
     "prometheus_remote_write": PointColumns,
+    "prometheus_text": PointColumns,
     "telegraf_influx": PointColumns,
     "telegraf_json": PointColumns,
     "vector_metrics": PointColumns,

@@ -25,6 +25,13 @@ _elements = msgspec.json.Decoder(list[msgspec.Raw])
 _CRI: Final = re.compile(rb"\d{4}-\d\d-\d\dT\S+ (?:stdout|stderr) [FP]")
 _GRAPHITE: Final = re.compile(rb"[^\s=]++ [-+.\deEnaN]++ \d++(?:\.\d++)?[ \t\r]*+(?:\Z|\n)")
 _INFLUX: Final = re.compile(rb"(?:#[^\n]*+\n|\s)*+(?:\\.|[^\s\\])++ (?:\\.|[^\s=\\])++=")
+_PROMETHEUS: Final = re.compile(
+    rb"# (?:HELP|TYPE|UNIT) \S|(?:#[^\n]*+\n|\s)*+[a-zA-Z_:][\w:]*+"
+    rb'(?:[ \t]*+\{(?:[^"{}\n]|"(?:[^"\\]|\\.)*+")*+\}[ \t]*+[-+.\dIN]'
+    rb"|[ \t]++[-+]?+(?:[.\d]++|NaN|Inf)(?:[eE][-+\d]++)?+\s*+(?:\Z|\n))"
+)
+_QUOTED: Final = re.compile(rb'\{"(?:[^"\\\n]|\\.)++"\s*+[,}]')
+"""Of Prometheus, a name that has other characters than names had before."""
 _SYSLOG: Final = re.compile(rb"<\d{1,3}>|[A-Z][a-z]{2} [ \d]\d \d\d:\d\d:\d\d|\d{4}-\d\d-\d\dT")
 _SELDON: Final = re.compile(r".+?\.(?:model|pipeline)\..+\.(?:inputs|outputs)")
 _OTLP: Final[dict[SignalName, str]] = {"metric": "resourceMetrics", "log": "resourceLogs", "span": "resourceSpans"}
@@ -135,28 +142,35 @@ def told(signal: SignalName, record: Record) -> FormatName | None:
     value = (record.value or b"").lstrip()
     if value[:1] in (b"{", b"["):
         fields = _first(value)
-        return None if fields is None else _of_json(signal, fields, record)
+        if fields is None:
+            return "prometheus_text" if signal == "metric" and _QUOTED.match(value) else None
+        return _of_json(signal, fields, record)
     return _of_bytes(signal, value, record)
 
 
 def _first(value: bytes) -> Fields | None:
     """The fields of a message, or of the first event in its array."""
     try:
-        if value[:1] == b"[":
-            elements = _elements.decode(value)
-            value = bytes(elements[0]) if elements else b"{}"
-        return _fields.decode(value)
+        return _object(value)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return _loosely(value)
 
 
 def _loosely(value: bytes) -> Fields | None:
-    """NaN and Infinity are not JSON, and written all the same."""
-    strict = re.sub(rb"-?\b(?:NaN|Infinity)\b", b"null", value)
+    """NaN, Infinity and bytes that are no UTF-8 are not JSON, and written all the same."""
+    strict = re.sub(rb"-?\b(?:NaN|Infinity)\b", b"null", value.decode(errors="replace").encode())
     try:
-        return _fields.decode(strict) if strict != value else None
+        return _object(strict) if strict != value else None
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return None
+
+
+def _object(value: bytes) -> Fields:
+    """One odd element at the beginning of an array tells nothing of the others. Raises msgspec.DecodeError."""
+    if value[:1] == b"[":
+        some = map(bytes, _elements.decode(value)[:8])
+        value = next((each for each in some if each[:1] == b"{"), b"{}")
+    return _fields.decode(value)
 
 
 def _of_json(signal: SignalName, fields: Fields, record: Record) -> FormatName | None:
@@ -226,6 +240,8 @@ def _of_bytes(signal: SignalName, value: bytes, record: Record) -> FormatName | 
     if signal == "metric":
         if value.startswith(b"PUTVAL "):
             return "collectd_command"
+        if _PROMETHEUS.match(value):
+            return "prometheus_text"
         if _GRAPHITE.match(value):
             return "collectd_graphite"
         if _INFLUX.match(value):
