@@ -365,3 +365,18 @@ def test_auto_is_not_led_astray_by_one_odd_member(format, good):
     text = json.dumps([good | {"host": "@", "namespace": "@"}]).encode().replace(b"@", LATIN1)
     assert len(decode("auto", text)[0].signals) == 1
     assert len(decode("auto", json.dumps(metrics(OK)).encode().replace(b"ok", LATIN1))[0].signals) == 1
+
+
+@pytest.mark.parametrize("odd", [b"\xfc", b"\\ud800"])
+@pytest.mark.parametrize("signal", ["metric", "span", "log"])
+def test_what_is_no_text_in_a_resource_refuses_nothing(signal, odd):
+    named = {"attributes": [{"key": "k", "value": {"stringValue": "a@b"}}]}
+    message = (
+        metrics(OK, resource=named)
+        if signal == "metric"
+        else others(signal, {"span": SPAN, "log": LOG}[signal], resource=named)
+    )
+    decoded, counts = decode("otlp_json", json.dumps(message).encode().replace(b"@", odd), signal)
+    assert not decoded.refused
+    assert decoded.signals[0].labels["k"] == "a\ufffdb"
+    assert counts["not_utf8"] == 1

@@ -56,7 +56,7 @@ class CollectdCommandDecoder(PointDecoder):
     """Decodes lines `PUTVAL HOST/PLUGIN-INSTANCE/TYPE-INSTANCE interval=… TIME:VALUE…`; "U" is no value."""
 
     def _read(self, value: bytes, points: Points) -> None:
-        for line in lines(value, points.counts):
+        for line in _lines(value, points):
             with points:
                 match = _PUTVAL.fullmatch(line)
                 path = (match[1] or match[2] or "").rsplit("/", 2) if match else []
@@ -74,7 +74,7 @@ class CollectdGraphiteDecoder(PointDecoder):
     """Decodes lines `HOST.PLUGIN-INSTANCE.TYPE-INSTANCE[.VALUE] NUMBER SECONDS`; another path is a name as it is."""
 
     def _read(self, value: bytes, points: Points) -> None:
-        for line in lines(value, points.counts):
+        for line in _lines(value, points):
             with points:
                 parts = line.split()
                 if len(parts) != 3:
@@ -87,6 +87,14 @@ class CollectdGraphiteDecoder(PointDecoder):
                 else:
                     points.expect(1)
                     points.add(points.origin(path, {}), parse(time), number(text))
+
+
+def _lines(value: bytes, points: Points) -> list[str]:
+    found = lines(value, points.counts)
+    if len(found) > points.limits.events:
+        words = f"the message holds {len(found)} lines, more than limits.events ({points.limits.events})"
+        raise EventError("too_many_events", words)
+    return found
 
 
 def _only(type_: str) -> str:

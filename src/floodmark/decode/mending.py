@@ -6,6 +6,7 @@ Only for what a strict reader has refused: the plain path never comes here. What
 from __future__ import annotations
 
 import json
+import re
 from collections import Counter
 from typing import Any, Final
 
@@ -14,6 +15,7 @@ import msgspec
 from floodmark.decode.decoder import EventError
 
 _BOM: Final = b"\xef\xbb\xbf"
+_HALF: Final = re.compile("[\ud800-\udfff]")
 
 
 def utf8(value: bytes, counts: Counter[str]) -> str:
@@ -41,30 +43,42 @@ def strict_json(value: bytes, counts: Counter[str]) -> bytes:
         msgspec.json.decode(data, type=msgspec.Raw)
         return data
     except (msgspec.DecodeError, RecursionError) as error:
-        return _again(data, error)
+        return _again(data, error, counts)
 
 
-def parsed_json(data: bytes) -> Any:
+def parsed_json(data: bytes, counts: Counter[str]) -> Any:
     """What strict JSON holds; a number that is too large for a float is text. Raises EventError `not_json`."""
     try:
         return msgspec.json.decode(data)
     except (msgspec.DecodeError, RecursionError) as error:
-        again = _again(data, error)
+        again = _again(data, error, counts)
     try:
         return msgspec.json.decode(again)
     except (msgspec.DecodeError, RecursionError) as error:
         raise EventError("not_json", f"the message is not JSON: {error}") from None
 
 
-def _again(data: bytes, error: Exception) -> bytes:
-    """What msgspec has not read, read by Python and written as strict JSON. Raises EventError `not_json`."""
+def readable(data: bytes, counts: Counter[str]) -> bytes:
+    """A part of a message in strict JSON; a parser that skips it lets pass what is none. Raises EventError `not_json`."""
+    return _again(utf8(data, counts).encode(), None, counts)
+
+
+def _again(data: bytes, error: Exception | None, counts: Counter[str]) -> bytes:
+    """What msgspec has not read, read by Python and written as strict JSON. Raises EventError `not_json`.
+
+    Halves of surrogate pairs, which JSON can spell and which are no text, become U+FFFD as bytes do (`not_utf8`).
+    """
     try:
         parsed = json.loads(data, parse_constant=str, parse_float=_float)
-        return json.dumps(parsed, ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode()
+        text = json.dumps(parsed, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
     except RecursionError:
         raise EventError("not_json", "the message is nested too deeply") from None
-    except ValueError:  # no JSON; a number with thousands of digits; half of a surrogate pair, which is no text
-        raise EventError("not_json", f"the message is not JSON: {error}") from None
+    except ValueError as other:  # no JSON, or a number with thousands of digits
+        raise EventError("not_json", f"the message is not JSON: {error or other}") from None
+    whole = _HALF.sub("\ufffd", text)
+    if whole != text:
+        counts["not_utf8"] += 1
+    return whole.encode()
 
 
 def without_nulls(value: Any) -> Any:

@@ -16,7 +16,7 @@ import msgspec
 from msgspec import Raw, Struct
 
 from floodmark.decode.decoder import EventError
-from floodmark.decode.mending import parsed_json, strict_json, without_nulls
+from floodmark.decode.mending import parsed_json, readable, strict_json, without_nulls
 from floodmark.decode.native import in_plain_words
 from floodmark.decode.otlp import SCOPE, Attributes, OtlpDecoder, Place, without_data
 from floodmark.decode.points import Points
@@ -177,16 +177,24 @@ class OtlpJsonDecoder(OtlpDecoder):
         return bytes(attributes)
 
     def _labels(self, place: Place, attributes: Raw) -> Attributes:
+        raw = (place.resource, place.scope, bytes(attributes))
         try:
-            counts = self._counts
-            resource, scope = _owner.decode(place.resource), _owner.decode(place.scope)
-            found = _plain(resource.attributes, counts) if resource else []
-            if scope is not None and scope.name:
-                found.append((SCOPE, scope.name))
-            found += _plain(scope.attributes, counts) if scope else []
-            return found + _plain(attributes, counts)
+            return self._pairs(*raw)
+        except (msgspec.DecodeError, UnicodeDecodeError):
+            pass
+        try:
+            return self._pairs(*(readable(part, self._counts) for part in raw))
         except (msgspec.DecodeError, UnicodeDecodeError) as error:
             raise EventError("wrong_type", f"the attributes are no OTLP in JSON: {error}") from None
+
+    def _pairs(self, owner: bytes, between: bytes, attributes: bytes) -> Attributes:
+        counts = self._counts
+        resource, scope = _owner.decode(owner), _owner.decode(between)
+        found = _plain(resource.attributes, counts) if resource else []
+        if scope is not None and scope.name:
+            found.append((SCOPE, scope.name))
+        found += _plain(scope.attributes, counts) if scope else []
+        return found + _plain(attributes, counts)
 
     def _value(self, point: _Number) -> float:
         if point.as_double is not None:
@@ -199,7 +207,7 @@ def _owner_of(scope: _ScopeMetrics) -> bytes:
     return bytes(scope.scope if scope.scope != _NONE else scope.instrumentation_library)
 
 
-def _plain(raw: Raw, counts: Counter[str]) -> list[tuple[str, Any]]:
+def _plain(raw: bytes | Raw, counts: Counter[str]) -> list[tuple[str, Any]]:
     """Attributes as plain data. One without a name is left out and counted."""
     try:
         return [(pair.key, value_of(pair.value)) for pair in _attributes.decode(raw) or ()]
@@ -242,7 +250,7 @@ def _piecewise(value: bytes, points: Points) -> _MetricsData:
     """The message of which a part is not as it should be: each part that is so refuses itself, with its place. Raises
     EventError."""
     try:
-        parsed = without_nulls(parsed_json(strict_json(value, points.counts)))
+        parsed = without_nulls(parsed_json(strict_json(value, points.counts), points.counts))
         if not isinstance(parsed, dict) or "resourceMetrics" not in parsed:
             raise EventError("wrong_type", "the message is no OTLP metrics in JSON: resourceMetrics is missing")
         found: list[_ResourceMetrics] = []
@@ -274,6 +282,9 @@ def _members(owner: dict[str, Any], name: str, path: str, points: Points) -> Ite
     if not isinstance(found, list):
         points.refuse(EventError("wrong_type", f"{path}{name} must be an array"))
         return
+    if len(found) > points.limits.events:
+        words = f"{path}{name} holds {len(found)} elements, more than limits.events ({points.limits.events})"
+        raise EventError("too_many_events", words)
     for index, each in enumerate(found):
         place = f"{path}{name}[{index}]"
         if isinstance(each, dict):

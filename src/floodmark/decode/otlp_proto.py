@@ -63,7 +63,7 @@ class OtlpProtoDecoder(OtlpDecoder):
             message = parsed(_MESSAGE, value, self._counts, refuse)
         except EventError as error:
             words = f"the message is no OTLP metrics in protobuf: {error.message}"
-            raise EventError("not_protobuf", words) from None
+            raise EventError(error.error, words) from None
         if not message.resource_metrics and not points.refused(value):
             raise EventError("not_protobuf", "the message holds no resource metrics of OTLP in protobuf")
         for each in message.resource_metrics:

@@ -21,7 +21,7 @@ from opentelemetry.proto.resource.v1.resource_pb2 import Resource
 
 from floodmark.config.models import Limits
 from floodmark.decode.decoder import Decoded, EventError, Refused
-from floodmark.decode.mending import strict_json, without_nulls
+from floodmark.decode.mending import readable, strict_json, without_nulls
 from floodmark.decode.protobuf import parsed, varint
 from floodmark.decode.timestamps import EARLIEST, LATEST, latest
 from floodmark.records import Record
@@ -274,8 +274,8 @@ class JsonRecords(RecordDecoder):
     def _attributes(self, resource: msgspec.Raw) -> list[JsonAttribute]:
         """Of a resource, those that can be read; others are left out and counted."""
         try:
-            found = without_nulls(msgspec.json.decode(resource))
-        except msgspec.DecodeError:
+            found = without_nulls(msgspec.json.decode(readable(bytes(resource), self._counts)))
+        except (EventError, msgspec.DecodeError):
             found = ""
         attributes = found.get("attributes", []) if isinstance(found, dict) else found
         if not isinstance(attributes, list):

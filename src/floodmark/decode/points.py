@@ -338,7 +338,7 @@ class JsonMessages(Generic[_Message]):
     def _mended(self, text: bytes, points: Points, place: str) -> _Message:
         """An object; a null in it is as if it were not there. Raises EventError."""
         try:
-            parsed = parsed_json(text)
+            parsed = parsed_json(text, points.counts)
             if isinstance(parsed, dict):
                 parsed = {name: value for name, value in parsed.items() if value is not None}
                 for name in self._labels:

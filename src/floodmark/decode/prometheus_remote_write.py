@@ -94,7 +94,7 @@ class RemoteWriteDecoder(PointDecoder):
                 plain = sound(_full, plain, self._counts, refuse)
             except EventError as error:
                 words = f"the message is no remote write request in protobuf: {error.message}"
-                raise EventError("not_protobuf", words) from None
+                raise EventError(error.error, words) from None
             request = _request.FromString(plain)
         if request.timeseries or request.metadata:
             self._first(request, plain, points)
@@ -139,6 +139,8 @@ class RemoteWriteDecoder(PointDecoder):
         """Of version 2: labels, units and so on are places in the list of symbols."""
         symbols = [utf8(each, self._counts) for each in request.symbols]
         known = self._origins.family("2", 0)
+        if not request.timeseries:
+            self._counts["metadata_only"] += 1
         for series in request.timeseries:
             samples = series.samples
             points.expect(len(samples))

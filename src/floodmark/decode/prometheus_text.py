@@ -145,6 +145,8 @@ def _parsed(match: re.Match[str]) -> _Sample:
     labels: dict[str, str] = {}
     name = match["name"]
     for label, text in _pairs(match["labels"] or ""):
+        if label in labels:
+            raise EventError("malformed", f"the label {label!r:.60} is told twice")
         if label:
             labels[label] = text
         elif name:

@@ -37,7 +37,7 @@ class Mender:
     """
 
     def __init__(self, size: int, refuse: Callable[[str, str], None], counts: Counter[str]) -> None:
-        self._left = 100 + size // 4
+        self._left = 100 + size // 8
         self._refuse = refuse
         self._counts = counts
 
@@ -57,8 +57,9 @@ class Mender:
             try:
                 value = self._member(known, field, f"{path}{known.name}", found[field.number] - 1, depth)
             except EventError as error:
-                if not _many(known):
+                if not _many(known) or error.error == "too_many_events":
                     raise
+                self._left -= 10
                 self._refuse(f"{path}{known.name}[{found[field.number] - 1}]", error.message)
                 continue
             if value is None:
