@@ -3,6 +3,8 @@
 import json
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest
 from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceRequest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
@@ -380,3 +382,98 @@ def test_what_is_no_text_in_a_resource_refuses_nothing(signal, odd):
     assert not decoded.refused
     assert decoded.signals[0].labels["k"] == "a\ufffdb"
     assert counts["not_utf8"] == 1
+
+
+ANY = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5) | st.just("\ud800"),
+    lambda below: st.lists(below, max_size=3) | st.dictionaries(st.text(max_size=5), below, max_size=3),
+)
+
+
+def change(data, document):
+    """Somewhere in a document, another value."""
+    place = document
+    while True:
+        keys = sorted(place) if isinstance(place, dict) else range(len(place))
+        key = data.draw(st.sampled_from(keys))
+        inner = place[key]
+        if not (isinstance(inner, dict | list) and inner) or data.draw(st.booleans()):
+            place[key] = data.draw(ANY)
+            return
+        place = inner
+
+
+HISTOGRAM = {**AT, "startTimeUnixNano": AT["timeUnixNano"], "count": "3", "sum": 4.5, "attributes": []}
+LABELLED = {"attributes": [{"key": "service.name", "value": {"stringValue": "shop"}}]}
+ALL = [
+    {"name": "g", "unit": "s", "gauge": {"dataPoints": [{**POINT, **LABELLED, "flags": 0}]}},
+    {"name": "s", "sum": {"isMonotonic": True, "aggregationTemporality": 2, "dataPoints": [{**AT, "asInt": "5"}]}},
+    {"name": "h", "histogram": {"dataPoints": [HISTOGRAM | {"bucketCounts": ["1", "2"], "explicitBounds": [1.0]}]}},
+    {"name": "e", "exponentialHistogram": {"aggregationTemporality": 1, "dataPoints": [HISTOGRAM | {
+        "scale": 3, "zeroCount": "1", "zeroThreshold": 0.1, "positive": {"offset": 2, "bucketCounts": ["1", "1"]}}]}},
+    {"name": "q", "summary": {"dataPoints": [{**AT, "count": "1", "quantileValues": [{"quantile": 1, "value": 2}]}]}},
+]  # fmt: skip
+FULL_SPAN = {**SPAN, **LABELLED, "kind": 2, "status": {"code": 2}, "traceId": "ab" * 16, "events": [], "links": []}
+FULL_LOG = {**LOG, **LABELLED, "severityNumber": 9, "severityText": "INFO", "observedTimeUnixNano": str(NANO)}
+MESSAGES = {
+    ("otlp_json", "metric"): metrics(*ALL, resource=LABELLED, scope={"name": "x", **LABELLED})["resourceMetrics"],
+    ("otlp_json", "span"): others("span", FULL_SPAN, SPAN, resource=LABELLED)["resourceSpans"],
+    ("otlp_json", "log"): others("log", FULL_LOG, LOG, resource=LABELLED)["resourceLogs"],
+    ("vector_metrics", "metric"): [
+        VECTOR | {"tags": {"a": "b", "c": ["d"]}},
+        {**VECTOR, "gauge": None, "aggregated_histogram": {"buckets": [{"upper_limit": 1, "count": 2}], "count": 2}},
+        {**VECTOR, "gauge": None, "aggregated_summary": {"quantiles": [{"quantile": 1, "value": 2}], "count": 2}},
+        {**VECTOR, "gauge": None, "distribution": {"samples": [{"value": 1, "rate": 2}]}},
+    ],
+    ("collectd_json", "metric"): [COLLECTD | {"plugin_instance": "x", "type_instance": "y", "interval": 10.0}],
+    ("prometheus_kafka_adapter", "metric"): [SAMPLE],
+}
+OUTER = {"metric": "resourceMetrics", "span": "resourceSpans", "log": "resourceLogs"}
+
+
+@pytest.mark.parametrize(("format", "signal"), MESSAGES, ids="-".join)
+@settings(max_examples=150)
+@given(data=st.data())
+def test_whatever_one_member_is_the_others_are_read(format, signal, data):
+    odd = json.loads(json.dumps(MESSAGES[format, signal]))
+    for _ in range(data.draw(st.integers(1, 3))):
+        if odd:
+            change(data, odd)
+    good = json.loads(json.dumps(MESSAGES[format, signal]))
+    wanted = decode(format, good if format != "otlp_json" else {OUTER[signal]: good}, signal)[0].signals
+    both = [*good, *odd] if data.draw(st.booleans()) else [*odd, *good]
+    decoded, _ = decode(format, both if format != "otlp_json" else {OUTER[signal]: both}, signal)
+    assert wanted
+    for each in wanted:
+        assert each in decoded.signals
+
+
+@pytest.mark.parametrize("signal", ["metric", "span", "log"])
+@settings(max_examples=150)
+@given(data=st.data())
+def test_whatever_the_bytes_of_one_resource_are_the_others_are_read(signal, data):
+    good, other = (_encoded(signal, name) for name in ("good", "other"))
+    inner = bytearray(other)
+    for _ in range(data.draw(st.integers(1, 3))):
+        inner[data.draw(st.integers(0, len(inner) - 1))] = data.draw(st.integers(0, 255))
+    parts = [good, bytes(inner)] if data.draw(st.booleans()) else [bytes(inner), good]
+    text = b"".join(b"\x0a" + bytes([len(part) & 0x7F | 0x80, len(part) >> 7]) + part for part in parts)
+    decoded, _ = decode("otlp_proto", text, signal)
+    wanted, _ = decode("otlp_proto", b"\x0a" + bytes([len(good) & 0x7F | 0x80, len(good) >> 7]) + good, signal)
+    assert wanted.signals
+    for each in wanted.signals:
+        assert each in decoded.signals
+
+
+def _encoded(signal, name):
+    """A resource in protobuf."""
+    if signal == "metric":
+        return otlp_proto(name, name).resource_metrics[0].SerializeToString()
+    request = ExportTraceServiceRequest() if signal == "span" else ExportLogsServiceRequest()
+    group = (request.resource_spans if signal == "span" else request.resource_logs).add()
+    group.resource.attributes.add(key="service.name").value.string_value = name
+    if signal == "span":
+        group.scope_spans.add().spans.add(name=name * 20, start_time_unix_nano=NANO, end_time_unix_nano=NANO)
+    else:
+        group.scope_logs.add().log_records.add(time_unix_nano=NANO).body.string_value = name * 20
+    return group.SerializeToString()

@@ -312,3 +312,26 @@ def test_whatever_comes(format, data):
 @given(data=st.data())
 def test_whatever_comes_for_long(format, data):
     check_columns(format, [data.draw(mutated([encoded(format, GOOD)]))])
+
+
+@FORMATS
+def test_buckets_that_do_not_add_up_are_used_and_counted(format):
+    from floodmark.config.models import Limits
+    from floodmark.decode import decoder
+
+    from .samples import records
+
+    of = decoder("metric", format, Limits())
+    inner = {"aggregationTemporality": 1, "dataPoints": [HISTOGRAM | {"count": "9"}]}
+    decoded = of.decode(records(encoded(format, message({"name": "took", "histogram": inner})))[0])
+    assert [found.count for found in decoded.signals] == [9.0]
+    assert of.counts() == {"histogram_uneven": 1}
+
+
+@pytest.mark.parametrize("odd", [{"scale": 10**30}, {"scale": -(10**30)}, {"positive": {"offset": 10**400}}])
+def test_an_exponential_histogram_of_numbers_that_cannot_be(odd):
+    point = {**AT, "count": "1", "scale": 0, "positive": {"offset": 2, "bucketCounts": ["1"]}} | odd
+    inner = {"aggregationTemporality": 1, "dataPoints": [point]}
+    decoded = refuse("otlp_json", message({"name": "took", "exponentialHistogram": inner}, gauge(POINT)))
+    assert len(decoded.signals) + len(decoded.refused) == 2
+    assert decoded.signals[-1].name == "load"

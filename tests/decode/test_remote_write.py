@@ -208,3 +208,18 @@ def test_whatever_comes(data):
     plain = [bytes(cramjam.snappy.decompress_raw(value)) for value in GOOD]
     values = data.draw(st.lists(mutated(plain).map(packed) | mutated(GOOD), max_size=5))
     check_columns("prometheus_remote_write", values, data.draw(st.sampled_from([-1, AT])))
+
+
+@settings(max_examples=150)
+@given(data=st.data())
+def test_whatever_the_bytes_of_one_series_are_the_others_are_read(data):
+    import cramjam
+
+    plain = bytearray(cramjam.snappy.decompress_raw(GOOD[0]))
+    size = plain[1]
+    assert plain[0] == 0x0A
+    assert size < 0x80
+    for _ in range(data.draw(st.integers(1, 3))):
+        plain[data.draw(st.integers(2, size + 1))] = data.draw(st.integers(0, 255))
+    decoded, _ = decode(packed(bytes(plain)))
+    assert Metric(NOW, "up", 1.0) in decoded.signals
