@@ -222,3 +222,35 @@ def test_what_is_written_by_the_rules_is_read(text, value):
     (found,) = read(FORMAT, line, AT)
     assert found.labels == {"a": text}
     assert found.value == (None if math.isnan(value) else value)
+
+
+@pytest.mark.parametrize("open_", [False, True], ids=["prometheus", "openmetrics"])
+def test_what_the_official_client_writes(open_):
+    import prometheus_client as client
+    from prometheus_client.openmetrics.exposition import generate_latest
+
+    registry = client.CollectorRegistry()
+    counter = client.Counter("served", 'How many "things", \\ and\nlines.', ["path"], registry=registry)
+    counter.labels('/a"b\\c\nd').inc(5, exemplar={"trace_id": "x"} if open_ else None)
+    client.Gauge("load", "Load.", registry=registry).set(0.5)
+    client.Gauge("empty", "NaN.", registry=registry).set(math.nan)
+    took = client.Histogram("took_seconds", "Time.", unit="seconds", buckets=(0.1, 1.0), registry=registry)
+    for seconds in (0.05, 0.5, 0.6, 5.0):
+        took.observe(seconds)
+    client.Summary("size_bytes", "Size.", registry=registry).observe(7)
+    client.Info("build", "Version.", registry=registry).info({"version": "1"})
+    client.Enum("state", "State.", states=["up", "down"], registry=registry).state("up")
+    found = read(FORMAT, generate_latest(registry) if open_ else client.generate_latest(registry), AT)
+    by_name = {each.name: each for each in found}
+    assert by_name["served_total"] == Metric(NOW, "served_total", 5.0, {"path": '/a"b\\c\nd'}, "counter")
+    assert by_name["load"] == Metric(NOW, "load", 0.5)
+    assert by_name["empty"].value is None
+    assert (by_name["size_bytes_sum"].kind, by_name["size_bytes_count"].kind) == ("counter", "counter")
+    assert by_name["build_info"].labels == {"version": "1"}
+    assert {each.labels["state"]: each.value for each in found if each.name == "state"} == {"up": 1.0, "down": 0.0}
+    histogram = by_name["took_seconds"]
+    assert (histogram.count, histogram.bounds, histogram.counts) == (4.0, (0.1, 1.0), (1.0, 2.0, 1.0))
+    assert histogram.total == pytest.approx(6.15)
+    assert histogram.unit == ("seconds" if open_ else "")
+    assert (histogram.start > 1.7e9) == open_
+    assert told("metric", records(client.generate_latest(registry))[0]) == FORMAT
