@@ -2,6 +2,8 @@
 
 import math
 import struct
+from bisect import bisect_left, bisect_right
+from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
@@ -223,3 +225,15 @@ def test_whatever_the_bytes_of_one_series_are_the_others_are_read(data):
         plain[data.draw(st.integers(2, size + 1))] = data.draw(st.integers(0, 255))
     decoded, _ = decode(packed(bytes(plain)))
     assert Metric(NOW, "up", 1.0) in decoded.signals
+
+
+@pytest.mark.parametrize("name", ["prometheus-native", "prometheus-version-2"])
+def test_what_prometheus_itself_writes_has_each_value_in_its_bucket(name):
+    """Marshalled by Prometheus's own packages, from values that its client has observed."""
+    value = (Path(__file__).parent / "samples" / "prometheus_remote_write" / f"{name}.message").read_bytes()
+    took, custom = (found for found in decode(value)[0].signals if isinstance(found, Histogram))
+    wanted = [0.0] * len(took.counts)
+    for seconds in (-2, -0.5, 0, 0.0005, 0.01, 0.011, 0.25, 0.26, 0.3, 1, 4, 900):
+        wanted[(bisect_right if seconds < 0 else bisect_left)(took.bounds, seconds)] += 1
+    assert list(took.counts) == wanted
+    assert (custom.bounds, custom.counts) == ((0.5, 1.0, 2.5, 10.0), (1.0, 0.0, 2.0, 2.0, 1.0))
