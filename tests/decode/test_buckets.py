@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from floodmark.decode.buckets import explicit, exponential, native, power
+from floodmark.decode.buckets import explicit, exponential, native, power, sketch
 from floodmark.decode.decoder import EventError
 from floodmark.detect.histograms import Last, _gain, quantile
 
@@ -152,3 +152,25 @@ def test_an_infinite_bound_at_the_end_says_nothing():
     assert explicit([1.0, math.inf], [2.0, 3.0]) == ((1.0,), (2.0, 3.0))
     assert explicit([1.0, math.inf], [2.0, 3.0, 4.0]) == ((1.0,), (2.0, 7.0))
     assert explicit([1.0], []) == ((), ())
+
+
+def test_a_sketch():
+    """Bin 1338 of Datadog's agent begins at one."""
+    bounds, counts = sketch([-1338, 0, 1338, 1339, 1400, 1338], [1, 2, 3, 4, 5, 6])
+    assert counts == (0.0, 1.0, 0.0, 2.0, 0.0, 9.0, 4.0, 0.0, 5.0, 0.0)
+    assert bounds[:2] == (-1.015625, -1.0)
+    assert bounds[2:4] == pytest.approx((-1e-9, 1e-9), rel=0.02)
+    assert bounds[4:7] == pytest.approx((1.0, 1.015625, 1.015625**2))
+    assert sketch([], []) == ((), ())
+
+
+@given(st.lists(st.tuples(st.integers(-(2**15), 2**15), st.integers(0, 9)), max_size=20))
+def test_bounds_of_sketches_ascend(bins):
+    bounds, counts = sketch([key for key, _ in bins], [count for _, count in bins])
+    assert all(a < b for a, b in pairwise(bounds))
+    assert sum(counts) == sum(count for _, count in bins)
+
+
+def test_a_sketch_that_does_not_fit():
+    with pytest.raises(EventError, match="1 counts for 2 bins"):
+        sketch([1, 2], [1])

@@ -174,7 +174,7 @@ SAMPLE = {"timestamp": NOW, "value": "1", "name": "ok", "labels": {"a": "b"}}
         ("vector_metrics", VECTOR, {"gauge": {"value": None}}, ["ok", "ok", "ok"], None),
         ("vector_metrics", VECTOR, {"gauge": {"value": "NaN"}}, ["ok", "ok", "ok"], None),
         ("vector_metrics", VECTOR, {"tags": {"port": 80, "tls": True, "none": None}}, ["ok", "ok", "ok"], None),
-        ("vector_metrics", VECTOR, {"gauge": None, "sketch": {"sketch": {}}}, ["ok", "ok"], "no value of a kind"),
+        ("vector_metrics", VECTOR, {"gauge": None, "sketch": {"x": {}}}, ["ok", "ok"], "sketch is missing"),
         ("collectd_json", COLLECTD, {"plugin_instance": None, "type_instance": None}, ["p_ok", "p_ok", "p_ok"], None),
         ("collectd_json", COLLECTD, {"time": None}, ["p_ok", "p_ok", "p_ok"], None),
         ("collectd_json", COLLECTD, {"values": None}, ["p_ok", "p_ok"], "values is missing"),

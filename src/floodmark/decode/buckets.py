@@ -1,5 +1,5 @@
-"""Bounds and counts of histograms whose buckets are told by numbers: OpenTelemetry's exponential ones, and Prometheus's
-native ones.
+"""Bounds and counts of histograms whose buckets are told by numbers: OpenTelemetry's exponential ones, Prometheus's
+native ones, and sketches.
 
 A bound is a power of two whose exponent is exact, so those of a coarser scale are among those of a finer one to the
 last bit. One that is beyond all floats is the largest of them, or zero; buckets between equal bounds are one bucket. So
@@ -23,6 +23,9 @@ CUSTOM: Final = -53
 _LARGEST: Final = sys.float_info.max
 _SCALES: Final = (-20, 1_000)
 """Beyond, a bucket holds all floats above one; or no float lies between two bounds."""
+_GAMMA: Final = 1 + 2 / 128
+"""The base of a sketch; its bin 1 holds a billionth, the smallest number that is told from zero."""
+_BIAS: Final = 1 - math.floor(math.log(1e-9) / math.log(_GAMMA))
 
 Buckets = tuple[tuple[float, ...], tuple[float, ...]]
 """Bounds that ascend, and a count more than there are bounds."""
@@ -50,6 +53,21 @@ def native(histogram: Any) -> Buckets:
     return _around_zero(schema, float(histogram.zero_threshold), zero, below, above)
 
 
+def sketch(keys: Sequence[int], counts: Sequence[float]) -> Buckets:
+    """Of a DDSketch with the parameters of Datadog's agent: bin k begins at a power of the base, that of a negative k
+    is its mirror image, and 0 holds what is smaller than any other. Raises EventError."""
+    if len(keys) != len(counts):
+        raise EventError("wrong_type", f"a sketch has {len(counts)} counts for {len(keys)} bins")
+    bounds: list[float] = []
+    found: list[float] = []
+    for key, count in sorted(zip(keys, numbers(counts), strict=True)):
+        start, end = (_of_sketch(abs(key) + i) for i in (0, 1))
+        if key <= 0:
+            start, end = -end, end if key == 0 else -start
+        _bucket(bounds, found, start, end, count)
+    return tuple(bounds), (*found, 0.0) if bounds else ()
+
+
 def explicit(bounds: Sequence[float], counts: Sequence[float]) -> Buckets:
     """Listed bounds: an infinite one at the end says no more than that there is a last bucket; without counts, bounds
     say nothing. Whether they fit each other is not looked at."""
@@ -67,6 +85,11 @@ def power(n: int, scale: int) -> float:
     """The n-th power of the base, 2 to the 2 to the -scale; as near to it as a float can be."""
     exponent = n * 2.0 ** -min(max(scale, _SCALES[0]), _SCALES[1])
     return _LARGEST if exponent >= sys.float_info.max_exp else 2.0**exponent
+
+
+def _of_sketch(key: int) -> float:
+    exponent = (key - _BIAS) * math.log2(_GAMMA)
+    return 0.0 if key == 0 else _LARGEST if exponent >= sys.float_info.max_exp else _GAMMA ** (key - _BIAS)
 
 
 def _around_zero(scale: int, threshold: float, zero: float, below: _Side, above: _Side) -> Buckets:

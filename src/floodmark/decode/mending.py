@@ -59,7 +59,7 @@ def parsed_json(data: bytes, counts: Counter[str]) -> Any:
 
 
 def readable(data: bytes, counts: Counter[str]) -> bytes:
-    """A part of a message in strict JSON; a parser that skips it lets pass what is none. Raises EventError `not_json`."""
+    """A part of a message in strict JSON: a parser that skips it lets pass what is none. Raises EventError."""
     return _again(utf8(data, counts).encode(), None, counts)
 
 

@@ -164,7 +164,7 @@ class OtlpJsonDecoder(OtlpDecoder):
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
             message = _piecewise(value, points)
         for each in message.resource_metrics or ():
-            scopes = each.scope_metrics or each.instrumentation_library_metrics or ()
+            scopes = (*(each.scope_metrics or ()), *(each.instrumentation_library_metrics or ()))
             yield bytes(each.resource), ((_owner_of(scope), scope.metrics or ()) for scope in scopes)
 
     def _data(self, metric: _Metric) -> tuple[str, Any]:

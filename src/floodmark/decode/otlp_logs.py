@@ -117,9 +117,8 @@ class JsonLogDecoder(JsonRecords, _LogDecoder):
         return message.resource_logs
 
     def _scopes(self, group: JsonGroup) -> Iterable[list[msgspec.Raw] | None]:
-        return (
-            scope.log_records or scope.logs for scope in group.scope_logs or group.instrumentation_library_logs or ()
-        )
+        scopes = (*(group.scope_logs or ()), *(group.instrumentation_library_logs or ()))
+        return (records for scope in scopes for records in (scope.log_records, scope.logs))
 
     def _signal(self, labels: Mapping[str, str], text: bytes, latest: float) -> Log:
         try:

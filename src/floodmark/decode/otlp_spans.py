@@ -137,7 +137,8 @@ class JsonSpanDecoder(JsonRecords, _SpanDecoder):
         return message.resource_spans
 
     def _scopes(self, group: JsonGroup) -> Iterable[list[msgspec.Raw] | None]:
-        return (scope.spans for scope in group.scope_spans or group.instrumentation_library_spans or ())
+        scopes = (*(group.scope_spans or ()), *(group.instrumentation_library_spans or ()))
+        return (scope.spans for scope in scopes)
 
     def _parse(self, text: bytes) -> _Parsed:
         try:

@@ -11,7 +11,7 @@ from typing import Any, Literal
 
 from msgspec import Struct
 
-from floodmark.decode.buckets import MOST_BUCKETS
+from floodmark.decode.buckets import MOST_BUCKETS, sketch
 from floodmark.decode.decoder import EventError
 from floodmark.decode.points import JsonMessages, PointDecoder, Points, number
 from floodmark.signals import Histogram, MetricKind, Origin
@@ -48,6 +48,23 @@ class _Histogram(Struct, gc=False):
     sum: _Real = None
 
 
+class _Bins(Struct, gc=False):
+    k: list[int]
+    n: list[float]
+
+
+class _AgentSketch(Struct, gc=False):
+    bins: _Bins
+    count: float
+    sum: _Real = None
+
+
+class _Sketch(Struct, gc=False):
+    """By its kind; `AgentDDSketch` is the only one that Vector has."""
+
+    sketch: dict[str, _AgentSketch]
+
+
 class _AtQuantile(Struct, gc=False):
     quantile: float
     value: _Real = None
@@ -71,6 +88,7 @@ class _Metric(Struct, gc=False):
     distribution: _Distribution | None = None
     aggregated_histogram: _Histogram | None = None
     aggregated_summary: _Summary | None = None
+    sketch: _Sketch | None = None
 
 
 _messages = JsonMessages(_Metric)
@@ -113,9 +131,27 @@ def _add(metric: _Metric, points: Points) -> None:
         for each in summary.quantiles:
             origin = points.origin(name, labels | {"quantile": f"{each.quantile:g}"})
             points.add(origin, time, number(each.value))
+    elif metric.sketch is not None:
+        for one in metric.sketch.sketch.values():
+            points.add_histogram(_of_sketch(one, metric, time, points.origin(name, labels)))
     else:
         origin = points.origin(name, labels)
         points.add_histogram(_histogram(metric, time, origin, points))
+
+
+def _of_sketch(found: _AgentSketch, metric: _Metric, time: float, origin: Origin) -> Histogram:
+    bounds, counts = sketch(found.bins.k, found.bins.n)
+    return Histogram(
+        time=time,
+        name=origin.name,
+        count=found.count,
+        total=None if found.sum is None else number(found.sum),
+        bounds=bounds,
+        counts=counts,
+        labels=origin.labels,
+        cumulative=metric.kind == "absolute",
+        geometric=True,
+    )
 
 
 def _histogram(metric: _Metric, time: float, origin: Origin, points: Points) -> Histogram:
@@ -137,9 +173,7 @@ def _histogram(metric: _Metric, time: float, origin: Origin, points: Points) -> 
         count, total = histogram.count, None if histogram.sum is None else number(histogram.sum)
         pairs = [(number(each.upper_limit), each.count) for each in histogram.buckets if each.upper_limit is not None]
     else:
-        raise EventError(
-            "missing_field", f"the metric {name!r:.99} has no value of a kind that is known (a sketch is none)"
-        )
+        raise EventError("missing_field", f"the metric {name!r:.99} has no value of a kind that is known")
     pairs = [pair for pair in pairs if not pair[0] >= 1e308]  # the last bound is all numbers
     if len(pairs) > MOST_BUCKETS:
         raise EventError("too_many_buckets", f"{name!r:.99} has {len(pairs)} buckets, more than {MOST_BUCKETS}")
