@@ -102,7 +102,7 @@ class OtlpDecoder(PointDecoder):
     def _numbers(self, place: Place, found: Any, points: Points) -> None:
         size = _size(place)
         known = self._origins.family(place, size)
-        add, key = points.add, self._raw
+        add, key, read = points.add, self._raw, self._value
         for point in found:
             raw = key(point.attributes)
             origin = known.get(raw)
@@ -110,10 +110,10 @@ class OtlpDecoder(PointDecoder):
                 if origin is None:
                     origin = points.origin(*self._named(place, point.attributes))
                     self._origins.remember(known, raw, origin, size + _width(raw))
-                value = math.nan if point.flags & _NO_VALUE else self._value(point)
+                value = math.nan if point.flags & _NO_VALUE else read(point)
                 add(origin, int(point.time_unix_nano) / 1_000_000_000, value)
                 if point.exemplars:
-                    self._exemplars(point)
+                    self._counts["exemplars_unread"] += 1
             except (EventError, ValueError, OverflowError, RecursionError) as error:
                 points.refuse(_reason(place, error))
 
@@ -142,12 +142,9 @@ class OtlpDecoder(PointDecoder):
                 else:
                     make(data, point, origin, points)
                     if field != "summary" and point.exemplars:
-                        self._exemplars(point)
+                        self._counts["exemplars_unread"] += 1
             except (EventError, ValueError, OverflowError, RecursionError) as error:
                 points.refuse(_reason(place, error))
-
-    def _exemplars(self, point: Any) -> None:
-        self._counts["exemplars_unread"] += bytes(point.exemplars) not in (b"null", b"[]")
 
     def _summary(self, _: Any, point: Any, origin: Callable[..., Origin], points: Points) -> None:
         """Quantiles as gauges; count and sum as the counters that they are."""

@@ -26,7 +26,6 @@ _T = TypeVar("_T")
 _Int = int | str | float
 _Float = float | str
 _NONE: Final = Raw(b"null")
-_NOTHING: Final = Raw()
 
 
 class _Struct(Struct, rename="camel", gc=False):
@@ -38,7 +37,7 @@ class _Point(_Struct):
     start_time_unix_nano: _Int = 0
     attributes: Raw = _NONE
     flags: int = 0
-    exemplars: Raw = _NOTHING
+    exemplars: Any = None
 
 
 class _Number(_Point):
@@ -197,8 +196,9 @@ class OtlpJsonDecoder(OtlpDecoder):
         return found + _plain(attributes, counts)
 
     def _value(self, point: _Number) -> float:
-        if point.as_double is not None:
-            return float(point.as_double)
+        value = point.as_double
+        if value is not None:
+            return value if type(value) is float else float(value)
         return float(int(point.as_int)) if point.as_int is not None else math.nan
 
 

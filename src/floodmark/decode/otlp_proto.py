@@ -94,8 +94,9 @@ class OtlpProtoDecoder(OtlpDecoder):
         return found
 
     def _value(self, point: Any) -> float:
-        if point.HasField("as_double"):
-            return point.as_double  # type: ignore[no-any-return]
+        value = point.as_double
+        if value or point.HasField("as_double"):  # what is not zero is there
+            return value  # type: ignore[no-any-return]
         return float(point.as_int) if point.HasField("as_int") else math.nan
 
 
