@@ -49,7 +49,8 @@ class CollectdJsonDecoder(PointDecoder):
                 with points:
                     unit = "" if kind == "gauge" else "/s"
                     origin = points.origin(_name(each.plugin, each.type, name), labels, "gauge", unit)
-                    points.add(origin, points.time(each.time), number(each_value))
+                    at = parse(each.time) if each.time is not None else points.time(None)
+                    points.add(origin, at, number(each_value))
 
 
 class CollectdCommandDecoder(PointDecoder):

@@ -20,6 +20,7 @@ from floodmark.config.models import Limits
 from floodmark.decode.admit import Admission
 from floodmark.decode.bodies import facts
 from floodmark.decode.decoder import EventError
+from floodmark.decode.native import in_plain_words
 from floodmark.decode.otlp_json import value_of as json_value
 from floodmark.decode.otlp_proto import value_of as proto_value
 from floodmark.decode.otlp_records import (
@@ -126,7 +127,8 @@ class JsonLogDecoder(JsonRecords, _LogDecoder):
             body = json_value(record.body)
             attributes = {each.key: json_value(each.value) for each in record.attributes or () if each and each.key}
         except (ValueError, OverflowError, RecursionError) as error:  # msgspec's errors are ValueErrors
-            raise EventError("wrong_type", f"the log record cannot be read: {str(error)[:200]}") from None
+            words = in_plain_words(str(error)[:200])
+            raise EventError(words.error, f"the log record cannot be read: {words.message}") from None
         number = record.severity_number or 0
         return self._log(
             labels,

@@ -12,6 +12,7 @@ import msgspec
 from opentelemetry.proto.trace.v1.trace_pb2 import Span as ProtoSpan
 
 from floodmark.decode.decoder import EventError
+from floodmark.decode.native import in_plain_words
 from floodmark.decode.otlp_records import (
     Json,
     JsonAttribute,
@@ -144,7 +145,8 @@ class JsonSpanDecoder(JsonRecords, _SpanDecoder):
         try:
             span = _SPAN.decode(text)
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-            raise EventError("wrong_type", f"the span is no OTLP span: {error}") from None
+            words = in_plain_words(str(error))
+            raise EventError(words.error, f"the span cannot be read: {words.message}") from None
         kind = enum(span.kind, "SPAN_KIND_", ("UNSPECIFIED", "INTERNAL", "SERVER", "CLIENT", "PRODUCER", "CONSUMER"))
         status = enum(span.status.code if span.status else None, "STATUS_CODE_", ("UNSET", "OK", "ERROR"))
         return _Parsed(
