@@ -12,6 +12,7 @@ from typing import Final
 from msgspec import Struct
 
 from floodmark.decode.collectd_types import VALUES, kind_of
+from floodmark.decode.counters import by_name
 from floodmark.decode.decoder import EventError
 from floodmark.decode.points import JsonMessages, PointDecoder, Points, number
 from floodmark.decode.timestamps import parse
@@ -85,7 +86,7 @@ class CollectdGraphiteDecoder(PointDecoder):
                     _add(points, places[:3], name, parse(time), text)
                 else:
                     points.expect(1)
-                    points.add(points.origin(path, {}), parse(time), number(text))
+                    points.add(points.origin(path, {}, by_name(path)), parse(time), number(text))
 
 
 def _only(type_: str) -> str:

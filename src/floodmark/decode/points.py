@@ -18,13 +18,13 @@ from typing import Final, Generic, TypeVar
 import msgspec
 
 from floodmark.config.models import Limits
+from floodmark.decode import counters
 from floodmark.decode.decoder import Decoded, EventError, Refused
 from floodmark.decode.timestamps import EARLIEST, LATEST, arrival, latest, parse
 from floodmark.records import Record
 from floodmark.signals import Histogram, Metric, MetricKind, Origin, Samples, Signal
 
 _Message = TypeVar("_Message")
-_COUNTED: Final = ("_total", "_count", "_bucket", "_sum")
 MOST_BUCKETS: Final = 1_000
 """Of a histogram. OpenTelemetry's own have at most 320 and a few."""
 LARGEST_KEY: Final = 4_096
@@ -44,6 +44,7 @@ class Points:
         self.times: list[float] = []
         self.values: list[float] = []
         self.histograms: list[tuple[int, Histogram]] = []
+        self.starts: list[tuple[int, float]] = []
         self.latest = math.inf
         self.received = math.nan
         self._room = 0
@@ -63,6 +64,8 @@ class Points:
         for column in (self.origins, self.times, self.values):
             del column[mark[0] :]
         del self.histograms[mark[1] :]
+        while self.starts and self.starts[-1][0] >= mark[0]:
+            self.starts.pop()
 
     def expect(self, more: int) -> None:
         """So many points are to be read. Raises EventError `too_many_events` if the message has too many by now."""
@@ -80,6 +83,13 @@ class Points:
         self.origins.append(origin)
         self.times.append(time)
         self.values.append(value)
+
+    def add_since(self, start: float, origin: Origin, time: float, value: float) -> None:
+        """A point that says since when it counts; 0 says nothing."""
+        at = len(self.times)
+        self.add(origin, time, value)
+        if start > 0 and len(self.times) > at:
+            self.starts.append((at, start))
 
     def add_histogram(self, histogram: Histogram) -> None:
         """A histogram, whose parts need not fit each other yet."""
@@ -121,7 +131,7 @@ class Points:
         for field, value in fields:
             if isinstance(value, bool | int | float) or value is None:
                 whole = f"{name}_{field}" if name else field
-                kind: MetricKind = "counter" if field == "counter" else kind_by_name(whole)
+                kind = counters.telegraf(name, field)
                 with self:
                     self.expect(1)
                     self.add(self.origin(whole, labels, kind), time, math.nan if value is None else float(value))
@@ -135,6 +145,12 @@ class Points:
         if math.isnan(self.received):
             raise EventError("not_a_time", "a point has no time, and the Kafka message none that can be")
         return self.received
+
+    def stamp(self, stamp: object) -> float:
+        """Epoch seconds of what may be anything. Raises EventError."""
+        if isinstance(stamp, str | int | float) and not isinstance(stamp, bool):
+            return parse(stamp)
+        raise EventError("wrong_type", f"the timestamp is {str(stamp)[:60]!r}")
 
     def refused(self, value: bytes) -> list[Refused]:
         """The message, if a point of it was refused."""
@@ -202,11 +218,13 @@ class PointDecoder(ABC):
         found = self.columns([record], lambda _, decoded: refused.extend(decoded.refused))
         signals: list[Signal] = []
         histograms = list(found.histograms)
+        starts = dict(found.starts)
         for i, (origin, time, value) in enumerate(zip(*found[:3], strict=True)):
             while histograms and histograms[0][0] <= i:
                 signals.append(histograms.pop(0)[1])
             number = None if math.isnan(value) else value
-            signals.append(Metric(time, origin.name, number, origin.labels, origin.kind, origin.unit))
+            start = starts.get(i, 0.0)
+            signals.append(Metric(time, origin.name, number, origin.labels, origin.kind, origin.unit, start))
         return Decoded(signals + [histogram for _, histogram in histograms], refused)
 
     def columns(self, records: Iterable[Record], refuse: Callable[[Record, Decoded], None]) -> Samples:
@@ -230,7 +248,7 @@ class PointDecoder(ABC):
             if refused:
                 refuse(record, Decoded([], refused))
             shares.append((len(points.times) - mark[0], len(points.histograms) - mark[1]))
-        return Samples(points.origins, points.times, points.values, points.histograms, shares)
+        return Samples(points.origins, points.times, points.values, points.histograms, shares, points.starts)
 
 
 class PointColumns:
@@ -279,11 +297,6 @@ class Origins:
         if self._size >= self._most:
             self._older, self._known, self._size = self._known, {}, 0
         self._size += more
-
-
-def kind_by_name(name: str) -> MetricKind:
-    """By Prometheus's suffixes, where nothing else tells."""
-    return "counter" if name.endswith(_COUNTED) else "gauge"
 
 
 def number(value: str | float | None) -> float:

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 from msgspec import Struct
 
-from floodmark.decode.points import JsonMessages, PointDecoder, Points, kind_by_name, number
+from floodmark.decode.counters import by_name
+from floodmark.decode.points import JsonMessages, PointDecoder, Points, number
 from floodmark.decode.timestamps import parse
 
 
@@ -30,6 +31,4 @@ class KafkaAdapterDecoder(PointDecoder):
             with points:
                 labels = sample.labels
                 name = labels.pop("__name__", "") or sample.name
-                points.add(
-                    points.origin(name, labels, kind_by_name(name)), parse(sample.timestamp), number(sample.value)
-                )
+                points.add(points.origin(name, labels, by_name(name)), parse(sample.timestamp), number(sample.value))

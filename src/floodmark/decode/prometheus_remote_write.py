@@ -14,9 +14,10 @@ import cramjam
 from google.protobuf.message import DecodeError
 
 from floodmark.config.models import Limits
+from floodmark.decode.counters import by_name
 from floodmark.decode.decoder import EventError
 from floodmark.decode.descriptors import messages
-from floodmark.decode.points import Origins, PointDecoder, Points, kind_by_name
+from floodmark.decode.points import Origins, PointDecoder, Points
 from floodmark.signals import MetricKind, Origin
 
 _STALE: Final = 0x7FF0000000000002
@@ -96,4 +97,4 @@ def _origin(raw: tuple[bytes, ...], told: dict[str, MetricKind], points: Points)
     labels = dict(pairs)
     name = labels.pop("__name__", "")
     family = told.get(name) or told.get(_SUFFIX.sub("", name))
-    return points.origin(name, labels, family or kind_by_name(name))
+    return points.origin(name, labels, family or by_name(name))
