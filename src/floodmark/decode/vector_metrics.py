@@ -62,6 +62,8 @@ class _Metric(Struct, gc=False):
     namespace: str = ""
     tags: dict[str, str | list[str | None] | None] | None = None
     timestamp: str | int | float | None = None
+    interval_ms: Any = None
+    """What an increment is of, up to its time."""
     counter: _Value | None = None
     gauge: _Value | None = None
     set: _Set | None = None
@@ -93,8 +95,10 @@ def _add(metric: _Metric, points: Points) -> None:
             labels[tag] = value
     time = points.time(metric.timestamp)
     growing: MetricKind = "delta" if metric.kind == "incremental" else "counter"
+    interval = metric.interval_ms
+    start = time - interval / 1000 if growing == "delta" and isinstance(interval, int | float) and interval > 0 else 0.0
     if metric.counter is not None:
-        points.add(points.origin(name, labels, growing), time, metric.counter.value)
+        points.add_since(start, points.origin(name, labels, growing), time, metric.counter.value)
     elif metric.gauge is not None:
         kind: MetricKind = "delta" if metric.kind == "incremental" else "gauge"
         points.add(points.origin(name, labels, kind), time, metric.gauge.value)
@@ -103,17 +107,17 @@ def _add(metric: _Metric, points: Points) -> None:
     elif metric.aggregated_summary is not None:
         summary = metric.aggregated_summary
         points.expect(len(summary.quantiles) + 1)
-        points.add(points.origin(f"{name}_count", labels, growing), time, summary.count)
-        points.add(points.origin(f"{name}_sum", labels, growing), time, summary.sum)
+        points.add_since(start, points.origin(f"{name}_count", labels, growing), time, summary.count)
+        points.add_since(start, points.origin(f"{name}_sum", labels, growing), time, summary.sum)
         for each in summary.quantiles:
             number = math.nan if each.value is None else each.value
             points.add(points.origin(name, labels | {"quantile": f"{each.quantile:g}"}), time, number)
     else:
         origin = points.origin(name, labels)
-        points.add_histogram(_histogram(metric, time, origin.name, origin.labels))
+        points.add_histogram(_histogram(metric, time, origin.name, origin.labels, start))
 
 
-def _histogram(metric: _Metric, time: float, name: str, labels: dict[str, str]) -> Histogram:
+def _histogram(metric: _Metric, time: float, name: str, labels: dict[str, str], start: float) -> Histogram:
     """Buckets as they are; of a distribution, each value that came is a bound. Raises EventError."""
     if metric.distribution is not None:
         samples = metric.distribution.samples
@@ -141,5 +145,6 @@ def _histogram(metric: _Metric, time: float, name: str, labels: dict[str, str]) 
         bounds=tuple(bound for bound, _ in pairs),
         counts=(*counts, max(0.0, count - math.fsum(counts))) if pairs else (),
         labels=labels,
+        start=start,
         cumulative=metric.kind == "absolute",
     )

@@ -172,10 +172,14 @@ class MetricSeries:
         """After TURN: the series of a ref is a counter from now on, or a gauge after all."""
         slot = self._table.slot(ref >> layout.KIND_BITS)
         row = self.rows[slot]
-        now = layout.COUNTER if row["kind"] == layout.UNTYPED else layout.UNTYPED
-        self._become(slot, now, layout.LEARNED if now == layout.COUNTER else layout.OPEN)
-        self._counts["learned:counter" if now == layout.COUNTER else "learned:gauge"] += 1
-        self._remark(meaning.grown if now == layout.COUNTER else meaning.fallen, self._series[slot])
+        if row["kind"] == layout.UNTYPED:
+            self._become(slot, layout.COUNTER, layout.LEARNED)
+            self._counts["learned:counter"] += 1
+            self._remark(meaning.grown, self._series[slot])
+        else:  # for good: what has been mistaken once would be again
+            self._become(slot, layout.GAUGE, layout.OPEN)
+            self._counts["learned:gauge"] += 1
+            self._remark(meaning.fallen, self._series[slot])
 
     def turned(self) -> list[str]:
         """Keys of the series that are read in another way since last asked: nothing learned of them is of use."""
