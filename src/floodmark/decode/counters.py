@@ -50,7 +50,7 @@ ethtool: *packets *bytes *errors *dropped *_drops *_cnt *collisions *discards *p
 haproxy: stot bin bout dreq dresp ereq econ eresp wretr wredis chkfail chkdown downtime lbtot cli_abort srv_abort
   comp_in comp_out comp_byp comp_rsp conn_tot req_tot intercepted http_response.* cache_hits cache_lookups connect reuse
   dcon dses
-interrupts soft_interrupts: cpu* total count
+interrupts soft_interrupts: CPU* cpu* total count
 influxdb_*: *Req *Reqs *Bytes writeReq pointReq queryReq subWrite*
 internal_*: *_written *_gathered *_errors *_dropped *_filtered *_rejected errors gather_errors bytes_*
 iptables: pkts bytes
