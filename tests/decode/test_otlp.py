@@ -97,7 +97,7 @@ def gauge(*points, name="load"):
 
 @FORMATS
 def test_a_gauge(format):
-    assert signals(format, gauge(POINT)) == [Metric(NOW, "load", 0.5, LABELS)]
+    assert signals(format, gauge(POINT)) == [Metric(NOW, "load", 0.5, LABELS, "gauge", "1")]
 
 
 @FORMATS
@@ -107,7 +107,8 @@ def test_a_gauge(format):
 )
 def test_sums(format, temporality, monotonic, kind):
     found = signals(format, summed({**AT, "asInt": "20"}, temporality=temporality, monotonic=monotonic))
-    assert found == [Metric(NOW, "requests", 20.0, LABELS, kind, "By")]
+    start = 0.0 if kind == "gauge" else NOW - 10
+    assert found == [Metric(NOW, "requests", 20.0, LABELS, kind, "By", start)]
 
 
 @FORMATS
@@ -169,7 +170,7 @@ def test_a_histogram(format, temporality):
     wanted = Histogram(
         NOW, "took", 4.0, 12.5, (1.0, 5.0), (1.0, 2.0, 1.0), LABELS, "ms", NOW - 10.0, cumulative=temporality == 2
     )
-    load = Metric(NOW, "load", 0.5, LABELS)
+    load = Metric(NOW, "load", 0.5, LABELS, "gauge", "1")
     found = signals(format, gauge(POINT), {"name": "took", "unit": "ms", "histogram": inner}, gauge(POINT))
     assert found == [load, wanted, load]
 

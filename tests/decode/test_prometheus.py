@@ -39,7 +39,7 @@ def test_a_stale_marker_is_no_missing_value():
 @pytest.mark.parametrize(
     ("name", "metadata", "kind"),
     [
-        ("up", {}, "gauge"),
+        ("up", {}, "untyped"),
         ("up_total", {}, "counter"),
         ("took_seconds_bucket", {}, "counter"),
         ("queue_count", {"queue_count": 2}, "gauge"),

@@ -14,7 +14,7 @@ from floodmark.config.formats import EnvelopeName, FormatName
 from floodmark.config.mapping import Fields
 from floodmark.config.quantities import Budget, Clock, Duration, Moment, Pattern, Size, Timezone
 from floodmark.config.section import Section
-from floodmark.signals import SignalName
+from floodmark.signals import SaidKind, SignalName
 
 
 class OAuth(Section):
@@ -269,6 +269,10 @@ class Detector(Section):
     kpi: bool = False
     """The series say how well the business goes: an incident tells what it costs by them, and an anomaly of them how
     much has been lost."""
+    kind: SaidKind | None = None
+    """How the values are to be read, whatever their producer says: gauge, counter (only grows, so its rate is judged)
+    or delta (an increment). Left out, it is as the producer says; if he does not, what has only grown for a day is read
+    as a counter from then on, unless it has a `limit`."""
     unit: str | None = Field(default=None, min_length=1, max_length=50)
     """Unit of the values as they are sent, whatever their producer says (EUR, orders). That of a counter is of what it
     counts, so its rate is in EUR/s."""

@@ -112,6 +112,7 @@ class AutoColumns:
         values: list[float] = []
         histograms: list[tuple[int, Histogram]] = []
         shares: list[tuple[int, int]] = []
+        starts: list[tuple[int, float]] = []
         for format, some in groupby(records, self._auto.format_of):
             alike = list(some)
             if format is None:
@@ -122,10 +123,11 @@ class AutoColumns:
             found = self._of(format).decode(alike, refuse)
             shares += found.shares or [(1, 0)] * len(alike)
             histograms += [(len(times) + at, histogram) for at, histogram in found.histograms]
+            starts += [(len(times) + at, start) for at, start in found.starts]
             origins += found.origins
             times += found.times
             values += found.values
-        return Samples(origins, times, values, histograms, shares)
+        return Samples(origins, times, values, histograms, shares, starts)
 
     def _of(self, format: FormatName) -> ColumnDecoder:
         found = self._columns.get(format)

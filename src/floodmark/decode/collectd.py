@@ -12,12 +12,15 @@ from typing import Final
 from msgspec import Struct
 
 from floodmark.decode.collectd_types import VALUES, kind_of
+from floodmark.decode.counters import by_name
 from floodmark.decode.decoder import EventError
 from floodmark.decode.mending import lines
 from floodmark.decode.points import JsonMessages, PointDecoder, Points, number
 from floodmark.decode.timestamps import parse
 
 _PUTVAL: Final = re.compile(r'PUTVAL\s+(?:"((?:[^"\\]|\\.)*)"|(\S+))((?:\s+\w+=\S+)*)\s+(\S+)\s*')
+
+_INTERVAL: Final = re.compile(r"\binterval=(\d+(?:\.\d+)?)(?!\S)")
 
 
 class _ValueList(Struct, gc=False):
@@ -64,11 +67,12 @@ class CollectdCommandDecoder(PointDecoder):
                 if match is None or len(path) != 3:
                     raise EventError("malformed", f"the line {line[:60]!r} is no PUTVAL")
                 time, *values = match[4].split(":")
+                interval = float(found[1]) if (found := _INTERVAL.search(match[3])) else 0.0
                 names = VALUES.get(path[2].partition("-")[0], ())
                 for i, text in enumerate(values):
                     name = names[i] if len(names) == len(values) else "" if len(values) == 1 else str(i)
                     at = points.received if time == "N" else parse(time)
-                    _add(points, path, name, at, "nan" if text == "U" else text)
+                    _add(points, path, name, at, "nan" if text == "U" else text, interval)
 
 
 class CollectdGraphiteDecoder(PointDecoder):
@@ -87,7 +91,7 @@ class CollectdGraphiteDecoder(PointDecoder):
                     _add(points, places[:3], name, parse(time), text)
                 else:
                     points.expect(1)
-                    points.add(points.origin(path, {}), parse(time), number(text))
+                    points.add(points.origin(path, {}, by_name(path)), parse(time), number(text))
 
 
 def _lines(value: bytes, points: Points) -> list[str]:
@@ -104,14 +108,15 @@ def _only(type_: str) -> str:
     return names[0] if len(names) == 1 else ""
 
 
-def _add(points: Points, path: list[str], value_name: str, time: float, text: str) -> None:
+def _add(points: Points, path: list[str], value_name: str, time: float, text: str, interval: float = 0.0) -> None:
     host, plugin, type_ = path
     plugin, _, plugin_instance = plugin.partition("-")
     type_, _, type_instance = type_.partition("-")
     points.expect(1)
     labels = _labels(host, plugin_instance, type_instance)
-    origin = points.origin(_name(plugin, type_, value_name), labels, kind_of(type_, value_name))
-    points.add(origin, time, number(text))
+    kind = kind_of(type_, value_name)
+    origin = points.origin(_name(plugin, type_, value_name), labels, kind)
+    points.add_since(time - interval if kind == "delta" and interval > 0 else 0.0, origin, time, number(text))
 
 
 def _name(plugin: str, type_: str, value: str) -> str:

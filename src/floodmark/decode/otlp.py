@@ -111,7 +111,11 @@ class OtlpDecoder(PointDecoder):
                     origin = points.origin(*self._named(place, point.attributes))
                     self._origins.remember(known, raw, origin, size + _width(raw))
                 value = math.nan if point.flags & _NO_VALUE else read(point)
-                add(origin, int(point.time_unix_nano) / 1_000_000_000, value)
+                time = int(point.time_unix_nano) / 1_000_000_000
+                if place.kind == "gauge":
+                    add(origin, time, value)
+                else:
+                    points.add_since(int(point.start_time_unix_nano) / 1_000_000_000, origin, time, value)
                 if point.exemplars:
                     self._counts["exemplars_unread"] += 1
             except (EventError, ValueError, OverflowError, RecursionError) as error:
@@ -150,8 +154,9 @@ class OtlpDecoder(PointDecoder):
         """Quantiles as gauges; count and sum as the counters that they are."""
         time = int(point.time_unix_nano) / 1_000_000_000
         points.expect(len(point.quantile_values) + 1)
-        points.add(origin("counter", "_count"), time, float(point.count))
-        points.add(origin("counter", "_sum"), time, float(point.sum))
+        start = int(point.start_time_unix_nano) / 1_000_000_000
+        points.add_since(start, origin("counter", "_count"), time, float(point.count))
+        points.add_since(start, origin("counter", "_sum"), time, float(point.sum))
         for each in point.quantile_values:
             points.add(origin("gauge", "", f"{float(each.quantile):g}"), time, float(each.value))
 
@@ -186,7 +191,7 @@ class OtlpDecoder(PointDecoder):
             if not label.startswith("telemetry."):  # the library that measures, which is no part of what is measured
                 labels[_NAMES.get(label, label)] = value if isinstance(value, str) else _text(value)
         name, unit = (self._words(part) for part in (place.name, place.unit))
-        return name, labels, place.kind, "" if unit == "1" else unit
+        return name, labels, place.kind, unit
 
     def _words(self, text: str | bytes) -> str:
         return text if isinstance(text, str) else utf8(text, self._counts)

@@ -18,6 +18,7 @@ from typing import Final, Generic, TypeVar
 import msgspec
 
 from floodmark.config.models import Limits
+from floodmark.decode import counters
 from floodmark.decode.decoder import Decoded, EventError, Refused
 from floodmark.decode.mending import parsed_json, strict_json
 from floodmark.decode.native import in_plain_words
@@ -27,7 +28,6 @@ from floodmark.signals import Histogram, Metric, MetricKind, Origin, Samples, Si
 
 _Message = TypeVar("_Message")
 _elements: Final = msgspec.json.Decoder(list[msgspec.Raw])
-_COUNTED: Final = ("_total", "_count", "_bucket", "_sum")
 LARGEST_KEY: Final = 4_096
 """Bytes of raw labels up to which they are remembered, so that the memo cannot become large."""
 
@@ -45,6 +45,7 @@ class Points:
         self.times: list[float] = []
         self.values: list[float] = []
         self.histograms: list[tuple[int, Histogram]] = []
+        self.starts: list[tuple[int, float]] = []
         self.latest = math.inf
         self.received = math.nan
         self._room = 0
@@ -64,6 +65,8 @@ class Points:
         for column in (self.origins, self.times, self.values):
             del column[mark[0] :]
         del self.histograms[mark[1] :]
+        while self.starts and self.starts[-1][0] >= mark[0]:
+            self.starts.pop()
 
     def expect(self, more: int) -> None:
         """So many points are to be read. Raises EventError `too_many_events` if the message has too many by now."""
@@ -81,6 +84,13 @@ class Points:
         self.origins.append(origin)
         self.times.append(time)
         self.values.append(value)
+
+    def add_since(self, start: float, origin: Origin, time: float, value: float) -> None:
+        """A point that says since when it counts; 0 says nothing."""
+        at = len(self.times)
+        self.add(origin, time, value)
+        if start > 0 and len(self.times) > at:
+            self.starts.append((at, start))
 
     def add_histogram(self, histogram: Histogram) -> None:
         """A histogram, whose parts need not fit each other yet."""
@@ -127,7 +137,7 @@ class Points:
         for field, value in fields:
             if isinstance(value, bool | int | float) or value is None:
                 whole = f"{name}_{field}" if name else field
-                kind: MetricKind = "counter" if field == "counter" else kind_by_name(whole)
+                kind = counters.telegraf(name, field)
                 with self:
                     self.expect(1)
                     self.add(self.origin(whole, labels, kind), time, math.nan if value is None else float(value))
@@ -141,6 +151,12 @@ class Points:
         if math.isnan(self.received):
             raise EventError("not_a_time", "a point has no time, and the Kafka message none that can be")
         return self.received
+
+    def stamp(self, stamp: object) -> float:
+        """Epoch seconds of what may be anything. Raises EventError."""
+        if isinstance(stamp, str | int | float) and not isinstance(stamp, bool):
+            return parse(stamp)
+        raise EventError("wrong_type", f"the timestamp is {str(stamp)[:60]!r}")
 
     def refused(self, value: bytes) -> list[Refused]:
         """The message, if a point of it was refused."""
@@ -208,11 +224,13 @@ class PointDecoder(ABC):
         found = self.columns([record], lambda _, decoded: refused.extend(decoded.refused))
         signals: list[Signal] = []
         histograms = list(found.histograms)
+        starts = dict(found.starts)
         for i, (origin, time, value) in enumerate(zip(*found[:3], strict=True)):
             while histograms and histograms[0][0] <= i:
                 signals.append(histograms.pop(0)[1])
             number = None if math.isnan(value) else value
-            signals.append(Metric(time, origin.name, number, origin.labels, origin.kind, origin.unit))
+            start = starts.get(i, 0.0)
+            signals.append(Metric(time, origin.name, number, origin.labels, origin.kind, origin.unit, start))
         return Decoded(signals + [histogram for _, histogram in histograms], refused)
 
     def columns(self, records: Iterable[Record], refuse: Callable[[Record, Decoded], None]) -> Samples:
@@ -236,7 +254,7 @@ class PointDecoder(ABC):
             if refused:
                 refuse(record, Decoded([], refused))
             shares.append((len(points.times) - mark[0], len(points.histograms) - mark[1]))
-        return Samples(points.origins, points.times, points.values, points.histograms, shares)
+        return Samples(points.origins, points.times, points.values, points.histograms, shares, points.starts)
 
 
 class PointColumns:
@@ -285,11 +303,6 @@ class Origins:
         if self._size >= self._most:
             self._older, self._known, self._size = self._known, {}, 0
         self._size += more
-
-
-def kind_by_name(name: str) -> MetricKind:
-    """By Prometheus's suffixes, where nothing else tells."""
-    return "counter" if name.endswith(_COUNTED) else "gauge"
 
 
 def number(value: str | float | None) -> float:

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 from msgspec import Struct
 
-from floodmark.decode.points import JsonMessages, PointDecoder, Points, kind_by_name, number
+from floodmark.decode.counters import by_name
+from floodmark.decode.points import JsonMessages, PointDecoder, Points, number
 
 
 class _Sample(Struct, gc=False):
@@ -29,5 +30,5 @@ class KafkaAdapterDecoder(PointDecoder):
             with points:
                 labels = sample.labels
                 name = labels.pop("__name__", "") or sample.name
-                origin = points.origin(name, labels, kind_by_name(name))
+                origin = points.origin(name, labels, by_name(name))
                 points.add(origin, points.time(sample.timestamp), number(sample.value))

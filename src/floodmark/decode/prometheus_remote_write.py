@@ -22,10 +22,11 @@ from google.protobuf.message import DecodeError
 
 from floodmark.config.models import Limits
 from floodmark.decode.buckets import CUSTOM, native
+from floodmark.decode.counters import by_name
 from floodmark.decode.decoder import EventError
 from floodmark.decode.descriptors import messages
 from floodmark.decode.mending import utf8
-from floodmark.decode.points import Origins, PointDecoder, Points, kind_by_name
+from floodmark.decode.points import Origins, PointDecoder, Points
 from floodmark.decode.protobuf import parsed, sound
 from floodmark.signals import Histogram, MetricKind, Origin
 
@@ -56,7 +57,7 @@ _ONE: Final = {
 _FULL: Final = {**_ONE, **_HISTOGRAM, "TimeSeries": "labels:1:bytes* samples:2:Sample* histograms:4:Histogram*"}
 _TWO: Final = {
     **_HISTOGRAM,
-    "Sample": "value:1:double timestamp:2:int64",
+    "Sample": "value:1:double timestamp:2:int64 start_timestamp:3:int64",
     "Metadata": "type:1:int32 unit_ref:4:uint32",
     "TimeSeries": "labels_refs:1:uint32* samples:2:Sample* histograms:3:Histogram* exemplars:4:bytes "
     "metadata:5:Metadata created_timestamp:6:int64",
@@ -154,7 +155,7 @@ class RemoteWriteDecoder(PointDecoder):
                         raise EventError("wrong_type", f"a series has {len(texts)} names and values of labels")
                     origin = _named(dict(zip(texts[::2], texts[1::2], strict=True)), told, points)
                     self._origins.remember(known, (texts, told), origin, sum(map(len, texts)))
-                self._samples(origin, samples, points)
+                self._since(origin, samples, series.created_timestamp, points)
                 self._histograms(origin, series.histograms, series.created_timestamp, points)
                 if series.exemplars:
                     self._counts["exemplars_unread"] += 1
@@ -168,6 +169,16 @@ class RemoteWriteDecoder(PointDecoder):
                 self._counts["series_ended"] += 1
             else:
                 points.add(origin, sample.timestamp / 1000, number)
+
+    def _since(self, origin: Origin, samples: Any, created: int, points: Points) -> None:
+        """Of version 2, which may tell since when a sample counts."""
+        for sample in samples:
+            number = sample.value
+            if number != number and _is_stale(number):  # noqa: PLR0124
+                self._counts["series_ended"] += 1
+            else:
+                start = (sample.start_timestamp or created) / 1000
+                points.add_since(start, origin, sample.timestamp / 1000, number)
 
     def _histograms(self, origin: Origin, histograms: Any, created: int, points: Points) -> None:
         """Native histograms. One that is a gauge stands for itself; whether one began again, its counts say."""
@@ -228,8 +239,8 @@ def _origin(raw: tuple[bytes, ...], told: Mapping[str, _Told], points: Points) -
 
 def _named(labels: dict[str, str], told: _Told, points: Points) -> Origin:
     name = labels.pop("__name__", "")
-    by_name = not told.type or _SUFFIX.search(name)
-    kind = _KINDS.get(told.type) or (kind_by_name(name) if by_name else "gauge")
+    unsaid = not told.type or _SUFFIX.search(name)
+    kind = _KINDS.get(told.type) or (by_name(name) if unsaid else "gauge")
     return points.origin(name, labels, kind, "" if name.endswith(_COUNTS) else told.unit)
 
 

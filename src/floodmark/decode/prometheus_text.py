@@ -18,9 +18,10 @@ from typing import Any, Final, NamedTuple
 
 from floodmark.config.models import Limits
 from floodmark.decode.buckets import MOST_BUCKETS
+from floodmark.decode.counters import by_name
 from floodmark.decode.decoder import EventError
 from floodmark.decode.mending import lines
-from floodmark.decode.points import Origins, PointDecoder, Points, kind_by_name, number
+from floodmark.decode.points import Origins, PointDecoder, Points, number
 from floodmark.signals import Histogram, MetricKind
 
 _LINE: Final = re.compile(
@@ -138,7 +139,7 @@ def _kind(name: str, suffix: str, type_: str) -> MetricKind:
     """Of a summary the quantiles are gauges, the rest has grown since its start."""
     if type_ in ("summary", "histogram"):
         return "counter" if suffix else "gauge"
-    return "gauge" if type_ == "gaugehistogram" else _KINDS.get(type_) or kind_by_name(name)
+    return "gauge" if type_ == "gaugehistogram" else _KINDS.get(type_) or by_name(name)
 
 
 def _parsed(match: re.Match[str]) -> _Sample:

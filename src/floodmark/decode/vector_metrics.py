@@ -82,6 +82,8 @@ class _Metric(Struct, gc=False):
     namespace: str = ""
     tags: dict[str, str | bool | int | float | list[str | None] | None] | None = None
     timestamp: str | int | float | None = None
+    interval_ms: Any = None
+    """What an increment is of, up to its time."""
     counter: _Value | None = None
     gauge: _Value | None = None
     set: _Set | None = None
@@ -116,8 +118,10 @@ def _add(metric: _Metric, points: Points) -> None:
             labels[tag] = str(value).lower() if isinstance(value, bool) else str(value)
     time = points.time(metric.timestamp)
     growing: MetricKind = "delta" if metric.kind == "incremental" else "counter"
+    interval = metric.interval_ms
+    start = time - interval / 1000 if growing == "delta" and isinstance(interval, int | float) and interval > 0 else 0.0
     if metric.counter is not None:
-        points.add(points.origin(name, labels, growing), time, number(metric.counter.value))
+        points.add_since(start, points.origin(name, labels, growing), time, number(metric.counter.value))
     elif metric.gauge is not None:
         kind: MetricKind = "delta" if metric.kind == "incremental" else "gauge"
         points.add(points.origin(name, labels, kind), time, number(metric.gauge.value))
@@ -126,20 +130,20 @@ def _add(metric: _Metric, points: Points) -> None:
     elif metric.aggregated_summary is not None:
         summary = metric.aggregated_summary
         points.expect(len(summary.quantiles) + 1)
-        points.add(points.origin(f"{name}_count", labels, growing), time, summary.count)
-        points.add(points.origin(f"{name}_sum", labels, growing), time, number(summary.sum))
+        points.add_since(start, points.origin(f"{name}_count", labels, growing), time, summary.count)
+        points.add_since(start, points.origin(f"{name}_sum", labels, growing), time, number(summary.sum))
         for each in summary.quantiles:
             origin = points.origin(name, labels | {"quantile": f"{each.quantile:g}"})
             points.add(origin, time, number(each.value))
     elif metric.sketch is not None:
         for one in metric.sketch.sketch.values():
-            points.add_histogram(_of_sketch(one, metric, time, points.origin(name, labels)))
+            points.add_histogram(_of_sketch(one, metric, time, points.origin(name, labels), start))
     else:
         origin = points.origin(name, labels)
-        points.add_histogram(_histogram(metric, time, origin, points))
+        points.add_histogram(_histogram(metric, time, origin, start, points))
 
 
-def _of_sketch(found: _AgentSketch, metric: _Metric, time: float, origin: Origin) -> Histogram:
+def _of_sketch(found: _AgentSketch, metric: _Metric, time: float, origin: Origin, start: float) -> Histogram:
     bounds, counts = sketch(found.bins.k, found.bins.n)
     return Histogram(
         time=time,
@@ -149,12 +153,13 @@ def _of_sketch(found: _AgentSketch, metric: _Metric, time: float, origin: Origin
         bounds=bounds,
         counts=counts,
         labels=origin.labels,
+        start=start,
         cumulative=metric.kind == "absolute",
         geometric=True,
     )
 
 
-def _histogram(metric: _Metric, time: float, origin: Origin, points: Points) -> Histogram:
+def _histogram(metric: _Metric, time: float, origin: Origin, start: float, points: Points) -> Histogram:
     """Buckets as they are; of a distribution, each value that came is a bound. Raises EventError."""
     name, labels = origin.name, origin.labels
     if metric.distribution is not None:
@@ -186,5 +191,6 @@ def _histogram(metric: _Metric, time: float, origin: Origin, points: Points) -> 
         bounds=tuple(bound for bound, _ in pairs),
         counts=(*counts, max(0.0, count - math.fsum(counts))) if pairs else (),
         labels=labels,
+        start=start,
         cumulative=metric.kind == "absolute",
     )
