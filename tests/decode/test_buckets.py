@@ -9,9 +9,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from floodmark.config.models import Limits
 from floodmark.decode.buckets import explicit, exponential, native, power, sketch
 from floodmark.decode.decoder import EventError
-from floodmark.detect.histograms import Last, _gain, quantile
+from floodmark.detect.histograms import Histograms, quantile
+from floodmark.signals import Histogram, Samples
 
 LARGEST = sys.float_info.max
 
@@ -83,18 +85,19 @@ def test_bounds_ascend_and_no_count_is_lost(scale, positive, negative, zero, thr
 
 
 @settings(max_examples=200)
-@given(st.integers(1, 8), st.integers(-20, 20), st.lists(st.integers(0, 9), min_size=1, max_size=20), THRESHOLDS)
-def test_what_a_coarser_scale_gained_is_found_among_the_finer_bounds(scale, first, counts, threshold):
-    """Of two neighbours of the finer scale the coarser one has the sum."""
+@given(st.integers(1, 8), st.integers(-20, 20), st.lists(st.integers(0, 9), min_size=1, max_size=20))
+def test_what_a_coarser_scale_gained_is_found_among_the_finer_bounds(scale, first, counts):
+    """Of two neighbours of the finer scale the coarser one has the sum, so that nothing has come since."""
     wide = [0] * ((first + len(counts) - 1) // 2 - first // 2 + 1)
     for i, count in enumerate(counts):
         wide[(first + i) // 2 - first // 2] += count
-    fine = exponential(point(scale, side(first, *counts), None, 0, 0.0))
-    coarse = exponential(point(scale - 1, side(first // 2, *wide), None, 0, 0.0))
-    size = float(sum(counts))
-    gain = _gain(Last(0.0, 0.0, size, None, *fine), Last(1.0, 0.0, size, None, *coarse))
-    assert gain is not None
-    assert not any(gain.counts)
+    found = Histograms(Limits())
+    for time, (bounds, numbers) in enumerate(
+        (exponential(point(scale, side(first, *counts))), exponential(point(scale - 1, side(first // 2, *wide)))), 1
+    ):
+        whole = Histogram(float(time), "took", float(sum(counts)), None, bounds, numbers, cumulative=True)
+        samples = found.spread(Samples([], [], [], [(0, whole)]))
+    assert (samples.values, [origin.name for origin in samples.origins]) == ([0.0], ["took_count"])
 
 
 class Native(SimpleNamespace):
