@@ -28,7 +28,7 @@ load 0.5
 """
     assert read(FORMAT, text, AT + 5000) == [
         Metric(NOW, "http_requests_total", 1027.0, {"method": "post", "code": "200"}, "counter"),
-        Metric(NOW + 5, "load", 0.5),
+        Metric(NOW + 5, "load", 0.5, {}, "gauge"),
         Metric(NOW + 5, "go_threads", 12.0),
     ]
 
@@ -49,7 +49,7 @@ thing_total 5 {NOW}
     decoded = of.decode(records(text.encode())[0])
     assert decoded.signals == [
         Metric(NOW + 0.5, "io_seconds_total", 17.0, {"disk": "a"}, "counter", "seconds"),
-        Metric(NOW, "build_info", 1.0, {"version": "1.2"}),
+        Metric(NOW, "build_info", 1.0, {"version": "1.2"}, "gauge"),
         Metric(NOW, "thing_total", 5.0, {}, "counter"),
     ]
     assert not decoded.refused
@@ -243,7 +243,7 @@ def test_what_the_official_client_writes(open_):
     found = read(FORMAT, generate_latest(registry) if open_ else client.generate_latest(registry), AT)
     by_name = {each.name: each for each in found}
     assert by_name["served_total"] == Metric(NOW, "served_total", 5.0, {"path": '/a"b\\c\nd'}, "counter")
-    assert by_name["load"] == Metric(NOW, "load", 0.5)
+    assert by_name["load"] == Metric(NOW, "load", 0.5, {}, "gauge")
     assert by_name["empty"].value is None
     assert (by_name["size_bytes_sum"].kind, by_name["size_bytes_count"].kind) == ("counter", "counter")
     assert by_name["build_info"].labels == {"version": "1"}
