@@ -237,3 +237,15 @@ def test_what_prometheus_itself_writes_has_each_value_in_its_bucket(name):
         wanted[(bisect_right if seconds < 0 else bisect_left)(took.bounds, seconds)] += 1
     assert list(took.counts) == wanted
     assert (custom.bounds, custom.counts) == ((0.5, 1.0, 2.5, 10.0), (1.0, 0.0, 2.0, 2.0, 1.0))
+
+
+def test_samples_of_version_2_tell_since_when_they_count():
+    value = second(
+        {"labels": {"__name__": "a_total"}, "samples": [{"value": 5.0, "timestamp": AT, "start_timestamp": AT - 5000}]},
+        {
+            "labels": {"__name__": "b_total"},
+            "samples": [{"value": 5.0, "timestamp": AT}],
+            "created_timestamp": AT - 9000,
+        },
+    )
+    assert [found.start for found in decode(value)[0].signals] == [NOW - 5.0, NOW - 9.0]
