@@ -23,6 +23,7 @@ from floodmark.decode.filebeat import FilebeatDecoder
 from floodmark.decode.fluentbit import FluentBitDecoder
 from floodmark.decode.framing import Framed, FramedColumns
 from floodmark.decode.inferences import InferenceDecoder
+from floodmark.decode.jaeger import JaegerJsonDecoder, JaegerProtoDecoder
 from floodmark.decode.mapped import MappedDecoder
 from floodmark.decode.metricbeat import MetricbeatDecoder
 from floodmark.decode.native import NativeDecoder, native_schemas
@@ -42,6 +43,7 @@ from floodmark.decode.telegraf_influx import InfluxDecoder
 from floodmark.decode.telegraf_json import TelegrafJsonDecoder
 from floodmark.decode.vector_logs import VectorLogDecoder
 from floodmark.decode.vector_metrics import VectorDecoder
+from floodmark.decode.zipkin import ZipkinJsonDecoder, ZipkinProtoDecoder
 from floodmark.records import Schemas
 from floodmark.signals import SignalName
 
@@ -67,6 +69,8 @@ DECODERS: dict[tuple[FormatName, SignalName], Callable[[Limits], Decoder]] = {
     ("cri", "log"): CriDecoder,
     ("filebeat", "log"): FilebeatDecoder,
     ("fluentbit", "log"): FluentBitDecoder,
+    ("jaeger_json", "span"): JaegerJsonDecoder,
+    ("jaeger_proto", "span"): JaegerProtoDecoder,
     ("kserve", "prediction"): partial(InferenceDecoder, "kserve"),
     ("metricbeat", "metric"): MetricbeatDecoder,
     ("mlserver", "prediction"): partial(InferenceDecoder, "mlserver"),
@@ -86,6 +90,8 @@ DECODERS: dict[tuple[FormatName, SignalName], Callable[[Limits], Decoder]] = {
     ("telegraf_json", "metric"): TelegrafJsonDecoder,
     ("vector_logs", "log"): VectorLogDecoder,
     ("vector_metrics", "metric"): VectorDecoder,
+    ("zipkin_json", "span"): ZipkinJsonDecoder,
+    ("zipkin_proto", "span"): ZipkinProtoDecoder,
 }
 """What decodes a signal from a format."""
 
@@ -106,7 +112,7 @@ COLUMNS: dict[FormatName, Callable[[Decoder, Limits], ColumnDecoder]] = {
 """What decodes the metrics of a format by column, around the decoder for what is unusual. Not every format has it."""
 
 
-PROTOBUF: frozenset[FormatName] = frozenset({"otlp_proto"})
+PROTOBUF: frozenset[FormatName] = frozenset({"jaeger_proto", "otlp_proto", "zipkin_proto"})
 """The formats that are Protobuf themselves."""
 
 
