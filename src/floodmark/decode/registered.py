@@ -18,6 +18,8 @@ from typing import Any, Final, NamedTuple
 from uuid import UUID
 
 import fastavro
+from fastavro.read import SchemaResolutionError
+from fastavro.schema import SchemaParseException, UnknownType
 from google.protobuf import descriptor_pool, message_factory, struct_pb2, timestamp_pb2, wrappers_pb2
 from google.protobuf.descriptor_pb2 import FileDescriptorProto
 from google.protobuf.json_format import MessageToDict
@@ -37,6 +39,7 @@ _NO_SUCH: Final = "unknown_schema"
 _BROKEN: Final = (
     *(ValueError, TypeError, LookupError, EOFError, OverflowError, AttributeError, RecursionError),
     *(ArithmeticError, struct.error, DecodeError, MemoryError),
+    *(SchemaParseException, UnknownType, SchemaResolutionError),
 )
 
 
