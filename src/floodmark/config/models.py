@@ -109,7 +109,7 @@ class SchemaRegistry(Section):
     """A schema registry with Confluent's API (its own, Apicurio's ccompat, Karapace, Redpanda): where the schemas of
     values are that producers framed with an id. JSON needs none."""
 
-    url: str = Field(pattern=r"^https?://[^\s/]+\S*$")
+    url: str
     """Its address, with the path before /schemas/ids: https://registry:8081, or …/apis/ccompat/v7."""
     username: str | None = None
     """User name for HTTP's basic authentication."""
