@@ -25,8 +25,8 @@ from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportM
 
 import decode_logs
 from floodmark.config.formats import FormatName
-from floodmark.config.models import Limits
-from floodmark.decode import Decoded, column_decoder, decoder
+from floodmark.config.models import Input, Limits
+from floodmark.decode import Decoded, column_decoder, input_decoder
 from floodmark.decode.descriptors import messages
 from floodmark.records import Record
 from floodmark.signals import SignalName
@@ -220,7 +220,7 @@ def lines() -> Iterator[Sample]:
 def measure(sample: Sample, rounds: int) -> tuple[float, float]:
     """Points or records a second of CPU: decoded, and only parsed."""
     limits = Limits()
-    plain = decoder(sample.signal, sample.format, limits)
+    plain = input_decoder(Input(topic="in", signal=sample.signal, format=sample.format), limits)
     columns = column_decoder(plain, sample.format, limits) if sample.signal == "metric" else None
     records = [Record("in", 0, i, NOW * 1000, None, value) for i, value in enumerate(sample.messages)]
 

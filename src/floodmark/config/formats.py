@@ -20,6 +20,8 @@ FormatName = Literal[
     "cri",
     "filebeat",
     "fluentbit",
+    "jaeger_json",
+    "jaeger_proto",
     "json",
     "kserve",
     "metricbeat",
@@ -37,6 +39,8 @@ FormatName = Literal[
     "telegraf_json",
     "vector_logs",
     "vector_metrics",
+    "zipkin_json",
+    "zipkin_proto",
 ]
 
 EnvelopeName = Literal["none", "connect", "cloudevents"]
@@ -52,6 +56,8 @@ CARRIES: dict[FormatName, tuple[SignalName, ...]] = {
     "cri": ("log",),
     "filebeat": ("log",),
     "fluentbit": ("log",),
+    "jaeger_json": ("span",),
+    "jaeger_proto": ("span",),
     "json": get_args(SignalName),
     "kserve": ("prediction",),
     "metricbeat": ("metric",),
@@ -69,5 +75,7 @@ CARRIES: dict[FormatName, tuple[SignalName, ...]] = {
     "telegraf_json": ("metric",),
     "vector_logs": ("log",),
     "vector_metrics": ("metric",),
+    "zipkin_json": ("span",),
+    "zipkin_proto": ("span",),
 }
 """The signals that messages of a format can hold."""

@@ -105,6 +105,26 @@ class Input(Section):
     and outcomes always are."""
 
 
+class SchemaRegistry(Section):
+    """A schema registry with Confluent's API (its own, Apicurio's ccompat, Karapace, Redpanda): where the schemas of
+    values are that producers framed with an id. JSON needs none."""
+
+    url: str
+    """Its address, with the path before /schemas/ids: https://registry:8081, or …/apis/ccompat/v7."""
+    username: str | None = None
+    """User name for HTTP's basic authentication."""
+    password: SecretStr | None = None
+    """What proves it; write ${ENV_NAME} or file:/path rather than the secret itself."""
+    token: SecretStr | None = None
+    """Bearer token, instead of a user name."""
+    ca_file: str | None = None
+    """PEM file of the authority that signed the registry's certificate (default: the system's)."""
+    cert_file: str | None = None
+    """PEM file of our own certificate, for mutual TLS."""
+    key_file: str | None = None
+    """PEM file of our own private key, for mutual TLS."""
+
+
 class Topics(Section):
     """The topics that Floodmark itself writes."""
 
@@ -453,6 +473,8 @@ class Config(Section):
     """The cluster."""
     inputs: list[Input] = []
     """The topics to read."""
+    schema_registry: SchemaRegistry | None = None
+    """Where the schemas of framed values are; left out, only JSON is read of such."""
     topics: Topics = Topics()
     """The topics to write."""
     state: State = State()

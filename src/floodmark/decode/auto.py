@@ -17,6 +17,7 @@ import msgspec
 from floodmark.config.formats import FormatName
 from floodmark.config.models import Limits
 from floodmark.decode.decoder import ColumnDecoder, Decoded, Decoder, Refused
+from floodmark.decode.otlp_records import first_embedded, wires
 from floodmark.records import Record
 from floodmark.signals import Histogram, Origin, Samples, SignalName
 
@@ -151,7 +152,7 @@ def told(signal: SignalName, record: Record) -> FormatName | None:
 
 
 def _first(value: bytes) -> Fields | None:
-    """The fields of a message, or of the first event in its array."""
+    """The fields of a message, or of the first event in its array (of arrays: Zipkin's traces)."""
     try:
         return _object(value)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
@@ -168,10 +169,15 @@ def _loosely(value: bytes) -> Fields | None:
 
 
 def _object(value: bytes) -> Fields:
-    """One odd element at the beginning of an array tells nothing of the others. Raises msgspec.DecodeError."""
-    if value[:1] == b"[":
+    """Arrays may hold arrays, as Zipkin's traces do. One odd element at the beginning tells nothing of the others.
+
+    Raises msgspec.DecodeError.
+    """
+    for _ in range(2):
+        if value[:1] != b"[":
+            break
         some = map(bytes, _elements.decode(value)[:8])
-        value = next((each for each in some if each[:1] == b"{"), b"{}")
+        value = next((each for each in some if each[:1] in (b"{", b"[")), b"{}")
     return _fields.decode(value)
 
 
@@ -184,7 +190,7 @@ def _of_json(signal: SignalName, fields: Fields, record: Record) -> FormatName |
         return _logs(fields)
     if signal == "prediction":
         return _predictions(fields, record)
-    return "native"
+    return _spans(fields) if signal == "span" else "native"
 
 
 def _metrics(fields: Fields) -> FormatName | None:
@@ -236,8 +242,22 @@ def _predictions(fields: Fields, record: Record) -> FormatName | None:
     return "bentoml" if _any(fields, ("bento_meta", "request_id")) else None
 
 
+def _spans(fields: Fields) -> FormatName | None:
+    if "operation" in fields:
+        return "native"
+    if _any(fields, ("localEndpoint", "remoteEndpoint")) or ("traceId" in fields and "id" in fields):
+        return "zipkin_json"
+    if _any(fields, ("operationName", "operation_name", "processes", "data")) or (
+        "spans" in fields and "process" in fields
+    ):
+        return "jaeger_json"
+    return "native" if "duration" in fields and "service" in fields else None
+
+
 def _of_bytes(signal: SignalName, value: bytes, record: Record) -> FormatName | None:
-    if signal in _OTLP and _is_embedded(record.value or b""):
+    if signal == "span":
+        return _proto_spans(record.value or b"")
+    if signal in _OTLP and first_embedded(record.value or b""):
         return "otlp_proto"
     if signal == "metric":
         if value.startswith(b"PUTVAL "):
@@ -256,16 +276,15 @@ def _of_bytes(signal: SignalName, value: bytes, record: Record) -> FormatName | 
     return None
 
 
-def _is_embedded(value: bytes) -> bool:
-    """Whether a message begins as field 1 of a protobuf message, whose length fits: so OTLP's do."""
-    if value[:1] != b"\n":
-        return False
-    length = 0
-    for place, byte in enumerate(value[1:6]):
-        length |= (byte & 0x7F) << (7 * place)
-        if byte < 0x80:
-            return 2 + place + length <= len(value)
-    return False
+def _proto_spans(value: bytes) -> FormatName | None:
+    """All begin with field 1. Where Jaeger's and Zipkin's spans have their start, as an embedded message and as eight
+    bytes, OTLP's groups of them have nothing."""
+    if not (first := first_embedded(value)):
+        return None
+    if wires(memoryview(value)).get(6) == 2:
+        return "jaeger_proto"
+    within = wires(first).get(6)
+    return "jaeger_proto" if within == 2 else "zipkin_proto" if within == 1 else "otlp_proto"
 
 
 def _any(fields: Fields, names: Iterable[str]) -> bool:

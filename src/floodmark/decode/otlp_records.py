@@ -147,7 +147,7 @@ class ProtoRecords(RecordDecoder):
     its records. Scopes were libraries once, in field 1000."""
 
     def _records(self, value: bytes) -> Iterator[Raw]:
-        walk = _Walk(len(value))
+        walk = Walk(len(value))
         for group in walk.embedded(memoryview(value), 1):
             resource: Mapping[str, str] | EventError = {}
             try:
@@ -303,7 +303,7 @@ class JsonRecords(RecordDecoder):
         return found
 
 
-class _Walk:
+class Walk:
     """A walk over the outer layers of a message. It ends early in one of more fields than its spans could need, since
     each takes as long as hundreds of bytes of a span."""
 
@@ -328,14 +328,50 @@ class _Walk:
             elif wire in (1, 5):
                 length = 8 if wire == 1 else 4
             else:
-                raise EventError("not_protobuf", f"it is no OTLP protobuf: wire type {wire}")
+                raise EventError("not_protobuf", f"it is no protobuf of its format: wire type {wire}")
             end = at + length
             if end > size:
-                raise EventError("not_protobuf", "it is no OTLP protobuf: it ends within a field")
+                raise EventError("not_protobuf", "it is no protobuf of its format: it ends within a field")
             if wire == 2 and tag >> 3 in wanted:
                 found.append(data[at:end])
             at = end
         return found
+
+
+def wires(data: memoryview) -> Mapping[int, int]:
+    """The wire type of each field at the beginning of a message, as far as it can be read: its first fifty."""
+    found: dict[int, int] = {}
+    at = 0
+    try:
+        for _ in range(50):
+            if at >= len(data):
+                break
+            tag, at = varint(data, at)
+            wire = found[tag >> 3] = tag & 7
+            if wire == 0:
+                _, at = varint(data, at)
+            elif wire == 2:
+                length, at = varint(data, at)
+                at += length
+            elif wire in (1, 5):
+                at += 8 if wire == 1 else 4
+            else:
+                break
+    except EventError:
+        pass
+    return found
+
+
+def first_embedded(value: bytes) -> memoryview:
+    """The first field of a message, if that is field 1 and an embedded message that fits; else nothing."""
+    data = memoryview(value)
+    if value[:1] != b"\n":
+        return data[:0]
+    try:
+        length, at = varint(data, 1)
+    except EventError:
+        return data[:0]
+    return data[at : at + length] if at + length <= len(data) else data[:0]
 
 
 def of_any(value: AnyValue) -> str:

@@ -37,7 +37,7 @@ PEERS: Final = ("peer.service", "server.address", "net.peer.name")
 _ERROR: Final = 2
 
 
-class _Parsed(NamedTuple):
+class Parsed(NamedTuple):
     """What both forms have. Times are nanoseconds; ids hex."""
 
     name: str
@@ -51,22 +51,18 @@ class _Parsed(NamedTuple):
     attributes: Mapping[str, str]
 
 
-class _SpanDecoder(RecordDecoder):
-    """What the forms share. `counts` has also negative_duration (now zero), operation_cut, service_unknown (without
-    service.name)."""
+class SpanDecoder(RecordDecoder):
+    """What the forms and formats share. `counts` has also negative_duration (now zero), operation_cut, service_unknown
+    (no service is named)."""
 
     noun = "span"
+    begins, ends = "startTimeUnixNano", "endTimeUnixNano"
+    """What the format calls the times of a span."""
 
-    def _signal(self, labels: Mapping[str, str], text: bytes, latest: float) -> Span:
-        return self._admit(labels, self._parse(text), latest)
-
-    @abstractmethod
-    def _parse(self, text: bytes) -> _Parsed: ...
-
-    def _admit(self, labels: Mapping[str, str], span: _Parsed, latest: float) -> Span:
+    def _admit(self, labels: Mapping[str, str], span: Parsed, latest: float) -> Span:
         if not span.end or not span.start:
-            raise EventError("missing_field", f"{'end' if span.start else 'start'}TimeUnixNano is missing")
-        time = self._time("endTimeUnixNano", span.end, latest)
+            raise EventError("missing_field", f"{self.ends if span.start else self.begins} is missing")
+        time = self._time(self.ends, span.end, latest)
         if not span.name:
             raise EventError("missing_field", "name is empty")
         limit = self._limits.label
@@ -89,15 +85,25 @@ class _SpanDecoder(RecordDecoder):
         )
 
 
-class ProtoSpanDecoder(ProtoRecords, _SpanDecoder):
+class _OtlpSpans(SpanDecoder):
+    """OTLP's spans in both forms."""
+
+    def _signal(self, labels: Mapping[str, str], text: bytes, latest: float) -> Span:
+        return self._admit(labels, self._parse(text), latest)
+
+    @abstractmethod
+    def _parse(self, text: bytes) -> Parsed: ...
+
+
+class ProtoSpanDecoder(ProtoRecords, _OtlpSpans):
     """`otlp_proto`: ExportTraceServiceRequest, which is TracesData on the wire."""
 
-    def _parse(self, text: bytes) -> _Parsed:
+    def _parse(self, text: bytes) -> Parsed:
         try:
             span = parsed(ProtoSpan, text, self._counts)
         except EventError as error:
             raise EventError("not_protobuf", f"the span cannot be read: {error.message}") from None
-        return _Parsed(
+        return Parsed(
             span.name,
             span.kind,
             span.start_time_unix_nano,
@@ -129,7 +135,7 @@ class _JsonSpan(Json):
 _SPAN: Final = msgspec.json.Decoder(_JsonSpan)
 
 
-class JsonSpanDecoder(JsonRecords, _SpanDecoder):
+class JsonSpanDecoder(JsonRecords, _OtlpSpans):
     """`otlp_json`: OTLP/JSON, one TracesData a message."""
 
     names = ("resourceSpans", ("scopeSpans", "instrumentationLibrarySpans"), ("spans",))
@@ -141,7 +147,7 @@ class JsonSpanDecoder(JsonRecords, _SpanDecoder):
         scopes = (*(group.scope_spans or ()), *(group.instrumentation_library_spans or ()))
         return (scope.spans for scope in scopes)
 
-    def _parse(self, text: bytes) -> _Parsed:
+    def _parse(self, text: bytes) -> Parsed:
         try:
             span = _SPAN.decode(text)
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
@@ -149,7 +155,7 @@ class JsonSpanDecoder(JsonRecords, _SpanDecoder):
             raise EventError(words.error, f"the span cannot be read: {words.message}") from None
         kind = enum(span.kind, "SPAN_KIND_", ("UNSPECIFIED", "INTERNAL", "SERVER", "CLIENT", "PRODUCER", "CONSUMER"))
         status = enum(span.status.code if span.status else None, "STATUS_CODE_", ("UNSET", "OK", "ERROR"))
-        return _Parsed(
+        return Parsed(
             span.name or "",
             kind,
             nanoseconds("startTimeUnixNano", span.start_time_unix_nano),

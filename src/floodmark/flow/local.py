@@ -13,15 +13,16 @@ from floodmark.config.models import Config
 from floodmark.detect.feedback import Feedback
 from floodmark.flow import groups
 from floodmark.flow.tasks import CorrelateTask, DetectTask, RouteTask
-from floodmark.records import Output, Record, Task
+from floodmark.records import Output, Record, Schemas, Task
 
 
 class LocalFlow:
     """The flow of a config over records that are given to it. Outputs come back in the order in which they arose."""
 
-    def __init__(self, config: Config, feedback: Feedback | None = None) -> None:
+    def __init__(self, config: Config, feedback: Feedback | None = None, schemas: Schemas | None = None) -> None:
+        """`schemas`: those that the values need which a schema registry's serialisers have framed."""
         streams = config.topics.model_dump()
-        work = groups(config, feedback)
+        work = groups(config, feedback, schemas)
         self._tasks: dict[str, Task] = {
             topic: factory(topic, 0, dict.fromkeys(topics, 1))
             for topics in work.values()
