@@ -25,8 +25,8 @@ from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportM
 
 import decode_logs
 from floodmark.config.formats import FormatName
-from floodmark.config.models import Limits
-from floodmark.decode import Decoded, column_decoder, decoder
+from floodmark.config.models import Input, Limits
+from floodmark.decode import Decoded, column_decoder, input_decoder
 from floodmark.decode.descriptors import messages
 from floodmark.records import Record
 from floodmark.signals import SignalName
@@ -107,6 +107,14 @@ def bare_remote_write(value: bytes) -> object:
     return _REMOTE.FromString(bytes(cramjam.snappy.decompress_raw(value)))
 
 
+def prometheus_text() -> list[bytes]:
+    lines = [f"# TYPE m{i} gauge" for i in range(BATCH // 100)]
+    for i in range(BATCH):
+        pairs = ",".join(f'{key}="{value}"' for key, value in labels(i % 100).items())
+        lines.append(f"m{i // 100}{{{pairs}}} {0.5 * i} {NOW}000")
+    return ["\n".join(lines).encode()]
+
+
 def influx() -> list[bytes]:
     lines = []
     for i in range(BATCH):
@@ -183,6 +191,7 @@ SAMPLES: dict[FormatName, Callable[[], Sample]] = {
     "prometheus_remote_write": lambda: Sample(
         "prometheus_remote_write", "metric", remote_write() * 20, bare_remote_write, "cramjam, upb"
     ),
+    "prometheus_text": lambda: Sample("prometheus_text", "metric", prometheus_text() * 5, bare_lines, "str.split"),
     "telegraf_influx": lambda: Sample("telegraf_influx", "metric", influx() * 5, bare_influx, "line-protocol-parser"),
     "telegraf_json": lambda: Sample("telegraf_json", "metric", many(telegraf), _json, "msgspec"),
     "vector_metrics": lambda: Sample("vector_metrics", "metric", many(vector), _json, "msgspec"),
@@ -211,7 +220,7 @@ def lines() -> Iterator[Sample]:
 def measure(sample: Sample, rounds: int) -> tuple[float, float]:
     """Points or records a second of CPU: decoded, and only parsed."""
     limits = Limits()
-    plain = decoder(sample.signal, sample.format, limits)
+    plain = input_decoder(Input(topic="in", signal=sample.signal, format=sample.format), limits)
     columns = column_decoder(plain, sample.format, limits) if sample.signal == "metric" else None
     records = [Record("in", 0, i, NOW * 1000, None, value) for i, value in enumerate(sample.messages)]
 

@@ -46,6 +46,18 @@ def changed(record: Record, **changes: Any) -> Record:
     return Record(*fields, tuple(record.headers), bound(record))._replace(**changes)
 
 
+class Schema(NamedTuple):
+    """What a schema registry has under an id, which never changes. `parts`, those that others need first: of Avro the
+    texts, of Protobuf the descriptors of files (FileDescriptorProto, serialised), of JSON Schema nothing."""
+
+    kind: Literal["AVRO", "JSON", "PROTOBUF"]
+    parts: tuple[bytes, ...] = ()
+
+
+Schemas = Mapping[int | str, Schema | str]
+"""By id: a number, or a UUID. Text says why a schema cannot be had."""
+
+
 class Output(NamedTuple):
     """One record to be written; `everywhere` sends it to each partition of the topic (watermarks, changes),
     `partition` to that one (what a task says to itself), else its key decides."""

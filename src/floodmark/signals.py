@@ -11,8 +11,10 @@ from typing import Annotated, Literal, NamedTuple
 
 from msgspec import Meta, Struct, field
 
-MetricKind = Literal["gauge", "counter", "delta"]
+SaidKind = Literal["gauge", "counter", "delta"]
 """counter: only grows, and starts again at zero. delta: an increment since the sample before."""
+MetricKind = Literal["gauge", "counter", "delta", "untyped"]
+"""untyped: the producer does not say. It is a gauge, until its own values show that it is a counter."""
 SpanKind = Literal["internal", "server", "client", "producer", "consumer"]
 ChangeKind = Literal["deploy", "config", "flag"]
 Scalar = float | str | bool | None
@@ -20,21 +22,26 @@ Scalar = float | str | bool | None
 
 
 class Metric(Struct, frozen=True, gc=False, omit_defaults=True):
-    """A sample of a series. `value` is None where the producer said that it has none (null, NaN)."""
+    """A sample of a series. `value` is None where the producer said that it has none (null, NaN).
+
+    `start`: since when a counter counts, or what a delta counts; 0 if it is not said.
+    """
 
     time: float
     name: str
     value: float | None
     labels: dict[str, str] = field(default_factory=dict)
-    kind: MetricKind = "gauge"
+    kind: MetricKind = "untyped"
     unit: str = ""
+    start: float = 0.0
 
 
 class Origin(Struct):
-    """Of which series a sample is, and how it is to be read: all of a `Metric` but its time and value.
+    """Of which series a sample is, and how it is to be read: all of a `Metric` but its times and value.
 
-    Decoders may give the same origin with all samples of a series. `ref` belongs to the stage that takes the samples:
-    by it the series is found again without looking at the labels.
+    Decoders may give the same origin with all samples of a series. `ref` and `factor` belong to the stage that takes
+    the samples: by the one the series is found again without looking at the labels, the other turns values into the
+    unit of the series.
     """
 
     name: str
@@ -42,6 +49,7 @@ class Origin(Struct):
     kind: MetricKind
     unit: str
     ref: int = 0
+    factor: float = 1.0
 
 
 class Histogram(Struct, frozen=True, gc=False, omit_defaults=True):
@@ -68,7 +76,8 @@ class Samples(NamedTuple):
     """Metrics in order, by column. A value that is None in a `Metric` is NaN here.
 
     `histograms`: those among them, in order, each with the place of the sample that it comes before. `shares`: how many
-    samples each record has given, and how many histograms; empty if each has given one sample.
+    samples each record has given, and how many histograms; empty if each has given one sample. `starts`: of the samples
+    that have one, in order, the place and the start (see `Metric`).
     """
 
     origins: list[Origin]
@@ -76,6 +85,7 @@ class Samples(NamedTuple):
     values: list[float]
     histograms: Sequence[tuple[int, Histogram]] = ()
     shares: Sequence[tuple[int, int]] = ()
+    starts: Sequence[tuple[int, float]] = ()
 
 
 class Log(Struct, frozen=True, gc=False, omit_defaults=True):

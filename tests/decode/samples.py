@@ -101,4 +101,8 @@ def remote(*series: tuple[dict[str, str], list[tuple[float, int]]], metadata: di
         ],
         metadata=[{"metric_family_name": name, "type": type_} for name, type_ in (metadata or {}).items()],
     )
-    return bytes(cramjam.snappy.compress_raw(request.SerializeToString()))
+    return packed(request.SerializeToString())
+
+
+def packed(plain: bytes) -> bytes:
+    return bytes(cramjam.snappy.compress_raw(plain))

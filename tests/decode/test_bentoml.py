@@ -30,5 +30,18 @@ def test_refusals():
     assert error("bentoml", {k: v for k, v in ROW.items() if k != "pred"}, "prediction") == "missing_field"
     assert error("bentoml", {k: v for k, v in ROW.items() if k != "request_id"}, "prediction") == "missing_field"
     assert error("bentoml", {k: v for k, v in ROW.items() if k != "timestamp"}, "prediction") == "missing_field"
-    assert error("bentoml", ROW | {"length": [1]}, "prediction") == "wrong_type"
+    assert error("bentoml", ROW | {"pred": {"deep": {}}}, "prediction") == "missing_field"
     assert error("bentoml", ROW | {"timestamp": "now"}, "prediction") == "not_a_time"
+
+
+def test_an_odd_column_costs_no_other():
+    odd = ROW | {"length": [1], "image": {"b64": "QUJD"}, "far": float("inf"), "text": "x" * 2000}
+    features = one("bentoml", odd, "prediction").features
+    assert features == one("bentoml", ROW, "prediction").features | {"length": 1.0, "far": None}
+
+
+def test_a_vector_is_scores_or_targets():
+    told = one("bentoml", ROW | {"pred": [0.2, 0.8]}, "prediction")
+    assert (told.prediction, told.scores) == ("1", {"0": 0.2, "1": 0.8})
+    told = one("bentoml", ROW | {"pred": [10.5, 3.2]}, "prediction")
+    assert (told.prediction, told.scores) == (None, {})

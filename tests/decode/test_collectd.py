@@ -22,9 +22,9 @@ LO = {"host": "db-1", "plugin_instance": "lo"}
 
 def test_json_holds_rates_of_which_the_first_is_null():
     assert read("collectd_json", [LIST, MEMORY]) == [
-        Metric(NOW + 0.767, "interface_if_octets_rx", None, LO, unit="/s"),
-        Metric(NOW + 0.767, "interface_if_octets_tx", 12.5, LO, unit="/s"),
-        Metric(NOW + 0.767, "memory", 5.0, {"host": "db-1", "type_instance": "used"}),
+        Metric(NOW + 0.767, "interface_if_octets_rx", None, LO, "gauge", "/s"),
+        Metric(NOW + 0.767, "interface_if_octets_tx", 12.5, LO, "gauge", "/s"),
+        Metric(NOW + 0.767, "memory", 5.0, {"host": "db-1", "type_instance": "used"}, "gauge"),
     ]
 
 
@@ -33,9 +33,9 @@ def test_putval():
     assert read("collectd_command", text) == [
         Metric(NOW + 0.088, "interface_if_octets_rx", 583.0, LO, "counter"),
         Metric(NOW + 0.088, "interface_if_octets_tx", None, LO, "counter"),
-        Metric(NOW, "load_shortterm", 1.0, {"host": "a b"}),
-        Metric(NOW, "load_midterm", 2.0, {"host": "a b"}),
-        Metric(NOW, "load_longterm", 3.0, {"host": "a b"}),
+        Metric(NOW, "load_shortterm", 1.0, {"host": "a b"}, "gauge"),
+        Metric(NOW, "load_midterm", 2.0, {"host": "a b"}, "gauge"),
+        Metric(NOW, "load_longterm", 3.0, {"host": "a b"}, "gauge"),
     ]
 
 
@@ -47,7 +47,7 @@ def test_graphite():
     text = f"db-1.interface-lo.if_octets.tx 583 {NOW}\r\n\ndb-1.memory.memory-used 5.5 {NOW}\r\na.b.c.d.e nan {NOW}\n"
     assert read("collectd_graphite", text) == [
         Metric(NOW, "interface_if_octets_tx", 583.0, LO, "counter"),
-        Metric(NOW, "memory", 5.5, {"host": "db-1", "type_instance": "used"}),
+        Metric(NOW, "memory", 5.5, {"host": "db-1", "type_instance": "used"}, "gauge"),
         Metric(NOW, "a.b.c.d.e", None),
     ]
 

@@ -1,7 +1,10 @@
+import base64
 import json
+import math
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))
@@ -107,7 +110,17 @@ def test_columns_rows_and_names():
     [
         ({"predictions": ["a", "b"]}, ["a", "b"], []),
         ({"predictions": [[0.9, 0.1]]}, ["0"], [{"0": 0.9, "1": 0.1}]),
-        ({"predictions": [[4.5, -1.0]]}, ["0"], []),  # no probabilities
+        ({"predictions": [[4.5, -1.0]]}, [None], []),  # no probabilities: two targets, or what becomes scores later
+        ({"predictions": [[0.9, 0.8], [0.7, 0.3]]}, [None, "0"], [{}, {"0": 0.7, "1": 0.3}]),
+        ({"predictions": [[0.333, 0.333, 0.333]]}, ["0"], [{"0": 0.333, "1": 0.333, "2": 0.333}]),
+        ({"outputs": [tensor("y", [1, 2], data=[10.5, 3.2])]}, [None], []),
+        ({"data": {"ndarray": [[10.5, 3.2]]}}, [None], []),
+        ({"predictions": [{"scores": [4.5, -1.0]}]}, ["0"], []),  # called scores
+        ({"predictions": [{"what": 1}, 2]}, [None, 2.0], []),
+        ({"predictions": [[{"a": 1}, 2], 3]}, [None, 3.0], []),
+        ({"predictions": [{"prediction": [0.2, 0.8]}]}, ["1"], [{"0": 0.2, "1": 0.8}]),
+        ({"predictions": ["x" * 2000, "y"]}, [None, "y"], []),
+        ({"outputs": [tensor("label", [1], "BYTES", data=["cat"])]}, ["cat"], []),
         ({"predictions": [[7.5]]}, [7.5], []),
         ({"predictions": [{"label": "x", "scores": {"x": 0.8}}]}, ["x"], [{"x": 0.8}]),
         ({"predictions": [{"probabilities": [0.2, 0.8]}]}, ["1"], [{"0": 0.2, "1": 0.8}]),
@@ -133,17 +146,90 @@ def test_answers(body, predictions, scores):
     ("body", "expected"),
     [
         ({}, "missing_field"),
-        ({"instances": [[{"a": {}}]]}, "wrong_type"),
-        ({"instances": [[1] * 30]}, "too_many_features"),
+        ({"predictions": [{"what": 1}]}, "missing_field"),
         ({"instances": [1] * 30}, "too_many_events"),
         ({"inputs": [tensor("a", [2], data=[1, 2, 3])]}, "wrong_type"),
-        ({"inputs": [tensor("a", [2], data=[1, 2]), tensor("b", [1], data=[1])]}, "wrong_type"),
         ({"inputs": [tensor("a", ["x"], data=[1])]}, "wrong_type"),
-        ({"instances": [["x" * 2000]]}, "too_long"),
+        ({"inputs": [tensor("a", [2], "FP16", data=[1, 2, 3])]}, "wrong_type"),
     ],
 )
 def test_refusals(body, expected):
-    assert error("kserve", body, "prediction", headers=headers("request"), features=20, events=20) == expected
+    half = "response" if "predictions" in body else "request"
+    assert error("kserve", body, "prediction", headers=headers(half), features=20, events=20) == expected
+
+
+BLOB = np.array([1, 2], "<f2").tobytes() + b"\x02\0\0\0NL\x01\0\0\0x"
+BINARY = {
+    "inputs": [
+        tensor("a", [2, 1], "FP16", parameters={"binary_data_size": 4}),
+        tensor("b", [2], "BYTES", parameters={"binary_data_size": 11}),
+    ]
+}
+RAW = {
+    "inputs": [tensor("a", [2, 1], "BF16"), tensor("b", [2], "BYTES")],
+    "rawInputContents": [
+        base64.b64encode((np.array([1, 2], "<f4").view("<u4") >> 16).astype("<u2").tobytes()).decode(),
+        base64.b64encode(BLOB[4:]).decode(),
+    ],
+}
+
+
+@pytest.mark.parametrize(
+    ("body", "rows", "counted"),
+    [
+        ([[math.inf, 2], [1, 2]], [{"x0": None, "x1": 2.0}, {"x0": 1.0, "x1": 2.0}], "features_not_finite"),
+        ([{"a": -math.inf, "b": 1}, {"a": 10**400}], [{"a": None, "b": 1.0}, {"a": None}], "features_not_finite"),
+        ([{"image": {"b64": "QUJD"}, "age": 7}], [{"age": 7.0}], "features_dropped"),
+        ([{"b64": "QUJD"}, {"age": 7}], [{}, {"age": 7.0}], "features_dropped"),
+        ([[1, {"deep": {}}, 3]], [{"x0": 1.0, "x2": 3.0}], "features_dropped"),
+        ([{"user": {"age": 7}, "v": [1, {"a": 1}]}], [{"v_0": 1.0}], "features_dropped"),
+        ([["x" * 2000, 1], [2, 3]], [{"x1": 1.0}, {"x0": 2.0, "x1": 3.0}], "features_dropped"),
+        ([{"pixels": [[1] * 8] * 8, "age": 7}], [{"age": 7.0}], "features_dropped"),
+        ([[1] * 30], [{f"x{i}": 1.0 for i in range(20)}], "features_dropped"),
+    ],
+)
+def test_an_odd_row_costs_no_other(body, rows, counted):
+    found, counts = counting(json.dumps({"instances": body}).encode())
+    assert found.features == rows
+    assert counts[counted]
+
+
+@pytest.mark.parametrize(
+    ("body", "rows"),
+    [
+        ([tensor("a", [2], data=[1, 2]), tensor("b", [1], data=[1])], [{"a": 1.0}, {"a": 2.0}]),
+        ([tensor("a", [2], data=[1, 2, 3]), tensor("b", [2], data=[1, 2])], [{"b": 1.0}, {"b": 2.0}]),
+        ([tensor("a", ["x"], data=[1]), tensor("b", [1], data=[{}])], [{}]),
+    ],
+)
+def test_an_odd_tensor_costs_no_other(body, rows):
+    found, counts = counting(json.dumps({"inputs": body}).encode())
+    assert found.features == rows
+    assert counts["tensors_dropped"] == 1
+
+
+@pytest.mark.parametrize("value", [json.dumps(BINARY).encode() + BLOB, json.dumps(RAW).encode()])
+def test_tensors_as_bytes(value):
+    assert counting(value)[0].features == [{"a": 1.0, "b": "NL"}, {"a": 2.0, "b": "x"}]
+
+
+@pytest.mark.parametrize("data", ["data", "data_base64"])
+@pytest.mark.parametrize("more", [b"", BLOB])
+def test_the_data_of_a_structured_event_may_be_text(data, more):
+    text = json.dumps(BINARY if more else {"instances": [[1, 2]]}).encode() + more
+    if data == "data" and more:
+        return
+    event = ATTRIBUTES | {"type": KIND + "request"}
+    event[data] = text.decode() if data == "data" else base64.b64encode(text).decode()
+    assert one("kserve", event, "prediction").features[0] in ({"x0": 1.0, "x1": 2.0}, {"a": 1.0, "b": "NL"})
+
+
+def counting(value):
+    """The half of a request, and what was counted."""
+    d = decoder("prediction", "kserve", Limits(features=20, events=20))
+    decoded = d.decode(Record("t", 0, 0, ARRIVAL, None, value, headers("request")))
+    assert decoded.refused == []
+    return decoded.signals[0], d.counts()
 
 
 def test_a_half_needs_its_id_and_its_model():

@@ -97,7 +97,7 @@ def gauge(*points, name="load"):
 
 @FORMATS
 def test_a_gauge(format):
-    assert signals(format, gauge(POINT)) == [Metric(NOW, "load", 0.5, LABELS)]
+    assert signals(format, gauge(POINT)) == [Metric(NOW, "load", 0.5, LABELS, "gauge", "1")]
 
 
 @FORMATS
@@ -107,7 +107,8 @@ def test_a_gauge(format):
 )
 def test_sums(format, temporality, monotonic, kind):
     found = signals(format, summed({**AT, "asInt": "20"}, temporality=temporality, monotonic=monotonic))
-    assert found == [Metric(NOW, "requests", 20.0, LABELS, kind, "By")]
+    start = 0.0 if kind == "gauge" else NOW - 10
+    assert found == [Metric(NOW, "requests", 20.0, LABELS, kind, "By", start)]
 
 
 @FORMATS
@@ -169,7 +170,7 @@ def test_a_histogram(format, temporality):
     wanted = Histogram(
         NOW, "took", 4.0, 12.5, (1.0, 5.0), (1.0, 2.0, 1.0), LABELS, "ms", NOW - 10.0, cumulative=temporality == 2
     )
-    load = Metric(NOW, "load", 0.5, LABELS)
+    load = Metric(NOW, "load", 0.5, LABELS, "gauge", "1")
     found = signals(format, gauge(POINT), {"name": "took", "unit": "ms", "histogram": inner}, gauge(POINT))
     assert found == [load, wanted, load]
 
@@ -312,3 +313,26 @@ def test_whatever_comes(format, data):
 @given(data=st.data())
 def test_whatever_comes_for_long(format, data):
     check_columns(format, [data.draw(mutated([encoded(format, GOOD)]))])
+
+
+@FORMATS
+def test_buckets_that_do_not_add_up_are_used_and_counted(format):
+    from floodmark.config.models import Limits
+    from floodmark.decode import decoder
+
+    from .samples import records
+
+    of = decoder("metric", format, Limits())
+    inner = {"aggregationTemporality": 1, "dataPoints": [HISTOGRAM | {"count": "9"}]}
+    decoded = of.decode(records(encoded(format, message({"name": "took", "histogram": inner})))[0])
+    assert [found.count for found in decoded.signals] == [9.0]
+    assert of.counts() == {"histogram_uneven": 1}
+
+
+@pytest.mark.parametrize("odd", [{"scale": 10**30}, {"scale": -(10**30)}, {"positive": {"offset": 10**400}}])
+def test_an_exponential_histogram_of_numbers_that_cannot_be(odd):
+    point = {**AT, "count": "1", "scale": 0, "positive": {"offset": 2, "bucketCounts": ["1"]}} | odd
+    inner = {"aggregationTemporality": 1, "dataPoints": [point]}
+    decoded = refuse("otlp_json", message({"name": "took", "exponentialHistogram": inner}, gauge(POINT)))
+    assert len(decoded.signals) + len(decoded.refused) == 2
+    assert decoded.signals[-1].name == "load"

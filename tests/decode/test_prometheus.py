@@ -39,7 +39,7 @@ def test_a_stale_marker_is_no_missing_value():
 @pytest.mark.parametrize(
     ("name", "metadata", "kind"),
     [
-        ("up", {}, "gauge"),
+        ("up", {}, "untyped"),
         ("up_total", {}, "counter"),
         ("took_seconds_bucket", {}, "counter"),
         ("queue_count", {"queue_count": 2}, "gauge"),
@@ -91,7 +91,7 @@ def test_the_adapter_writes_values_as_text():
         (sample("1", timestamp="1970-01-01T00:00:00Z"), "implausible_time"),
         (sample("1", timestamp="soon"), "not_a_time"),
         (sample("1", labels={}, name=""), "missing_field"),
-        ({}, "wrong_type"),
+        ({}, "missing_field"),
         (b"{", "not_json"),
     ],
 )

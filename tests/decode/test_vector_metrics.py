@@ -31,7 +31,7 @@ def test_a_gauge(kind, wanted):
 
 def test_a_set_is_how_many_there_were():
     found = read("vector_metrics", {"name": "users", "kind": "incremental", "set": {"values": ["a", "b"]}}, NOW * 1000)
-    assert found == [Metric(NOW, "users", 2.0)]
+    assert found == [Metric(NOW, "users", 2.0, {}, "gauge")]
 
 
 def test_a_distribution_is_a_histogram_of_its_values():

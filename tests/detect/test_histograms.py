@@ -46,7 +46,7 @@ def test_a_cumulative_one_tells_of_what_came_since_the_last():
     assert spread(of, cumulative(20, [100, 0, 10, 0], 80.0)) == [("took_count", None, "delta", 20.0, 0.0)]
 
 
-@pytest.mark.parametrize("again", [{"start": T0 + 5}, {"counts": [1, 9, 0, 0]}])
+@pytest.mark.parametrize("again", [{"start": T0 + 5}, {"counts": [1, 9, 0, 0], "start": T0 - 30}])
 def test_a_reset_makes_all_of_it_the_gain(again):
     of = Histograms(Limits())
     spread(of, cumulative(0, [2, 3, 0, 0]))

@@ -30,7 +30,13 @@ def test_a_gauge_is_itself_and_knows_who_it_is() -> None:
 
 def test_a_counter_is_a_rate_and_a_reset_is_no_drop() -> None:
     of = maker()
-    assert values(of, [(0, 100.0), (10, 150.0), (20, 250.0), (30, 30.0), (40, 60.0)]) == [5.0, 10.0, 3.0, 3.0]
+    assert values(of, [(0, 100.0), (10, 150.0), (20, 250.0), (30, 120.0), (40, 150.0)]) == [5.0, 10.0, 12.0, 3.0]
+    assert of.counts()["counter_resets"] == 1
+
+
+def test_less_than_usual_since_a_reset_says_nothing() -> None:
+    of = maker()
+    assert values(of, [(0, 100.0), (10, 150.0), (20, 250.0), (30, 30.0), (40, 60.0)]) == [5.0, 10.0, 3.0]
     assert of.counts()["counter_resets"] == 1
 
 

@@ -12,6 +12,8 @@ from hypothesis import strategies as st
 from structlog.testing import capture_logs
 
 from floodmark.records import Awaited, Heard, Output, Record
+from floodmark.runtime import partition as partition_module
+from floodmark.runtime.errors import SchemasAwayError
 from floodmark.runtime.partition import HELD, Member, Partition, dead_letter
 from floodmark.runtime.recovery import Start
 from floodmark.runtime.snapshots import Saved
@@ -153,7 +155,9 @@ class Clock:
         return self.now
 
 
-def partition(task, consumer, outbox, *, clock=None, telemetry=None, recovery=None, snapshots=None, commit=0.0):
+def partition(
+    task, consumer, outbox, *, clock=None, telemetry=None, recovery=None, snapshots=None, commit=0.0, supply=None
+):
     member = Member(
         group="floodmark-detect",
         stage="detect",
@@ -167,6 +171,7 @@ def partition(task, consumer, outbox, *, clock=None, telemetry=None, recovery=No
         commit=commit,
         snapshot=60.0,
         clock=clock or Clock(),
+        supply=supply,
     )
     return Partition(SOURCE, lambda: task, outbox, member)
 
@@ -628,3 +633,40 @@ async def test_the_end_of_a_transaction_is_committed_like_a_record():
     await until(lambda: work.committed == 2)
     await work.stop()
     assert work.at_rest()
+
+
+async def test_records_wait_for_what_they_need_and_the_partition_says_so(monkeypatch):
+    monkeypatch.setattr(partition_module, "_RETRY_SECONDS", 0)
+    there, asked = False, []
+
+    async def supply(records):
+        asked.append([record.offset for record in records])
+        if not there:
+            raise SchemasAwayError("the registry does not answer")
+
+    consumer, outbox, task = Consumer([[raw(0), raw(1)]]), Outbox(), Task()
+    work = partition(task, consumer, outbox, supply=supply)
+    work.start(lambda _: None)
+    await until(lambda: len(asked) > 3)
+    assert task.calls == []
+    assert any("the registry does not answer" in each for each in work.troubles())
+    there = True
+    await until(lambda: work.committed == 2)
+    assert not any("registry" in each for each in work.troubles())
+    await work.stop()
+    assert task.calls == [[0, 1]]
+
+
+async def test_a_stop_does_not_wait_for_what_is_away(monkeypatch):
+    monkeypatch.setattr(partition_module, "_RETRY_SECONDS", 0)
+
+    async def supply(records):
+        raise SchemasAwayError("away")
+
+    consumer, outbox, task = Consumer([[raw(0), raw(1)]]), Outbox(), Task()
+    work = partition(task, consumer, outbox, supply=supply)
+    work.start(lambda _: None)
+    await until(lambda: any("away" in each for each in work.troubles()))
+    await work.stop()
+    assert task.calls == []
+    assert work.position == 0

@@ -18,7 +18,9 @@ from floodmark.cli.console import ConfigPath, fail, read_config
 from floodmark.cli.reloading import reloads
 from floodmark.config.loader import Loaded, load_with_warnings
 from floodmark.config.models import Config
+from floodmark.records import Schemas
 from floodmark.runtime import Route, RunError, log
+from floodmark.runtime.registry import Registry
 from floodmark.runtime.stopping import stop_on_signals
 from floodmark.runtime.watching import fingerprint, reload_on_hangup, watching
 from floodmark.runtime.workers import REFUSED, commands, for_worker, stop_with_parent, supervise
@@ -89,7 +91,9 @@ async def _run(config: Config, path: Path, seen: bytes, worker: int | None) -> N
             entered.enter_context(stop_with_parent(stop))
         listener = _listener(config)
         feedback = listener.feedback if listener is not None else None
-        work = routes(config, feedback)
+        registry = _registry(config)
+        schemas = registry.schemas if registry is not None else None
+        work = routes(config, feedback, schemas)
         # Each record is an object that lives for milliseconds: at Python's own threshold the collector would walk the
         # state of all series some hundred times a second, and find nothing.
         gc.set_threshold(100_000, 20, 20)
@@ -109,10 +113,11 @@ async def _run(config: Config, path: Path, seen: bytes, worker: int | None) -> N
                 lambda: _load(path, worker),
                 config,
                 work,
-                lambda new: routes(new, feedback),
+                lambda new: routes(new, feedback, schemas),
             ),
             listener=listener,
             hide=_hiding(config),
+            registry=registry,
         )
 
 
@@ -140,11 +145,17 @@ def _listener(config: Config) -> FeedbackListener | None:
     return FeedbackListener(config.feedback) if config.feedback is not None else None
 
 
-def routes(config: Config, feedback: Feedback | None = None) -> list[Route]:
+def _registry(config: Config) -> Registry | None:
+    from floodmark.decode import schemas_needed  # noqa: PLC0415 - as in `routes`
+
+    return Registry(config.schema_registry, schemas_needed) if config.schema_registry is not None else None
+
+
+def routes(config: Config, feedback: Feedback | None = None, schemas: Schemas | None = None) -> list[Route]:
     """The config's work as the runtime takes it: a route for each consumer group."""
     from floodmark.flow import groups  # noqa: PLC0415 - the engine itself, which a parent of workers never needs
 
-    work = groups(config, feedback)
+    work = groups(config, feedback, schemas)
 
     def route(group: str) -> Route:
         factories = work[group]

@@ -45,6 +45,7 @@ def check(tree: Located) -> tuple[list[Problem], list[Problem]]:
         *_formats(tree),
         *_fields(tree),
         *_security(tree),
+        *_registry(tree),
         *_http(tree),
         *detector_checks.errors(tree),
         *_patience(tree),
@@ -231,6 +232,36 @@ def _token_source(oauth: Located) -> Iterator[Problem]:
     elif parts.username is not None:
         message = "a user and password in the address would be shown in messages"
         yield url.place.problem((*path, "token_url"), message, "set client_id and client_secret instead")
+
+
+def _registry(tree: Located) -> Iterator[Problem]:
+    """How the schema registry is reached."""
+    here = tree.child("schema_registry")
+    if here is None or not isinstance(here.value, dict):
+        return
+    url = here.child("url")
+    if url is not None and isinstance(url.value, str):
+        try:
+            parts = urlsplit(url.value)
+            usable = parts.scheme in ("http", "https") and bool(parts.hostname) and (parts.port or 1) > 0
+        except ValueError:
+            usable = False
+        path: Path = ("schema_registry", "url")
+        if not usable:
+            yield url.place.problem(path, "is not an address of the web", "write https://registry:8081")
+        elif parts.username is not None:
+            message = "a user and password in the address would be shown in messages"
+            yield url.place.problem(path, message, "set username and password instead")
+    needs = (("password", "username"), ("username", "password"), ("cert_file", "key_file"), ("key_file", "cert_file"))
+    for key, other in needs:
+        below = here.child(key)
+        if below is not None and below.value is not None and absent(here, other):
+            yield below.place.problem(("schema_registry", key), f"{key} needs {other}", f"set schema_registry.{other}")
+    token = here.child("token")
+    if token is not None and token.value is not None and not absent(here, "username"):
+        yield token.place.problem(
+            ("schema_registry", "token"), "either a token or a user name", "leave one of them out"
+        )
 
 
 def _idle_security(tree: Located) -> Iterator[Problem]:

@@ -21,6 +21,8 @@ FormatName = Literal[
     "filebeat",
     "fluentbit",
     "gelf",
+    "jaeger_json",
+    "jaeger_proto",
     "journald",
     "json",
     "kserve",
@@ -30,6 +32,7 @@ FormatName = Literal[
     "otlp_proto",
     "prometheus_kafka_adapter",
     "prometheus_remote_write",
+    "prometheus_text",
     "rsyslog_json",
     "seldon",
     "splunk_hec",
@@ -39,6 +42,8 @@ FormatName = Literal[
     "telegraf_json",
     "vector_logs",
     "vector_metrics",
+    "zipkin_json",
+    "zipkin_proto",
 ]
 
 EnvelopeName = Literal["none", "connect", "cloudevents"]
@@ -55,6 +60,8 @@ CARRIES: dict[FormatName, tuple[SignalName, ...]] = {
     "filebeat": ("log",),
     "fluentbit": ("log",),
     "gelf": ("log",),
+    "jaeger_json": ("span",),
+    "jaeger_proto": ("span",),
     "journald": ("log",),
     "json": get_args(SignalName),
     "kserve": ("prediction",),
@@ -64,6 +71,7 @@ CARRIES: dict[FormatName, tuple[SignalName, ...]] = {
     "otlp_proto": ("metric", "log", "span"),
     "prometheus_kafka_adapter": ("metric",),
     "prometheus_remote_write": ("metric",),
+    "prometheus_text": ("metric",),
     "rsyslog_json": ("log",),
     "seldon": ("prediction",),
     "splunk_hec": ("log", "metric"),
@@ -73,5 +81,7 @@ CARRIES: dict[FormatName, tuple[SignalName, ...]] = {
     "telegraf_json": ("metric",),
     "vector_logs": ("log",),
     "vector_metrics": ("metric",),
+    "zipkin_json": ("span",),
+    "zipkin_proto": ("span",),
 }
 """The signals that messages of a format can hold."""

@@ -14,7 +14,7 @@ from floodmark.config.formats import EnvelopeName, FormatName
 from floodmark.config.mapping import Fields
 from floodmark.config.quantities import Budget, Clock, Duration, Moment, Pattern, Size, Timezone
 from floodmark.config.section import Section
-from floodmark.signals import SignalName
+from floodmark.signals import SaidKind, SignalName
 
 
 class OAuth(Section):
@@ -103,6 +103,26 @@ class Input(Section):
     """The producers do not key by series, so that one series comes on several partitions: bring each event through
     `topics.rekeyed` first, keyed by its series (metrics), source (logs) or service (spans). Predictions
     and outcomes always are."""
+
+
+class SchemaRegistry(Section):
+    """A schema registry with Confluent's API (its own, Apicurio's ccompat, Karapace, Redpanda): where the schemas of
+    values are that producers framed with an id. JSON needs none."""
+
+    url: str
+    """Its address, with the path before /schemas/ids: https://registry:8081, or …/apis/ccompat/v7."""
+    username: str | None = None
+    """User name for HTTP's basic authentication."""
+    password: SecretStr | None = None
+    """What proves it; write ${ENV_NAME} or file:/path rather than the secret itself."""
+    token: SecretStr | None = None
+    """Bearer token, instead of a user name."""
+    ca_file: str | None = None
+    """PEM file of the authority that signed the registry's certificate (default: the system's)."""
+    cert_file: str | None = None
+    """PEM file of our own certificate, for mutual TLS."""
+    key_file: str | None = None
+    """PEM file of our own private key, for mutual TLS."""
 
 
 class Topics(Section):
@@ -269,6 +289,10 @@ class Detector(Section):
     kpi: bool = False
     """The series say how well the business goes: an incident tells what it costs by them, and an anomaly of them how
     much has been lost."""
+    kind: SaidKind | None = None
+    """How the values are to be read, whatever their producer says: gauge, counter (only grows, so its rate is judged)
+    or delta (an increment). Left out, it is as the producer says; if he does not, what has only grown for a day is read
+    as a counter from then on, unless it has a `limit`."""
     unit: str | None = Field(default=None, min_length=1, max_length=50)
     """Unit of the values as they are sent, whatever their producer says (EUR, orders). That of a counter is of what it
     counts, so its rate is in EUR/s."""
@@ -449,6 +473,8 @@ class Config(Section):
     """The cluster."""
     inputs: list[Input] = []
     """The topics to read."""
+    schema_registry: SchemaRegistry | None = None
+    """Where the schemas of framed values are; left out, only JSON is read of such."""
     topics: Topics = Topics()
     """The topics to write."""
     state: State = State()

@@ -21,8 +21,10 @@ from floodmark.decode.decoder import ColumnDecoder, Decoded, Decoder, Refused
 from floodmark.decode.envelopes import Opened
 from floodmark.decode.filebeat import FilebeatDecoder
 from floodmark.decode.fluentbit import FluentBitDecoder
+from floodmark.decode.framing import Framed, FramedColumns
 from floodmark.decode.gelf import GelfDecoder
 from floodmark.decode.inferences import InferenceDecoder
+from floodmark.decode.jaeger import JaegerJsonDecoder, JaegerProtoDecoder
 from floodmark.decode.journald import JournaldDecoder
 from floodmark.decode.mapped import MappedDecoder
 from floodmark.decode.metricbeat import MetricbeatDecoder
@@ -34,6 +36,8 @@ from floodmark.decode.otlp_spans import JsonSpanDecoder, ProtoSpanDecoder
 from floodmark.decode.points import PointColumns
 from floodmark.decode.prometheus_kafka_adapter import KafkaAdapterDecoder
 from floodmark.decode.prometheus_remote_write import RemoteWriteDecoder
+from floodmark.decode.prometheus_text import PrometheusTextDecoder
+from floodmark.decode.registered import schemas_needed
 from floodmark.decode.rsyslog_json import RsyslogJsonDecoder
 from floodmark.decode.samples import SampleDecoder
 from floodmark.decode.splunk_hec import SplunkHecDecoder
@@ -43,6 +47,8 @@ from floodmark.decode.telegraf_influx import InfluxDecoder
 from floodmark.decode.telegraf_json import TelegrafJsonDecoder
 from floodmark.decode.vector_logs import VectorLogDecoder
 from floodmark.decode.vector_metrics import VectorDecoder
+from floodmark.decode.zipkin import ZipkinJsonDecoder, ZipkinProtoDecoder
+from floodmark.records import Schemas
 from floodmark.signals import SignalName
 
 __all__ = [
@@ -55,6 +61,7 @@ __all__ = [
     "decoder",
     "input_decoder",
     "native_schemas",
+    "schemas_needed",
 ]
 
 DECODERS: dict[tuple[FormatName, SignalName], Callable[[Limits], Decoder]] = {
@@ -67,6 +74,8 @@ DECODERS: dict[tuple[FormatName, SignalName], Callable[[Limits], Decoder]] = {
     ("filebeat", "log"): FilebeatDecoder,
     ("fluentbit", "log"): FluentBitDecoder,
     ("gelf", "log"): GelfDecoder,
+    ("jaeger_json", "span"): JaegerJsonDecoder,
+    ("jaeger_proto", "span"): JaegerProtoDecoder,
     ("journald", "log"): JournaldDecoder,
     ("kserve", "prediction"): partial(InferenceDecoder, "kserve"),
     ("metricbeat", "metric"): MetricbeatDecoder,
@@ -79,6 +88,7 @@ DECODERS: dict[tuple[FormatName, SignalName], Callable[[Limits], Decoder]] = {
     ("otlp_proto", "span"): ProtoSpanDecoder,
     ("prometheus_kafka_adapter", "metric"): KafkaAdapterDecoder,
     ("prometheus_remote_write", "metric"): RemoteWriteDecoder,
+    ("prometheus_text", "metric"): PrometheusTextDecoder,
     ("rsyslog_json", "log"): RsyslogJsonDecoder,
     ("seldon", "prediction"): partial(InferenceDecoder, "seldon"),
     ("splunk_hec", "log"): partial(SplunkHecDecoder, "log"),
@@ -89,6 +99,8 @@ DECODERS: dict[tuple[FormatName, SignalName], Callable[[Limits], Decoder]] = {
     ("telegraf_json", "metric"): TelegrafJsonDecoder,
     ("vector_logs", "log"): VectorLogDecoder,
     ("vector_metrics", "metric"): VectorDecoder,
+    ("zipkin_json", "span"): ZipkinJsonDecoder,
+    ("zipkin_proto", "span"): ZipkinProtoDecoder,
 }
 """What decodes a signal from a format."""
 
@@ -102,6 +114,7 @@ COLUMNS: dict[FormatName, Callable[[Decoder, Limits], ColumnDecoder]] = {
     "otlp_proto": PointColumns,
     "prometheus_kafka_adapter": PointColumns,
     "prometheus_remote_write": PointColumns,
+    "prometheus_text": PointColumns,
     "splunk_hec": SampleDecoder,
     "telegraf_influx": PointColumns,
     "telegraf_json": PointColumns,
@@ -110,13 +123,19 @@ COLUMNS: dict[FormatName, Callable[[Decoder, Limits], ColumnDecoder]] = {
 """What decodes the metrics of a format by column, around the decoder for what is unusual. Not every format has it."""
 
 
-def input_decoder(source: Input, limits: Limits) -> Decoder:
-    """A fresh decoder for an input, envelope and all."""
+PROTOBUF: frozenset[FormatName] = frozenset({"jaeger_proto", "otlp_proto", "zipkin_proto"})
+"""The formats that are Protobuf themselves."""
+
+
+def input_decoder(source: Input, limits: Limits, schemas: Schemas | None = None) -> Decoder:
+    """A fresh decoder for an input, frames and envelope and all. `schemas`: of the registry, if there is one."""
     if source.fields is not None:
         inner: Decoder = MappedDecoder(source.signal, source.fields, limits)
     else:
         inner = decoder(source.signal, source.format, limits)
-    return inner if source.envelope == "none" else Opened(source.envelope, inner, limits)
+    framed = partial(Framed, limits=limits, schemas=schemas, protobuf=source.format in PROTOBUF)
+    found = framed(inner, eager=source.format == "auto")
+    return found if source.envelope == "none" else framed(Opened(source.envelope, found, limits))
 
 
 def decoder(signal: SignalName, format: FormatName, limits: Limits) -> Decoder:
@@ -128,6 +147,9 @@ def decoder(signal: SignalName, format: FormatName, limits: Limits) -> Decoder:
 
 def column_decoder(decoder: Decoder, format: FormatName, limits: Limits) -> ColumnDecoder | None:
     """What decodes metrics by column as `decoder` would one by one; None for a format for which there is nothing."""
+    if isinstance(decoder, Framed) and format != "native":
+        inner = column_decoder(decoder.inner, format, limits)
+        return FramedColumns(decoder, inner) if inner is not None else None
     if isinstance(decoder, AutoDecoder):
         return AutoColumns(decoder, lambda inner, found: column_decoder(inner, found, limits))
     columns = COLUMNS.get(format)

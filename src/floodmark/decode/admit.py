@@ -83,7 +83,7 @@ class Admission:
         unit = event.unit or ""
         if len(unit) > self._limits.label:
             raise self._too_long("unit", unit)
-        return Metric(time, event.name, value, self.labels(event.labels, "labels"), event.kind or "gauge", unit)
+        return Metric(time, event.name, value, self.labels(event.labels, "labels"), event.kind or "untyped", unit)
 
     def log(self, event: wire.LogEvent, latest: float) -> Log:
         time = self.time(event.timestamp, latest)

@@ -18,6 +18,7 @@ import msgspec
 from floodmark.config.formats import FormatName
 from floodmark.config.models import Limits
 from floodmark.decode.decoder import ColumnDecoder, Decoded, Decoder, Refused
+from floodmark.decode.otlp_records import first_embedded, wires
 from floodmark.records import Record
 from floodmark.signals import Histogram, Origin, Samples, SignalName
 
@@ -26,6 +27,13 @@ _elements = msgspec.json.Decoder(list[msgspec.Raw])
 _CRI: Final = re.compile(rb"\d{4}-\d\d-\d\dT\S+ (?:stdout|stderr) [FP]")
 _GRAPHITE: Final = re.compile(rb"[^\s=]++ [-+.\deEnaN]++ \d++(?:\.\d++)?[ \t\r]*+(?:\Z|\n)")
 _INFLUX: Final = re.compile(rb"(?:#[^\n]*+\n|\s)*+(?:\\.|[^\s\\])++ (?:\\.|[^\s=\\])++=")
+_PROMETHEUS: Final = re.compile(
+    rb"# (?:HELP|TYPE|UNIT) \S|(?:#[^\n]*+\n|\s)*+[a-zA-Z_:][\w:]*+"
+    rb'(?:[ \t]*+\{(?:[^"{}\n]|"(?:[^"\\]|\\.)*+")*+\}[ \t]*+[-+.\dIN]'
+    rb"|[ \t]++[-+]?+(?:[.\d]++|NaN|Inf)(?:[eE][-+\d]++)?+\s*+(?:\Z|\n))"
+)
+_QUOTED: Final = re.compile(rb'\{"(?:[^"\\\n]|\\.)++"\s*+[,}]')
+"""Of Prometheus, a name that has other characters than names had before."""
 _SYSLOG: Final = re.compile(
     rb"(?:\d{1,7}\s)?<\d{1,3}>|(?:\d{1,10}: ){0,2}[*.]?(?:\d{4} )?[A-Z][a-z]{2} [ \d]\d (?:\d{4} )?\d\d:\d\d:\d\d|"
     rb"\d{4}-\d\d-\d\dT|%[A-Z][A-Z0-9_-]{1,64}-[0-7]-|date=\d{4}-\d\d-\d\d "
@@ -113,6 +121,7 @@ class AutoColumns:
         values: list[float] = []
         histograms: list[tuple[int, Histogram]] = []
         shares: list[tuple[int, int]] = []
+        starts: list[tuple[int, float]] = []
         for format, some in groupby(records, self._auto.format_of):
             alike = list(some)
             if format is None:
@@ -123,10 +132,11 @@ class AutoColumns:
             found = self._of(format).decode(alike, refuse)
             shares += found.shares or [(1, 0)] * len(alike)
             histograms += [(len(times) + at, histogram) for at, histogram in found.histograms]
+            starts += [(len(times) + at, start) for at, start in found.starts]
             origins += found.origins
             times += found.times
             values += found.values
-        return Samples(origins, times, values, histograms, shares)
+        return Samples(origins, times, values, histograms, shares, starts)
 
     def _of(self, format: FormatName) -> ColumnDecoder:
         found = self._columns.get(format)
@@ -143,17 +153,16 @@ def told(signal: SignalName, record: Record) -> FormatName | None:
     value = (record.value or b"").lstrip()
     if value[:1] in (b"{", b"["):
         fields = _first(value)
-        return None if fields is None else _of_json(signal, fields, record)
+        if fields is None:
+            return "prometheus_text" if signal == "metric" and _QUOTED.match(value) else None
+        return _of_json(signal, fields, record)
     return _of_bytes(signal, value, record)
 
 
 def _first(value: bytes) -> Fields | None:
-    """The fields of a message, or of the first event in its array."""
+    """The fields of a message, or of the first event in its array (of arrays: Zipkin's traces)."""
     try:
-        if value[:1] == b"[":
-            elements = _elements.decode(value)
-            value = bytes(elements[0]) if elements else b"{}"
-        return _fields.decode(value)
+        return _object(value)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return _loosely(value)
 
@@ -171,9 +180,22 @@ def _loosely(value: bytes) -> Fields | None:
         pass
     strict = re.sub(rb"-?\b(?:NaN|Infinity)\b", b"null", value)
     try:
-        return _fields.decode(strict) if strict != given else None
+        return _object(strict) if strict != given else None
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return None
+
+
+def _object(value: bytes) -> Fields:
+    """Arrays may hold arrays, as Zipkin's traces do. One odd element at the beginning tells nothing of the others.
+
+    Raises msgspec.DecodeError.
+    """
+    for _ in range(2):
+        if value[:1] != b"[":
+            break
+        some = map(bytes, _elements.decode(value)[:8])
+        value = next((each for each in some if each[:1] in (b"{", b"[")), b"{}")
+    return _fields.decode(value)
 
 
 def _of_json(signal: SignalName, fields: Fields, record: Record) -> FormatName | None:
@@ -185,7 +207,7 @@ def _of_json(signal: SignalName, fields: Fields, record: Record) -> FormatName |
         return _logs(fields)
     if signal == "prediction":
         return _predictions(fields, record)
-    return "native"
+    return _spans(fields) if signal == "span" else "native"
 
 
 def _metrics(fields: Fields) -> FormatName | None:
@@ -253,12 +275,28 @@ def _predictions(fields: Fields, record: Record) -> FormatName | None:
     return "bentoml" if _any(fields, ("bento_meta", "request_id")) else None
 
 
+def _spans(fields: Fields) -> FormatName | None:
+    if "operation" in fields:
+        return "native"
+    if _any(fields, ("localEndpoint", "remoteEndpoint")) or ("traceId" in fields and "id" in fields):
+        return "zipkin_json"
+    if _any(fields, ("operationName", "operation_name", "processes", "data")) or (
+        "spans" in fields and "process" in fields
+    ):
+        return "jaeger_json"
+    return "native" if "duration" in fields and "service" in fields else None
+
+
 def _of_bytes(signal: SignalName, value: bytes, record: Record) -> FormatName | None:
-    if signal in _OTLP and _is_embedded(record.value or b""):
+    if signal == "span":
+        return _proto_spans(record.value or b"")
+    if signal in _OTLP and first_embedded(record.value or b""):
         return "otlp_proto"
     if signal == "metric":
         if value.startswith(b"PUTVAL "):
             return "collectd_command"
+        if _PROMETHEUS.match(value):
+            return "prometheus_text"
         if _GRAPHITE.match(value):
             return "collectd_graphite"
         if _INFLUX.match(value):
@@ -271,16 +309,15 @@ def _of_bytes(signal: SignalName, value: bytes, record: Record) -> FormatName | 
     return None
 
 
-def _is_embedded(value: bytes) -> bool:
-    """Whether a message begins as field 1 of a protobuf message, whose length fits: so OTLP's do."""
-    if value[:1] != b"\n":
-        return False
-    length = 0
-    for place, byte in enumerate(value[1:6]):
-        length |= (byte & 0x7F) << (7 * place)
-        if byte < 0x80:
-            return 2 + place + length <= len(value)
-    return False
+def _proto_spans(value: bytes) -> FormatName | None:
+    """All begin with field 1. Where Jaeger's and Zipkin's spans have their start, as an embedded message and as eight
+    bytes, OTLP's groups of them have nothing."""
+    if not (first := first_embedded(value)):
+        return None
+    if wires(memoryview(value)).get(6) == 2:
+        return "jaeger_proto"
+    within = wires(first).get(6)
+    return "jaeger_proto" if within == 2 else "zipkin_proto" if within == 1 else "otlp_proto"
 
 
 def _any(fields: Fields, names: Iterable[str]) -> bool:

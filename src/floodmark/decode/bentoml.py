@@ -15,6 +15,7 @@ from floodmark.decode.decoder import Decoded, EventError
 from floodmark.decode.local_times import local_time
 from floodmark.decode.native import JsonDecoder
 from floodmark.decode.places import child
+from floodmark.decode.tensors import Bodies
 from floodmark.records import Record
 from floodmark.signals import Prediction, Scalar
 
@@ -28,6 +29,7 @@ class BentoMlDecoder(JsonDecoder[dict[str, Any]]):
     def __init__(self, limits: Limits) -> None:
         admission = Admission(limits)
         super().__init__(dict[str, Any], self._prediction, admission, limits, raw=False)
+        self._bodies = Bodies(limits, admission.counts)
         self._topic = ""
 
     def decode(self, record: Record) -> Decoded:
@@ -46,11 +48,11 @@ class BentoMlDecoder(JsonDecoder[dict[str, Any]]):
         if predicted is None:
             words = "no column is the prediction: none has that role, and none is called prediction or pred"
             raise EventError("missing_field", words)
-        columns = {
-            name: _cell(name, value)
-            for name, value in row.items()
-            if name not in _META and roles.get(name, "feature") == "feature" and name != predicted
-        }
+        columns: dict[str, Scalar] = {}
+        for name, value in row.items():
+            if name not in _META and roles.get(name, "feature") == "feature" and name != predicted:
+                columns.update(self._bodies.cell(name, value))
+        answer = self._bodies.answer(row[predicted])
         model = child(meta, "monitor_name") or child(meta, "bento_name") or self._topic
         version = child(meta, "bento_version")
         identity = row.get("request_id")
@@ -60,7 +62,8 @@ class BentoMlDecoder(JsonDecoder[dict[str, Any]]):
             str(version)[: self._limits.label] if version else "",
             admission.named("request_id", str(identity) if isinstance(identity, str | int) else ""),
             admission.features(columns),
-            admission.answer("prediction", _cell(predicted, row[predicted])),
+            admission.answer("prediction", answer.prediction),
+            admission.scores(answer.scores),
         )
 
     def _when(self, stamp: object, latest: float) -> float:
@@ -72,14 +75,3 @@ class BentoMlDecoder(JsonDecoder[dict[str, Any]]):
             if not isinstance(stamp, str) or not stamp[:4].isdigit():
                 raise
         return self._admission.time(local_time(stamp, self._admission.kafkas), latest)
-
-
-def _cell(name: str, value: Any) -> Scalar:
-    if value is None or isinstance(value, str | bool):
-        return value
-    try:
-        return float(value)
-    except OverflowError:
-        raise EventError("infinite", f"{name!r} is too large a number") from None
-    except (TypeError, ValueError):
-        raise EventError("wrong_type", f"{name!r} must be a number, text, a truth value or null") from None

@@ -12,21 +12,25 @@ from typing import Final
 from msgspec import Struct
 
 from floodmark.decode.collectd_types import VALUES, kind_of
+from floodmark.decode.counters import by_name
 from floodmark.decode.decoder import EventError
+from floodmark.decode.mending import lines
 from floodmark.decode.points import JsonMessages, PointDecoder, Points, number
 from floodmark.decode.timestamps import parse
 
 _PUTVAL: Final = re.compile(r'PUTVAL\s+(?:"((?:[^"\\]|\\.)*)"|(\S+))((?:\s+\w+=\S+)*)\s+(\S+)\s*')
+
+_INTERVAL: Final = re.compile(r"\binterval=(\d+(?:\.\d+)?)(?!\S)")
 
 
 class _ValueList(Struct, gc=False):
     values: list[float | str | None]
     dstypes: list[str]
     dsnames: list[str]
-    time: float
-    host: str
     plugin: str
     type: str
+    time: float | None = None
+    host: str = ""
     plugin_instance: str = ""
     type_instance: str = ""
 
@@ -38,7 +42,7 @@ class CollectdJsonDecoder(PointDecoder):
     """Decodes arrays of value lists. The first sample of a counter is null: it has no rate yet."""
 
     def _read(self, value: bytes, points: Points) -> None:
-        for each in _messages.read(value):
+        for each in _messages.each(value, points):
             if not len(each.values) == len(each.dstypes) == len(each.dsnames):
                 points.refuse(EventError("wrong_type", f"{each.plugin!r:.60} has not a name and type for each value"))
                 continue
@@ -48,32 +52,34 @@ class CollectdJsonDecoder(PointDecoder):
                 with points:
                     unit = "" if kind == "gauge" else "/s"
                     origin = points.origin(_name(each.plugin, each.type, name), labels, "gauge", unit)
-                    points.add(origin, parse(each.time), number(each_value))
+                    at = parse(each.time) if each.time is not None else points.time(None)
+                    points.add(origin, at, number(each_value))
 
 
 class CollectdCommandDecoder(PointDecoder):
     """Decodes lines `PUTVAL HOST/PLUGIN-INSTANCE/TYPE-INSTANCE interval=… TIME:VALUE…`; "U" is no value."""
 
     def _read(self, value: bytes, points: Points) -> None:
-        for line in _lines(value):
+        for line in _lines(value, points):
             with points:
                 match = _PUTVAL.fullmatch(line)
                 path = (match[1] or match[2] or "").rsplit("/", 2) if match else []
                 if match is None or len(path) != 3:
                     raise EventError("malformed", f"the line {line[:60]!r} is no PUTVAL")
                 time, *values = match[4].split(":")
+                interval = float(found[1]) if (found := _INTERVAL.search(match[3])) else 0.0
                 names = VALUES.get(path[2].partition("-")[0], ())
                 for i, text in enumerate(values):
                     name = names[i] if len(names) == len(values) else "" if len(values) == 1 else str(i)
                     at = points.received if time == "N" else parse(time)
-                    _add(points, path, name, at, "nan" if text == "U" else text)
+                    _add(points, path, name, at, "nan" if text == "U" else text, interval)
 
 
 class CollectdGraphiteDecoder(PointDecoder):
     """Decodes lines `HOST.PLUGIN-INSTANCE.TYPE-INSTANCE[.VALUE] NUMBER SECONDS`; another path is a name as it is."""
 
     def _read(self, value: bytes, points: Points) -> None:
-        for line in _lines(value):
+        for line in _lines(value, points):
             with points:
                 parts = line.split()
                 if len(parts) != 3:
@@ -85,7 +91,15 @@ class CollectdGraphiteDecoder(PointDecoder):
                     _add(points, places[:3], name, parse(time), text)
                 else:
                     points.expect(1)
-                    points.add(points.origin(path, {}), parse(time), number(text))
+                    points.add(points.origin(path, {}, by_name(path)), parse(time), number(text))
+
+
+def _lines(value: bytes, points: Points) -> list[str]:
+    found = lines(value, points.counts)
+    if len(found) > points.limits.events:
+        words = f"the message holds {len(found)} lines, more than limits.events ({points.limits.events})"
+        raise EventError("too_many_events", words)
+    return found
 
 
 def _only(type_: str) -> str:
@@ -94,22 +108,15 @@ def _only(type_: str) -> str:
     return names[0] if len(names) == 1 else ""
 
 
-def _lines(value: bytes) -> list[str]:
-    try:
-        text = value.decode()
-    except UnicodeDecodeError as error:
-        raise EventError("malformed", f"the message is not UTF-8 at byte {error.start}") from None
-    return [line for each in text.split("\n") if (line := each.strip())]
-
-
-def _add(points: Points, path: list[str], value_name: str, time: float, text: str) -> None:
+def _add(points: Points, path: list[str], value_name: str, time: float, text: str, interval: float = 0.0) -> None:
     host, plugin, type_ = path
     plugin, _, plugin_instance = plugin.partition("-")
     type_, _, type_instance = type_.partition("-")
     points.expect(1)
     labels = _labels(host, plugin_instance, type_instance)
-    origin = points.origin(_name(plugin, type_, value_name), labels, kind_of(type_, value_name))
-    points.add(origin, time, number(text))
+    kind = kind_of(type_, value_name)
+    origin = points.origin(_name(plugin, type_, value_name), labels, kind)
+    points.add_since(time - interval if kind == "delta" and interval > 0 else 0.0, origin, time, number(text))
 
 
 def _name(plugin: str, type_: str, value: str) -> str:

@@ -8,16 +8,19 @@ topics; MLServer's mlserver/kafka.
 
 from __future__ import annotations
 
+import base64
+import json
 import re
 from collections.abc import Mapping
 from typing import Any, Literal
 
 from floodmark.config.models import Limits
 from floodmark.decode.admit import Admission
-from floodmark.decode.decoder import Decoded, EventError
+from floodmark.decode.decoder import Decoded, EventError, Refused
 from floodmark.decode.native import JsonDecoder
-from floodmark.decode.tensors import answers, features
-from floodmark.records import Record
+from floodmark.decode.tensor_bytes import give, split
+from floodmark.decode.tensors import Bodies
+from floodmark.records import Record, changed
 from floodmark.signals import Inference
 
 Server = Literal["kserve", "mlserver", "seldon"]
@@ -32,14 +35,16 @@ class InferenceDecoder:
         self._server = server
         self._limits = limits
         self._admission = Admission(limits)
+        self._bodies = Bodies(limits, self._admission.counts)
         self._json: JsonDecoder[dict[str, Any]] = JsonDecoder(
             dict[str, Any], self._half, self._admission, limits, raw=False
         )
         self._record: Record | None = None
         self._said: dict[str, str] = {}
+        self._blob = b""
 
     def counts(self) -> Mapping[str, int]:
-        """Repairs so far (see `Admission`), and other_event."""
+        """Repairs so far (see `Admission` and `Bodies`), and other_event."""
         return self._admission.counts
 
     def decode(self, record: Record) -> Decoded:
@@ -52,20 +57,26 @@ class InferenceDecoder:
         if kind and not kind.endswith((".request", ".response")):
             self._admission.counts["other_event"] += 1
             return Decoded([], [])
-        return self._json.decode(record)
+        value = record.value or b""
+        text, self._blob = split(value) if len(value) <= self._limits.message else (value, b"")
+        if not self._blob:
+            return self._json.decode(record)
+        found = self._json.decode(changed(record, value=text))
+        return Decoded(found.signals, [Refused(each.index, each.error, each.message, value) for each in found.refused])
 
     def _half(self, event: dict[str, Any], latest: float) -> Inference:
         said, body = self._said, event
         if "specversion" in event:
             said = {f"ce_{name}": value for name, value in event.items() if isinstance(value, str)}
-            body = event.get("data")  # type: ignore[assignment]  # the next lines look at it
+            body = self._data(event)
         if not isinstance(body, dict):
             raise EventError("wrong_type", "the data of the event must be an object")
         topic = _TOPIC.fullmatch(self._record.topic) if self._record is not None else None
         kind = said.get("ce_type", "").rpartition(".")[2]
         half = kind or {"inputs": "request", "outputs": "response"}.get(topic[2] if topic else "", "")
-        rows = features(body, self._limits) if half != "response" else None
-        told = answers(body, self._limits) if rows is None and half != "request" else None
+        give(body, self._blob)
+        rows = self._bodies.features(body) if half != "response" else None
+        told = self._bodies.answers(body) if rows is None and half != "request" else None
         if rows is None and told is None:
             raise EventError("missing_field", f"there are neither inputs nor outputs of a model{_in_a(half)}")
         stamp = said.get("ce_time")
@@ -76,10 +87,28 @@ class InferenceDecoder:
             self._version(said, body),
             admission.named("id", self._id(said, body)),
             told is not None,
-            [admission.features(row) for row in rows or ()],
+            rows or [],
             [admission.answer("prediction", each.prediction) for each in told or ()],
             [admission.scores(each.scores) for each in told] if told and any(each.scores for each in told) else [],
         )
+
+    def _data(self, event: dict[str, Any]) -> Any:
+        """The body of an event in structured mode: an object, or one as text or in Base64. Raises EventError."""
+        data = event.get("data")
+        if isinstance(data, dict):
+            return data
+        encoded = event.get("data_base64")
+        try:
+            if isinstance(encoded, str):
+                text = base64.b64decode(encoded, validate=True)
+            elif isinstance(data, str):
+                text = data.encode(errors="replace")
+            else:
+                return data
+            head, self._blob = split(text)
+            return json.loads(head)
+        except (ValueError, RecursionError) as error:
+            raise EventError("wrong_type", f"the data of the event cannot be read: {str(error)[:200]}") from None
 
     def _id(self, said: Mapping[str, str], body: Mapping[str, Any]) -> str:
         """Of Seldon and MLServer the key comes first: it is what a request and its answer have in common."""

@@ -1,7 +1,7 @@
 """Anybody's JSON, by a mapping of the config (`fields`), to what the native format has.
 
 Of every event a native one is made, which is then judged as any other; what is missing is told with the path at which
-nothing was. A message is one event, an array of events, a line for each event, or has its events at a path. Numbers in
+nothing was. A message is one event, an array of events, or has its events at a path. Numbers in
 text are numbers where a number is needed.
 """
 
@@ -92,13 +92,7 @@ class MappedDecoder:
                 value = self._admission.utf8(value).encode()
             said = _parsed(value)
         except ValueError as error:
-            lines = [line for line in value.splitlines() if line.strip()]
-            if len(lines) < 2 or len(lines) > self._limits.events:
-                raise EventError("not_json", f"the message is not JSON: {str(error)[:200]}") from None
-            try:
-                said = [_parsed(line) for line in lines]
-            except ValueError as error:
-                raise EventError("not_json", f"a line of the message is not JSON: {str(error)[:200]}") from None
+            raise EventError("not_json", f"the message is not JSON: {str(error)[:200]}") from None
         if self._events is not None:
             said = [self._events(each) for each in (said if isinstance(said, list) else [said])]
             said = [event for each in said for event in (each if isinstance(each, list) else [each])]

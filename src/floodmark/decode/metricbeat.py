@@ -9,47 +9,44 @@ import re
 from collections.abc import Iterator
 from typing import Any, Final
 
-from msgspec import Struct, field
-
+from floodmark.decode import counters
+from floodmark.decode.decoder import EventError
 from floodmark.decode.points import JsonMessages, PointDecoder, Points
-from floodmark.decode.timestamps import parse
-from floodmark.signals import MetricKind
 
 _ABOUT_ITSELF: Final = ("@metadata", "@timestamp", "agent", "ecs", "event", "metricset", "tags", "error")
 _NAMING: Final = re.compile(r"(?:.*\.)?(?:name|id|pid|device_name|mount_point|partition|namespace|index)|labels\..*")
-_COUNTERS: Final = re.compile(
-    r".*(?:\.ticks|_total|\.counter|\.network\.(?:in|out)\.\w+|\.diskio\.(?:read|write|io)\.\w+|\.[rt]x\.\w+)"
-)
 _NAMES: Final = {"host.name": "host", "service.name": "service", "kubernetes.pod.name": "pod"}
 _DEEPEST: Final = 16
 
 
-class _Document(Struct, gc=False):
-    timestamp: str | int | float = field(name="@timestamp")
-
-
-_times = JsonMessages(_Document)
-_messages = JsonMessages(dict[str, Any])
+_messages = JsonMessages(Any)
 
 
 class MetricbeatDecoder(PointDecoder):
     """Decodes documents of any metricset."""
 
     def _read(self, value: bytes, points: Points) -> None:
-        for head, document in zip(_times.read(value), _messages.read(value), strict=True):
-            labels: dict[str, str] = {}
-            numbers: list[tuple[str, float]] = []
-            for name, leaf in _leaves(document):
-                if _NAMING.fullmatch(name):
-                    if isinstance(leaf, str | int):
-                        labels[_NAMES.get(name, name)] = str(leaf)
-                elif isinstance(leaf, int | float) and not isinstance(leaf, bool):
-                    numbers.append((name, leaf))
-            for name, number in numbers:
-                points.expect(1)
-                with points:
-                    kind: MetricKind = "counter" if _COUNTERS.fullmatch(name) else "gauge"
-                    points.add(points.origin(name, labels, kind), parse(head.timestamp), float(number))
+        for document in _messages.each(value, points):
+            with points:
+                _add(document, points)
+
+
+def _add(document: Any, points: Points) -> None:
+    if not isinstance(document, dict) or "@timestamp" not in document:
+        raise EventError("wrong_type", "a document has no `@timestamp`")
+    time = points.stamp(document["@timestamp"])
+    labels: dict[str, str] = {}
+    numbers: list[tuple[str, float]] = []
+    for name, leaf in _leaves(document):
+        if _NAMING.fullmatch(name):
+            if isinstance(leaf, str | int):
+                labels[_NAMES.get(name, name)] = str(leaf)
+        elif isinstance(leaf, int | float) and not isinstance(leaf, bool):
+            numbers.append((name, leaf))
+    for name, number in numbers:
+        points.expect(1)
+        with points:
+            points.add(points.origin(name, labels, counters.metricbeat(name)), time, float(number))
 
 
 def _leaves(document: dict[str, Any]) -> Iterator[tuple[str, Any]]:

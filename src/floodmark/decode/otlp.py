@@ -1,7 +1,8 @@
 """OTLP metrics, whichever way they are written: what a point becomes. The spellings are in `otlp_proto`, `otlp_json`.
 
 Both give messages with the fields of `opentelemetry.proto.metrics.v1`, but for attributes, which stay as they were
-written: the same bytes again are the same series again. Exemplars and descriptions are not read.
+written: the same bytes again are the same series again. Exemplars are not read, but counted (`exemplars_unread`: points
+that have any); nor are descriptions.
 
 Source: the OpenTelemetry metrics data model, "Sums", "Histogram", "ExponentialHistogram" and "Summary".
 """
@@ -11,12 +12,14 @@ from __future__ import annotations
 import json
 import math
 from abc import abstractmethod
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any, Final, NamedTuple
 
 from floodmark.config.models import Limits
+from floodmark.decode.buckets import explicit, exponential, numbers
 from floodmark.decode.decoder import EventError
-from floodmark.decode.points import MOST_BUCKETS, Origins, PointDecoder, Points
+from floodmark.decode.mending import utf8
+from floodmark.decode.points import Origins, PointDecoder, Points
 from floodmark.signals import Histogram, MetricKind, Origin
 
 _DELTA: Final = (1, "AGGREGATION_TEMPORALITY_DELTA")
@@ -55,12 +58,13 @@ class OtlpDecoder(PointDecoder):
         self._origins = Origins(limits)
 
     @abstractmethod
-    def _parse(self, value: bytes) -> Any:
-        """The message. Raises EventError."""
+    def _resources(self, value: bytes, points: Points) -> Iterator[tuple[bytes, Iterator[tuple[bytes, Any]]]]:
+        """Of a message: each resource as it was written, and of each of its scopes the scope as it was written and its
+        metrics. What in the message cannot be read is refused. Raises EventError."""
 
     @abstractmethod
     def _data(self, metric: Any) -> tuple[str, Any]:
-        """The name of the field in which the points of a metric are, and it; an empty one if there is none."""
+        """The name of the field in which the points of a metric are, and it. Raises EventError if there is none."""
 
     @abstractmethod
     def _raw(self, attributes: Any) -> bytes | tuple[bytes, ...]:
@@ -75,29 +79,30 @@ class OtlpDecoder(PointDecoder):
         """NaN if there is none."""
 
     def _read(self, value: bytes, points: Points) -> None:
-        for resource in self._parse(value).resource_metrics:
-            above = bytes(resource.resource)
-            for scope in resource.scope_metrics:
-                between = bytes(scope.scope)
-                for metric in scope.metrics:
-                    field, data = self._data(metric)
-                    if not field:
+        for above, scopes in self._resources(value, points):
+            for between, metrics in scopes:
+                for metric in metrics:
+                    try:
+                        field, data = self._data(metric)
+                    except EventError as error:
+                        points.refuse(error)
                         continue
                     delta = field == "sum" and data.aggregation_temporality in _DELTA
                     kind: MetricKind = "delta" if delta else "gauge"
                     if field == "sum" and data.is_monotonic and not delta:
                         kind = "counter"
-                    place = Place(above, between, metric.name, metric.unit, kind)
-                    points.expect(len(data.data_points))
+                    place = Place(above, between, metric.name or "", metric.unit or "", kind)
+                    found = data.data_points or ()
+                    points.expect(len(found))
                     if field in ("gauge", "sum"):
-                        self._numbers(place, data.data_points, points)
+                        self._numbers(place, found, points)
                     else:
                         self._others(field, place, data, points)
 
     def _numbers(self, place: Place, found: Any, points: Points) -> None:
         size = _size(place)
         known = self._origins.family(place, size)
-        add, key = points.add, self._raw
+        add, key, read = points.add, self._raw, self._value
         for point in found:
             raw = key(point.attributes)
             origin = known.get(raw)
@@ -105,8 +110,14 @@ class OtlpDecoder(PointDecoder):
                 if origin is None:
                     origin = points.origin(*self._named(place, point.attributes))
                     self._origins.remember(known, raw, origin, size + _width(raw))
-                value = math.nan if point.flags & _NO_VALUE else self._value(point)
-                add(origin, int(point.time_unix_nano) / 1_000_000_000, value)
+                value = math.nan if point.flags & _NO_VALUE else read(point)
+                time = int(point.time_unix_nano) / 1_000_000_000
+                if place.kind == "gauge":
+                    add(origin, time, value)
+                else:
+                    points.add_since(int(point.start_time_unix_nano) / 1_000_000_000, origin, time, value)
+                if point.exemplars:
+                    self._counts["exemplars_unread"] += 1
             except (EventError, ValueError, OverflowError, RecursionError) as error:
                 points.refuse(_reason(place, error))
 
@@ -114,7 +125,7 @@ class OtlpDecoder(PointDecoder):
         size = _size(place)
         known = self._origins.family((*place, field), size)
         make = self._summary if field == "summary" else self._histogram
-        for point in data.data_points:
+        for point in data.data_points or ():
             raw = self._raw(point.attributes)
 
             def origin(
@@ -134,6 +145,8 @@ class OtlpDecoder(PointDecoder):
                     self._counts["no_value"] += 1
                 else:
                     make(data, point, origin, points)
+                    if field != "summary" and point.exemplars:
+                        self._counts["exemplars_unread"] += 1
             except (EventError, ValueError, OverflowError, RecursionError) as error:
                 points.refuse(_reason(place, error))
 
@@ -141,8 +154,9 @@ class OtlpDecoder(PointDecoder):
         """Quantiles as gauges; count and sum as the counters that they are."""
         time = int(point.time_unix_nano) / 1_000_000_000
         points.expect(len(point.quantile_values) + 1)
-        points.add(origin("counter", "_count"), time, float(point.count))
-        points.add(origin("counter", "_sum"), time, float(point.sum))
+        start = int(point.start_time_unix_nano) / 1_000_000_000
+        points.add_since(start, origin("counter", "_count"), time, float(point.count))
+        points.add_since(start, origin("counter", "_sum"), time, float(point.sum))
         for each in point.quantile_values:
             points.add(origin("gauge", "", f"{float(each.quantile):g}"), time, float(each.value))
 
@@ -153,8 +167,7 @@ class OtlpDecoder(PointDecoder):
         if geometric:
             bounds, counts = exponential(point)
         else:
-            counts = _numbers_of(point.bucket_counts)
-            bounds = _numbers_of(point.explicit_bounds)
+            bounds, counts = explicit(numbers(point.explicit_bounds), numbers(point.bucket_counts))
         points.add_histogram(
             Histogram(
                 time=int(point.time_unix_nano) / 1_000_000_000,
@@ -177,44 +190,11 @@ class OtlpDecoder(PointDecoder):
         for label, value in self._labels(place, attributes):
             if not label.startswith("telemetry."):  # the library that measures, which is no part of what is measured
                 labels[_NAMES.get(label, label)] = value if isinstance(value, str) else _text(value)
-        name, unit = (part if isinstance(part, str) else part.decode() for part in (place.name, place.unit))
-        return name, labels, place.kind, "" if unit == "1" else unit
+        name, unit = (self._words(part) for part in (place.name, place.unit))
+        return name, labels, place.kind, unit
 
-
-def exponential(point: Any) -> tuple[tuple[float, ...], tuple[float, ...]]:
-    """Bounds and counts of an exponential histogram: negative buckets, that of zero, and positive ones.
-
-    A bound is a power of two whose exponent is exact, so those of a coarser scale are among those of a finer one to
-    the last bit. Raises OverflowError if one is beyond all numbers.
-    """
-    step = 2.0 ** -int(point.scale)
-    below, above = (
-        _numbers_of(side.bucket_counts) if side is not None else () for side in (point.negative, point.positive)
-    )
-    bounds: list[float] = []
-    counts: list[float] = []
-    if below:
-        first = int(point.negative.offset)
-        bounds += [-(2.0 ** ((first + i) * step)) for i in range(len(below), -1, -1)]
-        counts += [0.0, *reversed(below)]
-    zero = float(point.zero_threshold)
-    bounds.append(zero)
-    counts.append(float(point.zero_count))
-    if above:
-        first = int(point.positive.offset)
-        lowest = 2.0 ** (first * step)
-        if lowest > zero:
-            bounds.append(lowest)
-            counts.append(0.0)
-        bounds += [2.0 ** ((first + i) * step) for i in range(1, len(above) + 1)]
-        counts += above
-    return tuple(bounds), (*counts, 0.0)
-
-
-def _numbers_of(column: Sequence[Any]) -> tuple[float, ...]:
-    if len(column) > MOST_BUCKETS:
-        raise EventError("too_many_buckets", f"a histogram has {len(column)} buckets, more than {MOST_BUCKETS}")
-    return tuple(map(float, column))
+    def _words(self, text: str | bytes) -> str:
+        return text if isinstance(text, str) else utf8(text, self._counts)
 
 
 def _present(point: Any, field: str) -> float | None:
@@ -222,6 +202,14 @@ def _present(point: Any, field: str) -> float | None:
     if value is None or (hasattr(point, "HasField") and not point.HasField(field)):
         return None
     return float(value)
+
+
+def without_data(name: str | bytes | None, others: Iterable[str] = ()) -> EventError:
+    """Why a metric cannot be read in which no data of a known kind are. `others`: what else is in it."""
+    text = name.decode(errors="replace") if isinstance(name, bytes) else name or ""
+    known = "gauge, sum, histogram, exponential histogram or summary"
+    instead = f", but {', '.join(others)!s:.99}" if others else ""
+    return EventError("wrong_type", f"the metric {text!r:.99} holds no {known}{instead}: it cannot be read")
 
 
 def _width(raw: bytes | tuple[bytes, ...]) -> int:

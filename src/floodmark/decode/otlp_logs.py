@@ -14,13 +14,13 @@ from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
 import msgspec
-from google.protobuf.message import DecodeError
 from opentelemetry.proto.logs.v1.logs_pb2 import LogRecord
 
 from floodmark.config.models import Limits
 from floodmark.decode.admit import Admission
 from floodmark.decode.bodies import facts
 from floodmark.decode.decoder import EventError
+from floodmark.decode.native import in_plain_words
 from floodmark.decode.otlp_json import value_of as json_value
 from floodmark.decode.otlp_proto import value_of as proto_value
 from floodmark.decode.otlp_records import (
@@ -33,6 +33,7 @@ from floodmark.decode.otlp_records import (
     RecordDecoder,
     nanoseconds,
 )
+from floodmark.decode.protobuf import parsed
 from floodmark.decode.severities import severity
 from floodmark.records import Record
 from floodmark.signals import Log
@@ -80,9 +81,9 @@ class ProtoLogDecoder(ProtoRecords, _LogDecoder):
 
     def _signal(self, labels: Mapping[str, str], text: bytes, latest: float) -> Log:
         try:
-            record = LogRecord.FromString(text)
-        except DecodeError:
-            raise EventError("not_protobuf", "the log record is no protobuf") from None
+            record = parsed(LogRecord, text, self._counts)
+        except EventError as error:
+            raise EventError("not_protobuf", f"the log record cannot be read: {error.message}") from None
         return self._log(
             labels,
             record.time_unix_nano,
@@ -96,12 +97,12 @@ class ProtoLogDecoder(ProtoRecords, _LogDecoder):
 
 
 class _JsonLog(Json):
-    time_unix_nano: int | str | None = None
-    observed_time_unix_nano: int | str | None = None
+    time_unix_nano: int | float | str | None = None
+    observed_time_unix_nano: int | float | str | None = None
     severity_number: int | str | None = None
     severity_text: str | None = None
     body: Any = None
-    attributes: list[JsonAttribute] | None = None
+    attributes: list[JsonAttribute | None] | None = None
     trace_id: str | None = None
 
 
@@ -111,19 +112,23 @@ _LOG: Final = msgspec.json.Decoder(_JsonLog)
 class JsonLogDecoder(JsonRecords, _LogDecoder):
     """`otlp_json`: OTLP/JSON, one LogsData a message."""
 
+    names = ("resourceLogs", ("scopeLogs", "instrumentationLibraryLogs"), ("logRecords", "logs"))
+
     def _groups(self, message: JsonMessage) -> list[JsonGroup] | msgspec.UnsetType | None:
         return message.resource_logs
 
     def _scopes(self, group: JsonGroup) -> Iterable[list[msgspec.Raw] | None]:
-        return (scope.log_records for scope in group.scope_logs or ())
+        scopes = (*(group.scope_logs or ()), *(group.instrumentation_library_logs or ()))
+        return (records for scope in scopes for records in (scope.log_records, scope.logs))
 
     def _signal(self, labels: Mapping[str, str], text: bytes, latest: float) -> Log:
         try:
             record = _LOG.decode(text)
             body = json_value(record.body)
-            attributes = {each.key: json_value(each.value) for each in record.attributes or ()}
+            attributes = {each.key: json_value(each.value) for each in record.attributes or () if each and each.key}
         except (ValueError, OverflowError, RecursionError) as error:  # msgspec's errors are ValueErrors
-            raise EventError("wrong_type", f"the log record cannot be read: {str(error)[:200]}") from None
+            words = in_plain_words(str(error)[:200])
+            raise EventError(words.error, f"the log record cannot be read: {words.message}") from None
         number = record.severity_number or 0
         return self._log(
             labels,

@@ -9,10 +9,10 @@ from collections.abc import Iterable, Mapping
 from typing import Final, NamedTuple
 
 import msgspec
-from google.protobuf.message import DecodeError
 from opentelemetry.proto.trace.v1.trace_pb2 import Span as ProtoSpan
 
 from floodmark.decode.decoder import EventError
+from floodmark.decode.native import in_plain_words
 from floodmark.decode.otlp_records import (
     Json,
     JsonAttribute,
@@ -26,6 +26,7 @@ from floodmark.decode.otlp_records import (
     of_any,
     texts,
 )
+from floodmark.decode.protobuf import parsed
 from floodmark.signals import Span, SpanKind
 
 KINDS: Final[tuple[SpanKind, ...]] = ("internal", "internal", "server", "client", "producer", "consumer")
@@ -36,7 +37,7 @@ PEERS: Final = ("peer.service", "server.address", "net.peer.name")
 _ERROR: Final = 2
 
 
-class _Parsed(NamedTuple):
+class Parsed(NamedTuple):
     """What both forms have. Times are nanoseconds; ids hex."""
 
     name: str
@@ -50,22 +51,18 @@ class _Parsed(NamedTuple):
     attributes: Mapping[str, str]
 
 
-class _SpanDecoder(RecordDecoder):
-    """What the forms share. `counts` has also negative_duration (now zero), operation_cut, service_unknown (without
-    service.name)."""
+class SpanDecoder(RecordDecoder):
+    """What the forms and formats share. `counts` has also negative_duration (now zero), operation_cut, service_unknown
+    (no service is named)."""
 
     noun = "span"
+    begins, ends = "startTimeUnixNano", "endTimeUnixNano"
+    """What the format calls the times of a span."""
 
-    def _signal(self, labels: Mapping[str, str], text: bytes, latest: float) -> Span:
-        return self._admit(labels, self._parse(text), latest)
-
-    @abstractmethod
-    def _parse(self, text: bytes) -> _Parsed: ...
-
-    def _admit(self, labels: Mapping[str, str], span: _Parsed, latest: float) -> Span:
+    def _admit(self, labels: Mapping[str, str], span: Parsed, latest: float) -> Span:
         if not span.end or not span.start:
-            raise EventError("missing_field", f"{'end' if span.start else 'start'}TimeUnixNano is missing")
-        time = self._time("endTimeUnixNano", span.end, latest)
+            raise EventError("missing_field", f"{self.ends if span.start else self.begins} is missing")
+        time = self._time(self.ends, span.end, latest)
         if not span.name:
             raise EventError("missing_field", "name is empty")
         limit = self._limits.label
@@ -88,15 +85,25 @@ class _SpanDecoder(RecordDecoder):
         )
 
 
-class ProtoSpanDecoder(ProtoRecords, _SpanDecoder):
+class _OtlpSpans(SpanDecoder):
+    """OTLP's spans in both forms."""
+
+    def _signal(self, labels: Mapping[str, str], text: bytes, latest: float) -> Span:
+        return self._admit(labels, self._parse(text), latest)
+
+    @abstractmethod
+    def _parse(self, text: bytes) -> Parsed: ...
+
+
+class ProtoSpanDecoder(ProtoRecords, _OtlpSpans):
     """`otlp_proto`: ExportTraceServiceRequest, which is TracesData on the wire."""
 
-    def _parse(self, text: bytes) -> _Parsed:
+    def _parse(self, text: bytes) -> Parsed:
         try:
-            span = ProtoSpan.FromString(text)
-        except DecodeError:
-            raise EventError("not_protobuf", "the span is no protobuf") from None
-        return _Parsed(
+            span = parsed(ProtoSpan, text, self._counts)
+        except EventError as error:
+            raise EventError("not_protobuf", f"the span cannot be read: {error.message}") from None
+        return Parsed(
             span.name,
             span.kind,
             span.start_time_unix_nano,
@@ -116,35 +123,39 @@ class _JsonStatus(Json):
 class _JsonSpan(Json):
     name: str | None = None
     kind: int | str | None = None
-    start_time_unix_nano: int | str | None = None
-    end_time_unix_nano: int | str | None = None
+    start_time_unix_nano: int | float | str | None = None
+    end_time_unix_nano: int | float | str | None = None
     status: _JsonStatus | None = None
     trace_id: str | None = None
     span_id: str | None = None
     parent_span_id: str | None = None
-    attributes: list[JsonAttribute] | None = None
+    attributes: list[JsonAttribute | None] | None = None
 
 
 _SPAN: Final = msgspec.json.Decoder(_JsonSpan)
 
 
-class JsonSpanDecoder(JsonRecords, _SpanDecoder):
+class JsonSpanDecoder(JsonRecords, _OtlpSpans):
     """`otlp_json`: OTLP/JSON, one TracesData a message."""
+
+    names = ("resourceSpans", ("scopeSpans", "instrumentationLibrarySpans"), ("spans",))
 
     def _groups(self, message: JsonMessage) -> list[JsonGroup] | msgspec.UnsetType | None:
         return message.resource_spans
 
     def _scopes(self, group: JsonGroup) -> Iterable[list[msgspec.Raw] | None]:
-        return (scope.spans for scope in group.scope_spans or ())
+        scopes = (*(group.scope_spans or ()), *(group.instrumentation_library_spans or ()))
+        return (scope.spans for scope in scopes)
 
-    def _parse(self, text: bytes) -> _Parsed:
+    def _parse(self, text: bytes) -> Parsed:
         try:
             span = _SPAN.decode(text)
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-            raise EventError("wrong_type", f"the span is no OTLP span: {error}") from None
+            words = in_plain_words(str(error))
+            raise EventError(words.error, f"the span cannot be read: {words.message}") from None
         kind = enum(span.kind, "SPAN_KIND_", ("UNSPECIFIED", "INTERNAL", "SERVER", "CLIENT", "PRODUCER", "CONSUMER"))
         status = enum(span.status.code if span.status else None, "STATUS_CODE_", ("UNSET", "OK", "ERROR"))
-        return _Parsed(
+        return Parsed(
             span.name or "",
             kind,
             nanoseconds("startTimeUnixNano", span.start_time_unix_nano),
@@ -153,7 +164,7 @@ class JsonSpanDecoder(JsonRecords, _SpanDecoder):
             self._text_id(span.trace_id, 16),
             self._text_id(span.span_id, 8),
             self._text_id(span.parent_span_id, 8),
-            texts([each for each in span.attributes or [] if each.key in PEERS]),
+            texts([each for each in span.attributes or [] if each and each.key in PEERS]),
         )
 
 

@@ -18,15 +18,16 @@ from typing import Final, Generic, TypeVar
 import msgspec
 
 from floodmark.config.models import Limits
+from floodmark.decode import counters
 from floodmark.decode.decoder import Decoded, EventError, Refused
+from floodmark.decode.mending import parsed_json, strict_json
+from floodmark.decode.native import in_plain_words
 from floodmark.decode.timestamps import EARLIEST, LATEST, arrival, latest, parse
 from floodmark.records import Record
 from floodmark.signals import Histogram, Metric, MetricKind, Origin, Samples, Signal
 
 _Message = TypeVar("_Message")
-_COUNTED: Final = ("_total", "_count", "_bucket", "_sum")
-MOST_BUCKETS: Final = 1_000
-"""Of a histogram. OpenTelemetry's own have at most 320 and a few."""
+_elements: Final = msgspec.json.Decoder(list[msgspec.Raw])
 LARGEST_KEY: Final = 4_096
 """Bytes of raw labels up to which they are remembered, so that the memo cannot become large."""
 
@@ -44,6 +45,7 @@ class Points:
         self.times: list[float] = []
         self.values: list[float] = []
         self.histograms: list[tuple[int, Histogram]] = []
+        self.starts: list[tuple[int, float]] = []
         self.latest = math.inf
         self.received = math.nan
         self._room = 0
@@ -63,6 +65,8 @@ class Points:
         for column in (self.origins, self.times, self.values):
             del column[mark[0] :]
         del self.histograms[mark[1] :]
+        while self.starts and self.starts[-1][0] >= mark[0]:
+            self.starts.pop()
 
     def expect(self, more: int) -> None:
         """So many points are to be read. Raises EventError `too_many_events` if the message has too many by now."""
@@ -81,6 +85,13 @@ class Points:
         self.times.append(time)
         self.values.append(value)
 
+    def add_since(self, start: float, origin: Origin, time: float, value: float) -> None:
+        """A point that says since when it counts; 0 says nothing."""
+        at = len(self.times)
+        self.add(origin, time, value)
+        if start > 0 and len(self.times) > at:
+            self.starts.append((at, start))
+
     def add_histogram(self, histogram: Histogram) -> None:
         """A histogram, whose parts need not fit each other yet."""
         bounds, counts = histogram.bounds, histogram.counts
@@ -92,7 +103,12 @@ class Points:
         elif len(counts) != len(bounds) + bool(counts) or any(a >= b for a, b in pairwise(bounds)):
             words = f"histogram {histogram.name!r:.99} has {len(counts)} buckets for {len(bounds)} bounds, in order"
             self.refuse(EventError("wrong_type", words))
+        elif min((histogram.count, *counts)) < 0:
+            words = f"histogram {histogram.name!r:.99} holds a count below zero"
+            self.refuse(EventError("wrong_type", words))
         else:
+            if counts and not math.isclose(math.fsum(counts), histogram.count, rel_tol=1e-9):
+                self.counts["histogram_uneven"] += 1
             self.histograms.append((len(self.times), histogram))
 
     def refuse(self, error: EventError) -> None:
@@ -121,7 +137,7 @@ class Points:
         for field, value in fields:
             if isinstance(value, bool | int | float) or value is None:
                 whole = f"{name}_{field}" if name else field
-                kind: MetricKind = "counter" if field == "counter" else kind_by_name(whole)
+                kind = counters.telegraf(name, field)
                 with self:
                     self.expect(1)
                     self.add(self.origin(whole, labels, kind), time, math.nan if value is None else float(value))
@@ -135,6 +151,12 @@ class Points:
         if math.isnan(self.received):
             raise EventError("not_a_time", "a point has no time, and the Kafka message none that can be")
         return self.received
+
+    def stamp(self, stamp: object) -> float:
+        """Epoch seconds of what may be anything. Raises EventError."""
+        if isinstance(stamp, str | int | float) and not isinstance(stamp, bool):
+            return parse(stamp)
+        raise EventError("wrong_type", f"the timestamp is {str(stamp)[:60]!r}")
 
     def refused(self, value: bytes) -> list[Refused]:
         """The message, if a point of it was refused."""
@@ -202,11 +224,13 @@ class PointDecoder(ABC):
         found = self.columns([record], lambda _, decoded: refused.extend(decoded.refused))
         signals: list[Signal] = []
         histograms = list(found.histograms)
+        starts = dict(found.starts)
         for i, (origin, time, value) in enumerate(zip(*found[:3], strict=True)):
             while histograms and histograms[0][0] <= i:
                 signals.append(histograms.pop(0)[1])
             number = None if math.isnan(value) else value
-            signals.append(Metric(time, origin.name, number, origin.labels, origin.kind, origin.unit))
+            start = starts.get(i, 0.0)
+            signals.append(Metric(time, origin.name, number, origin.labels, origin.kind, origin.unit, start))
         return Decoded(signals + [histogram for _, histogram in histograms], refused)
 
     def columns(self, records: Iterable[Record], refuse: Callable[[Record, Decoded], None]) -> Samples:
@@ -230,7 +254,7 @@ class PointDecoder(ABC):
             if refused:
                 refuse(record, Decoded([], refused))
             shares.append((len(points.times) - mark[0], len(points.histograms) - mark[1]))
-        return Samples(points.origins, points.times, points.values, points.histograms, shares)
+        return Samples(points.origins, points.times, points.values, points.histograms, shares, points.starts)
 
 
 class PointColumns:
@@ -281,11 +305,6 @@ class Origins:
         self._size += more
 
 
-def kind_by_name(name: str) -> MetricKind:
-    """By Prometheus's suffixes, where nothing else tells."""
-    return "counter" if name.endswith(_COUNTED) else "gauge"
-
-
 def number(value: str | float | None) -> float:
     """A value that may be text ("0.5", "NaN", "+Inf"). NaN is none. Raises ValueError."""
     return math.nan if value is None else float(value)
@@ -294,15 +313,64 @@ def number(value: str | float | None) -> float:
 class JsonMessages(Generic[_Message]):
     """Reads messages in JSON that are an object of one struct, or an array of them."""
 
-    def __init__(self, of: type[_Message]) -> None:
+    def __init__(self, of: type[_Message], *, labels: Sequence[str] = ()) -> None:
+        """`labels`: fields that are objects of text. What else is plain there becomes text, and null is left out."""
+        self._of = of
+        self._labels = labels
         self._one = msgspec.json.Decoder(of)
         self._many: msgspec.json.Decoder[list[_Message]] = msgspec.json.Decoder(GenericAlias(list, (of,)))
 
     def read(self, value: bytes) -> list[_Message]:
-        """Raises EventError: `not_json`, `wrong_type`."""
+        """All of a message, or nothing. Raises EventError: `not_json`, `wrong_type`."""
         try:
             return self._many.decode(value) if value.lstrip()[:1] == b"[" else [self._one.decode(value)]
         except msgspec.ValidationError as error:
             raise EventError("wrong_type", f"the message has another form: {error}") from None
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
             raise EventError("not_json", f"the message is not JSON: {error}") from None
+
+    def each(self, value: bytes, points: Points) -> list[_Message]:
+        """The objects of a message; one of another form refuses itself and no other. Raises EventError if nothing can
+        be read."""
+        try:
+            return self.read(value)
+        except EventError:
+            data = strict_json(value, points.counts)
+        if data[:1] != b"[":
+            return [self._mended(data, points, "")]
+        elements = _elements.decode(data)
+        if len(elements) > points.limits.events:
+            words = f"the message holds {len(elements)} events, more than limits.events ({points.limits.events})"
+            raise EventError("too_many_events", words)
+        found: list[_Message] = []
+        for index, raw in enumerate(elements):
+            with points:
+                found.append(self._mended(bytes(raw), points, f" {index} of the message"))
+        return found
+
+    def _mended(self, text: bytes, points: Points, place: str) -> _Message:
+        """An object; a null in it is as if it were not there. Raises EventError."""
+        try:
+            parsed = parsed_json(text, points.counts)
+            if isinstance(parsed, dict):
+                parsed = {name: value for name, value in parsed.items() if value is not None}
+                for name in self._labels:
+                    if isinstance(found := parsed.get(name), dict):
+                        parsed[name] = as_text(found, points.counts)
+            return msgspec.convert(parsed, self._of)
+        except msgspec.ValidationError as error:
+            words = in_plain_words(str(error))
+            raise EventError(words.error, f"event{place} cannot be read: {words.message}") from None
+
+
+def as_text(labels: Mapping[str, object], counts: Counter[str]) -> dict[str, object]:
+    """Labels whose numbers and truth values are text; null ones are left out and counted."""
+    kept: dict[str, object] = {}
+    for name, value in labels.items():
+        if value is None:
+            counts["labels_dropped"] += 1
+        elif isinstance(value, bool):
+            kept[name] = "true" if value else "false"
+        else:
+            kept[name] = str(value) if isinstance(value, int | float) else value
+    return kept

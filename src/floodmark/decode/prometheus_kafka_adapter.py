@@ -7,29 +7,28 @@ from __future__ import annotations
 
 from msgspec import Struct
 
-from floodmark.decode.points import JsonMessages, PointDecoder, Points, kind_by_name, number
-from floodmark.decode.timestamps import parse
+from floodmark.decode.counters import by_name
+from floodmark.decode.points import JsonMessages, PointDecoder, Points, number
 
 
 class _Sample(Struct, gc=False):
-    timestamp: str | int | float
-    value: str | float | None
+    timestamp: str | int | float | None = None
+    value: str | float | None = None
     name: str = ""
     labels: dict[str, str] = {}
 
 
-_messages = JsonMessages(_Sample)
+_messages = JsonMessages(_Sample, labels=("labels",))
 
 
 class KafkaAdapterDecoder(PointDecoder):
     """Decodes one sample, or an array of them."""
 
     def _read(self, value: bytes, points: Points) -> None:
-        for sample in _messages.read(value):
+        for sample in _messages.each(value, points):
             points.expect(1)
             with points:
                 labels = sample.labels
                 name = labels.pop("__name__", "") or sample.name
-                points.add(
-                    points.origin(name, labels, kind_by_name(name)), parse(sample.timestamp), number(sample.value)
-                )
+                origin = points.origin(name, labels, by_name(name))
+                points.add(origin, points.time(sample.timestamp), number(sample.value))

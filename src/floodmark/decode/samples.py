@@ -17,7 +17,7 @@ from floodmark.config.models import Limits
 from floodmark.decode.decoder import Decoded, Decoder, EventError
 from floodmark.decode.timestamps import parse
 from floodmark.records import Record, bound
-from floodmark.signals import Metric, MetricKind, Origin, Samples
+from floodmark.signals import Metric, Origin, SaidKind, Samples
 
 _Key = tuple[str, bytes, str | None, str | None]
 _NONE: Final = Raw(b"null")
@@ -30,7 +30,7 @@ class _Plain(Struct, gc=False):
     name: Annotated[str, Meta(min_length=1)]
     value: float
     labels: Raw = _NONE
-    kind: MetricKind | None = None
+    kind: SaidKind | None = None
     unit: str | None = None
 
 

@@ -14,13 +14,14 @@ from floodmark.decode.points import PointDecoder, Points
 
 
 class InfluxDecoder(PointDecoder):
-    """Decodes a batch of lines. A line without a time has Kafka's."""
+    """Decodes a batch of lines. A line without a time has Kafka's; bytes that are no UTF-8 are read as U+FFFD."""
 
     def _read(self, value: bytes, points: Points) -> None:
         try:
             text = value.decode()
-        except UnicodeDecodeError as error:
-            raise EventError("malformed", f"the message is not UTF-8 at byte {error.start}") from None
+        except UnicodeDecodeError:
+            text = value.decode(errors="replace")
+            self._counts["not_utf8"] += 1
         for block in _blocks(text.replace("\r\n", "\n")):
             whole = "\n".join(block)
             if len(block) > 1 and not _fits(whole):  # a quote that means nothing

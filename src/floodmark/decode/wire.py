@@ -12,7 +12,7 @@ from typing import Annotated, Any
 import msgspec
 from msgspec import Meta, Struct
 
-from floodmark.signals import ChangeKind, MetricKind, SignalName, SpanKind
+from floodmark.signals import ChangeKind, SaidKind, SignalName, SpanKind
 
 Timestamp = Annotated[
     int | float | str,
@@ -41,13 +41,13 @@ class MetricEvent(Struct, gc=False):
     ]
     labels: Labels = None
     kind: Annotated[
-        MetricKind | None,
+        SaidKind | None,
         Meta(
-            description="gauge (the default), counter: only grows, and resets to zero; or delta: an increment since "
-            "the sample before."
+            description="gauge; counter: only grows, and resets to zero; or delta: an increment since the sample "
+            "before. Left out, it is a gauge, until its values show that it is a counter."
         ),
     ] = None
-    unit: Annotated[str | None, Meta(description="Unit of the value, for people: ms, By, %.")] = None
+    unit: Annotated[str | None, Meta(description="Unit of the value: ms, By, %.")] = None
 
 
 class LogEvent(Struct, gc=False):

@@ -188,6 +188,14 @@ class SeriesCore:
         watched = self._watchlist.enter(series, time)
         return layout.DISABLED if watched is None else self._watchlist.bank.token(watched.slot)
 
+    def forget(self, key: str, time: float) -> None:
+        """What a series has shown means something else from now on: it begins anew. An alarm that is open is closed."""
+        watched = self._watchlist.series.get(key)
+        if watched is not None:
+            self._alarms.orphan(watched, time)
+            self._watchlist.remove(watched)
+            self._counts["forgotten:read_anew"] += 1
+
     @property
     def bank(self) -> BankedSeries:
         """The rows of the metrics, which go to River and come back."""

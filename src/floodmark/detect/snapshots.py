@@ -28,7 +28,7 @@ from floodmark.config.river_target import OneSeries
 from floodmark.detect.logs.miner import Memo
 from floodmark.state import Codec, Form, StateError, classes_in
 
-MADE_BY: Final = f"11 river {version('river')}"
+MADE_BY: Final = f"12 river {version('river')}"
 """The form of the state. To be raised when a class that is not told apart by its slots means something else."""
 _RUST: Final = ("river._river_rust.stats", "river._river_rust.drift")
 
@@ -73,8 +73,9 @@ def shapes(config: Config) -> dict[str, str]:
 
 def shape_of(detector: Detector) -> str:
     """What of a detector shapes the models of its series; all else of it may change at any time."""
-    shape = [sorted(detector.heads), detector.model, detector.parameters, detector.scale]
-    return digest([*shape, "limit"] if detector.limit is not None else shape)
+    shape: list[object] = [sorted(detector.heads), detector.model, detector.parameters, detector.scale]
+    shape += ["limit"] * (detector.limit is not None) + ([detector.kind] if detector.kind else [])
+    return digest(shape)
 
 
 def shape_of_monitor(monitor: ModelMonitor) -> str:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple, TypeVar
 
 import numpy as np
 from msgspec.msgpack import encode
@@ -42,6 +42,7 @@ _STANDSTILL: Final = 6.0
 """A pause of the whole stream this many times the usual one between ticks, and a minute, is a standstill."""
 
 Judged = Metric | Histogram | Log | Prediction | Inference | Outcome | Span
+_Moved = TypeVar("_Moved", bound=Judged)
 Told = Anomaly | Dependencies | SeriesSample | Watermark
 
 
@@ -93,7 +94,7 @@ class DetectStage:
         self._grid = config.detect.tick
         self._core = SeriesCore(config, feedback)
         self._sampler = SeriesSampler()
-        self._metrics = MetricSeries(config.limits, config.detect, self._sampler)
+        self._metrics = MetricSeries(config.limits, config.detect, self._sampler, config.detectors)
         self._histograms = Histograms(config.limits)
         self._logs = LogSources(config.logs, config.limits, config.detect, self._sampler)
         self._spans = SpanSeries(config.spans, config.limits, config.detect)
@@ -166,7 +167,11 @@ class DetectStage:
             np.array([origin.ref for origin in origins], np.int64),
             times,
             np.array(samples.values, np.float64),
+            _starts(samples),
         )
+        if metrics.scaled:
+            for i in np.flatnonzero(points.refs & layout.SCALED).tolist():
+                points.values[i] *= origins[i].factor
         at = 0
         while True:
             at, why = core.run(points, metrics.rows, at, (self._tick, self._lateness, self._grid))
@@ -177,6 +182,11 @@ class DetectStage:
                 self._advance((time - self._lateness) // self._grid * self._grid, out)
             elif why == layout.METRIC_UNKNOWN:
                 points.refs[at] = origins[at].ref = metrics.ref(origins[at], core.uses)
+                points.values[at] = samples.values[at] * origins[at].factor
+                self._forget(time)
+            elif why == layout.TURN:
+                metrics.turn(ref)
+                self._forget(time)
             elif why == layout.SERIES_UNKNOWN:
                 metrics.link(ref, core.enter(metrics.series(ref), time))
             else:
@@ -188,6 +198,11 @@ class DetectStage:
                     core.settle(metrics.series(ref))
                 at += 1
 
+    def _forget(self, time: float) -> None:
+        """Let go of what was learned of series that are read in another way from now on."""
+        for key in self._metrics.turned():
+            self._core.forget(key, time)
+
     def _in_time(self, signals: Sequence[Judged], arrivals: Sequence[float]) -> Iterable[Judged]:
         """The signals, those of clocks that are wrong set right."""
         near = self._clocks.near
@@ -196,7 +211,10 @@ class DetectStage:
                 yield signal
                 continue
             time = self._clocks.time(_KINDS.get(type(signal), "prediction"), _labels(signal), signal.time, arrival)
-            yield signal if time == signal.time else replace(signal, time=time)
+            if time != signal.time:
+                yield _moved(signal, time)
+                continue
+            yield signal
 
     def _in_time_already(self, samples: Samples, times: NDArray[np.float64], arrivals: NDArray[np.float64]) -> bool:
         """Whether no time has to be set right: a comparison for all of them, in the usual case."""
@@ -218,13 +236,15 @@ class DetectStage:
                 at, histogram = samples.histograms[len(histograms)]
                 arrival = of_histograms[len(histograms)]
                 time = clocks.time("metric", histogram.labels, histogram.time, arrival)
-                histograms.append((at, histogram if time == histogram.time else replace(histogram, time=time)))
+                histograms.append((at, histogram if time == histogram.time else _moved(histogram, time)))
 
         for i, (origin, time, arrival) in enumerate(zip(samples.origins, samples.times, of_samples, strict=True)):
             until(i)
             times.append(clocks.time("metric", origin.labels, time, arrival))
         until(len(times))
-        return samples._replace(times=times, histograms=histograms)
+        origins, own = samples.origins, samples.times
+        starts = [(i, start + (times[i] - own[i]) * (origins[i].kind == "delta")) for i, start in samples.starts]
+        return samples._replace(times=times, histograms=histograms, starts=starts)
 
     def watch(self, wanted: Callable[[Series], bool], witness: Witness) -> None:
         """Look on while series are judged; see `SeriesCore.watch`."""
@@ -297,6 +317,7 @@ class DetectStage:
         left_out["series"] = len(keys)
         if "detectors" not in same:
             self._metrics.unlink()
+            self._metrics.reconsider()
         self._missing = Missing(keys, models, logs=not logs, spans=not spans, metrics=not known)
         return +left_out
 
@@ -319,7 +340,11 @@ class DetectStage:
             self._models.forget(missing.models)
             self._models.restore(state.models, _fits_monitor, missing.models)
 
+        kinds = self._metrics.kinds()
+
         def wanted(series: Series) -> bool:
+            if series.signal == "metric" and kinds.get(series.key, series.kind) != series.kind:
+                return False  # one of us has found that it is a counter
             lost = {"log": missing.logs, "span": missing.spans}.get(series.signal, False)
             if series.key in missing.series or lost:
                 return True
@@ -381,7 +406,7 @@ class DetectStage:
 
     def remarks(self) -> list[str]:
         """Sentences for the operator's log that arose since last asked."""
-        return self._clocks.remarks()
+        return self._clocks.remarks() + self._metrics.remarks()
 
     def skews(self) -> list[tuple[str, float]]:
         """Sources whose clocks are wrong, and by how many seconds."""
@@ -430,15 +455,38 @@ class DetectStage:
 
 def _samples(signals: list[Metric | Histogram]) -> Samples:
     histograms: list[tuple[int, Histogram]] = []
-    samples = Samples([], [], [], histograms)
+    starts: list[tuple[int, float]] = []
+    samples = Samples([], [], [], histograms, (), starts)
     for each in signals:
         if isinstance(each, Histogram):
             histograms.append((len(samples.times), each))
             continue
+        if each.start > 0:
+            starts.append((len(samples.times), each.start))
         samples.origins.append(Origin(each.name, each.labels, each.kind, each.unit))
         samples.times.append(each.time)
         samples.values.append(math.nan if each.value is None else each.value)
     return samples
+
+
+def _starts(samples: Samples) -> NDArray[np.float64]:
+    """A start for each sample, 0 where none is said; nothing at all if none is."""
+    if not samples.starts:
+        return layout.NO_STARTS
+    starts = np.zeros(len(samples.times))
+    places, said = zip(*samples.starts, strict=True)
+    starts[list(places)] = said
+    return starts
+
+
+def _moved(signal: _Moved, time: float) -> _Moved:
+    """A signal whose clock is wrong, at its true time. The interval of a delta goes with it; since when a counter
+    counts is a mark of its life, which must stay the same."""
+    if isinstance(signal, Metric) and signal.kind == "delta" and signal.start:
+        return replace(signal, time=time, start=signal.start + time - signal.time)
+    if isinstance(signal, Histogram) and not signal.cumulative and signal.start:
+        return replace(signal, time=time, start=signal.start + time - signal.time)
+    return replace(signal, time=time)
 
 
 def _labels(signal: Judged) -> Mapping[str, str]:

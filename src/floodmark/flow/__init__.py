@@ -16,7 +16,7 @@ from functools import partial
 from floodmark.config.models import Config, Input
 from floodmark.detect.feedback import Feedback
 from floodmark.flow.tasks import CorrelateTask, DetectTask, RouteTask
-from floodmark.records import Task
+from floodmark.records import Schemas, Task
 
 __all__ = ["CorrelateTask", "DetectTask", "RouteTask", "TaskFactory", "groups", "prepare", "written"]
 
@@ -27,21 +27,23 @@ JOINED = ("prediction", "outcome")
 REKEYED = ("metric", "log", "span")
 
 
-def groups(config: Config, feedback: Feedback | None = None) -> dict[str, dict[str, TaskFactory]]:
+def groups(
+    config: Config, feedback: Feedback | None = None, schemas: Schemas | None = None
+) -> dict[str, dict[str, TaskFactory]]:
     """The work by consumer group: in each, the topics that it reads and what makes the task of a partition.
 
     Groups are in the order of the flow. A group that would read nothing is left out. `feedback`: what people say of
-    anomalies, for all tasks of a process.
+    anomalies, for all tasks of a process. `schemas`: of a schema registry, those that are needed by then.
     """
     route: dict[str, TaskFactory] = {}
     detect: dict[str, TaskFactory] = {}
     for source in config.inputs:
         if source.signal in (*JOINED, "change") or source.rekey:
-            route[source.topic] = partial(_route, config, source)
+            route[source.topic] = partial(_route, config, source, schemas)
         else:
-            detect[source.topic] = partial(_detect, config, feedback, source)
+            detect[source.topic] = partial(_detect, config, feedback, source, schemas)
     for topic in _meeting_places(config):
-        detect[topic] = partial(_detect, config, feedback, None)
+        detect[topic] = partial(_detect, config, feedback, None, None)
     correlate: dict[str, TaskFactory] = {config.topics.anomalies: partial(_correlate, config)}
     work = {"route": route, "detect": detect, "correlate": correlate}
     return {group: topics for group, topics in work.items() if topics}
@@ -73,20 +75,24 @@ def _meeting_places(config: Config) -> list[str]:
     return [topic for topic, needed in topics.items() if needed]
 
 
-def _route(config: Config, source: Input, topic: str, partition: int, topics: Mapping[str, int]) -> Task:
+def _route(
+    config: Config, source: Input, schemas: Schemas | None, topic: str, partition: int, topics: Mapping[str, int]
+) -> Task:
     joined = {each.topic for each in config.inputs if each.signal in JOINED}
-    return RouteTask(config, source, partition, {name: topics[name] for name in sorted(joined & topics.keys())})
+    meeting = {name: topics[name] for name in sorted(joined & topics.keys())}
+    return RouteTask(config, source, partition, meeting, schemas)
 
 
 def _detect(
     config: Config,
     feedback: Feedback | None,
     source: Input | None,
+    schemas: Schemas | None,
     topic: str,
     partition: int,
     topics: Mapping[str, int],
 ) -> Task:
-    return DetectTask(config, source, topic, partition, sum(topics.values()), feedback, topics)
+    return DetectTask(config, source, topic, partition, sum(topics.values()), feedback, topics, schemas)
 
 
 def _correlate(config: Config, topic: str, partition: int, _: Mapping[str, int]) -> Task:

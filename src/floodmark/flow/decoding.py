@@ -9,15 +9,15 @@ from floodmark.config.models import Config, Input
 from floodmark.decode import Decoded, column_decoder, input_decoder
 from floodmark.detect.stage import Judged
 from floodmark.flow.events import MalformedEventError, decode
-from floodmark.records import Output, Record, bound, changed
+from floodmark.records import Output, Record, Schemas, bound, changed
 from floodmark.signals import Change, Samples, Signal
 
 
 class Decoding:
     """Records to signals or to our own events, with a dead letter for what is neither."""
 
-    def __init__(self, config: Config, source: Input | None, stage: str) -> None:
-        self._decoder = input_decoder(source, config.limits) if source is not None else None
+    def __init__(self, config: Config, source: Input | None, stage: str, schemas: Schemas | None = None) -> None:
+        self._decoder = input_decoder(source, config.limits, schemas) if source is not None else None
         self._samples = None
         if source is not None and source.signal == "metric" and self._decoder is not None:
             bare = source.envelope == "none"

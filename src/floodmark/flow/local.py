@@ -13,18 +13,23 @@ from floodmark.config.models import Config
 from floodmark.detect.feedback import Feedback
 from floodmark.flow import groups
 from floodmark.flow.tasks import CorrelateTask, DetectTask, RouteTask
-from floodmark.records import Output, Record, Task
+from floodmark.records import Output, Record, Schemas, Task
 
 
 class LocalFlow:
     """The flow of a config over records that are given to it. Outputs come back in the order in which they arose."""
 
     def __init__(
-        self, config: Config, feedback: Feedback | None = None, partitions: Mapping[str, int] | None = None
+        self,
+        config: Config,
+        feedback: Feedback | None = None,
+        partitions: Mapping[str, int] | None = None,
+        schemas: Schemas | None = None,
     ) -> None:
-        """`partitions`: of the inputs that have more than one."""
+        """`partitions`: of the inputs that have more than one. `schemas`: those that the values need which a schema
+        registry's serialisers have framed."""
         streams = config.topics.model_dump()
-        work = groups(config, feedback)
+        work = groups(config, feedback, schemas)
         counts = {topic: (partitions or {}).get(topic, 1) for topics in work.values() for topic in topics}
         self._tasks: dict[tuple[str, int], Task] = {
             (topic, number): factory(topic, number, {each: counts[each] for each in topics})

@@ -36,7 +36,7 @@ from floodmark.flow.events import (
     with_arrival,
 )
 from floodmark.flow.merge import Merge
-from floodmark.records import Awaited, Output, Record, Task
+from floodmark.records import Awaited, Output, Record, Schemas, Task
 from floodmark.signals import (
     Change,
     Histogram,
@@ -56,14 +56,21 @@ class RouteTask:
     What it brings to the model events is put into event-time order there (`merge`), so it says there how far it is.
     """
 
-    def __init__(self, config: Config, source: Input, partition: int, joined: Mapping[str, int] | None = None) -> None:
+    def __init__(
+        self,
+        config: Config,
+        source: Input,
+        partition: int,
+        joined: Mapping[str, int] | None = None,
+        schemas: Schemas | None = None,
+    ) -> None:
         """`joined`: the topics whose signals meet in the model events, and how many partitions each has."""
-        self._decode = Decoding(config, source, "route")
+        self._decode = Decoding(config, source, "route", schemas)
         self._sources, self._scope = config.logs.source, config.detect.scope
         self._name = f"{source.topic}/{partition}"
         self._lateness, self._grid = config.detect.lateness, config.detect.tick
         self._joined = dict(joined) if joined and source.topic in joined else {}
-        self._arrivals = Arrivals(Decoding(config, source, "route").times)
+        self._arrivals = Arrivals(Decoding(config, source, "route", schemas).times)
         self._tick = 0.0
 
     def process(self, records: Sequence[Record]) -> list[Output]:
@@ -180,17 +187,18 @@ class DetectTask:
         tasks: int,
         feedback: Feedback | None = None,
         topics: Mapping[str, int] | None = None,
+        schemas: Schemas | None = None,
     ) -> None:
         """`source` is None for the model events and the rekeyed ones, whose records are our own. `topics`: of which
         topics the `tasks` are, and the number of partitions of each."""
         self._name = f"{topic}/{partition}"
         self._topic = topic
-        self._decode = Decoding(config, source, "detect")
+        self._decode = Decoding(config, source, "detect", schemas)
         self._partition = partition
         self._merge: Merge | None = None
         # A word at t comes each `tick`, `lateness` after t; from who has nothing to bring, once that is said.
         self._bound = config.detect.lateness + config.detect.tick + config.correlate.idle
-        own = Decoding(config, source, "detect").times
+        own = Decoding(config, source, "detect", schemas).times
         self._arrivals: Arrivals | Makers = Arrivals(own)
         if source is None:  # these were written later than they came, by tasks that keep no step
             self._arrivals = Makers(own, made_from)

@@ -9,6 +9,7 @@ RunError
 │   └── CertificateError  a certificate is not accepted, the broker's or ours
 ├── PermissionDeniedError the user may not read, write or join
 ├── AddressError          the HTTP endpoint's address cannot be bound
+├── SchemasAwayError      the schema registry does not answer: the partitions that need it wait, `run` never raises it
 ├── DrainError            a stop could not deliver what was in flight in time (it is read again at the next start)
 ├── SnapshotError         the store of snapshots cannot be used, read or written
 └── EmbeddedBrokerError   the in-process broker cannot be had
@@ -64,6 +65,10 @@ class CertificateError(SecurityError):
 
 class PermissionDeniedError(RunError):
     """The user may not do what the run needs."""
+
+
+class SchemasAwayError(RunError):
+    """The schema registry does not answer, or refuses us: a matter of time, or of its settings."""
 
 
 class AddressError(RunError):

@@ -9,7 +9,7 @@ those that are at work.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -19,7 +19,7 @@ from aiokafka.coordinator.assignors.sticky.sticky_assignor import StickyPartitio
 from aiokafka.errors import KafkaConnectionError, KafkaError, UnknownTopicOrPartitionError
 
 from floodmark.config.models import Kafka, State
-from floodmark.records import Task
+from floodmark.records import Record, Task
 from floodmark.runtime.awake import Awake
 from floodmark.runtime.connection import client_settings
 from floodmark.runtime.delivery import Mail, Outbox
@@ -70,6 +70,8 @@ class Setting:
     patience: float
     embedded: bool = False
     turns: Turns = field(default_factory=Turns)
+    supply: Callable[[Sequence[Record]], Awaitable[None]] | None = None
+    """Gets what records need beside the state (see `partition.Member`)."""
     internal: frozenset[str] = field(default_factory=frozenset)
     """Topics of our own, which are always read from their beginning."""
 
@@ -130,6 +132,7 @@ class Group(ConsumerRebalanceListener):
             commit=kafka.commit_interval,
             snapshot=setting.state.interval,
             clock=Awake(),
+            supply=setting.supply,
         )
         self._partitions: dict[TopicPartition, Partition] = {}
         self._kept: dict[TopicPartition, Partition] = {}
@@ -335,7 +338,9 @@ class Group(ConsumerRebalanceListener):
             oldest = (await self._consumer.beginning_offsets([source]))[source]
             begin = await recovery.back_to(source, self._setting.state.history, oldest, partition.position)
             log.info("learning what has changed", records=partition.position - begin, **where)
-            partition.warming = Warming(self._client, source, partition.make(), self._setting.turns)
+            partition.warming = Warming(
+                self._client, source, partition.make(), self._setting.turns, self._setting.supply
+            )
             await partition.warming.run(begin, lambda: partition.position, stopped)
             if partition.task is not None:
                 partition.task.graft(partition.warming.task)

@@ -26,7 +26,7 @@ from aiokafka.errors import (
 from floodmark.records import Output, Record, Task
 from floodmark.runtime.attending import Attending
 from floodmark.runtime.delivery import Outbox
-from floodmark.runtime.errors import RunError
+from floodmark.runtime.errors import RunError, SchemasAwayError
 from floodmark.runtime.pace import Pace, slices
 from floodmark.runtime.recovery import Recovery, Start
 from floodmark.runtime.snapshots import Saved, Snapshots
@@ -67,6 +67,8 @@ class Member:
     """Longest wait of an output for its transaction."""
     snapshot: float
     """Time between two snapshots."""
+    supply: Callable[[Sequence[Record]], Awaitable[None]] | None = None
+    """Gets what the records need beside the state before the task is given them. Raises SchemasAwayError."""
     clock: Callable[[], float] = time.monotonic
 
 
@@ -99,6 +101,7 @@ class Partition:
         self._saving: asyncio.Task[None] | None = None
         self._interruptible = False
         self._stopping = False
+        self._unsupplied = ""  # why the records in hand have to wait
         self._work: asyncio.Task[None] | None = None
 
     @property
@@ -162,6 +165,8 @@ class Partition:
         place = f"{self.topic}/{self.partition}"
         if self.task is None:
             return [f"{place} is being recovered"]
+        if self._unsupplied:
+            return [f"{place} waits: {self._unsupplied}"]
         if not self.live.is_set():
             return [f"{place} is being recovered: {self.replaying() or 0:,} records are still to be replayed"]
         if self._attending.missing is None and self.task.awaited() is not None:
@@ -335,7 +340,9 @@ class Partition:
         replayed = [record for record in records if record.offset < self._mute] if muted else []
         for some in (replayed, records[len(replayed) :]):
             for piece, size in slices(some, self._pace):
-                if self._stopping:  # what is not begun is read again by whoever goes on, here or elsewhere
+                if self._stopping or not await self._supplied(
+                    piece
+                ):  # what is not begun is read again by whoever goes on, here or elsewhere
                     self._fetched = piece[0].offset
                     self._member.consumer.seek(self.source, self._fetched)
                     return
@@ -345,6 +352,28 @@ class Partition:
                 if self._due():
                     await self._commit()
                 await asyncio.sleep(0)
+
+    async def _supplied(self, records: Sequence[Any]) -> bool:
+        """Wait until all is there that the records need; False if a stop came first."""
+        supply = self._member.supply
+        while supply is not None and not self._stopping:
+            try:
+                await supply(cast("Sequence[Record]", records))
+            except SchemasAwayError as error:
+                if not self._unsupplied:
+                    log.warning("records wait", topic=self.topic, partition=self.partition, reason=str(error))
+                self._unsupplied = str(error)
+            else:
+                if self._unsupplied:
+                    log.info("records need wait no longer", topic=self.topic, partition=self.partition)
+                self._unsupplied = ""
+                return True
+            # Meanwhile the task goes on saying that it is there, and what it has said goes out.
+            self._attend()
+            if self._due():
+                await self._commit()
+            await asyncio.sleep(_RETRY_SECONDS)
+        return not self._stopping
 
     async def _process(self, records: Sequence[Any], size: int) -> None:
         # A ConsumerRecord has a Record's fields; to copy each would cost more than to decode it.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping, Sequence
 from functools import partial
@@ -11,7 +12,7 @@ from typing import Any, get_args
 import structlog
 
 from floodmark.config.models import Http, Kafka, State, Topics
-from floodmark.records import Listener, Output, Stream
+from floodmark.records import Listener, Output, Record, Stream
 from floodmark.runtime import certificates, pauses, probing
 from floodmark.runtime.certificates import Expiries
 from floodmark.runtime.connection import connection, retrying, stop_within
@@ -30,6 +31,7 @@ from floodmark.runtime.listening import Listening
 from floodmark.runtime.log import folding
 from floodmark.runtime.oversight import Oversight
 from floodmark.runtime.progress import Progress
+from floodmark.runtime.registry import Registry
 from floodmark.runtime.reload import Reload
 from floodmark.runtime.snapshots import Snapshots
 from floodmark.runtime.telemetry import Telemetry
@@ -65,6 +67,7 @@ async def run(
     listener: Listener | None = None,
     progress: Progress | None = None,
     hide: Callable[[str], str] | None = None,
+    registry: Registry | None = None,
 ) -> None:
     """Run every route's group until `stop` is set, then drain: finish, commit, save, leave, disconnect.
 
@@ -75,6 +78,7 @@ async def run(
     committed. `create_with` is the command that creates missing topics, for the message. `reloads` are the configs to
     go on with. `listener` has heard all of its topic before a task begins, and goes on hearing.
     `progress` is told the groups. `hide` takes secrets out of what our log shows of a record (without it: nothing).
+    `registry` has the schemas that records need; it is closed at the end.
 
     Raises RunError (MissingTopicsError, SecurityError, PermissionDeniedError, AddressError, SnapshotError, DrainError)
     with a sentence for the operator; any other exception is a bug.
@@ -82,7 +86,8 @@ async def run(
     run_ = _Run(kafka, routes, topics, state, idle, patience, stop, embedded, ready, on_output, create_with, listener)
     run_.progress = progress
     run_.telemetry.refusals.hide = hide
-    async with endpoint(http, run_.telemetry):
+    run_.supply = registry.supply if registry is not None else None
+    async with endpoint(http, run_.telemetry), registry or contextlib.nullcontext():
         watches = [asyncio.create_task(_lasting(watch)) for watch in run_.watches()]
         if reloads is not None:
             watches.append(asyncio.create_task(run_.follow(reloads)))
@@ -120,6 +125,7 @@ class _Run:
     ) -> None:
         self.telemetry = Telemetry()
         self.progress: Progress | None = None
+        self.supply: Callable[[Sequence[Record]], Awaitable[None]] | None = None
         self.telemetry.oversight = self._oversight = Oversight(kafka, patience)
         if listener is not None:
             self.telemetry.standing = listener.standing
@@ -283,6 +289,7 @@ class _Run:
             patience=self._patience,
             embedded=self._embedded,
             turns=self._turns,
+            supply=self.supply,
             internal=frozenset(streams.values()),
         )
         self._lived = True

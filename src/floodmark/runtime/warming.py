@@ -9,18 +9,20 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any
 
 import structlog
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
-from floodmark.records import Task
+from floodmark.records import Record, Task
+from floodmark.runtime.errors import SchemasAwayError
 from floodmark.runtime.pace import Pace, slices
 from floodmark.runtime.turns import Turns
 
 log = structlog.get_logger(__name__)
 
+_RETRY_SECONDS = 1.0
 _NEAR = 5_000
 """So few records behind, the first task is stopped and the rest is read."""
 
@@ -28,8 +30,17 @@ _NEAR = 5_000
 class Warming:
     """One run over the recent past of `source`. `left` is the number of records that it has still to read."""
 
-    def __init__(self, settings: Mapping[str, Any], source: TopicPartition, task: Task, turns: Turns) -> None:
-        """`settings` are a client's; `task` is new and empty; `turns` are those of all clients of the run."""
+    def __init__(
+        self,
+        settings: Mapping[str, Any],
+        source: TopicPartition,
+        task: Task,
+        turns: Turns,
+        supply: Callable[[Sequence[Record]], Awaitable[None]] | None = None,
+    ) -> None:
+        """`settings` are a client's; `task` is new and empty; `turns` are those of all clients of the run; `supply` is
+        `partition.Member`'s."""
+        self._supply = supply
         self.left = 0
         self.task = task
         self._source = source
@@ -66,6 +77,7 @@ class Warming:
         found = await self._consumer.getmany(self._source, timeout_ms=200, max_records=2000)
         records = [record for record in found.get(self._source, []) if record.offset < end]
         for piece, size in slices(records, self._pace):
+            await self._supplied(piece)
             began = time.perf_counter()
             if self._pace.slow(size):
                 await asyncio.to_thread(self.task.process, piece)
@@ -74,3 +86,12 @@ class Warming:
             self._pace.update(size, time.perf_counter() - began)
             await asyncio.sleep(0)
         self._next = min(end, await self._consumer.position(self._source))
+
+    async def _supplied(self, records: Sequence[Record]) -> None:
+        while self._supply is not None:
+            try:
+                await self._supply(records)
+            except SchemasAwayError:  # the partition itself says so
+                await asyncio.sleep(_RETRY_SECONDS)
+            else:
+                return

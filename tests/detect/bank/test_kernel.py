@@ -71,6 +71,7 @@ class Pair:
             np.array([self.token]),
             np.array([time]),
             np.array([value]),
+            layout.NO_STARTS,
             NONE,
             bank.rows,
             bank.day_mean,
@@ -80,7 +81,7 @@ class Pair:
             self.rules,
             bank.free_weeks,
             bank.clock,
-            np.zeros(9, np.int64),
+            np.zeros(len(layout.TALLY), np.int64),
             np.array([0.0, 0.0, 1.0, -math.inf]),
         )
         assert (why == layout.PYTHON) == odd

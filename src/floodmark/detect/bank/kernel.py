@@ -15,6 +15,7 @@ from typing import Any, Final
 import numba as nb
 import numpy as np
 
+from floodmark.detect import readings
 from floodmark.detect.bank import cache, layout, parts, seasons, shapes, tails
 from floodmark.detect.bank.parts import (
     FINEST_STEP,
@@ -69,7 +70,11 @@ _FADE_LEVEL: Final = 0.15
 _FADE_ERROR: Final = 0.02
 _CLEARLY: Final = 0.5
 _SLOTS: Final = (1 << layout.SLOT_BITS) - 1
-_KIND: Final = (1 << layout.KIND_BITS) - 1
+_KIND: Final = layout.SCALED - 1
+_reading: Final = part(readings.reading)
+_is_lower: Final = part(readings.is_lower)
+_grows: Final = part(readings.grows)
+_is_real_reset: Final = part(readings.is_real_reset)
 
 
 @part
@@ -289,6 +294,7 @@ def _run(  # noqa: PLR0915 - the rules of the metric maker, in the order in whic
     refs: Any,
     times: Any,
     values: Any,
+    starts: Any,
     metrics: Any,
     series: Any,
     day_mean: Any,
@@ -303,7 +309,7 @@ def _run(  # noqa: PLR0915 - the rules of the metric maker, in the order in whic
 ) -> tuple[int, int]:
     """Take points from `at` on: (place, why it stopped there). See the words in `layout`.
 
-    `refs` are as `layout.Points` has them; with no `metrics`, tokens of series. `now`:
+    `refs` and `starts` are as `layout.Points` has them; with no `metrics`, `refs` are tokens of series. `now`:
     the tick that event time has reached, lateness, ticks' width, and the time before which silence is nobody's fault.
     `clock`: uses so far, and free weekly profiles.
     """
@@ -323,12 +329,38 @@ def _run(  # noqa: PLR0915 - the rules of the metric maker, in the order in whic
                 return i, layout.METRIC_UNKNOWN
             m = metrics[slot]
             kind = refs[i] & _KIND
-            before = m.value
-            judged = kind == layout.GAUGE or (not math.isnan(before) and (value >= 0 or kind == layout.DELTA))
-            sample = judged and not math.isnan(value) and time > m.time
+            before, sample, verdict, stale = m.value, value, readings.GROWN, False
+            if math.isnan(value) or time <= m.time:
+                verdict = readings.FIRST
+            elif kind == layout.UNTYPED:
+                enough = m.ups + 1 >= readings.ENOUGH and time - m.since >= readings.DAY
+                if enough and value > before and _grows(value, before):
+                    return i, layout.TURN
+            elif kind == layout.DELTA:
+                start = starts[i] if len(starts) > 0 else 0.0
+                since = start if m.time < start < time and start > 0 else m.time
+                if since == -math.inf:
+                    verdict = readings.FIRST
+                else:
+                    sample = value / (time - since)
+            elif kind == layout.COUNTER and value < 0:
+                verdict = readings.FIRST
+            elif kind == layout.COUNTER:
+                start = starts[i] if len(starts) > 0 else 0.0
+                if value >= before and not start > m.time and math.isnan(m.low):
+                    sample = (value - before) / (time - m.time)
+                else:
+                    verdict, sample = _reading(value, time, start, before, m.held, m.low, m.time, m.began, m.rate)
+                    if m.how == layout.LEARNED and _is_lower(verdict):
+                        if value * 8 >= before:
+                            if m.falls + 1 >= readings.FALLS and time - m.since <= readings.DAY:
+                                return i, layout.TURN
+                            stale = True
+                        if verdict != readings.DIP and not _is_real_reset(value, before, sample, m.rate):
+                            verdict = readings.FIRST
             link = m.series
             known = link > 0 and link & _SLOTS < len(series) and series[link & _SLOTS].token == link
-            if sample and not known and link != layout.DISABLED:
+            if verdict >= readings.GROWN and not known and link != layout.DISABLED:
                 return i, layout.SERIES_UNKNOWN
             clock[0] += 1
             m.used = clock[0]
@@ -339,22 +371,44 @@ def _run(  # noqa: PLR0915 - the rules of the metric maker, in the order in whic
             if time <= m.time:
                 tally[2 if time == m.time else 3] += 1
                 continue
-            if kind != layout.GAUGE:
-                if value < 0 and kind == layout.COUNTER:
+            if kind == layout.COUNTER:
+                if value < 0:
                     tally[4] += 1
                     continue
-                since = time - m.time
-                m.value = value
-                m.time = time
-                if math.isnan(before):
+                if stale:
+                    if m.falls == 0 or time - m.since > readings.DAY:
+                        m.falls, m.since = 0, time
+                    m.falls += 1
+                if verdict == readings.DIP:
+                    tally[9] += 1
+                    if math.isnan(m.low):
+                        m.held = m.time
+                    m.low, m.lows, m.time = value, 0, time
                     continue
-                if kind == layout.DELTA:
-                    before = 0.0
-                elif value < before:
-                    tally[5] += 1
-                    before = 0.0
-                value = (value - before) / since
-            m.time = time
+                if verdict == readings.LOW and value < before and m.lows + 1 < readings.ACCEPTED:
+                    m.low = value
+                    m.lows += 1
+                else:
+                    m.value, m.low = value, math.nan
+                    m.began = starts[i] if len(starts) > 0 else 0.0
+                m.time = time
+                tally[5] += verdict in (readings.RESET, readings.AGAIN)
+                m.rate = sample if verdict >= readings.GROWN else math.nan
+                if verdict < readings.GROWN:
+                    continue
+            elif kind == layout.DELTA:
+                m.value, m.time = value, time
+                if verdict == readings.FIRST:
+                    continue
+            elif kind == layout.UNTYPED:
+                if not _grows(value, before):
+                    m.since, m.ups = time, 0
+                elif value > before:
+                    m.ups += 1
+                m.value, m.time = value, time
+            else:
+                m.time = time
+            value = sample
             if link == layout.DISABLED:
                 tally[6] += 1
                 continue
@@ -384,7 +438,9 @@ def _compiled() -> Callable[..., tuple[int, int]]:
     Numba renews its cache when this file changes. A closure's variables are part of its key, so the digest of the other
     files renews it, too.
     """
-    sources = b"".join(Path(module.__file__ or "").read_bytes() for module in (layout, parts, seasons, shapes, tails))
+    sources = b"".join(
+        Path(module.__file__ or "").read_bytes() for module in (layout, parts, readings, seasons, shapes, tails)
+    )
     digest = hashlib.blake2b(sources, digest_size=8).hexdigest()
 
     def run(
@@ -392,6 +448,7 @@ def _compiled() -> Callable[..., tuple[int, int]]:
         refs: Any,
         times: Any,
         values: Any,
+        starts: Any,
         metrics: Any,
         series: Any,
         day_mean: Any,
@@ -407,13 +464,29 @@ def _compiled() -> Callable[..., tuple[int, int]]:
         if not digest:
             return at, 0
         return _run(
-            at, refs, times, values, metrics, series, day_mean, day_count, weeks, cells, rules, free, clock, tally, now
+            at,
+            refs,
+            times,
+            values,
+            starts,
+            metrics,
+            series,
+            day_mean,
+            day_count,
+            weeks,
+            cells,
+            rules,
+            free,
+            clock,
+            tally,
+            now,
         )
 
     rows = {name: nb.from_dtype(getattr(layout, name)) for name in ("METRIC", "SERIES", "WEEK", "RULE")}
     signature = nb.types.Tuple((nb.int64, nb.int64))(
         nb.int64,
         nb.int64[::1],
+        nb.float64[::1],
         nb.float64[::1],
         nb.float64[::1],
         rows["METRIC"][::1],

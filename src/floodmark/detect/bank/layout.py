@@ -35,11 +35,14 @@ TAILS: Final = (FORECAST, RANGE, FLATLINE, LEVEL, DRIFT, VARIANCE, SHAPE)
 SLOT_BITS: Final = 25
 """A token is a row's number in these low bits and, above, a serial number that no two tenants of a row share."""
 
-KIND_BITS: Final = 2
+KIND_BITS: Final = 3
 GAUGE: Final = 0
 COUNTER: Final = 1
 DELTA: Final = 2
+UNTYPED: Final = 3
 """How a metric's sample is to be read, in the low bits of a ref."""
+SCALED: Final = 4
+"""A bit beside the kind: the value is in another unit than the series, and is to be multiplied first."""
 
 METRIC: Final = np.dtype(
     [
@@ -47,9 +50,28 @@ METRIC: Final = np.dtype(
         ("used", "i8"),  # the bank's clock when it was last used
         ("series", "i8"),  # token of the series in the bank; one of the words below
         ("time", "f8"),
-        ("value", "f8"),  # the last sample of a counter or delta; NaN before the first
-    ]
+        ("value", "f8"),  # the last good reading, but of a gauge; NaN before the first
+        # Of a counter: see `readings`. `held`: time of `value` while there is a `low`.
+        ("low", "f8"),
+        ("held", "f8"),
+        ("began", "f8"),
+        ("rate", "f8"),
+        # Of what says no kind: since when it has only grown, or has been lower; and how often.
+        ("since", "f8"),
+        ("ups", "u4"),
+        ("falls", "u1"),
+        ("lows", "u1"),  # readings that went on from the dip
+        ("kind", "u1"),
+        ("how", "u1"),  # one of the words below
+        ("converted", "u1"),  # values have come in another unit, which was told
+    ],
+    align=True,
 )
+SAID: Final = 0
+OPEN: Final = 1
+LEARNED: Final = 2
+FORCED: Final = 3
+"""`how` the kind of a metric is known: its producer says it; nobody does; by its values; the config does."""
 UNKNOWN: Final = -1
 """`series` of a metric of which the core has to be asked."""
 DISABLED: Final = -2
@@ -179,6 +201,7 @@ PYTHON: Final = 4  # the point, whose value is now that of the sample, is for th
 SCHEDULE: Final = 5  # after the point: its series has no deadline yet and should have one
 ROOM: Final = 6  # after the point: the last free weekly profile is taken
 SETTLE: Final = 7  # after the point: its series is young, and has been in two states
+TURN: Final = 8  # before the point: its metric is a counter after all, or is none
 
 # What the kernel counts, by place in its tally.
 TALLY: Final = (
@@ -191,19 +214,23 @@ TALLY: Final = (
     "skipped:disabled",
     "skipped:out_of_order",
     "skipped:not_finite",
+    "counter_dips",
 )
 
 
 Rows = NDArray[Any]
+NO_STARTS: Final = np.zeros(0)
 
 
 class Points(NamedTuple):
     """Points of metrics in order. `refs`: tokens of metrics, shifted, and the sample's kind in the low bits. `values`:
-    NaN is none; where the kernel stops, that of the sample that was made of it."""
+    NaN is none; where the kernel stops, that of the sample that was made of it. `starts`: see `Metric`; empty if none
+    has one."""
 
     refs: NDArray[np.int64]
     times: NDArray[np.float64]
     values: NDArray[np.float64]
+    starts: NDArray[np.float64] = NO_STARTS
 
 
 class Stop(NamedTuple):

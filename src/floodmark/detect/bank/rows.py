@@ -49,6 +49,7 @@ class BankedSeries:
                 points.refs,
                 points.times,
                 points.values,
+                points.starts,
                 metrics,
                 bank.rows,
                 bank.day_mean,

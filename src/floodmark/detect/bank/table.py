@@ -53,6 +53,11 @@ class Table:
         self.rows["token"][slot] = token
         return slot, token
 
+    def renew(self, slot: int) -> None:
+        """A row gets another token: whoever has the old one has to ask again."""
+        self._serial += 1
+        self.rows["token"][slot] = self._serial << layout.SLOT_BITS | slot
+
     def give_back(self, slot: int) -> None:
         self.rows[slot] = np.zeros((), self.rows.dtype)
         self._free.append(slot)
