@@ -1,5 +1,6 @@
 """Every decoder takes whatever bytes there are: it never raises; each event is a signal or a refusal with a reason."""
 
+import gzip
 import importlib.util
 import json
 import math
@@ -7,13 +8,14 @@ import sys
 from functools import cache
 from pathlib import Path
 
+import cramjam
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from floodmark.config.formats import CARRIES
-from floodmark.config.models import Limits
-from floodmark.decode import decoder
+from floodmark.config.models import Input, Limits
+from floodmark.decode import decoder, input_decoder
 from floodmark.records import Record
 from floodmark.signals import Log, Metric
 
@@ -58,6 +60,11 @@ def check(pair, value, headers=(), timestamp=NOW, key=b"k"):
     return decoded
 
 
+def mutated_bytes(data, value):
+    at = data.draw(st.integers(0, len(value)))
+    return value[:at] + data.draw(st.binary(max_size=4)) + value[data.draw(st.integers(at, len(value))) :]
+
+
 def mutated(data, pair):
     """The sample of a format with something wrong: bytes changed, cut or doubled; or a value replaced by another."""
     value = SAMPLES.get(pair, b'{"a": 0}')
@@ -76,9 +83,7 @@ def mutated(data, pair):
         where = data.draw(st.sampled_from(sorted(place) if isinstance(place, dict) else range(len(place))))
         place[where] = data.draw(JSON)
         return json.dumps(document).encode()
-    at = data.draw(st.integers(0, len(value)))
-    end = data.draw(st.integers(at, len(value)))
-    return value[:at] + data.draw(st.binary(max_size=8)) + value[end:]
+    return mutated_bytes(data, value)
 
 
 @pytest.mark.parametrize("pair", PAIRS, ids="-".join)
@@ -94,6 +99,35 @@ def test_the_sample_of_each_format_is_understood(pair):
     decoded = check(pair, SAMPLES[pair])
     assert decoded.signals
     assert not decoded.refused
+
+
+@cache
+def _input(format, signal, envelope="none"):
+    return input_decoder(Input(topic="t", signal=signal, format=format, envelope=envelope), LIMITS)
+
+
+@pytest.mark.parametrize("pair", [pair for pair in PAIRS if pair in SAMPLES], ids="-".join)
+def test_the_sample_of_each_format_is_understood_in_a_frame_and_among_others(pair):
+    record, value = Record("t", 0, 0, NOW, b"k", None), SAMPLES[pair]
+    one = _decoder(*pair).decode(record._replace(value=value))
+    for framed in (gzip.compress(value), bytes(cramjam.zstd.compress(value)), bytes(cramjam.lz4.compress(value))):
+        assert _input(*pair).decode(record._replace(value=framed)) == one
+    if value[:1] in (b"{", b"["):
+        lines = _input(*pair).decode(record._replace(value=b"\n".join((value, b"{", value))))
+        assert lines.signals == one.signals * 2
+        assert [each.index for each in lines.refused] == [1]
+
+
+@pytest.mark.parametrize("pair", PAIRS, ids="-".join)
+@settings(max_examples=30)
+@given(data=st.data())
+def test_no_decoder_raises_whatever_is_around_a_message(pair, data):
+    value = mutated(data, pair)
+    frame = data.draw(st.sampled_from([gzip.compress, lambda v: v + b"\n" + v, lambda v: b"\0\0\0\0\x07" + v, bytes]))
+    value = mutated_bytes(data, frame(value))
+    envelope = data.draw(st.sampled_from(["none", "connect", "cloudevents"]))
+    decoded = _input(*pair, envelope).decode(Record("t", 0, 0, NOW, b"k", value))
+    assert all(refused.error and refused.message for refused in decoded.refused)
 
 
 @pytest.mark.parametrize("pair", PAIRS, ids="-".join)

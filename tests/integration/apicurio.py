@@ -1,4 +1,4 @@
-"""Apicurio's registry, whose ccompat API is Confluent's: the released program of Maven Central, on a Java of 21 or newer.
+"""Apicurio's registry, whose ccompat API is Confluent's: its program from Maven Central, on a Java of 21 or newer.
 
     with apicurio(port, folder) as url:
         ...  # url/schemas/ids/1

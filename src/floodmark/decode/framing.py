@@ -48,6 +48,7 @@ class Framed:
         """`schemas`: those of a registry, by id, if there is one. `protobuf`: the format within is; then a registry's
         frame is only taken off. `eager`: several events are looked for before the decoder within is asked."""
         self.inner = inner
+        self._decode = inner.decode
         self._limits = limits
         self._schemas = schemas
         self._protobuf = protobuf
@@ -60,18 +61,19 @@ class Framed:
 
     def decode(self, record: Record) -> Decoded:
         """The signals of a message. Refused as a whole: too_large, malformed, unknown_schema, or as within."""
-        if self.odd(record):
-            try:
-                plain = self.plain(record)
-            except EventError as error:
-                return whole(error.error, error.message, record.value or b"")
-            return _as_it_came(self._decoded(plain), plain, record)
-        return self._decoded(record)
+        value = record.value
+        if value and (_ODD[value[0]] or self.eager or (record.headers and _schema_told(record) is not None)):
+            return self._unusual(record)
+        # The usual message: `odd` and `_decoded`, without their calls.
+        decoded = self._decode(record)
+        return self._decoded(record, decoded) if decoded.refused else decoded
 
     def odd(self, record: Record) -> bool:
         """Whether something may have to be taken off."""
         value = record.value
-        return bool(value) and (_ODD[value[0]] == 1 or (bool(record.headers) and _schema_told(record) is not None))  # type: ignore[index]
+        if not value:
+            return False
+        return _ODD[value[0]] == 1 or (bool(record.headers) and _schema_told(record) is not None)
 
     def plain(self, record: Record) -> Record:
         """The record without what is around its value. Raises EventError."""
@@ -111,10 +113,21 @@ class Framed:
     def _of_schema(self, frame: Frame, value: bytes) -> bytes:
         return without_frame(frame, value, self._schemas, self._limits.message, protobuf=self._protobuf)
 
-    def _decoded(self, record: Record) -> Decoded:
-        if self.has_lines(record) and (pieces := self.pieces(record)) is not None:
-            return self._apart(record, pieces)
-        decoded = self.inner.decode(record)
+    def _unusual(self, record: Record) -> Decoded:
+        if not self.odd(record):
+            return self._decoded(record)
+        try:
+            plain = self.plain(record)
+        except EventError as error:
+            return whole(error.error, error.message, record.value or b"")
+        return _as_it_came(self._decoded(plain), plain, record)
+
+    def _decoded(self, record: Record, decoded: Decoded | None = None) -> Decoded:
+        """`decoded`: what was made of the message as one already."""
+        if decoded is None:
+            if self.has_lines(record) and (pieces := self.pieces(record)) is not None:
+                return self._apart(record, pieces)
+            decoded = self._decode(record)
         if decoded.refused and (pieces := self.pieces(record, decoded)) is not None:
             return self._apart(record, pieces)
         return decoded
@@ -146,7 +159,7 @@ class Framed:
     def _apart(self, record: Record, pieces: Sequence[bytes]) -> Decoded:
         found = Decoded([], [])
         for index, piece in enumerate(pieces):
-            signals, refused = self.inner.decode(changed(record, value=piece))
+            signals, refused = self._decode(changed(record, value=piece))
             found.signals.extend(signals)
             found.refused.extend(_at(index, each, piece) for each in refused)
         return found
