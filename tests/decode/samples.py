@@ -50,6 +50,7 @@ def check_columns(format: str, values: list[bytes], stamp: int = -1) -> None:
         (m.time, m.name, m.labels, m.kind, m.unit) for m in metrics
     ]
     assert [None if math.isnan(v) else v for v in found.values] == [m.value for m in metrics]
+    assert dict(found.starts) == {i: m.start for i, m in enumerate(metrics) if m.start}
     assert [h for _, h in found.histograms] == [signal for signal in signals if not isinstance(signal, Metric)]
     assert [(i, d.refused) for i, d in refused] == [(i, a.refused) for i, a in enumerate(answers) if a.refused]
     assert dict(plain.counts()) == dict(inner.counts())

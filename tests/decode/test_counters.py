@@ -4,10 +4,7 @@ import pytest
 
 from floodmark.decode.counters import by_name, metricbeat, telegraf
 
-
-@pytest.mark.parametrize(
-    "text",
-    """
+COUNTERS = """
     net.bytes_recv net.drop_in net.tcp_retranssegs diskio.reads diskio.io_time cpu.time_user swap.in
     kernel.context_switches kernel_vmstat.pgfault procstat.cpu_time_system procstat.voluntary_context_switches
     docker_container_net.rx_bytes docker_container_cpu.usage_total redis.keyspace_hits redis.total_commands_processed
@@ -16,16 +13,8 @@ from floodmark.decode.counters import by_name, metricbeat, telegraf
     mongodb.net_in_bytes_count rabbitmq_queue.messages_ack interrupts.CPU0.total nstat.IpExtInOctets
     snmp.ifHCInOctets interface.ifInErrors my_switch.ifOutUcastPkts interface.ifHCInBroadcastPkts snmp.ipInReceives
     prometheus.http_requests_total http_server.counter kubernetes_pod_network.tx_bytes zookeeper.packets_sent
-    """.split(),
-)
-def test_telegrafs_counters(text: str) -> None:
-    measurement, _, field = text.partition(".")
-    assert telegraf(measurement, field.replace("CPU0.total", "CPU0")) == "counter"
-
-
-@pytest.mark.parametrize(
-    "text",
     """
+OPEN = """
     net.tcp_currestab net.speed diskio.iops_in_progress cpu.usage_user swap.total swap.used mem.total mem.available
     disk.used disk.inodes_total system.load1 system.uptime kernel.boot_time kernel_vmstat.nr_free_pages
     procstat.memory_rss procstat.num_threads docker_container_mem.usage redis.used_memory redis.connected_clients
@@ -33,8 +22,16 @@ def test_telegrafs_counters(text: str) -> None:
     nginx.active haproxy.scur apache.BusyWorkers memcached.curr_items elasticsearch_indices.docs_count
     rabbitmq_queue.messages_ready nstat.TcpCurrEstab interface.ifSpeed snmp.ifOutQLen netstat.tcp_established
     processes.total exec_shop.orders
-    """.split(),
-)
+    """
+
+
+@pytest.mark.parametrize("text", COUNTERS.split())
+def test_telegrafs_counters(text: str) -> None:
+    measurement, _, field = text.partition(".")
+    assert telegraf(measurement, field.replace("CPU0.total", "CPU0")) == "counter"
+
+
+@pytest.mark.parametrize("text", OPEN.split())
 def test_what_of_telegraf_is_left_open(text: str) -> None:
     measurement, _, field = text.partition(".")
     assert telegraf(measurement, field) == "untyped"

@@ -16,7 +16,7 @@ from itertools import accumulate
 from typing import Final, NamedTuple
 
 from floodmark.config.models import Limits
-from floodmark.detect.readings import ACCEPTED, SAME
+from floodmark.detect.readings import ACCEPTED, FAST, SAME
 from floodmark.scales import converted, ratio
 from floodmark.signals import Histogram, Origin, Samples
 
@@ -77,12 +77,12 @@ class Histograms:
             return samples
         starts: list[tuple[int, float]] = []
         out = Samples([], [], [], (), (), starts)
-        said = list(samples.starts)
+        said, place = samples.starts, 0
         done = 0
         for at, histogram in (*samples.histograms, (len(samples.times), None)):
-            while said and said[0][0] < at:
-                place, start = said.pop(0)
-                starts.append((len(out.times) + place - done, start))
+            while place < len(said) and said[place][0] < at:
+                starts.append((len(out.times) + said[place][0] - done, said[place][1]))
+                place += 1
             out.origins.extend(samples.origins[done:at])
             out.times.extend(samples.times[done:at])
             out.values.extend(samples.values[done:at])
@@ -95,6 +95,8 @@ class Histograms:
         """Event time goes back to `tick`: points from beyond `limit` were never so."""
         for identity in [each for each, last in self._last.items() if last.time > limit]:
             self._forget(identity)
+        for identity in [each for each, dip in self._dips.items() if dip.last.time > limit]:
+            del self._dips[identity]
 
     def counts(self) -> Mapping[str, int]:
         return self._counts
@@ -187,6 +189,8 @@ def _taken(last: Last | None, dip: Dip | None, new: Last, usual: float) -> Taken
         known = new.start > 0 and last.start > 0
         if new.start <= last.start + SAME if known else lost * 8 < before.size:
             return Taken(None, 0.0, last, Dip(new, 0), "histogram_dips")
+        if not known and new.size * 8 >= last.size and new.size / (new.time - before.time) > FAST * usual:
+            return Taken(None, 0.0, new, None, "histogram_resets")
         return Taken(new, before.time, new, None, "histogram_resets", less)
     if dip is None:
         return Taken(gain, before.time, new)
@@ -194,9 +198,10 @@ def _taken(last: Last | None, dip: Dip | None, new: Last, usual: float) -> Taken
     onward = gain.size / (new.time - before.time)
     if back is not None and not abs(onward - usual) < abs(back.size / (new.time - last.time) - usual):
         return Taken(back, last.time, new)
+    found = None if back is None and (onward * 2 < usual or onward > usual * 2) else gain
     if back is not None or dip.lows + 1 >= ACCEPTED:
-        return Taken(gain, before.time, new)
-    return Taken(gain, before.time, last, Dip(new, dip.lows + 1))
+        return Taken(found, before.time, new)
+    return Taken(found, before.time, last, Dip(new, dip.lows + 1))
 
 
 def _gain(last: Last, new: Last) -> tuple[Last | None, float]:

@@ -127,9 +127,12 @@ class MetricSeries:
             row["held"] = newest if math.isnan(low) else row["held"]
             row["low"], row["lows"] = value, 0
             return None
-        if verdict == readings.LOW and value < base and row["lows"] + 1 < readings.ACCEPTED:
+        near = verdict in (readings.LOW, readings.HELD) and value < base
+        if near and row["lows"] + 1 < readings.ACCEPTED:
             row["low"] = value
             row["lows"] += 1
+            if verdict == readings.HELD:
+                return None
         else:
             row["value"], row["low"], row["began"] = value, math.nan, start
         if verdict in (readings.AGAIN, readings.RESET):

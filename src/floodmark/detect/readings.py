@@ -1,7 +1,8 @@
 """What a reading of a counter adds to those before it, and what a series whose producer is silent on it must be.
 
 A counter that is lower than before has begun again at zero, and all of it is new (Prometheus's rule for `increase`). It
-is the least that has come since; if that is less than usual it says nothing.
+is the least that has come since; if that is less than usual it says nothing. Nor does it if it is far from zero and
+would be many times the usual: then a part of what was counted has gone, as when a shard moves.
 
 But caches, replicas that take turns and readings that arrive late make it a little lower without any of that, and then
 a rule for resets alone counts all that ever was a second time. So what has lost less than an eighth is a *dip*: of such
@@ -9,7 +10,7 @@ a reading nothing is made, and the next one is held against the value before it.
 draws the line between a reset and a part of one. A producer that says since when it counts leaves nothing to guess.
 
 If a counter stays low it goes on from there. Until that is sure there are two values that a reading may go on from,
-and the one is taken that fits better with the rate so far.
+and the one is taken that fits better with the rate so far; what fits neither is held back for some readings.
 
 The functions are plain arithmetic, which the kernel compiles: it and `MetricSeries.observe` share them.
 """
@@ -24,15 +25,17 @@ FIRST: Final = 0
 DIP: Final = 1
 """No sample: it is lower than it can be."""
 AGAIN: Final = 2
-"""No sample: it has begun again, and less has come since than usual, perhaps because it was away for a while."""
-GROWN: Final = 3
-RESET: Final = 4
-BACK: Final = 5
+"""No sample: it has begun again, and what has come since says nothing."""
+HELD: Final = 3
+"""No sample: it is near the dip, but does not go on as before."""
+GROWN: Final = 4
+RESET: Final = 5
+BACK: Final = 6
 """It goes on from the value before the dip."""
-LOW: Final = 6
+LOW: Final = 7
 """It goes on from the dip."""
 
-ACCEPTED: Final = 16
+ACCEPTED: Final = 8
 """Readings that go on from a dip, after which the value before it is forgotten."""
 DAY: Final = 86_400.0
 ENOUGH: Final = 60
@@ -41,8 +44,8 @@ FALLS: Final = 3
 """Times that such a counter is lower within a day, and not near zero, after which it is none."""
 SAME: Final = 1.0
 """Seconds that the start of one and the same life of a counter may wander."""
-_FAST: Final = 8.0
-"""Times the rate so far: what a counter that only seems to be one has gained at most when it begins again."""
+FAST: Final = 8.0
+"""Times the rate so far: what a counter that is not near zero has gained at most since it began again."""
 
 
 def reading(
@@ -66,18 +69,21 @@ def reading(
         return FIRST, 0.0
     step = time - newest
     since_then = value / step
-    began_again = (AGAIN if since_then < usual else RESET), since_then
+    began_again = AGAIN if since_then < usual else RESET
     if newest < start < time:
-        return began_again
+        return began_again, since_then
     last = base if math.isnan(low) else low
     if value < last:
-        stale = start <= began + SAME if start > 0 and began > 0 else (last - value) * 8 < last
-        return (DIP, 0.0) if stale else began_again
+        known = start > 0 and began > 0
+        if start <= began + SAME if known else (last - value) * 8 < last:
+            return DIP, 0.0
+        partly = not known and value * 8 >= base and since_then > FAST * usual
+        return AGAIN if partly else began_again, since_then
     if math.isnan(low):
         return GROWN, (value - base) / step
     onward = (value - low) / step
     if value < base:
-        return LOW, onward
+        return HELD if onward * 2 < usual or onward > usual * 2 else LOW, onward
     back = (value - base) / (time - held)
     return (LOW, onward) if abs(onward - usual) < abs(back - usual) else (BACK, back)
 
@@ -89,7 +95,7 @@ def is_lower(verdict: int) -> bool:
 
 def is_real_reset(value: float, base: float, rate: float, usual: float) -> bool:
     """Whether what was taken for a counter by its values has begun again, as after a reboot, and not just fallen."""
-    return value * 8 < base and not rate > _FAST * usual
+    return value * 8 < base and not rate > FAST * usual
 
 
 def grows(value: float, before: float) -> bool:

@@ -82,7 +82,7 @@ class Recording:
         self._place = place or (lambda topic, _, offset: f"{topic.rpartition(':')[0]}:{offset}")
         self._origins: list[Origin] = []
         self._index: dict[tuple[object, ...], int] = {}
-        self._maker = MetricSeries(config.limits, config.detect)
+        self._maker = MetricSeries(config.limits, config.detect, detectors=config.detectors)
         self.series: list[Series] = []
         self.refused: Counter[str] = Counter()
         self.first_refusal: dict[str, str] = {}

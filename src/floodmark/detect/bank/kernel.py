@@ -385,9 +385,11 @@ def _run(  # noqa: PLR0915 - the rules of the metric maker, in the order in whic
                         m.held = m.time
                     m.low, m.lows, m.time = value, 0, time
                     continue
-                if verdict == readings.LOW and value < before and m.lows + 1 < readings.ACCEPTED:
-                    m.low = value
+                if verdict in (readings.LOW, readings.HELD) and value < before and m.lows + 1 < readings.ACCEPTED:
+                    m.low, m.time = value, time
                     m.lows += 1
+                    if verdict == readings.HELD:
+                        continue
                 else:
                     m.value, m.low = value, math.nan
                     m.began = starts[i] if len(starts) > 0 else 0.0
