@@ -78,6 +78,8 @@ def moves(
     ordered = order(symptoms)
     counted = {symptom.template for symptom in ordered if symptom.name == "log_template"}
     ordered = [each for each in ordered if each.name != "log_new_templates" or each.template not in counted]
+    shares = {symptom.labels.get("field") for symptom in ordered if symptom.name == "log_code_error_ratio"}
+    ordered = [each for each in ordered if each.name != "log_code_errors" or each.labels.get("field") not in shares]
     # Many small surprises at once say nothing beside the series themselves.
     for symptom in [each for each in ordered if each.head != _TOGETHER] or ordered:
         alike.setdefault(_kind(symptom, entity, common), []).append(symptom)
@@ -189,6 +191,8 @@ def _move(
     if first.name == "model_feature":
         name = f"feature {first.labels.get('feature', '')}".rstrip()
         labels = Labels({}, entity)
+    if codes := first.labels.get("codes", "") if first.name.startswith("log_code_error") else "":
+        name, labels = codes, Labels({}, entity)
     if len(group) > 1:
         mark = _how_many(group, entity, common)
         suffix = f" {labels.plain[0]}" if labels.plain and "/" in labels.plain[0] else ""
@@ -201,6 +205,8 @@ def _move(
     topic = " ".join(_DETAIL.sub(" ", name.lower()).split())
     if first.name.startswith("log_err"):
         topic = "error lines"
+    elif first.name.startswith("log_code"):
+        topic = f"codes {first.labels.get('field', '')}"
     elif first.name in ("log_lines", "log_mix"):
         topic = "log lines"
     elif "{}" in said:
@@ -238,7 +244,7 @@ def _what(symptom: Symptom, what: str, new: Collection[str], *, over: bool) -> s
         return f"{observed or 0:.0f} of its series a little odd at once" + f": {odd}" * bool(odd)
     if head == "clock":
         return f"clock {change(None, abs(observed or 0.0), unit)} {'ahead' if symptom.direction == 'up' else 'behind'}"
-    if symptom.name == "log_mix":  # a distance, in no unit that a person knows
+    if symptom.name in ("log_mix", "log_code_mix"):  # a distance, in no unit that a person knows
         return f"{what}unusual"
     if head == "flatline":
         return f"{what}stuck at {now}"

@@ -28,7 +28,7 @@ from floodmark.config.river_target import OneSeries
 from floodmark.detect.logs.miner import Memo
 from floodmark.state import Codec, Form, StateError, classes_in
 
-MADE_BY: Final = f"11 river {version('river')}"
+MADE_BY: Final = f"12 river {version('river')}"
 """The form of the state. To be raised when a class that is not told apart by its slots means something else."""
 _RUST: Final = ("river._river_rust.stats", "river._river_rust.drift")
 
@@ -65,7 +65,16 @@ def shapes(config: Config) -> dict[str, str]:
     detect, logs = config.detect, config.logs
     return {
         "identity": digest([detect.entity, detect.scope]),
-        "logs": digest([logs.source, logs.window, logs.similarity, logs.session, [list(mask) for mask in logs.masks]]),
+        "logs": digest(
+            [
+                logs.source,
+                logs.window,
+                logs.similarity,
+                logs.session,
+                logs.code_fields,
+                [list(mask) for mask in logs.masks],
+            ]
+        ),
         "spans": digest([config.spans.window]),
         "detectors": digest([each.model_dump(mode="json") for each in (*config.detectors, *config.maintenance)]),
     }
