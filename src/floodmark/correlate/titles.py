@@ -35,6 +35,7 @@ _REACHED: Final = {"up": "up to", "down": "down to", "none": "at"}
 _MEASURED: Final = re.compile(r"<\*: [^<>]*>")
 """A parameter with its value, as a template shows it."""
 _STEERING: Final = re.compile(r"[\x00-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2066-\u2069\s]+")
+_CODES: Final = ("log_code_error_ratio", "log_code_errors", "log_code_mix")
 _STANDING: Final = ("stale", "flatline")
 
 
@@ -78,8 +79,7 @@ def moves(
     ordered = order(symptoms)
     counted = {symptom.template for symptom in ordered if symptom.name == "log_template"}
     ordered = [each for each in ordered if each.name != "log_new_templates" or each.template not in counted]
-    shares = {symptom.labels.get("field") for symptom in ordered if symptom.name == "log_code_error_ratio"}
-    ordered = [each for each in ordered if each.name != "log_code_errors" or each.labels.get("field") not in shares]
+    ordered = _best_of_codes(ordered)
     # Many small surprises at once say nothing beside the series themselves.
     for symptom in [each for each in ordered if each.head != _TOGETHER] or ordered:
         alike.setdefault(_kind(symptom, entity, common), []).append(symptom)
@@ -94,6 +94,20 @@ def moves(
         move = _move(group, entity, common, known, new, over=over)
         told.setdefault(move.topic, move)
     return list(told.values())
+
+
+def _best_of_codes(ordered: Sequence[Symptom]) -> list[Symptom]:
+    """Of the codes of a field, the share of bad ones says most, then their number, then that their mix is unusual."""
+    best: dict[str, int] = {}
+    for symptom in ordered:
+        if symptom.name in _CODES:
+            field = symptom.labels.get("field", "")
+            best[field] = min(best.get(field, len(_CODES)), _CODES.index(symptom.name))
+    return [
+        each
+        for each in ordered
+        if each.name not in _CODES or _CODES.index(each.name) == best[each.labels.get("field", "")]
+    ]
 
 
 def compose(entity: str, found: Sequence[Move], tail: str, width: int) -> str:

@@ -30,8 +30,14 @@ _TRIALS: Final = (20, 60)
 _CODES: Final = 32
 """Different codes of a field that are told apart."""
 _OTHERS: Final = "others"
-_FEW: Final = 10
-"""Codes of a window below which the share of bad ones says nothing."""
+_LINES: Final = 10
+"""Codes that make a share, at least."""
+_EXPECTED: Final = 2.0
+"""Bad ones that they ought to have: of fewer the share is chance. Windows with fewer are joined."""
+_JOINED: Final = 10
+"""Windows that are joined at most; where bad codes are rarer, they are only counted."""
+_MANY: Final = 10
+"""Bad codes of one window that make a share in any case."""
 _PLAIN: Final = 5
 """Bad codes that a window must have to be looked at before it is over."""
 _PASSED: Final = 60
@@ -124,11 +130,11 @@ class Categories:
             made += field.zeros()
             of_codes = partial(evidence.of_codes, secrets, codes, before, self._logs.window)
             made.append(Sample(series.errors, time, codes.bad, of_codes))
+            if (block := field.joined(codes)) is not None:
+                of_share = partial(evidence.of_codes, secrets, block, before, None)
+                made.append(Sample(series.share, time, block.bad / block.count, of_share))
             if codes.count:
                 field.usual.update(codes.bad / codes.count)
-            if codes.count >= _FEW:
-                of_share = partial(evidence.of_codes, secrets, codes, before, None)
-                made.append(Sample(series.share, time, codes.bad / codes.count, of_share))
         if (shift := field.proportions.close(codes.counts, str)) is not None:
             of_mix = partial(evidence.of_code_mix, secrets, shift.changes, codes, shift.lines)
             made.append(Sample(series.mix, time, shift.distance, of_mix))
@@ -179,7 +185,9 @@ class _Field:
     """A field of codes: on trial, refused, or with series. `since`, `last`: the first and the newest window with it."""
 
     __slots__ = (
+        "_block",
         "_different",
+        "_joined",
         "_trial",
         "_zeros",
         "kind",
@@ -204,6 +212,8 @@ class _Field:
         self.usual = FadingMean(0.02, warm=50)
         self._trial: list[tuple[int, str, int]] = []
         self._different: set[str] = set()
+        self._block: Codes | None = None
+        self._joined = 0
         self._zeros: list[float] = []
 
     @property
@@ -248,6 +258,18 @@ class _Field:
             if then == window:
                 self.add(value, window, times)
         self._trial = []
+
+    def joined(self, codes: Codes) -> Codes | None:
+        """Close a window: its codes, with those of the windows before it if they are needed, once they are enough."""
+        block, self._block, joined, self._joined = self._block, None, self._joined + 1, 0
+        if codes.count >= _LINES and codes.bad >= _MANY:
+            return codes
+        codes = codes if block is None else block.merged(codes)
+        if codes.count >= _LINES and codes.count * self.usual.value >= _EXPECTED:
+            return codes
+        if joined < _JOINED:
+            self._block, self._joined = codes, joined
+        return None
 
     def zeros(self) -> list[Sample]:
         """The windows before it was heard for the first time, told once: they had no bad code."""

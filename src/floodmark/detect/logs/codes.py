@@ -52,8 +52,8 @@ _SURE: Final[Sequence[tuple[tuple[str, ...], str]]] = (
     (
         ("http", "grpc", MIX),
         "status code; statuscode; http status; httpstatus; http code; response code; response status; "
-        "http status code; sc status; upstream status; downstream status; origin status; backend status; target status; elb status; "
-        "resp status; res status",
+        "http status code; sc status; upstream status; downstream status; origin status; backend status; "
+        "target status; elb status; resp status; res status",
     ),
     (("grpc", MIX), "grpc code; grpc status; grpc status code; rpc error code; rpc status; rpc code"),
     (
@@ -96,7 +96,8 @@ _ENDINGS: Final = _endings()
 _LONGEST_ENDING: Final = max(map(len, _ENDINGS))
 _THINGS: Final = (
     "access airport area auth bar bin card char city color colour country coupon currency dial discount invite item "
-    "key lang language locale op phone pin post postal product promo qr region sku source store tax unit verification zip"
+    "key lang language locale op phone pin post postal product promo qr region sku source store tax unit verification "
+    "zip"
 )
 _NO_CODES: Final = frozenset(_THINGS.split())
 """What a code stands for that says nothing of how anything ended: `country_code`."""

@@ -100,7 +100,7 @@ class Proportions(Generic[K]):
         if self._novel and self._learned >= _KNOWN:
             known = {thing: known.get(thing, 0.0) for thing in (*known, *recent)}
         lines, whole = sum(recent[thing] for thing in known), sum(known.values())
-        if lines < _LINES / 2 or not whole:
+        if lines < _LINES / 2 or not whole or len(known) < 2:  # one alone is no mix
             return None
         distances, chance = {}, 1.0
         for thing, share in known.items():

@@ -141,7 +141,7 @@ def _at(form: Form, i: int, text: Text, known: tuple[tuple[str, str], ...]) -> R
 
 
 def _is_counted(form: Form, i: int) -> bool:
-    """Whether a plural comes after a place: `returned 35 rows` is a number of them, `sqlstate=00000 rows=1` is not."""
+    """Whether a plural comes after a place: `returned 35 rows` is a number of them, `sqlstate=00000 rows=1` is none."""
     after = form.tokens[i + 1] if i + 1 < len(form.tokens) and form.separators[i + 1] == " " else ""
     if not (
         len(after) > 2 and after.isalpha() and after.islower() and after.endswith("s") and not after.endswith("ss")

@@ -67,6 +67,16 @@ class Codes:
             self.bad += times
             self.lines.append(body[:_KEPT])
 
+    def merged(self, later: Codes) -> Codes:
+        """Both together, with the newest lines."""
+        both = Codes(max(self.lines.maxlen or 0, later.lines.maxlen or 0))
+        both.count, both.bad = self.count + later.count, self.bad + later.bad
+        both.counts = {
+            code: self.counts.get(code, 0) + later.counts.get(code, 0) for code in self.counts | later.counts
+        }
+        both.lines.extend((*self.lines, *later.lines))
+        return both
+
 
 class Window:
     """One source in one window: all lines, the errors, each template, and those that are new or come back."""
