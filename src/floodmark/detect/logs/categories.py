@@ -51,7 +51,8 @@ _NAMELESS: Final = 4
 class Categories:
     """The codes of one source. At most `logs.codes` fields have series; the least recently heard goes.
 
-    Counts: evicted:log_code (fields that had series), left_out:log_code (fields for which there was no room).
+    Counts: evicted:log_code (fields that had series), left_out:log_code (fields for which a window
+    had no room).
     """
 
     __slots__ = ("_counts", "_fields", "_known", "_lines", "_logs", "_owner", "_passed", "readers")
@@ -161,7 +162,7 @@ class Categories:
             oldest = min(followed, key=lambda each: each.last)
             if oldest.last >= window - 1:
                 self._counts["left_out:log_code"] += 1
-                field.refuse()
+                field.wait(window)
                 return
             del self._fields[oldest.name.field]
             self._counts["evicted:log_code"] += 1
@@ -189,6 +190,7 @@ class _Field:
         "_different",
         "_joined",
         "_trial",
+        "_waits",
         "_zeros",
         "kind",
         "last",
@@ -212,6 +214,7 @@ class _Field:
         self.usual = FadingMean(0.02, warm=50)
         self._trial: list[tuple[int, str, int]] = []
         self._different: set[str] = set()
+        self._waits: int | None = None
         self._block: Codes | None = None
         self._joined = 0
         self._zeros: list[float] = []
@@ -223,7 +226,7 @@ class _Field:
 
     def tried(self, value: str, window: int, times: int) -> bool:
         """Take one value on trial; whether it is known by now of which kind they are. The value is not counted yet."""
-        if self.refused:
+        if self.refused or window == self._waits:
             return False
         kinds = self.name.kinds
         if self.name.sure and is_plain(kinds[0], value, sole=True):
@@ -240,9 +243,9 @@ class _Field:
             self._trial = []
         return bool(self.kind)
 
-    def refuse(self) -> None:
-        """It is to have no series."""
-        self.kind, self.refused, self._trial = "", True, []
+    def wait(self, window: int) -> None:
+        """There is no room for it in this window."""
+        self.kind, self._waits, self._trial = "", window, []
 
     def begin(self, owner: Owner, window: int, passed: list[float]) -> None:
         """It has series from now on; `passed` are the ends of the windows that it was not in."""

@@ -155,6 +155,7 @@ _SHAPES: Final = {
     "dsn": re.compile(r"[245]\.\d{1,3}\.\d{1,3}"),
     MIX: re.compile(r"-?\d{1,5}|[A-Z][A-Z0-9_-]+|[A-Z][a-z]+(?:[A-Z][a-z]+)+|[A-Za-z]{1,6}-?\d{1,6}|[a-z][a-z_-]+"),
 }
+_NOTHING: Final = re.compile(r"(?:[A-Za-z]+-|0[xX]|-)?0+")
 _PLAIN_NUMBER: Final = re.compile(r"-?\d+")
 
 
@@ -198,7 +199,7 @@ def is_bad(kind: str, code: str) -> bool:
     if kind == "error":
         if code in STATUSES:
             return code[0] == "5"
-        return code.lower() not in _WELL and code.lower().removeprefix("0x").strip("-0") != ""
+        return code.lower() not in _WELL and _NOTHING.fullmatch(code) is None
     return False
 
 
@@ -241,4 +242,4 @@ def first_word(text: str) -> str:
     found = text.split(None, 2)
     if not found or (len(found) > 1 and found[1].strip(".,;)]") in UNITS):
         return ""
-    return found[0].strip("\"'`.,;|()[]<>")
+    return found[0].strip("\"'`.,:;|()[]<>")
