@@ -185,6 +185,8 @@ def _kind(symptom: Symptom, entity: str, common: Mapping[str, str]) -> tuple[str
     labels = Labels(symptom.labels, entity, common.items())
     way = symptom.head if symptom.head in _STANDING else symptom.direction
     quoted = symptom.template if symptom.name in ("log_template", "log_parameter") else ""
+    if symptom.name in _CODES:
+        quoted = symptom.labels.get("field", "")
     return symptom.name, way, quoted, *labels.plain
 
 
@@ -287,7 +289,7 @@ def unit_of(symptom: Symptom, what: str) -> Unit:
     unit = parsed(symptom.unit, symptom.name)
     if symptom.signal != "metric" and symptom.window and not unit.share and unit.per == "" and unit.word != "":
         unit = unit._replace(per="min")
-    if unit.counted and unit.word.rstrip("s") in what.lower():
+    if unit.counted and (unit.word.rstrip("s") in what.lower() or symptom.name in _CODES):
         unit = unit._replace(word="", counted=False)
     if symptom.head == "error_drift" and "error rate" in symptom.summary:
         unit = Unit(share=True)

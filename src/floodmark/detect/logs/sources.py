@@ -276,7 +276,7 @@ class _Source:
         self._last = 0
         self.ended = False
         self._graded = False
-        self._ungraded: deque[float] = deque(maxlen=_UNGRADED)
+        self._ungraded: deque[tuple[float, int]] = deque(maxlen=_UNGRADED)
         series = self._owner.series
         self._lines = series(LINES, "count", "lines")
         self.kind = fleeting(self._lines)
@@ -367,7 +367,8 @@ class _Source:
         self._newest = None if wrong else self._newest
         self._codes.back(last)
         self._last = min(self._last, last)
-        self._ungraded = deque((t for t in self._ungraded if t <= (last + 1) * self._width), maxlen=_UNGRADED)
+        until = (last + 1) * self._width
+        self._ungraded = deque((each for each in self._ungraded if each[0] <= until), maxlen=_UNGRADED)
         self._since = None if self._since is None else min(self._since, last)
         for followed in self._templates.values():
             followed.first, followed.last = min(followed.first, last), min(followed.last, last)
@@ -375,8 +376,9 @@ class _Source:
 
     def _errorless(self) -> list[Sample]:
         """The windows before a source showed a severity for the first time: if it is an error, they had none."""
-        times, self._ungraded = self._ungraded, deque(maxlen=_UNGRADED)
-        return [Sample(self._errors, time, 0, Evidence) for time in times]
+        passed, self._ungraded = self._ungraded, deque(maxlen=_UNGRADED)
+        made = [Sample(self._errors, time, 0, Evidence) for time, _ in passed]
+        return made + [Sample(self._ratio, time, 0.0, Evidence) for time, lines in passed if lines >= _FEW]
 
     def close(self, window: int) -> list[Sample]:
         """The samples of one window, which is over; its time is its end."""
@@ -401,7 +403,7 @@ class _Source:
             ),
         ]
         if not self._graded:
-            self._ungraded.append(time)
+            self._ungraded.append((time, tally.all.count))
         else:
             of_errors = partial(evidence.of_errors, secrets, self._width, tally, _commonest(templates, "errors"))
             made += self._errorless()
