@@ -327,7 +327,9 @@ class Secrets(Section):
     """Mask what these match as well: regular expressions (Python's, no groups but (?:…))."""
 
 
-CodeKind = Literal["http", "grpc", "exit", "sqlstate", "sqlcode", "errno", "error", "dns", "dsn", "mix", "none"]
+CodeKind = Literal[
+    "http", "grpc", "exit", "sqlstate", "return", "sqlcode", "errno", "error", "dns", "dsn", "mix", "none"
+]
 
 
 class Logs(Section):

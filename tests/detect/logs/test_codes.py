@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from floodmark.config.models import Detect, Limits, Logs
 from floodmark.detect import snapshots
-from floodmark.detect.logs.codes import BAD, code_of, is_bad, named
+from floodmark.detect.logs.codes import BAD, code_of, is_bad, named, text_of
 from floodmark.detect.logs.sources import LogSources
 from floodmark.signals import Log
 
@@ -17,6 +17,7 @@ BAD_ONES = {
     ("grpc", ("14", "13", "Unavailable", "DEADLINE_EXCEEDED", "StatusCode.INTERNAL")): ("0", "OK", "NotFound", "5"),
     ("exit", ("1", "137", "-1", "3221225477", "1/FAILURE", "9/KILL")): ("0", "0/SUCCESS", "00"),
     ("sqlstate", ("40001", "HY000", "42p01")): ("00000", "01000", "02000"),
+    ("return", ("2", "-11")): ("0", "-0"),
     ("sqlcode", ("-204",)): ("0", "100", "-0"),
     ("errno", ("111", "-110", "ECONNREFUSED", "E2BIG")): ("0",),
     ("error", ("1205", "0x80070005", "ThrottlingException", "503")): ("0", "0x0", "ok", "None", "404", "200"),
@@ -77,7 +78,20 @@ def test_names_of_codes(name, kind):
 
 
 @pytest.mark.parametrize(
-    "name", ["country_code", "zip_code", "decoded", "port", "pid", "size", "user.id", "status_text", "code_path", ""]
+    "name",
+    [
+        "country_code",
+        "zip_code",
+        "decoded",
+        "port",
+        "pid",
+        "size",
+        "user.id",
+        "status_text",
+        "code_path",
+        "",
+        "x" * 200 + ".status",
+    ],
 )
 def test_names_of_no_codes(name):
     assert named(name) is None
@@ -169,6 +183,7 @@ NOTATIONS = {
     "pairs": ("method=GET path=/i/{n} format=html status={c} duration={n}.01", HTTP, "status", "http"),
     "status in words": ("upstream replied with status {c} after {n} ms", HTTP, "status", "http"),
     "returned": ("call to billing returned {c} in {n} ms", HTTP, "returned", "http"),
+    "returned numbers": ("plugin returned {c} for h{n}", of_one(["2", "-11"], "0"), "returned", "return"),
     "gRPC, logfmt": ("finished unary call grpc.code={c} grpc.time_ms={n}", GRPC, "grpc.code", "grpc"),
     "gRPC, JSON": ('{{"level":"info","msg":"call","grpc.code":"{c}","grpc.time_ms":{n}}}', GRPC, "grpc.code", "grpc"),
     "gRPC, numbers": (
@@ -253,6 +268,14 @@ NEGATIVES = {
     "received": lambda d: f"received {d.randint(100, 900)} from 10.0.0.1",
     "a thread": lambda d: f"[Thread-{d.choice([200, 404, 500])}] work is done",
 }
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [(500.0, "500"), (1, "1"), (" 14 ", "14"), (True, ""), (None, ""), (1.5, ""), (float("nan"), ""), (1e300, "")],
+)
+def test_values_of_attributes(value, text):
+    assert text_of(value) == text
 
 
 def source(**logs):

@@ -14,7 +14,7 @@ from typing import Final, NamedTuple
 
 from floodmark.config.models import Logs
 from floodmark.detect.logs import evidence
-from floodmark.detect.logs.codes import BAD, Named, is_plain, judged, kind_of_values, named_in, text_of
+from floodmark.detect.logs.codes import BAD, LONGEST, Named, is_plain, judged, kind_of_values, named_in, text_of
 from floodmark.detect.logs.lines import Lines
 from floodmark.detect.logs.miner import Match, Template
 from floodmark.detect.logs.mix import Proportions
@@ -79,12 +79,12 @@ class Categories:
             said[name.field] = name, text_of(log.attributes[name.field])
         wanted = self.readers.get(match.template)
         if wanted is None or wanted:
-            text = self._lines.prepared(log.body)
+            text, form = self._lines.prepared(log.body), match.template.form
             if wanted is None:
-                wanted = self.readers[match.template] = readers(match, text, self._known)
+                wanted = self.readers[match.template] = readers(form, text, self._known)
             for reader in wanted:
                 if reader.named.field not in said:
-                    said[reader.named.field] = reader.named, reader.read(match, text)
+                    said[reader.named.field] = reader.named, reader.read(log.body, text, form, self._lines)
         refused = [name.field for name, value in said.values() if value and not self._say(name, value, log, window)]
         if wanted and (refused or any(type(each) is Request and each.over for each in wanted)):
             self.readers[match.template] = [
@@ -232,7 +232,7 @@ class _Field:
         if self.name.sure and is_plain(kinds[0], value, sole=True):
             self.kind = kinds[0]
             return True
-        self._trial.append((window, value, times))
+        self._trial.append((window, value[: LONGEST + 1], times))
         if len(self._trial) in _TRIALS:
             last = len(self._trial) == _TRIALS[-1]
             self.kind = kind_of_values(kinds, [value for _, value, _ in self._trial], last=last)

@@ -21,6 +21,7 @@ BAD: Final = {
     "exit": "exits other than 0",
     "sqlstate": "SQLSTATE errors",
     "sqlcode": "SQL errors",
+    "return": "codes other than 0",
     "errno": "system errors",
     "error": "error codes",
     "dns": "failed DNS answers",
@@ -28,8 +29,10 @@ BAD: Final = {
 }
 """What the bad codes of each kind are called. Of `mix`, the kind of all others, nobody knows which are bad."""
 MIX: Final = "mix"
-_LONGEST: Final = 40
+LONGEST: Final = 40
 """Characters of a code; what is longer is none."""
+_LONGEST_NAME: Final = 100
+"""Characters of a field's name."""
 _FITTING: Final = 0.9
 """The share of values on trial that must be codes of a kind."""
 _FEW: Final = 12
@@ -39,15 +42,17 @@ _FEW: Final = 12
 class Named(NamedTuple):
     """What a name says of the codes under it: the kinds that they may be of, the likeliest first.
 
-    `field`: what the name is called. `sure`: a value that fits the first kind is of it, whatever else comes.
+    `field`: what the name is called. `sure`: a value that fits the first kind is of it, whatever else comes. `words`:
+    how many of its words say so.
     """
 
     field: str
     kinds: tuple[str, ...]
     sure: bool
+    words: int = 0
 
 
-_STATUS: Final = ("http", "grpc", "exit", "errno", MIX)
+_STATUS: Final = ("http", "grpc", "exit", "errno", "return", MIX)
 _SURE: Final[Sequence[tuple[tuple[str, ...], str]]] = (
     (
         ("http", "grpc", MIX),
@@ -104,19 +109,23 @@ _NO_CODES: Final = frozenset(_THINGS.split())
 _WORD: Final = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+")
 
 
-@lru_cache(maxsize=4_096)
 def named(name: str, known: tuple[tuple[str, str], ...] = ()) -> Named | None:
     """What a name (`http.response.status_code`), or the words before a value (`exit code`), say; None if nothing.
     `known`: fields with their kinds that need no guess (`logs.code_fields`); of kind `none` are no codes."""
+    return _named(name, known) if len(name) <= _LONGEST_NAME else None
+
+
+@lru_cache(maxsize=4_096)
+def _named(name: str, known: tuple[tuple[str, str], ...]) -> Named | None:
     for field, kind in known:
         if field == name:
-            return Named(name, () if kind == "none" else (kind,), True)
+            return Named(name, () if kind == "none" else (kind,), True, _LONGEST_ENDING + 1)
     words = tuple(word.lower() for word in _WORD.findall(name))[-_LONGEST_ENDING:]
     if words[-1:] == ("code",) and not _NO_CODES.isdisjoint(words):
         return None
     for first in range(len(words)):
         if (found := _ENDINGS.get(words[first:])) is not None:
-            return Named(name, *found)
+            return Named(name, *found, len(words) - first)
     return None
 
 
@@ -148,6 +157,7 @@ _SHAPES: Final = {
     "http": re.compile(r"[1-5]\d\d"),
     "exit": re.compile(r"-?\d{1,10}|\d{1,3}/[A-Z][A-Z0-9_+-]*"),
     "sqlstate": re.compile(r"(?=[A-Z]*\d)[0-9A-Z]{5}"),
+    "return": re.compile(r"-?\d{1,5}"),
     "sqlcode": re.compile(r"-?\d{1,5}"),
     "errno": re.compile(r"-?\d{1,4}|E[A-Z0-9]{2,15}"),
     "error": re.compile(r"-?\d{1,10}|0[xX][0-9a-fA-F]{1,8}|[A-Za-z][\w.:-]*"),
@@ -155,13 +165,14 @@ _SHAPES: Final = {
     "dsn": re.compile(r"[245]\.\d{1,3}\.\d{1,3}"),
     MIX: re.compile(r"-?\d{1,5}|[A-Z][A-Z0-9_-]+|[A-Z][a-z]+(?:[A-Z][a-z]+)+|[A-Za-z]{1,6}-?\d{1,6}|[a-z][a-z_-]+"),
 }
+_LARGEST: Final = 1e12
 _NOTHING: Final = re.compile(r"(?:[A-Za-z]+-|0[xX]|-)?0+")
 _PLAIN_NUMBER: Final = re.compile(r"-?\d+")
 
 
 def code_of(kind: str, text: str) -> str:
     """A value as a code of a kind, in one spelling; empty if it is none."""
-    if len(text) > _LONGEST:
+    if len(text) > LONGEST:
         return ""
     if kind == "grpc":
         if text.isascii() and text.isdigit():
@@ -186,7 +197,7 @@ def is_bad(kind: str, code: str) -> bool:
         return code[0] == "5"
     if kind == "grpc":
         return code in _GRPC_BAD
-    if kind in ("exit", "errno"):
+    if kind in ("exit", "return", "errno"):
         return code.strip("-0") != ""
     if kind == "sqlstate":
         return code[:2] not in ("00", "01", "02")
@@ -215,6 +226,8 @@ def kind_of_values(kinds: Sequence[str], values: Sequence[str], *, last: bool) -
     come, so that they may be codes of no known kind."""
     different = set(values)
     for kind in kinds:
+        if kind == "return" and 2 * sum(text == "0" for text in values) < len(values):
+            continue  # only where 0 is what is usual, anything else may be bad
         if kind != MIX and sum(is_plain(kind, text, sole=len(kinds) == 1) for text in values) >= _FITTING * len(values):
             return kind if len(different) <= _FEW else ""
     few = last and MIX in kinds and len(different) <= _FEW
@@ -225,16 +238,18 @@ def is_plain(kind: str, text: str, *, sole: bool) -> bool:
     """Whether a value is of a kind by its looks; a bare number mostly is only if the name leaves no other kind."""
     if kind == "http":
         return text in STATUSES
-    if sole:
+    if sole or kind == "return":
         return code_of(kind, text) != ""
     return _PLAIN_NUMBER.fullmatch(text) is None and kind != "error" and code_of(kind, text) != ""
 
 
 def text_of(value: Scalar) -> str:
     """The value of a field as a text that may be a code."""
-    if isinstance(value, float) and not isinstance(value, bool):
-        return str(int(value)) if value.is_integer() else ""
-    return value.strip() if isinstance(value, str) else str(value) if type(value) is int else ""
+    if isinstance(value, str):
+        return value.strip()
+    if value is None or isinstance(value, bool) or not abs(value) < _LARGEST:
+        return ""
+    return str(int(value)) if value == int(value) else ""
 
 
 def first_word(text: str) -> str:

@@ -84,6 +84,14 @@ class Lines:
 
     def parameters(self, body: str, wanted: Sequence[int]) -> list[Parameter]:
         """What stands in a body at some places of its line's form, in order."""
+        return [Parameter(found.text, mask or kind_of(found)) for found, mask in self._places(body, wanted)]
+
+    def at(self, body: str, place: int) -> str:
+        """The text at one place."""
+        return self._places(body, (place,))[0][0].text
+
+    def _places(self, body: str, wanted: Sequence[int]) -> list[tuple[Place, str]]:
+        """Each with the mask whose slot it is."""
         text, slots = self.prepared(body)
         raw = words(text)
         # What is mined as it came is remembered whole, unless its first word may make it a line of pairs.
@@ -100,7 +108,7 @@ class Lines:
             if SLOT in found.text:
                 skipped = sum(word.count(SLOT) for word in raw[:first]) + found.before.count(SLOT)
                 found, mask = _filled(found, slots[skipped:])
-            made.append(Parameter(found.text, mask or kind_of(found)))
+            made.append((found, mask))
         return made
 
     def _of_words(self, found: list[str]) -> Line:

@@ -11,7 +11,7 @@ from typing import Final, NamedTuple
 
 from floodmark.detect.logs.bodies import SLOT, Text
 from floodmark.detect.logs.codes import STATUSES, Named, code_of, first_word, named
-from floodmark.detect.logs.miner import Match
+from floodmark.detect.logs.lines import Lines
 from floodmark.detect.logs.tokens import ANY, VALUE, Form
 
 _MOST: Final = 8
@@ -49,25 +49,23 @@ _METHOD: Final = re.compile(r"(?<![\w/.-])(?:GET|POST|PUT|PATCH|DELETE|HEAD|OPTI
 
 
 class Reader(NamedTuple):
-    """Where a code stands. `how`: slot (a field of a structured body, named by `text`), place (`at`, a token of the
-    form), look (`at`, one of the looks) or said (`at`, a word of the form)."""
+    """Where a code stands. `how`: slot (a field of a structured body, named by `text`), look (`at`, one of the looks)
+    or place (`at`, a token of the form: a value, or a word of it that is a code)."""
 
     named: Named
     how: str
     at: int
     text: str = ""
 
-    def read(self, match: Match, text: Text) -> str:
-        """The value in a line of which `text` is what is mined; empty if there is none."""
+    def read(self, body: str, text: Text, form: Form, lines: Lines) -> str:
+        """The value in a line of which `text` is what is mined and `form` the template's; empty if there is none."""
         if self.how == "slot":
-            return _slot(text, self.text) or first_word(match.at([self.at])[0].text)
-        if self.how == "place":
-            return first_word(match.at([self.at])[0].text)
+            return _slot(text, self.text) or first_word(lines.at(body, self.at))
         if self.how == "look":
             found = _LOOKS[self.at][1].search(text.text)
             return found[1] if found else ""
-        token = match.template.form.tokens[self.at]
-        return first_word(match.at([self.at])[0].text) if token in (VALUE, ANY) else token
+        token = form.tokens[self.at]
+        return first_word(lines.at(body, self.at)) if token in (VALUE, ANY) else token
 
 
 class Request:
@@ -85,7 +83,7 @@ class Request:
         self._at = -1
         self.over = not self._hits
 
-    def read(self, match: Match, text: Text) -> str:
+    def read(self, body: str, text: Text, form: Form, lines: Lines) -> str:
         """The status in a line; empty while that is on trial."""
         words = text.text.split()
         if self._at >= 0:
@@ -99,9 +97,8 @@ class Request:
         return ""
 
 
-def readers(match: Match, text: Text, known: tuple[tuple[str, str], ...]) -> list[Reader | Request]:
+def readers(form: Form, text: Text, known: tuple[tuple[str, str], ...]) -> list[Reader | Request]:
     """What is to be read in the lines of a template, by its form and its first line. `known`: see `codes.named`."""
-    form = match.template.form
     found = [reader for i in range(len(form.tokens)) if (reader := _at(form, i, text, known)) is not None]
     for i, (name, look) in enumerate(_LOOKS):
         if name is _SYSTEMD and look.search(text.text):  # its `status` is no other code
@@ -125,7 +122,7 @@ def _at(form: Form, i: int, text: Text, known: tuple[tuple[str, str], ...]) -> R
         if tokens[j] in (VALUE, ANY):
             break
         said = named(" ".join(tokens[j:i]), known)
-        if said is not None and (best is None or said[1:] != best[1:]):  # as few words as say what it is
+        if said is not None and (best is None or said.words > best.words):  # as few as say what it is
             best = said
         if not _WITHIN.fullmatch(between[j]):
             break
@@ -133,7 +130,7 @@ def _at(form: Form, i: int, text: Text, known: tuple[tuple[str, str], ...]) -> R
         return None
     if token not in (VALUE, ANY):
         word = best.kinds[0] in ("grpc", "errno", "dns") and token[0].isupper() and code_of(best.kinds[0], token)
-        return Reader(best, "said", i) if word else None
+        return Reader(best, "place", i) if word else None
     key = tokens[i - 1]
     if text.slots and f" {key}={SLOT}" in f" {text.text}":
         return Reader(best, "slot", i, f"{key}={SLOT}")
