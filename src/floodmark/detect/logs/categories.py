@@ -74,10 +74,11 @@ class Categories:
         if not self._logs.codes:
             self.readers[match.template] = []
             return
-        said: dict[str, tuple[Named, str]] = {}
-        for name in named_in(tuple(log.attributes), self._known) if log.attributes else ():
-            said[name.field] = name, text_of(log.attributes[name.field])
+        names = named_in(tuple(log.attributes), self._known) if log.attributes else ()
         wanted = self.readers.get(match.template)
+        if wanted == [] and not names:
+            return
+        said = {name.field: (name, text_of(log.attributes[name.field])) for name in names}
         if wanted is None or wanted:
             text, form = self._lines.prepared(log.body), match.template.form
             if wanted is None:
