@@ -279,6 +279,15 @@ def _by_name(name: str, unit: str, per: str) -> tuple[str, str]:
         return unit, per
     if last in _OF_NAMES and len(words) > 1:
         return _OF_NAMES[last] or last, per
-    if plain.startswith(("model_accuracy", "model_precision", "model_recall", "log_error_ratio", "span_error_ratio")):
+    if plain.startswith(
+        (
+            "model_accuracy",
+            "model_precision",
+            "model_recall",
+            "log_error_ratio",
+            "log_code_error_ratio",
+            "span_error_ratio",
+        )
+    ):
         return "share", ""
     return unit, per

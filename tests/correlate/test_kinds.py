@@ -36,6 +36,9 @@ from .making import symptom
         ("log_errors", "up", "failure"),
         ("log_lines", "up", "load"),
         ("log_mix", "up", "other"),
+        ("log_code_errors", "up", "failure"),
+        ("log_code_error_ratio", "up", "failure"),
+        ("log_code_mix", "up", "other"),
     ],
 )
 def test_a_name_says_what_kind_of_trouble_it_is(name, direction, expected):

@@ -73,6 +73,12 @@ def log(name, before, now, *, template="", grade="", **more):
     return one(name, before, now, **(fields | more))
 
 
+def codes(name, before, now, *, field="status", bad="5xx answers", **more):
+    labels = {"field": field} | ({} if name == "log_code_mix" else {"codes": bad})
+    unit = "lines" if name == "log_code_errors" else ""
+    return one(name, before, now, **{"signal": "log", "unit": unit, "worse": "up", "labels": labels} | more)
+
+
 def metric(name, before, now, **labels):
     return one(name, before, now, entity="db-1", labels={"service": "db-1"} | labels)
 
@@ -214,6 +220,15 @@ CASES = {
     "payment: HTTP latency p95 0.2 → 3.1 s": [
         one("http_errors_total", 0.1, 38, ended=600, **ERRORS),
         one("http_latency_p95", 0.2, 3.1, unit="s", worse="up", surprise=4)],
+    # -- codes in log lines
+    "payment: 5xx answers 2 → 60 %": [
+        codes("log_code_errors", 1.2, 36, facts={"window_seconds": 60.0}),
+        codes("log_code_error_ratio", 0.02, 0.6, surprise=7),
+        codes("log_code_mix", 0.7, 4.4, surprise=12)],
+    "payment: 5xx answers 0.2 → 6 a minute; exits other than 0 0 → 3 a minute": [
+        codes("log_code_errors", 1, 30, facts={"window_seconds": 300.0}, surprise=11),
+        codes("log_code_errors", 0, 3, facts={"window_seconds": 60.0}, field="exit code", bad="exits other than 0")],
+    "payment: mix of codes unusual": [codes("log_code_mix", 0.7, 4.4, labels={"field": "code"})],
     # -- what is odd by itself
     "payment: 3 of its series a little odd at once": [one("entity", None, 3, head="entity", direction="none")],
     "payment: 3 of its series a little odd at once: CPU usage up, HTTP errors up": [

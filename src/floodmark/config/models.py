@@ -351,6 +351,11 @@ class Secrets(Section):
     """Mask what these match as well: regular expressions (Python's, no groups but (?:…))."""
 
 
+CodeKind = Literal[
+    "http", "grpc", "exit", "sqlstate", "return", "sqlcode", "errno", "error", "dns", "dsn", "mix", "none"
+]
+
+
 class Logs(Section):
     """How log records become series."""
 
@@ -367,6 +372,12 @@ class Logs(Section):
     """A source younger than this does not report first-seen templates."""
     parameters: int = Field(default=20, ge=0, le=1000)
     """Numeric parameters of a source that are followed, such as 532 in `took 532 ms`; the first that qualify."""
+    codes: int = Field(default=8, ge=0, le=1000)
+    """Fields with codes of a source that are followed, such as `status` or `exit code`; beyond it the one that has not
+    been heard for longest goes. 0: none."""
+    code_fields: dict[str, CodeKind] = {}
+    """What the codes of a field are where its name does not say it, such as `outcome: exit`; mix: of no known kind, so
+    that only their mix is watched; none: it has no codes."""
     session: str | None = None
     """What says which session, request or job a line is of: an attribute, a label, or what stands before the id in the
     line (session for `session=31d4`); trace_id is that of the record. Sessions in which other things happen than in

@@ -84,7 +84,7 @@ def kind(symptom: Symptom) -> Kind:
         return "resource"
     name, down = symptom.name, symptom.direction == "down"
     if name.startswith("log_"):
-        if name in ("log_errors", "log_error_ratio"):
+        if name in ("log_errors", "log_error_ratio", "log_code_errors", "log_code_error_ratio"):
             return "load" if down else "failure"
         if name == "log_lines":
             return "load"

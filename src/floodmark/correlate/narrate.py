@@ -158,7 +158,8 @@ def _telling(symptom: Symptom) -> int | None:
         return 1
     if symptom.direction != "up":
         return None
-    if symptom.name in ("log_errors", "log_error_ratio") or symptom.grade in ("ERROR", "FATAL"):
+    of_errors = symptom.name.startswith(("log_error", "log_code_error"))
+    if of_errors or symptom.grade in ("ERROR", "FATAL"):
         return 2
     much = (symptom.observed or 0.0) >= _MUCH * (symptom.expected or 0.0)
     return 3 if symptom.name == "log_template" and much else None

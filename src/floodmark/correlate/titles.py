@@ -35,6 +35,7 @@ _REACHED: Final = {"up": "up to", "down": "down to", "none": "at"}
 _MEASURED: Final = re.compile(r"<\*: [^<>]*>")
 """A parameter with its value, as a template shows it."""
 _STEERING: Final = re.compile(r"[\x00-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2066-\u2069\s]+")
+_CODES: Final = ("log_code_error_ratio", "log_code_errors", "log_code_mix")
 _STANDING: Final = ("stale", "flatline")
 
 
@@ -78,6 +79,7 @@ def moves(
     ordered = order(symptoms)
     counted = {symptom.template for symptom in ordered if symptom.name == "log_template"}
     ordered = [each for each in ordered if each.name != "log_new_templates" or each.template not in counted]
+    ordered = _best_of_codes(ordered)
     # Many small surprises at once say nothing beside the series themselves.
     for symptom in [each for each in ordered if each.head != _TOGETHER] or ordered:
         alike.setdefault(_kind(symptom, entity, common), []).append(symptom)
@@ -92,6 +94,20 @@ def moves(
         move = _move(group, entity, common, known, new, over=over)
         told.setdefault(move.topic, move)
     return list(told.values())
+
+
+def _best_of_codes(ordered: Sequence[Symptom]) -> list[Symptom]:
+    """Of the codes of a field, the share of bad ones says most, then their number, then that their mix is unusual."""
+    best: dict[str, int] = {}
+    for symptom in ordered:
+        if symptom.name in _CODES:
+            field = symptom.labels.get("field", "")
+            best[field] = min(best.get(field, len(_CODES)), _CODES.index(symptom.name))
+    return [
+        each
+        for each in ordered
+        if each.name not in _CODES or _CODES.index(each.name) == best[each.labels.get("field", "")]
+    ]
 
 
 def compose(entity: str, found: Sequence[Move], tail: str, width: int) -> str:
@@ -169,6 +185,8 @@ def _kind(symptom: Symptom, entity: str, common: Mapping[str, str]) -> tuple[str
     labels = Labels(symptom.labels, entity, common.items())
     way = symptom.head if symptom.head in _STANDING else symptom.direction
     quoted = symptom.template if symptom.name in ("log_template", "log_parameter") else ""
+    if symptom.name in _CODES:
+        quoted = symptom.labels.get("field", "")
     return symptom.name, way, quoted, *labels.plain
 
 
@@ -189,6 +207,8 @@ def _move(
     if first.name == "model_feature":
         name = f"feature {first.labels.get('feature', '')}".rstrip()
         labels = Labels({}, entity)
+    if codes := first.labels.get("codes", "") if first.name.startswith("log_code_error") else "":
+        name, labels = codes, Labels({}, entity)
     if len(group) > 1:
         mark = _how_many(group, entity, common)
         suffix = f" {labels.plain[0]}" if labels.plain and "/" in labels.plain[0] else ""
@@ -201,6 +221,8 @@ def _move(
     topic = " ".join(_DETAIL.sub(" ", name.lower()).split())
     if first.name.startswith("log_err"):
         topic = "error lines"
+    elif first.name.startswith("log_code"):
+        topic = f"codes {first.labels.get('field', '')}"
     elif first.name in ("log_lines", "log_mix"):
         topic = "log lines"
     elif "{}" in said:
@@ -238,7 +260,7 @@ def _what(symptom: Symptom, what: str, new: Collection[str], *, over: bool) -> s
         return f"{observed or 0:.0f} of its series a little odd at once" + f": {odd}" * bool(odd)
     if head == "clock":
         return f"clock {change(None, abs(observed or 0.0), unit)} {'ahead' if symptom.direction == 'up' else 'behind'}"
-    if symptom.name == "log_mix":  # a distance, in no unit that a person knows
+    if symptom.name in ("log_mix", "log_code_mix"):  # a distance, in no unit that a person knows
         return f"{what}unusual"
     if head == "flatline":
         return f"{what}stuck at {now}"
@@ -267,7 +289,7 @@ def unit_of(symptom: Symptom, what: str) -> Unit:
     unit = parsed(symptom.unit, symptom.name)
     if symptom.signal != "metric" and symptom.window and not unit.share and unit.per == "" and unit.word != "":
         unit = unit._replace(per="min")
-    if unit.counted and unit.word.rstrip("s") in what.lower():
+    if unit.counted and (unit.word.rstrip("s") in what.lower() or symptom.name in _CODES):
         unit = unit._replace(word="", counted=False)
     if symptom.head == "error_drift" and "error rate" in symptom.summary:
         unit = Unit(share=True)

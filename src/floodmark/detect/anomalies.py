@@ -238,6 +238,11 @@ def subject(series: Series, evidence: Evidence) -> str:
         return f"{series.entity} log parameter in “{_around(str(template))}”"
     if series.name == "log_mix":
         return f"the distance of {series.entity}'s log from its usual mix of templates"
+    if series.name in ("log_code_errors", "log_code_error_ratio"):
+        which = "number" if series.name == "log_code_errors" else "share"
+        return f"the {which} of {series.labels['codes']} in {series.entity}'s log ({series.labels['field']})"
+    if series.name == "log_code_mix":
+        return f"the distance of {series.entity}'s codes ({series.labels['field']}) from their usual mix"
     name = series.name if series.name == series.entity else f"{series.entity} {series.name}"
     rest = ", ".join(f"{k}={v}" for k, v in series.labels.items() if v != series.entity)
     return name + (f" ({rest[:160]})" if rest else "")

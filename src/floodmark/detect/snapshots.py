@@ -65,7 +65,16 @@ def shapes(config: Config) -> dict[str, str]:
     detect, logs = config.detect, config.logs
     return {
         "identity": digest([detect.entity, detect.scope]),
-        "logs": digest([logs.source, logs.window, logs.similarity, logs.session, [list(mask) for mask in logs.masks]]),
+        "logs": digest(
+            [
+                logs.source,
+                logs.window,
+                logs.similarity,
+                logs.session,
+                logs.code_fields,
+                [list(mask) for mask in logs.masks],
+            ]
+        ),
         "spans": digest([config.spans.window]),
         "detectors": digest([each.model_dump(mode="json") for each in (*config.detectors, *config.maintenance)]),
     }

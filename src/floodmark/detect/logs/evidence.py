@@ -9,7 +9,7 @@ from floodmark.alerts import Evidence
 from floodmark.config.models import Secrets
 from floodmark.detect.logs.miner import Template
 from floodmark.detect.logs.secrets import masked
-from floodmark.detect.logs.windows import Tally, Window
+from floodmark.detect.logs.windows import Codes, Tally, Window
 from floodmark.units import number
 
 if TYPE_CHECKING:
@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 
 LONGEST_SHOWN: Final = 500
 """Characters of a line, or of a template, that leave with an anomaly."""
+
+_CODES: Final = 6
+"""Codes of a window that are told."""
 
 
 def shown(line: str, secrets: Secrets) -> str:
@@ -73,6 +76,31 @@ def of_mix(
         facts[f"share_{i}"] = round(now, 4)
         facts[f"share_before_{i}"] = round(before, 4)
     return Evidence(lines=[line for tally in tallies for line in _lines(tally, secrets)[-1:]], facts=facts)
+
+
+def of_codes(secrets: Secrets, codes: Codes, before: float, width: float | None) -> Evidence:
+    """The codes of a field in one window of `width` seconds (None: what is shown is a share, and no number of a
+    window), the commonest first, and the lines with bad ones. `before`: the share of bad ones that is usual."""
+    commonest = sorted(codes.counts.items(), key=lambda each: (-each[1], each[0]))[:_CODES]
+    facts: dict[str, float | str] = {
+        "codes": shown(", ".join([f"{code}: {count}" for code, count in commonest]), secrets),
+        "codes_in_window": codes.count,
+        "bad_in_window": codes.bad,
+        "bad_share_before": round(before, 4),
+    }
+    if width is not None:
+        facts["window_seconds"] = width
+    return Evidence(lines=[shown(line, secrets) for line in codes.lines if line], facts=facts)
+
+
+def of_code_mix(secrets: Secrets, changes: Sequence[tuple[str, float, float]], codes: Codes, number: int) -> Evidence:
+    """The codes whose share of a block of lines changed most: their shares now and before, the newest bad lines."""
+    facts: dict[str, float | str] = {"codes_in_block": number}
+    for i, (code, now, before) in enumerate(changes, start=1):
+        facts[f"code_{i}"] = shown(code, secrets)
+        facts[f"share_{i}"] = round(now, 4)
+        facts[f"share_before_{i}"] = round(before, 4)
+    return Evidence(lines=[shown(line, secrets) for line in codes.lines if line], facts=facts)
 
 
 def of_lines(secrets: Secrets, width: float, window: Window, commonest: Template | None) -> Evidence:

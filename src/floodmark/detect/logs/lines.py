@@ -54,6 +54,7 @@ class Lines:
         self._known: dict[tuple[str, ...], Line] = {}
         self._older: dict[tuple[str, ...], Line] = {}
         self._texts: dict[str, Line] = {}
+        self._newest: tuple[str, Text] = ("", Text(""))
 
     def __len__(self) -> int:
         return len(self._known) + len(self._older) + len(self._texts)
@@ -61,13 +62,13 @@ class Lines:
     def of(self, body: str) -> Line:
         """The line of a body. Any text will do; only its beginning is looked at."""
         if self._masked or "\n" in body or body[:1] == "{" or body[-1:] == "}" or len(body) > LONGEST_BODY:
-            return self._of_words(words(folded(self._prepared(body).text)))
+            return self._of_words(words(folded(self.prepared(body).text)))
         text = folded(body)
         line = self._texts.get(text)
         if line is None:
             found = words(text)
             if found and "=" in found[0]:
-                found = words(folded(self._prepared(body).text))
+                found = words(folded(self.prepared(body).text))
             line = self._of_words(found)
             if len(text) <= _LONGEST_TEXT:
                 if len(self._texts) >= self._size:
@@ -75,14 +76,31 @@ class Lines:
                 self._texts[text] = line
         return line
 
+    def prepared(self, body: str) -> Text:
+        """The text that is mined: the first line, made a sentence or masked, and what the slots in it stand for."""
+        if body is not self._newest[0]:
+            self._newest = body, self._prepared(body)
+        return self._newest[1]
+
     def parameters(self, body: str, wanted: Sequence[int]) -> list[Parameter]:
         """What stands in a body at some places of its line's form, in order."""
-        text, slots = self._prepared(body)
-        key = tuple(map(self._shapes.__getitem__, words(folded(text))))
-        line = self._known.get(key) or self._line(key)
-        if line.spots is None:
-            line.spots = spots(key, line.start)
+        return [Parameter(found.text, mask or kind_of(found)) for found, mask in self._places(body, wanted)]
+
+    def at(self, body: str, place: int) -> str:
+        """The text at one place."""
+        return self._places(body, (place,))[0][0].text
+
+    def _places(self, body: str, wanted: Sequence[int]) -> list[tuple[Place, str]]:
+        """Each with the mask whose slot it is."""
+        text, slots = self.prepared(body)
         raw = words(text)
+        # What is mined as it came is remembered whole, unless its first word may make it a line of pairs.
+        line = self._texts.get(folded(text)) if text is body and raw and "=" not in raw[0] else None
+        if line is None or line.spots is None:
+            key = tuple(map(self._shapes.__getitem__, words(folded(text))))
+            line = self._known.get(key) or self._line(key)
+            if line.spots is None:
+                line.spots = spots(key, line.start)
         made = []
         for i in wanted:
             first, begin, last, end = line.spots[4 * i : 4 * i + 4]
@@ -90,7 +108,7 @@ class Lines:
             if SLOT in found.text:
                 skipped = sum(word.count(SLOT) for word in raw[:first]) + found.before.count(SLOT)
                 found, mask = _filled(found, slots[skipped:])
-            made.append(Parameter(found.text, mask or kind_of(found)))
+            made.append((found, mask))
         return made
 
     def _of_words(self, found: list[str]) -> Line:
@@ -105,7 +123,6 @@ class Lines:
         return line
 
     def _prepared(self, body: str) -> Text:
-        """The text that is mined: the first line, made a sentence or masked, and what the slots in it stand for."""
         said = None
         if body[:1] == "{":
             said = of_json(body)

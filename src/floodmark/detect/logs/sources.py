@@ -21,10 +21,13 @@ from functools import partial
 from math import floor
 from typing import Final
 
+from msgspec.structs import replace
+
 from floodmark.alerts import Evidence
 from floodmark.config.models import Detect, Limits, Logs
 from floodmark.detect.kin import fleeting
 from floodmark.detect.logs import evidence
+from floodmark.detect.logs.categories import Categories
 from floodmark.detect.logs.lines import Lines
 from floodmark.detect.logs.measures import Measures
 from floodmark.detect.logs.miner import Template, TemplateMiner
@@ -49,6 +52,8 @@ _FEW: Final = 10
 
 _PLAIN: Final = 5
 """Errors that a window must have to be looked at before it is over."""
+_REPEATS: Final = 100_000
+"""Lines that a record stands for at most ("message repeated 50 times"); what is beyond is counted and left out."""
 _UNGRADED: Final = 60
 """Windows, the newest, that are known to have had no error once a source shows a severity for the first time."""
 
@@ -88,6 +93,9 @@ class LogSources:
         return []
 
     def _count(self, signal: Log) -> None:
+        if not 1 <= signal.count <= _REPEATS:
+            self._counts["capped:log_repeats"] += 1
+            signal = replace(signal, count=min(max(signal.count, 1), _REPEATS))
         source = self._source(signal.labels)
         window = floor(signal.time / self._logs.window)
         late = False
@@ -253,6 +261,7 @@ class _Source:
         self._owner = Owner(labels, label_entity(labels, detect.entity, name), label_scope(labels, detect.scope))
         self._measures = Measures(self._owner, logs)
         self._mix = Mix(self._owner, logs)
+        self._codes = Categories(self._owner, logs, memos)
         self._sessions = Sessions(self._owner, logs, limits)
         self._logs = logs
         self._most = limits.templates
@@ -267,7 +276,7 @@ class _Source:
         self._last = 0
         self.ended = False
         self._graded = False
-        self._ungraded: deque[float] = deque(maxlen=_UNGRADED)
+        self._ungraded: deque[tuple[float, int]] = deque(maxlen=_UNGRADED)
         series = self._owner.series
         self._lines = series(LINES, "count", "lines")
         self.kind = fleeting(self._lines)
@@ -313,12 +322,15 @@ class _Source:
         self._graded = self._graded or bool(log.severity)
         match = self.miner.match(log.body)
         template = match.template
+        template.lines += log.count - 1
         tally = self._windows.get(window)
         if tally is None:
             tally = self._windows[window] = Window(self._logs.lines, self._most)
         self._newest = tally, template
-        tally.add(template, self._number, log.body, log.severity, is_new=match.is_new, late=late)
+        tally.add(template, self._number, log.body, log.severity, log.count, is_new=match.is_new, late=late)
         if not late:
+            if log.attributes or self._codes.readers.get(template) != []:
+                self._codes.take(log, match, window)
             self._measures.take(match, window)
             self._sessions.take(log, match)
         followed = self._templates.get(template.id)
@@ -346,15 +358,17 @@ class _Source:
                 )
                 made += self._errorless()
                 made.append(Sample(self._errors, window * self._width, tally.errors.count, of_errors, early=True))
-        return made
+        return made + self._codes.early(self._width, last)
 
     def back(self, last: int) -> int:
         """No window after `last` was ever open: how many lines were counted in such ones."""
         wrong = [window for window in self._windows if window > last]
         lines = sum(self._windows.pop(window).all.count for window in wrong)
         self._newest = None if wrong else self._newest
+        self._codes.back(last)
         self._last = min(self._last, last)
-        self._ungraded = deque((t for t in self._ungraded if t <= (last + 1) * self._width), maxlen=_UNGRADED)
+        until = (last + 1) * self._width
+        self._ungraded = deque((each for each in self._ungraded if each[0] <= until), maxlen=_UNGRADED)
         self._since = None if self._since is None else min(self._since, last)
         for followed in self._templates.values():
             followed.first, followed.last = min(followed.first, last), min(followed.last, last)
@@ -362,8 +376,9 @@ class _Source:
 
     def _errorless(self) -> list[Sample]:
         """The windows before a source showed a severity for the first time: if it is an error, they had none."""
-        times, self._ungraded = self._ungraded, deque(maxlen=_UNGRADED)
-        return [Sample(self._errors, time, 0, Evidence) for time in times]
+        passed, self._ungraded = self._ungraded, deque(maxlen=_UNGRADED)
+        made = [Sample(self._errors, time, 0, Evidence) for time, _ in passed]
+        return made + [Sample(self._ratio, time, 0.0, Evidence) for time, lines in passed if lines >= _FEW]
 
     def close(self, window: int) -> list[Sample]:
         """The samples of one window, which is over; its time is its end."""
@@ -379,6 +394,7 @@ class _Source:
         made = [
             *self._measures.close(window, time, templates),
             *self._mix.close(time, templates),
+            *self._codes.close(window, self._width),
             Sample(
                 self._lines,
                 time,
@@ -387,7 +403,7 @@ class _Source:
             ),
         ]
         if not self._graded:
-            self._ungraded.append(time)
+            self._ungraded.append((time, tally.all.count))
         else:
             of_errors = partial(evidence.of_errors, secrets, self._width, tally, _commonest(templates, "errors"))
             made += self._errorless()
@@ -419,6 +435,7 @@ class _Source:
         return {
             **self.miner.counts(),
             **self._measures.counts(),
+            **self._codes.counts(),
             **self._sessions.counts(),
             "joined:log_line": self._more,
         }
@@ -426,6 +443,7 @@ class _Source:
     def _settle(self) -> None:
         """Follow joined templates into one, and evicted ones no more."""
         self._measures.settle()
+        self._codes.settle()
         self._sessions.settle()
         for identity, followed in list(self._templates.items()):
             current = followed.template.current()

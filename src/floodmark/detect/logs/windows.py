@@ -26,11 +26,13 @@ class Tally:
         self.severity = ""
         self.lines: deque[tuple[int, str]] = deque(maxlen=lines)
 
-    def add(self, number: int, body: str, severity: str, *, late: bool) -> None:
-        """Take one line. A late one is shown but not counted: its window has been judged already."""
+    def add(self, number: int, body: str, severity: str, times: int, *, late: bool) -> None:
+        """Take one line, which stands for so many. A late one is shown but not counted: its window has been judged
+        already."""
         if not late:
-            self.count += 1
-            self.errors += severity in ERRORS
+            self.count += times
+            if severity in ERRORS:
+                self.errors += times
         if _RANK.get(severity, 0) > _RANK[self.severity]:
             self.severity = severity
         self.lines.append((number, body[:_KEPT]))
@@ -43,6 +45,37 @@ class Tally:
         newest = sorted((*self.lines, *other.lines))
         self.lines.clear()
         self.lines.extend(newest)
+
+
+class Codes:
+    """How many of each code a field had, how many lines in all, how many with a bad one, and the newest of these."""
+
+    __slots__ = ("bad", "count", "counts", "lines")
+
+    def __init__(self, lines: int) -> None:
+        """`lines`: lines with bad codes that are kept."""
+        self.count = 0
+        self.bad = 0
+        self.counts: dict[str, int] = {}
+        self.lines: deque[str] = deque(maxlen=lines)
+
+    def add(self, code: str, times: int, body: str, *, bad: bool) -> None:
+        """Take the code of a line that stands for so many; the line is shown if it is bad."""
+        self.count += times
+        self.counts[code] = self.counts.get(code, 0) + times
+        if bad:
+            self.bad += times
+            self.lines.append(body[:_KEPT])
+
+    def merged(self, later: Codes) -> Codes:
+        """Both together, with the newest lines."""
+        both = Codes(max(self.lines.maxlen or 0, later.lines.maxlen or 0))
+        both.count, both.bad = self.count + later.count, self.bad + later.bad
+        both.counts = {
+            code: self.counts.get(code, 0) + later.counts.get(code, 0) for code in self.counts | later.counts
+        }
+        both.lines.extend((*self.lines, *later.lines))
+        return both
 
 
 class Window:
@@ -62,17 +95,20 @@ class Window:
         self.returned = 0
         self.returns: list[tuple[Template, str]] = []
 
-    def add(self, template: Template, number: int, body: str, severity: str, *, is_new: bool, late: bool) -> None:
-        """Take one line of `template`; `number` is its place in the source's order of arrival."""
-        self.all.add(number, body, severity, late=late)
+    def add(
+        self, template: Template, number: int, body: str, severity: str, times: int, *, is_new: bool, late: bool
+    ) -> None:
+        """Take one line of `template`, which stands for so many; `number` is its place in the source's order of
+        arrival."""
+        self.all.add(number, body, severity, times, late=late)
         if severity in ERRORS:
-            self.errors.add(number, body, severity, late=late)
+            self.errors.add(number, body, severity, times, late=late)
         tally = self.templates.get(template)
         if tally is None:
             if len(self.templates) >= 2 * self._most:  # evicted ones pile up; the living are at most `most`
                 self.templates = self.settled()
             tally = self.templates[template] = Tally(self._lines)
-        tally.add(number, body, severity, late=late)
+        tally.add(number, body, severity, times, late=late)
         if is_new:
             self.born += 1
             if len(self.births) < self._lines:
