@@ -18,35 +18,42 @@ from typing import Final, NamedTuple
 
 from floodmark.detect.logs.bodies import SLOT
 from floodmark.detect.logs.headers import classify
-from floodmark.detect.logs.vocabulary import DATES, NO_NAMES, TRUTHS, UNITS, is_state
+from floodmark.detect.logs.neighbours import MOST_TOKENS, VALUE, runs
+from floodmark.detect.logs.vocabulary import UNSPACED
 
 MOST_WORDS: Final = 128
 """Words of a body that are looked at."""
-MOST_TOKENS: Final = 192
-"""Tokens of a body that are looked at."""
 _MOST_CHUNKS: Final = 1_024
 """Tokens and separators of one word that are looked at."""
 
-VALUE: Final = "\x1e"
-"""A token that is a value by its looks. This and the two below are white space to `str.split`: no word holds them."""
 ANY: Final = "\x1d"
 """In a template: a place where several words were seen."""
 _JOINT: Final = "\x1f"
 _FOLD: Final = bytes.maketrans(b"123456789", b"0" * 9)
 
+_SEPARATORS: Final = "=:,;()\\[\\]{}<>\"'|`\uff0c\u3002\u3001\uff1b\uff1a\uff01\uff1f\uff08\uff09\uff3b\uff3d\uff1d\u3008-\u3011\u201c\u201d\u2026"
+"""Inside a class of characters: those of ASCII, and their like in East Asian writing."""
+_HAN: Final = "\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\u3005-\u3007\U00020000-\U0003ffff"
+_HIRAGANA: Final = "\u3041-\u309f"
+_KATAKANA: Final = "\u30a0-\u30ff\u31f0-\u31ff\uff66-\uff9f"
+_SOUTHERN: Final = "\u0e01-\u0e4f\u0e81-\u0ecf\u1000-\u103f\u1780-\u17df"  # Thai, Lao, Burmese, Khmer; no digits
 _CHUNK: Final = re.compile(
-    r"""
+    rf"""
       (?P<value>
           (?:[A-Za-z][A-Za-z0-9+.-]*://|/|[A-Za-z]:\\)
-          [^\s"'<>,;()\[\]{}|`]*[^\s"'<>,;()\[\]{}|`.:=]              # URL, absolute path, that of Windows
-        | (?:[A-Za-z0-9_-]{1,63}\.){1,8}[A-Za-z][A-Za-z0-9-]{0,62}:\d{1,5}(?![\w.-])       # host and port
-        | ^[<>]=?\d+(?:\.\d+)?[A-Za-z%]{0,4}(?=[,;)\]]*\.?$)                                # a bound: <1, >=5ms
-        | (?=[0-9a-fA-F:.]{0,40}\d)                        # clock, IP, MAC, each with a port or not: bounded repeats,
-          (?:[0-9a-fA-F]{1,20}|:)(?:[:.][0-9a-fA-F]{0,20}){2,12}           # or long words would take quadratic time
-          (?<=[0-9a-fA-F])(?=[=:,;()\[\]{}<>"'|`]|\.?$)
+          [^\s"'<>,;()\[\]{{}}|`]*[^\s"'<>,;()\[\]{{}}|`.:=]              # URL, absolute path, that of Windows
+        | (?:[A-Za-z0-9_-]{{1,63}}\.){{1,8}}[A-Za-z][A-Za-z0-9-]{{0,62}}:\d{{1,5}}(?![\w.-])       # host and port
+        | ^[<>]=?\d+(?:\.\d+)?[A-Za-z%]{{0,4}}(?=[,;)\]]*\.?$)                                # a bound: <1, >=5ms
+        | (?=[0-9a-fA-F:.]{{0,40}}\d)                        # clock, IP, MAC, each with a port or not: bounded repeats,
+          [0-9a-fA-F]{{1,20}}(?:[:.][0-9a-fA-F]{{0,20}}){{2,12}}           # or long words would take quadratic time
+          (?<=[0-9a-fA-F])(?=[{_SEPARATORS}]|\.?$)
+        | (?<![\w:])::(?:(?=\])|[0-9a-fA-F]{{1,4}}(?:[:.][0-9a-fA-F]{{0,4}}){{0,8}}(?<=[0-9a-fA-F])(?=[{_SEPARATORS}/%]|\.?$))
+        | (?<!\w)(?:\((?:null|NULL|none|nil)\)|<(?:null|none|nil|unknown|empty|missing|undefined|unset)>)
+        | (?<![\w+/])(?=[A-Za-z]{{0,64}}[0-9+/])[A-Za-z0-9+/]{{8,128}}={{1,2}}(?=["'),;\]]|$)         # base64
       )
-    | (?P<separator>(?:[=:,;()\[\]{}<>"'|`]|\.{2,}|\.$)+)
-    | (?P<text>(?:(?!\.{2,}|\.$)[^=:,;()\[\]{}<>"'|`])+)
+    | (?P<separator>(?:(?!(?:(?<=[A-Zac-qstv-z])|(?<=[A-Za-z]{{2}}))'(?=[A-Za-z]))[{_SEPARATORS}]|\.{{2,}}|\.$|\\(?=["'`]))+)
+    | (?P<unspaced>{UNSPACED}|(?:(?!{UNSPACED})[{_HAN}])+|[{_HIRAGANA}]+|[{_KATAKANA}]+|(?:(?!{UNSPACED})[{_SOUTHERN}])+)
+    | (?P<text>(?:(?!\.{{2,}}|\.$|\\["'`])[^{_SEPARATORS}{_HAN}{_HIRAGANA}{_KATAKANA}{_SOUTHERN}]|(?<=[A-Za-z])'(?=[A-Za-z]))+)
     """,
     re.VERBOSE,
 )
@@ -57,9 +64,7 @@ _DOMAIN: Final = re.compile(
     r"(?:co\.)?(?:uk|jp|kr|nz|za|il)|de|fr|nl|pl|ru|cn|br|ca|ch|cz|hk|tw|sg|eu|mx|ar|tr|ua)$"
 )
 """How the name of a host ends, if it has two dots or more; names of packages (`org.apache.x`) begin like that."""
-_LIST: Final = re.compile(r"[ ,;:]*|[./#_-]*")
-"""What may stand between two values that are one."""
-_HOLLOW: Final = frozenset({"()", "[]", "{}", '""', "''"})
+_EMPTY: Final = re.compile(r"""(?:^|(?<=[=:,(\[<{]))(?:\(\)|\[\]|\{\}|""|''|<>)""")
 """A value that happens to be empty: `from 10.0.0.1 ()` beside `from 10.0.0.1 (example.org)`."""
 _HIDDEN: Final = re.compile(r"\*{3,}")
 """A value that somebody has masked."""
@@ -127,11 +132,14 @@ class Shapes(dict[str, str]):
 def form(shapes: Sequence[str]) -> Form:
     """The form of a line from the shapes of its words."""
     tokens, separators = _chunks(shapes)
-    runs = _runs(tokens, separators)
-    return Form(
-        tuple(VALUE if stop - start > 1 else _kind_at(tokens, separators, start) for start, stop in runs),
-        (separators[0], *(separators[stop] for _, stop in runs)),
-    )
+    found = runs(tokens, separators)
+    between, skipped = [], 0
+    for run in found:
+        separator = separators[run.start]
+        between.append(separator[skipped : len(separator) - run.before])
+        skipped = run.after
+    between.append(separators[found[-1].stop if found else 0][skipped:])
+    return Form(tuple([run.kind for run in found]), tuple(between))
 
 
 def spots(shapes: Sequence[str], start: int) -> array[int]:
@@ -140,8 +148,8 @@ def spots(shapes: Sequence[str], start: int) -> array[int]:
     They are the word and the chunk in it with which the token begins, and those with which it ends.
     """
     owners = [(i, chunk) for i in range(start, len(shapes)) for chunk in range(1, shapes[i].count(_JOINT) + 1, 2)]
-    runs = _runs(*_chunks(shapes[start:]))
-    return array("H", [number for start, stop in runs for number in (*owners[start], *owners[stop - 1])])
+    found = runs(*_chunks(shapes[start:]))
+    return array("H", [number for run in found for number in (*owners[run.start], *owners[run.said - 1])])
 
 
 class Place(NamedTuple):
@@ -181,14 +189,18 @@ def _chunks(shapes: Sequence[str]) -> tuple[list[str], list[str]]:
 
 def cut(word: str) -> list[str]:
     """Separator, token, separator, token, …, separator; together, they are the word (or its beginning)."""
-    if word in _HOLLOW:
-        return [word[0], "", word[1]]
     chunks = [""]
     for found in islice(_CHUNK.finditer(word), _MOST_CHUNKS):
-        if found.lastgroup == "separator":
+        if found.lastgroup != "separator":
+            chunks += (found[0], "")
+            continue
+        empty = _EMPTY.search(found[0])
+        if empty is None or (empty.start() == 0 and found.start() > 0):
             chunks[-1] += found[0]
         else:
-            chunks += (found[0], "")
+            at = empty.start() + 1
+            chunks[-1] += found[0][:at]
+            chunks += ("", found[0][at:])
     return chunks
 
 
@@ -200,11 +212,12 @@ def _kind(token: str) -> str:
         or _DIGIT.search(token)
         or token.count("/") > 1
         or "://" in token
-        or token[1:3] == ":\\"
         or "@" in token[1:-1]
         or (token.count(".") > 1 and _DOMAIN.search(token))
         or _HEX.fullmatch(token)
         or _HIDDEN.fullmatch(token)
+        or "\\" in token[:-1]
+        or token[0] in "(<"
     ):
         return VALUE
     return VALUE if len(token) > 1 and token[0] == "/" else token
@@ -213,34 +226,3 @@ def _kind(token: str) -> str:
 _PLAIN_ID: Final = re.compile(r"(?=.{0,3}[a-z])(?=[a-z-]*0)[0a-z]{2}[0a-z-]{9,}")
 """Ids of lower-case letters and digits, folded. They are most of the words that never come again: no need to cut."""
 _PLAIN_SHAPE: Final = "V" + _JOINT + VALUE + _JOINT
-
-
-def _kind_at(tokens: list[str], separators: list[str], i: int) -> str:
-    """The token, or `VALUE` if what stands beside it says that it is one."""
-    token = tokens[i]
-    before, after = tokens[max(i - 1, 0) : i], tokens[i + 1 : i + 2]
-    if token in DATES:
-        beside = VALUE in before or (after and (after[0] == VALUE or after[0] in DATES))
-    elif token in TRUTHS:
-        beside = separators[i].rstrip(" ").endswith(("=", ":"))
-    else:
-        named = before in (["user"], ["User"]) and separators[i] == " " and token.isalpha()
-        beside = named and token.lower() not in NO_NAMES and not is_state(token)
-    return VALUE if beside else token
-
-
-def _runs(tokens: list[str], separators: list[str]) -> list[tuple[int, int]]:
-    """Ranges of tokens that are one: a value with the values and the unit after it, else a token alone."""
-    runs: list[tuple[int, int]] = []
-    open_run = False
-    for i in range(len(tokens)):
-        kind = _kind_at(tokens, separators, i)
-        between = separators[i]
-        if open_run and ((kind == VALUE and _LIST.fullmatch(between)) or (kind in UNITS and between in ("", " "))):
-            runs[-1] = (runs[-1][0], i + 1)
-        elif len(runs) == MOST_TOKENS:
-            break
-        else:
-            runs.append((i, i + 1))
-            open_run = kind == VALUE
-    return runs
