@@ -75,7 +75,7 @@ _MARKS: Final = {"-": "-", "--": "-", "---": "-", "*": "-", "\u2013": "-", "\u20
 _GROUP: Final = r"(?:B|\([^)]{0,16}\))"  # words in brackets: "(" opens, ")" closes
 _DAY: Final = r"(?:W?MNTZ?[N)]?Z?|W?MNNTZ?|W?NMNTZ?)"
 _TIME: Final = rf"(?:S|DTZ?|TDZ?|{_DAY})"
-_NAMED: Final = r"(?:K|P|[wXQ]:|(?<=[-|])[QVXw](?=-)|Q)"  # a logger
+_NAMED: Final = r"(?:K|P|p(?=[B(])|[wXQ]:|(?<=[-|])[QVXw](?=-)|Q)"  # a logger
 _AFTER_LEVEL: Final = rf"\)?(?:[-|]|{_GROUP}|N(?=[-|B(QKP]))*{_NAMED}?{_GROUP}?(?:(?<=[B)QKVXw])-)?"
 _BEFORE: Final = r"(?:-|[VXQB]\|?|w\|)?"  # one mark or name before the time
 _HEADER: Final = re.compile(

@@ -22,15 +22,21 @@ _LIST: Final = re.compile(r"[ ,;:]*|[./#_-]*")
 """What may stand between two values that are one."""
 _MARKS: Final = frozenset({"-", "--", "*", "**", "\u2013", "\u2014"})
 """Among values these are values that are not there; elsewhere they are punctuation."""
+_PLURAL: Final = re.compile(r"(?!always|across)[a-z]{3,}[b-hj-rtv-z]s")
 _QUOTES: Final = frozenset("\"'`")
 _OPENED: Final = {"(": ")", "[": "]", "{": "}", "<": ">"}
 _BEFORE_QUOTE: Final = frozenset(" =:([{,<>/|")
 _AFTER_QUOTE: Final = frozenset(" ,;:)]}>.=|/\\'\"")
+_SWITCHES: Final = frozenset({"on", "off", "up", "down", "yes", "no", "true", "false", "ok", "OK", VALUE})
+"""Several of these in brackets are a list of how many things stand."""
 _ENDS: Final = frozenset(",;)]}>")
 _ASIDES: Final = frozenset({" (", "(", " [", "["})
+_JOINT: Final = re.compile(r"""([)\]}>"'`]*)(?: |[,;] ?)([(\[{<"'`]*)""")
+"""Between the members of a list: what closes one, a separator, what opens the next."""
+_LONGEST_MEMBER: Final = 6
 _LONGEST_QUOTE: Final = 40
 _LONGEST_ASIDE: Final = 6
-_SAID_IN_QUOTES: Final = 4
+_SAID_IN_QUOTES: Final = 8
 """More words than these in quotes are a sentence, and sentences say something; after `=` they are a value all the same."""
 
 
@@ -69,25 +75,30 @@ def runs(tokens: list[str], separators: list[str]) -> list[Run]:
             run = _with_asides(run, kinds, separators)
         found.append(run)
         i = run.stop
+        _fold(found, separators)
     return found
 
 
 def _kind_at(tokens: list[str], separators: list[str], kinds: list[str], i: int) -> str:
     """The token, or `VALUE` if what stands beside it says that it is one. `kinds` has the tokens before it."""
     token = tokens[i]
-    if token == VALUE or not i:
-        return token
     before, after = separators[i], separators[i + 1]
+    if not i and token != VALUE and "." in token and after in ("(", "[") and tokens[1:2] == [VALUE]:
+        return VALUE
+    if token == VALUE:
+        return token
+    if not i:
+        return VALUE if token in NOTHING and before[-1:] == "[" and after[:1] == "]" else token
     if token in DATES:
         beside = tokens[i - 1] == VALUE or (i + 1 < len(tokens) and (tokens[i + 1] == VALUE or tokens[i + 1] in DATES))
     elif token in _MARKS:
         beside = (kinds[i - 1] == VALUE or before.rstrip()[-1:] in _OPENED) and (
             (i + 1 < len(tokens) and after == " " and (tokens[i + 1] == VALUE or tokens[i + 1] in _MARKS))
-            or after.lstrip()[:1] in _ENDS
+            or after.lstrip()[:1] in (")", "]", "}")
         )
         beside = beside or before.endswith(("=", ": "))
     elif token in TRUTHS:
-        beside = before.rstrip(" ").endswith(("=", ":")) or (
+        beside = (tokens[i - 1] == "to" and before == " ") or before.rstrip(" ").endswith(("=", ":")) or (
             before[-1:] in ("(", "[", "<", "'", '"') and after[:1] in (")", "]", ">", "'", '"')
         )
     elif token in NOTHING:
@@ -96,12 +107,20 @@ def _kind_at(tokens: list[str], separators: list[str], kinds: list[str], i: int)
         return token
     elif before[-1:] == "=":
         beside = before[-2:-1] not in ("=", "!", "<", ">") and tokens[i - 1].lower() not in SAYING
+    elif before == ":" and kinds[i - 1] == VALUE and separators[i - 1][-1:] == "=":
+        beside = True  # a value with a colon in it
     elif before in (" = ", "= ") and (not after or after[0] in _ENDS):
         beside = tokens[i - 1].lower() not in SAYING
-    elif tokens[i - 1].lower() == "user" and token.lower() not in NO_NAMES:
+    elif tokens[i - 1].lower() in ("user", "interface") and token.lower() not in NO_NAMES:
         beside = before == " " or (before == ": " and (not after or after[0] in _ENDS))
+    elif tokens[i - 1] == "by" and before == " " and not after and i + 1 == len(tokens):
+        beside = token.lower() not in NO_NAMES
+    elif tokens[i - 1] == "for" and before == " " == after and tokens[i + 1 : i + 2] == ["from"]:
+        beside = tokens[i + 2 : i + 3] == [VALUE]  # who asks, as in `password for root from 10.0.0.1`
     else:
         beside = False
+    if not beside and before == " " and tokens[i - 1] == VALUE and token[-1:] == "s" and _PLURAL.fullmatch(token):
+        return token[:-1]  # `1 row` and `2 rows`
     if not beside and "." in token and before[-1:] != "(" and not token.endswith(("Error", "Exception")):
         beside = token[0] != "." and token[-1] != "."
     return VALUE if beside else token
@@ -121,6 +140,12 @@ def _group(tokens: list[str], separators: list[str], i: int) -> Run | None:
     if not separator or not i:
         return None
     last = separator[-1]
+    if tokens[i] in _SWITCHES and separator.rstrip()[-1:] in ("(", "["):
+        stop = i + 1
+        while stop < len(tokens) and separators[stop] in (" ", ", ", ",") and tokens[stop] in _SWITCHES:
+            stop += 1
+        if stop > i + 1 and separators[stop].lstrip()[:1] in (")", "]"):
+            return Run(i, stop, VALUE, stop)
     if last in _QUOTES:
         return _quoted(tokens, separators, i)
     if last in _OPENED and separator[-2:-1] == "=" and tokens[i - 1].lower() not in SAYING:
@@ -169,8 +194,8 @@ def _quoted(tokens: list[str], separators: list[str], i: int) -> Run | None:
     field = before[-1] == "="
     if (before.rstrip()[-1:] in ("{", ",") and after in (":", "=")) or (field and tokens[i - 1].lower() in SAYING):
         return None  # a key, or what happened
-    if stop == i + 1:
-        if is_state(tokens[i]):
+    if not any(" " in separators[j] for j in range(i + 1, stop)):
+        if is_state(tokens[i]) and stop == i + 1:
             return None
     elif not field and (
         stop - i > _SAID_IN_QUOTES or before.rstrip()[-1:] == ":" or any(is_state(token) for token in tokens[i:stop])
@@ -196,7 +221,33 @@ def _with_asides(run: Run, kinds: list[str], separators: list[str]) -> Run:
             if "=" in separators[j] or opening[-1] in separators[j]:
                 break
         within = kinds[run.stop : stop]
-        if VALUE not in within or any(is_state(kind) for kind in within):
+        if (VALUE not in within and len(within) != 1) or any(is_state(kind) for kind in within):
             break
         run = run._replace(stop=stop, after=at + 1)
     return run
+
+
+def _fold(found: list[Run], separators: list[str]) -> None:
+    """Let the last members of a list be one with those before: `(id: 1, end: 2), (id: 3, end: 4)` has any length."""
+    for size in range(1, min(_LONGEST_MEMBER, len(found) // 2) + 1):
+        one, other = found[-2 * size : -size], found[-size:]
+        if [run.kind for run in one] != [run.kind for run in other] or all(run.kind != VALUE for run in one):
+            continue
+        joint = _JOINT.fullmatch(_between(one[-1], other[0], separators))
+        if joint is None:
+            continue
+        closing, opening = joint[1], joint[2]
+        if not separators[one[0].start].endswith(opening) or not separators[other[-1].stop].startswith(closing):
+            continue
+        if all(
+            _between(one[j], one[j + 1], separators) == _between(other[j], other[j + 1], separators)
+            for j in range(size - 1)
+        ):
+            found[-size:] = []
+            found[-1] = found[-1]._replace(stop=other[-1].stop, after=other[-1].after)
+            return
+
+
+def _between(one: Run, other: Run, separators: list[str]) -> str:
+    separator = separators[other.start]
+    return separator[one.after : len(separator) - other.before]

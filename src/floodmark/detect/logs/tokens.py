@@ -37,21 +37,24 @@ _HAN: Final = "\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\u3005-\u3007\U00020000-\U
 _HIRAGANA: Final = "\u3041-\u309f"
 _KATAKANA: Final = "\u30a0-\u30ff\u31f0-\u31ff\uff66-\uff9f"
 _SOUTHERN: Final = "\u0e01-\u0e4f\u0e81-\u0ecf\u1000-\u103f\u1780-\u17df"  # Thai, Lao, Burmese, Khmer; no digits
+_SHORT_IPV6: Final = (
+    rf"(?<![\w:])::(?:(?=\])|[0-9a-fA-F]{{1,4}}(?:[:.][0-9a-fA-F]{{0,4}}){{0,8}}(?<=[0-9a-fA-F])(?=[{_SEPARATORS}]|\.?$))"
+)
 _CHUNK: Final = re.compile(
     rf"""
       (?P<value>
           (?:[A-Za-z][A-Za-z0-9+.-]*://|/|[A-Za-z]:\\)
-          [^\s"'<>,;()\[\]{{}}|`]*[^\s"'<>,;()\[\]{{}}|`.:=]              # URL, absolute path, that of Windows
+          [^\s"'<>,;()\[\]{{}}|`]*[^\s"'<>,;()\[\]{{}}|`.:=\\]            # URL, absolute path, that of Windows
         | (?:[A-Za-z0-9_-]{{1,63}}\.){{1,8}}[A-Za-z][A-Za-z0-9-]{{0,62}}:\d{{1,5}}(?![\w.-])       # host and port
         | ^[<>]=?\d+(?:\.\d+)?[A-Za-z%]{{0,4}}(?=[,;)\]]*\.?$)                                # a bound: <1, >=5ms
         | (?=[0-9a-fA-F:.]{{0,40}}\d)                        # clock, IP, MAC, each with a port or not: bounded repeats,
           [0-9a-fA-F]{{1,20}}(?:[:.][0-9a-fA-F]{{0,20}}){{2,12}}           # or long words would take quadratic time
           (?<=[0-9a-fA-F])(?=[{_SEPARATORS}]|\.?$)
-        | (?<![\w:])::(?:(?=\])|[0-9a-fA-F]{{1,4}}(?:[:.][0-9a-fA-F]{{0,4}}){{0,8}}(?<=[0-9a-fA-F])(?=[{_SEPARATORS}/%]|\.?$))
+        | {_SHORT_IPV6}
         | (?<!\w)(?:\((?:null|NULL|none|nil)\)|<(?:null|none|nil|unknown|empty|missing|undefined|unset)>)
-        | (?<![\w+/])(?=[A-Za-z]{{0,64}}[0-9+/])[A-Za-z0-9+/]{{8,128}}={{1,2}}(?=["'),;\]]|$)         # base64
+        | (?<![\w+/])(?=[A-Za-z]{{0,64}}[0-9+/])[A-Za-z0-9+/]{{8,128}}={{1,2}}(?=["'),;\]>]|$)         # base64
       )
-    | (?P<separator>(?:(?!(?:(?<=[A-Zac-qstv-z])|(?<=[A-Za-z]{{2}}))'(?=[A-Za-z]))[{_SEPARATORS}]|\.{{2,}}|\.$|\\(?=["'`]))+)
+    | (?P<separator>(?:(?!{_SHORT_IPV6}|(?:(?<=[A-Zac-qstv-z])|(?<=[A-Za-z]{{2}}))'(?=[A-Za-z]))[{_SEPARATORS}]|\.{{2,}}|\.$|\\(?=["'`]))+)
     | (?P<unspaced>{UNSPACED}|(?:(?!{UNSPACED})[{_HAN}])+|[{_HIRAGANA}]+|[{_KATAKANA}]+|(?:(?!{UNSPACED})[{_SOUTHERN}])+)
     | (?P<text>(?:(?!\.{{2,}}|\.$|\\["'`])[^{_SEPARATORS}{_HAN}{_HIRAGANA}{_KATAKANA}{_SOUTHERN}]|(?<=[A-Za-z])'(?=[A-Za-z]))+)
     """,

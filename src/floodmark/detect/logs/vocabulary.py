@@ -60,12 +60,14 @@ _SAYING: Final = (
 SAYING: Final = frozenset(_SAYING.split())
 """Fields whose value says what happened: words there are no values from the start."""
 _NO_NAMES: Final = (
-    "a account action activity agent and are as at authentication by can cannot credentials did does error for from "
-    "group had has have id in info input interface is level list logged may mode must name not of on or password "
-    "permission process profile request requested session settings should space switch that the to was will with"
+    "a account action activity address agent an and any are as at authentication by can cannot card client config "
+    "credentials default did does error errors flap for from group had has have host id in index info input interface is "
+    "kernel level list logged may mode must name not of on operator or password peer permission policy process profile "
+    "remote request requested reset self server session settings should signal space state statistics switch system "
+    "that the this timeout to type user was went will with"
 )
 NO_NAMES: Final = frozenset(_NO_NAMES.split())
-"""Words after `user` that do not name one (`user session`). Any other is a name, whatever letters it is made of."""
+"""Words after `user`, `interface` or a last `by` that name none (`user session`, `closed by peer`); any other does."""
 _NO_MEASURES: Final = (
     "attempt block chunk code col column errno exit gid id index iteration job line node number offset page partition "
     "pid port position replica row seq sequence shard slot status step term thread tid uid user version worker"
