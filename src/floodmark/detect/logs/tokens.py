@@ -31,34 +31,49 @@ ANY: Final = "\x1d"
 _JOINT: Final = "\x1f"
 _FOLD: Final = bytes.maketrans(b"123456789", b"0" * 9)
 
-_SEPARATORS: Final = "=:,;()\\[\\]{}<>\"'|`\uff0c\u3002\u3001\uff1b\uff1a\uff01\uff1f\uff08\uff09\uff3b\uff3d\uff1d\u3008-\u3011\u201c\u201d\u2026"
-"""Inside a class of characters: those of ASCII, and their like in East Asian writing."""
+_SEPARATORS: Final = "=:,;()\\[\\]{}<>\"'|`"
+_WIDE_SEPARATORS: Final = "\uff0c\u3002\u3001\uff1b\uff1a\uff01\uff1f\uff08\uff09\uff3b\uff3d\uff1d\u3008-\u3011\u201c\u201d\u2026"
 _HAN: Final = "\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\u3005-\u3007\U00020000-\U0003ffff"
 _HIRAGANA: Final = "\u3041-\u309f"
 _KATAKANA: Final = "\u30a0-\u30ff\u31f0-\u31ff\uff66-\uff9f"
-_SOUTHERN: Final = "\u0e01-\u0e4f\u0e81-\u0ecf\u1000-\u103f\u1780-\u17df"  # Thai, Lao, Burmese, Khmer; no digits
-_SHORT_IPV6: Final = (
-    rf"(?<![\w:])::(?:(?=\])|[0-9a-fA-F]{{1,4}}(?:[:.][0-9a-fA-F]{{0,4}}){{0,8}}(?<=[0-9a-fA-F])(?=[{_SEPARATORS}]|\.?$))"
-)
-_CHUNK: Final = re.compile(
-    rf"""
-      (?P<value>
-          (?:[A-Za-z][A-Za-z0-9+.-]*://|/|[A-Za-z]:\\)
-          [^\s"'<>,;()\[\]{{}}|`]*[^\s"'<>,;()\[\]{{}}|`.:=\\]            # URL, absolute path, that of Windows
-        | (?:[A-Za-z0-9_-]{{1,63}}\.){{1,8}}[A-Za-z][A-Za-z0-9-]{{0,62}}:\d{{1,5}}(?![\w.-])       # host and port
-        | ^[<>]=?\d+(?:\.\d+)?[A-Za-z%]{{0,4}}(?=[,;)\]]*\.?$)                                # a bound: <1, >=5ms
-        | (?=[0-9a-fA-F:.]{{0,40}}\d)                        # clock, IP, MAC, each with a port or not: bounded repeats,
-          [0-9a-fA-F]{{1,20}}(?:[:.][0-9a-fA-F]{{0,20}}){{2,12}}           # or long words would take quadratic time
-          (?<=[0-9a-fA-F])(?=[{_SEPARATORS}]|\.?$)
-        | {_SHORT_IPV6}
-        | (?<!\w)(?:\((?:null|NULL|none|nil)\)|<(?:null|none|nil|unknown|empty|missing|undefined|unset)>)
-        | (?<![\w+/])(?=[A-Za-z]{{0,64}}[0-9+/])[A-Za-z0-9+/]{{8,128}}={{1,2}}(?=["'),;\]>]|$)         # base64
-      )
-    | (?P<separator>(?:(?!{_SHORT_IPV6}|(?:(?<=[A-Zac-qstv-z])|(?<=[A-Za-z]{{2}}))'(?=[A-Za-z]))[{_SEPARATORS}]|\.{{2,}}|\.$|\\(?=["'`]))+)
-    | (?P<unspaced>{UNSPACED}|(?:(?!{UNSPACED})[{_HAN}])+|[{_HIRAGANA}]+|[{_KATAKANA}]+|(?:(?!{UNSPACED})[{_SOUTHERN}])+)
-    | (?P<text>(?:(?!\.{{2,}}|\.$|\\["'`])[^{_SEPARATORS}{_HAN}{_HIRAGANA}{_KATAKANA}{_SOUTHERN}]|(?<=[A-Za-z])'(?=[A-Za-z]))+)
-    """,
-    re.VERBOSE,
+_SOUTHERN: Final = "\u0e01-\u0e4f\u0e81-\u0ecf\u1000-\u103f\u1780-\u17df"
+"""Thai, Lao, Burmese and Khmer, without their digits."""
+
+
+def _chunks_of(separators: str, unspaced: str, cut_at: str) -> re.Pattern[str]:
+    """How a word is cut. `separators`, `unspaced`: characters, as in a class; those of writing without spaces are cut
+    where the script changes, and at the words `cut_at`."""
+    short_ipv6 = rf"""
+        (?<![\w:])::(?:(?=\])|[0-9a-fA-F]{{1,4}}(?:[:.][0-9a-fA-F]{{0,4}}){{0,8}}(?<=[0-9a-fA-F])(?=[{separators}]|\.?$))"""
+    apostrophe = r"(?:(?<=[A-Zac-qstv-z])|(?<=[A-Za-z]{2}))'(?=[A-Za-z])"  # isn't, O'Brien; in Python, u'text' is quoted
+    return re.compile(
+        rf"""
+          (?P<value>
+              (?:[A-Za-z][A-Za-z0-9+.-]*://|/|[A-Za-z]:\\)
+              [^\s"'<>,;()\[\]{{}}|`]*[^\s"'<>,;()\[\]{{}}|`.:=\\]          # URL, absolute path, that of Windows
+            | (?:[A-Za-z0-9_-]{{1,63}}\.){{1,8}}[A-Za-z][A-Za-z0-9-]{{0,62}}:\d{{1,5}}(?![\w.-])    # host and port
+            | ^[<>]=?\d+(?:\.\d+)?[A-Za-z%]{{0,4}}(?=[,;)\]]*\.?$)         # a bound: <1, >=5ms
+            | (?=[0-9a-fA-F:.]{{0,40}}\d)              # clock, IP, MAC, each with a port or not: bounded repeats,
+              [0-9a-fA-F]{{1,20}}(?:[:.][0-9a-fA-F]{{0,20}}){{2,12}}   # or long words would take quadratic time
+              (?<=[0-9a-fA-F])(?=[{separators}]|\.?$)
+            | {short_ipv6}
+            | (?<!\w)(?:\((?:null|NULL|none|nil)\)|<(?:null|none|nil|unknown|empty|missing|undefined|unset)>)
+            | (?<![\w+/])(?=[A-Za-z]{{0,64}}[0-9+/])[A-Za-z0-9+/]{{8,128}}={{1,2}}(?=["'),;\]>]|$)      # base64
+          )
+        | (?P<separator>(?:(?!{short_ipv6}|{apostrophe})[{separators}]|\.(?=\.|$)|(?<=\.)\.|\\(?=["'`]))+)
+        {cut_at}
+        | (?P<text>(?:[^{separators}.\\{unspaced}]+|(?<!\.)\.(?!\.|$)|\\(?!["'`])|{apostrophe})+)
+        """,
+        re.VERBOSE,
+    )
+
+
+_CHUNK: Final = _chunks_of(_SEPARATORS, "", "")
+_CHUNK_UNSPACED: Final = _chunks_of(
+    _SEPARATORS + _WIDE_SEPARATORS,
+    _HAN + _HIRAGANA + _KATAKANA + _SOUTHERN,
+    rf"""| (?P<unspaced>{UNSPACED}|(?:(?!{UNSPACED})[{_HAN}])+|[{_HIRAGANA}]+|[{_KATAKANA}]+
+                    |(?:(?!{UNSPACED})[{_SOUTHERN}])+)""",
 )
 _DIGIT: Final = re.compile(r"\d")
 _HEX: Final = re.compile(r"[a-f]{8,}|[A-F]{8,}")
@@ -192,8 +207,10 @@ def _chunks(shapes: Sequence[str]) -> tuple[list[str], list[str]]:
 
 def cut(word: str) -> list[str]:
     """Separator, token, separator, token, …, separator; together, they are the word (or its beginning)."""
+    if word.isascii() and word.isalpha():
+        return ["", word, ""]
     chunks = [""]
-    for found in islice(_CHUNK.finditer(word), _MOST_CHUNKS):
+    for found in islice((_CHUNK if word.isascii() else _CHUNK_UNSPACED).finditer(word), _MOST_CHUNKS):
         if found.lastgroup != "separator":
             chunks += (found[0], "")
             continue

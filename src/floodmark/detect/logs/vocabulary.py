@@ -41,6 +41,19 @@ _UNIT_WORDS: Final = (
 )
 UNITS: Final = frozenset(_UNIT_WORDS.split())
 """A value and the unit after it are one: `12 KB` and `3 MB`, `1 second` and `2 seconds` do not make two templates."""
+_COUNTED_WORDS: Final = (
+    "attempts batches blocks buffers characters chunks clients columns commands connections consumers containers copies "
+    "devices documents elements entries errors events exceptions failures fields files frames groups hits hosts images "
+    "instances items jobs keys levels lines links locks members messages methods nodes objects operations packages "
+    "packets pages partitions peers pods points ports processes queries records replicas requests resources results "
+    "retries rows rules segments servers services sessions shards snapshots steps streams tables tasks threads tests "
+    "times transactions tries updates users values volumes warnings workers"
+)
+COUNTED: Final = {
+    plural[:-3] + "y" if plural.endswith("ies") else plural[:-2] if plural.endswith(("sses", "ches")) else plural[:-1]: plural
+    for plural in _COUNTED_WORDS.split()
+}
+"""What is counted, one of it to many: `1 row` and `2 rows` are the same sentence."""
 _DATE_WORDS: Final = "Mon Tue Wed Thu Fri Sat Sun Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec"
 DATES: Final = frozenset(_DATE_WORDS.split())
 """Values beside another value; `Sun` and `May` are words elsewhere."""
@@ -60,14 +73,18 @@ _SAYING: Final = (
 SAYING: Final = frozenset(_SAYING.split())
 """Fields whose value says what happened: words there are no values from the start."""
 _NO_NAMES: Final = (
-    "a account action activity address agent an and any are as at authentication by can cannot card client config "
-    "credentials default did does error errors flap for from group had has have host id in index info input interface is "
-    "kernel level list logged may mode must name not of on operator or password peer permission policy process profile "
-    "remote request requested reset self server session settings should signal space state statistics switch system "
-    "that the this timeout to type user was went will with"
+    "a account action activity agent and are as at authentication by can cannot credentials did does error for from "
+    "group had has have id in info input interface is level list logged may mode must name not of on or password "
+    "permission process profile request requested session settings should space switch that the to was will with"
 )
 NO_NAMES: Final = frozenset(_NO_NAMES.split())
-"""Words after `user`, `interface` or a last `by` that name none (`user session`, `closed by peer`); any other does."""
+"""Words after `user` that do not name one (`user session`). Any other is a name, whatever letters it is made of."""
+_NO_AGENTS: Final = (
+    "address any card client config default errors flap host index itself kernel operator peer policy remote reset "
+    "self server signal state statistics system them this timeout type us user went you"
+)
+NO_AGENTS: Final = NO_NAMES | frozenset(_NO_AGENTS.split())
+"""The same after `interface`, and after a `by` at the end (`closed by peer`)."""
 _NO_MEASURES: Final = (
     "attempt block chunk code col column errno exit gid id index iteration job line node number offset page partition "
     "pid port position replica row seq sequence shard slot status step term thread tid uid user version worker"
