@@ -102,7 +102,7 @@ def _kinds(tokens: list[str], separators: list[str]) -> list[str]:
             kinds.append(VALUE if _begins(tokens, separators) else token)
         else:
             kinds.append(VALUE if _is_value(tokens, separators, kinds, i) else token)
-        if last == VALUE and token in COUNTED and separators[i] == " ":
+        if last == VALUE and token in COUNTED and separators[i] == " " and tokens[i + 1 : i + 2] != [VALUE]:
             kinds[-1] = COUNTED[token]
         last = token
     return kinds
@@ -152,7 +152,9 @@ def _is_value(tokens: list[str], separators: list[str], kinds: list[str], i: int
 def _in_place_of_value(last: str, before: str, after: str) -> bool:
     if before.rstrip(" ").endswith(("=", ":")) or (last == "to" and before == " "):
         return True
-    return before[-1:] in ("(", "[", "<", "'", '"') and after[:1] in (")", "]", ">", "'", '"')
+    if before[-1:] in ("(", "[", "<", "'", '"') and after[:1] in (")", "]", ">", "'", '"'):
+        return True
+    return before.rstrip(" ")[-1:] in ("(", "[", ",") and after[:1] in (")", "]", ",")
 
 
 def _is_qualified(token: str) -> bool:
@@ -188,8 +190,8 @@ def _group(tokens: list[str], separators: list[str], i: int) -> Run | None:
         or tokens[i - 1].lower() in SAYING
     ):
         return None
-    stop = _closed(separators, i + 1, opening, 1 - before)
-    return Run(i, stop, VALUE, stop, before, 1) if stop and separators[stop][0] == _OPENED[opening] else None
+    stop, after = _closed(separators, i + 1, opening, 1 - before)
+    return Run(i, stop, VALUE, stop, before, after) if stop else None
 
 
 def _switches(tokens: list[str], separators: list[str], i: int) -> Run | None:
@@ -200,20 +202,25 @@ def _switches(tokens: list[str], separators: list[str], i: int) -> Run | None:
     return Run(i, stop, VALUE, stop) if stop > i + 1 and closed else None
 
 
-def _closed(separators: list[str], i: int, opening: str, skipped: int) -> int:
-    """Where the bracket closes that opened before a token, if there are no fields within; 0 if it does not."""
+def _closed(separators: list[str], i: int, opening: str, skipped: int) -> tuple[int, int]:
+    """The separator in which the bracket closes that opened before a token, and how many characters of it are within.
+
+    Zeros if it does not close, or there are fields within. `skipped`: characters of the first separator before it.
+    """
     depth, closing = 1, _OPENED[opening]
     for j in range(i, min(len(separators), i + _LONGEST_GROUP)):
-        for c in separators[j][skipped:] if j == i else separators[j]:
+        for at, c in enumerate(separators[j]):
+            if j == i and at < skipped:
+                continue
             if c == opening:
                 depth += 1
             elif c == closing:
                 depth -= 1
                 if not depth:
-                    return j
+                    return j, at + 1
             elif c in "=:":
-                return 0
-    return 0
+                return 0, 0
+    return 0, 0
 
 
 def _quoted(tokens: list[str], separators: list[str], i: int) -> Run | None:

@@ -56,6 +56,7 @@ def _chunks_of(separators: str, unspaced: str, cut_at: str) -> re.Pattern[str]:
             | (?=[0-9a-fA-F:.]{{0,40}}\d)              # clock, IP, MAC, each with a port or not: bounded repeats,
               [0-9a-fA-F]{{1,20}}(?:[:.][0-9a-fA-F]{{0,20}}){{2,12}}   # or long words would take quadratic time
               (?<=[0-9a-fA-F])(?=[{separators}]|\.?$)
+            | (?<![\w.:-])(?:[xX*#]{{1,4}}[.:]){{2,7}}[xX*#]{{1,4}}(?![\w.:-])      # the same, masked
             | {short_ipv6}
             | (?<!\w)(?:\((?:null|NULL|none|nil)\)|<(?:null|none|nil|unknown|empty|missing|undefined|unset)>)
             | (?<![\w+/])(?=[A-Za-z]{{0,64}}[0-9+/])[A-Za-z0-9+/]{{8,128}}={{1,2}}(?=["'),;\]>]|$)      # base64
@@ -84,8 +85,8 @@ _DOMAIN: Final = re.compile(
 """How the name of a host ends, if it has two dots or more; names of packages (`org.apache.x`) begin like that."""
 _EMPTY: Final = re.compile(r"""(?:^|(?<=[=:,(\[<{]))(?:\(\)|\[\]|\{\}|""|''|<>)""")
 """A value that happens to be empty: `from 10.0.0.1 ()` beside `from 10.0.0.1 (example.org)`."""
-_HIDDEN: Final = re.compile(r"\*{3,}")
-"""A value that somebody has masked."""
+_HIDDEN: Final = re.compile(r"\*{3,}|\w+\*{2,}\w*|\*{2,}\w+|(?:[xX*#]{1,4}[.:-]){2,7}[xX*#]{1,4}")
+"""A value that somebody has masked: `***`, `al**e`, `x.x.x.x`, `XX:XX:XX`."""
 
 
 class Form(NamedTuple):

@@ -36,33 +36,35 @@ _OPPOSITES_OF_OTHERS: Final = (
 )
 """Chinese, Japanese, Thai, Korean. Korean has spaces, but its words have endings."""
 _UNIT_WORDS: Final = (
-    "B kB KB MB GB TB PB KiB MiB GiB TiB byte bytes ns us µs ms s sec secs second seconds min mins minute minutes "
-    "hour hours day days"
+    "B kB KB MB GB TB PB KiB MiB GiB TiB byte bytes ns us µs ms s millisecond milliseconds sec secs second seconds min "
+    "mins minute minutes hr hrs hour hours day days"
 )
 UNITS: Final = frozenset(_UNIT_WORDS.split())
 """A value and the unit after it are one: `12 KB` and `3 MB`, `1 second` and `2 seconds` do not make two templates."""
 _COUNTED_WORDS: Final = (
-    "attempts batches blocks buffers characters chunks clients columns commands connections consumers containers copies "
-    "devices documents elements entries errors events exceptions failures fields files frames groups hits hosts images "
-    "instances items jobs keys levels lines links locks members messages methods nodes objects operations packages "
-    "packets pages partitions peers pods points ports processes queries records replicas requests resources results "
-    "retries rows rules segments servers services sessions shards snapshots steps streams tables tasks threads tests "
-    "times transactions tries updates users values volumes warnings workers"
+    "attempts batches blocks characters chunks connections copies documents entries errors exceptions failures fields "
+    "files frames hits items lines members messages objects operations packets pages queries records replicas requests "
+    "results retries rows rules segments shards snapshots steps tests times transactions tries updates values warnings"
 )
 COUNTED: Final = {
     plural[:-3] + "y" if plural.endswith("ies") else plural[:-2] if plural.endswith(("sses", "ches")) else plural[:-1]: plural
     for plural in _COUNTED_WORDS.split()
 }
 """What is counted, one of it to many: `1 row` and `2 rows` are the same sentence."""
-_DATE_WORDS: Final = "Mon Tue Wed Thu Fri Sat Sun Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec"
+_DATE_WORDS: Final = (
+    "Mon Tue Wed Thu Fri Sat Sun Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec Monday Tuesday Wednesday Thursday "
+    "Friday Saturday Sunday January February March April June July August September October November December AM PM UTC "
+    "GMT CET CEST EST EDT CST CDT MST MDT PST PDT BST IST JST MSK"
+)
 DATES: Final = frozenset(_DATE_WORDS.split())
 """Values beside another value; `Sun` and `May` are words elsewhere."""
-_TRUTH_WORDS: Final = "true false True False TRUE FALSE null NULL nil none None"
+_TRUTH_WORDS: Final = "true false True False TRUE FALSE yes no Yes No YES NO null NULL nil none None"
 TRUTHS: Final = frozenset(_TRUTH_WORDS.split())
-"""After `=` or `:` these are values of a field. Elsewhere they are words, and true and false have opposites."""
+"""After `=`, `:` or `to`, in brackets and in lists these are values. Elsewhere they are words, some with opposites."""
 NOTHING: Final = {
     **dict.fromkeys(("null", "NULL", "nil", "None", "N/A", "n/a", "NaN", "undefined", "localhost"), True),
-    **dict.fromkeys(("none", "unknown", "empty"), False),
+    **dict.fromkeys(("REDACTED", "MASKED", "HIDDEN"), True),
+    **dict.fromkeys(("none", "unknown", "empty", "redacted", "masked", "hidden"), False),
 }
 """What stands where a value would. True: wherever it does not begin the line; otherwise only in brackets, in quotes, as
 the value of a field, or with an address in brackets after it (`from unknown[10.0.0.1]`)."""
