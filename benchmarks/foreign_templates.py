@@ -51,7 +51,9 @@ _CLASSES = (
     "OrderService PaymentGateway SessionCache RetryPolicy HttpClient LedgerWriter TaskRunner PriceFeed UserStore "
     "EventBus MailSender StockView"
 ).split()
-_FILES = "main.cfg orders.dat notes.txt index.html backup.tar.gz lib.so report-final.pdf Makefile README data.db".split()
+_FILES = (
+    "main.cfg orders.dat notes.txt index.html backup.tar.gz lib.so report-final.pdf Makefile README data.db".split()
+)
 
 
 def _digits(random: Random, least: int, most: int) -> str:
@@ -90,7 +92,9 @@ def _path(random: Random) -> str:
 
 
 def _windows_path(random: Random) -> str:
-    parts = [random.choice(("Program Files", "Windows", "Temp", "Data", "inetpub")) for _ in range(random.randint(1, 3))]
+    parts = [
+        random.choice(("Program Files", "Windows", "Temp", "Data", "inetpub")) for _ in range(random.randint(1, 3))
+    ]
     return "C:\\" + "\\".join([*parts, random.choice(_FILES)])
 
 
@@ -219,7 +223,9 @@ def _filled(inner: list[Part], random: Random, now: datetime, sentence: int = 0)
     if head[:1] == "+":
         counts, separator, first = head[1:].split("/", 2)
         least, most = map(int, counts.split("-"))
-        return separator.join([said([first, *inner[1:]], random, now, sentence) for _ in range(random.randint(least, most))])
+        return separator.join(
+            [said([first, *inner[1:]], random, now, sentence) for _ in range(random.randint(least, most))]
+        )
     if head in _STAMPS:
         return _STAMPS[head](now)
     return KINDS[head](random)

@@ -9,9 +9,20 @@ one value, so that its length and its optional parts make no other template. Sta
 from __future__ import annotations
 
 import re
+from itertools import pairwise
 from typing import Final, NamedTuple
 
-from floodmark.detect.logs.vocabulary import COUNTED, DATES, NO_AGENTS, NO_NAMES, NOTHING, SAYING, TRUTHS, UNITS, is_state
+from floodmark.detect.logs.vocabulary import (
+    COUNTED,
+    DATES,
+    NO_AGENTS,
+    NO_NAMES,
+    NOTHING,
+    SAYING,
+    TRUTHS,
+    UNITS,
+    is_state,
+)
 
 VALUE: Final = "\x1e"
 """A token that is a value. White space to `str.split`, so no word holds it."""
@@ -40,7 +51,7 @@ _LONGEST_MEMBER: Final = 6
 _LONGEST_GROUP: Final = 40
 _LONGEST_ASIDE: Final = 6
 _SAID: Final = 8
-"""More words than these in quotes are a sentence, and sentences say something; after `=` they are a value all the same."""
+"""More words than these in quotes are a sentence, and sentences say something; after `=` they are a value."""
 
 
 class Run(NamedTuple):
@@ -121,7 +132,7 @@ def _is_value(tokens: list[str], separators: list[str], kinds: list[str], i: int
     token, last, before, after = tokens[i], tokens[i - 1], separators[i], separators[i + 1]
     following = tokens[i + 1] if i + 1 < len(tokens) else ""
     if token in DATES:
-        return last == VALUE or following == VALUE or following in DATES
+        return VALUE in (last, following) or following in DATES
     if token in _MARKS:
         among = kinds[i - 1] == VALUE or before.rstrip()[-1:] in _OPENED
         goes_on = after == " " and (following == VALUE or following in _MARKS)
@@ -296,4 +307,4 @@ def _fold(found: list[Run], separators: list[str]) -> None:
 
 
 def _betweens(some: list[Run], separators: list[str]) -> list[str]:
-    return [between(a, b, separators) for a, b in zip(some, some[1:], strict=False)]
+    return [between(a, b, separators) for a, b in pairwise(some)]

@@ -2,10 +2,10 @@
 
 Pure functions and a bounded memo of them; never remembers a line, and knows nothing of templates.
 
-A line is words between white space; a word is tokens between separators (`=`, `:`, brackets, quotes, …). A token that
-bears a digit, is a path or a URL, or a long run of hex letters is a value: it is `VALUE` from the start. Runs of values
-are one (`1, 2, 3`; `Jul 17 07:07:00 2005`), and so are a value and its unit (`12 KB`), so that a list's length or a
-change of unit does not make another template.
+A line is words between white space; a word is tokens between separators (`=`, `:`, brackets, quotes, …). Writing
+without spaces is cut where the script changes. A token that bears a digit, is a path or a URL, or a long run of hex
+letters is a value: it is `VALUE` from the start. What else is a value, and which values are one (`1, 2, 3`; `12 KB`),
+depends on what stands around them (`neighbours`).
 """
 
 from __future__ import annotations
@@ -16,9 +16,9 @@ from collections.abc import Mapping, Sequence
 from itertools import islice
 from typing import Final, NamedTuple
 
+from floodmark.detect.logs import neighbours
 from floodmark.detect.logs.bodies import SLOT
 from floodmark.detect.logs.headers import classify
-from floodmark.detect.logs.neighbours import MOST_TOKENS, VALUE, runs
 from floodmark.detect.logs.vocabulary import UNSPACED
 
 MOST_WORDS: Final = 128
@@ -26,13 +26,18 @@ MOST_WORDS: Final = 128
 _MOST_CHUNKS: Final = 1_024
 """Tokens and separators of one word that are looked at."""
 
+VALUE: Final = neighbours.VALUE
+"""A token that is a value. This and the two below are white space to `str.split`: no word holds them."""
+MOST_TOKENS: Final = neighbours.MOST_TOKENS
 ANY: Final = "\x1d"
 """In a template: a place where several words were seen."""
 _JOINT: Final = "\x1f"
 _FOLD: Final = bytes.maketrans(b"123456789", b"0" * 9)
 
 _SEPARATORS: Final = "=:,;()\\[\\]{}<>\"'|`"
-_WIDE_SEPARATORS: Final = "\uff0c\u3002\u3001\uff1b\uff1a\uff01\uff1f\uff08\uff09\uff3b\uff3d\uff1d\u3008-\u3011\u201c\u201d\u2026"
+_WIDE_SEPARATORS: Final = (
+    "\uff0c\u3002\u3001\uff1b\uff1a\uff01\uff1f\uff08\uff09\uff3b\uff3d\uff1d\u3008-\u3011\u201c\u201d\u2026"
+)
 _HAN: Final = "\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\u3005-\u3007\U00020000-\U0003ffff"
 _HIRAGANA: Final = "\u3041-\u309f"
 _KATAKANA: Final = "\u30a0-\u30ff\u31f0-\u31ff\uff66-\uff9f"
@@ -41,11 +46,10 @@ _SOUTHERN: Final = "\u0e01-\u0e4f\u0e81-\u0ecf\u1000-\u103f\u1780-\u17df"
 
 
 def _chunks_of(separators: str, unspaced: str, cut_at: str) -> re.Pattern[str]:
-    """How a word is cut. `separators`, `unspaced`: characters, as in a class; those of writing without spaces are cut
-    where the script changes, and at the words `cut_at`."""
-    short_ipv6 = rf"""
-        (?<![\w:])::(?:(?=\])|[0-9a-fA-F]{{1,4}}(?:[:.][0-9a-fA-F]{{0,4}}){{0,8}}(?<=[0-9a-fA-F])(?=[{separators}]|\.?$))"""
-    apostrophe = r"(?:(?<=[A-Zac-qstv-z])|(?<=[A-Za-z]{2}))'(?=[A-Za-z])"  # isn't, O'Brien; in Python, u'text' is quoted
+    """How a word is cut. `separators`, `unspaced`: characters, as in a class; `cut_at`: how runs of the latter end."""
+    short_ipv6 = rf"""(?<![\w:])::(?:(?=\])
+        |[0-9a-fA-F]{{1,4}}(?:[:.][0-9a-fA-F]{{0,4}}){{0,8}}(?<=[0-9a-fA-F])(?=[{separators}]|\.?$))"""
+    apostrophe = r"(?:(?<=[A-Zac-qstv-z])|(?<=[A-Za-z]{2}))'(?=[A-Za-z])"  # isn't, O'Brien; not u'text'
     return re.compile(
         rf"""
           (?P<value>
@@ -151,7 +155,7 @@ class Shapes(dict[str, str]):
 def form(shapes: Sequence[str]) -> Form:
     """The form of a line from the shapes of its words."""
     tokens, separators = _chunks(shapes)
-    found = runs(tokens, separators)
+    found = neighbours.runs(tokens, separators)
     between, skipped = [], 0
     for run in found:
         separator = separators[run.start]
@@ -167,7 +171,7 @@ def spots(shapes: Sequence[str], start: int) -> array[int]:
     They are the word and the chunk in it with which the token begins, and those with which it ends.
     """
     owners = [(i, chunk) for i in range(start, len(shapes)) for chunk in range(1, shapes[i].count(_JOINT) + 1, 2)]
-    found = runs(*_chunks(shapes[start:]))
+    found = neighbours.runs(*_chunks(shapes[start:]))
     return array("H", [number for run in found for number in (*owners[run.start], *owners[run.said - 1])])
 
 

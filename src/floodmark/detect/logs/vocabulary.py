@@ -27,12 +27,13 @@ _OPPOSITES: Final = (
     "leader/follower master/slave"
 )
 _OPPOSITES_OF_OTHERS: Final = (
-    "成功/失败 成功/失敗 完成/取消 通过/拒绝 允许/拒绝 許可/拒否 批准/驳回 开始/结束 開始/終了 启动/停止 起動/停止 啟動/停止 "
-    "启用/禁用 啟用/停用 有効/無効 有效/无效 打开/关闭 打開/關閉 连接/断开 連接/斷開 接続/切断 登录/登出 登錄/登出 登入/退出 "
-    "注册/注销 上线/下线 在线/离线 可用/不可用 正常/异常 正常/異常 创建/删除 建立/刪除 作成/削除 添加/移除 追加/除去 增加/减少 "
-    "增加/減少 锁定/解锁 鎖定/解鎖 加载/卸载 发送/接收 送信/受信 提交/回滚 暂停/恢复 一時停止/再開 超时/恢复 "
-    "สำเร็จ/ไม่สำเร็จ สำเร็จ/ล้มเหลว เริ่ม/หยุด เปิด/ปิด เชื่อมต่อ/ตัดการเชื่อมต่อ อนุญาต/ปฏิเสธ "
-    "성공/실패 시작/종료 시작/중지 연결/해제 허용/거부 활성/비활성 생성/삭제 정상/비정상 로그인/로그아웃"
+    "成功/失败 成功/失敗 完成/取消 通过/拒绝 允许/拒绝 許可/拒否 批准/驳回 开始/结束 開始/終了 启动/停止 "
+    "起動/停止 啟動/停止 启用/禁用 啟用/停用 有効/無効 有效/无效 打开/关闭 打開/關閉 连接/断开 連接/斷開 "
+    "接続/切断 登录/登出 登錄/登出 登入/退出 注册/注销 上线/下线 在线/离线 可用/不可用 正常/异常 正常/異常 "
+    "创建/删除 建立/刪除 作成/削除 添加/移除 追加/除去 增加/减少 增加/減少 锁定/解锁 鎖定/解鎖 加载/卸载 "
+    "发送/接收 送信/受信 提交/回滚 暂停/恢复 一時停止/再開 超时/恢复 สำเร็จ/ไม่สำเร็จ สำเร็จ/ล้มเหลว "
+    "เริ่ม/หยุด เปิด/ปิด เชื่อมต่อ/ตัดการเชื่อมต่อ อนุญาต/ปฏิเสธ 성공/실패 시작/종료 시작/중지 연결/해제 "
+    "허용/거부 활성/비활성 생성/삭제 정상/비정상 로그인/로그아웃"
 )
 """Chinese, Japanese, Thai, Korean. Korean has spaces, but its words have endings."""
 _UNIT_WORDS: Final = (
@@ -47,14 +48,14 @@ _COUNTED_WORDS: Final = (
     "results retries rows rules segments shards snapshots steps tests times transactions tries updates values warnings"
 )
 COUNTED: Final = {
-    plural[:-3] + "y" if plural.endswith("ies") else plural[:-2] if plural.endswith(("sses", "ches")) else plural[:-1]: plural
+    re.sub("ies$", "y", plural) if plural.endswith("ies") else re.sub("(?<=ch)es$|s$", "", plural): plural
     for plural in _COUNTED_WORDS.split()
 }
 """What is counted, one of it to many: `1 row` and `2 rows` are the same sentence."""
 _DATE_WORDS: Final = (
     "Mon Tue Wed Thu Fri Sat Sun Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec Monday Tuesday Wednesday Thursday "
-    "Friday Saturday Sunday January February March April June July August September October November December AM PM UTC "
-    "GMT CET CEST EST EDT CST CDT MST MDT PST PDT BST IST JST MSK"
+    "Friday Saturday Sunday January February March April June July August September October November December AM PM "
+    "UTC GMT CET CEST EST EDT CST CDT MST MDT PST PDT BST IST JST MSK"
 )
 DATES: Final = frozenset(_DATE_WORDS.split())
 """Values beside another value; `Sun` and `May` are words elsewhere."""
