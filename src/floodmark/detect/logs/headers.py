@@ -142,7 +142,7 @@ def classify(word: str) -> str:
             return "U" if word[0].isupper() else "L"
         return "L" if level != word or word in _PLAIN_LEVELS or word.lower() in _PLAIN_LEVELS else "w"
     opened = word.count("[") - word.count("]")
-    if opened and (word[0] == "[" or word[-1] == "]"):
+    if opened and (word[0] == "[" or word[-1] == "]" or word[-2:] == "]:"):
         return "(" if opened > 0 else ")"
     found = _OTHER_PATTERN.fullmatch(word)
     return _OTHER_CLASSES[found.lastindex] if found is not None and found.lastindex is not None else "V"

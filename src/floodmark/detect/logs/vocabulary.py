@@ -24,7 +24,10 @@ _OPPOSITES: Final = (
     "committed/aborted register/unregister registered/unregistered install/uninstall installed/uninstalled "
     "known/unknown reachable/unreachable found/missing get/post put/patch head/options send/receive sent/received "
     "sending/receiving info/warn warning/error debug/trace critical/fatal ready/unready alive/dead primary/secondary "
-    "leader/follower master/slave"
+    "leader/follower master/slave inbound/outbound incoming/outgoing upload/download uploaded/downloaded import/export "
+    "imported/exported subscribe/unsubscribe subscribed/unsubscribed suspend/resume suspended/resumed raised/cleared "
+    "allocated/freed encrypt/decrypt encrypted/decrypted mapped/unmapped plugged/unplugged bind/unbind bound/unbound "
+    "busy/idle spawn/destroy spawned/destroyed hit/miss sleep/wake minimum/maximum"
 )
 _OPPOSITES_OF_OTHERS: Final = (
     "成功/失败 成功/失敗 完成/取消 通过/拒绝 允许/拒绝 許可/拒否 批准/驳回 开始/结束 開始/終了 启动/停止 "
@@ -113,8 +116,8 @@ _PARTS: Final = re.compile(r"[A-Z]?[a-z]+|[A-Z]+")
 
 @lru_cache(maxsize=4_096)
 def is_state(token: str) -> bool:
-    """Whether a token ends in a word that has an opposite (started, `SCREEN_ON`): such words are never values."""
+    """Whether a token ends in a word that has an opposite (started, `SCREEN_ON`), or begins with it (`OnlineNode`)."""
     if not token.isascii():
         return any(token.startswith(word) or token.endswith(word) for word in _OTHERS)
     parts = _PARTS.findall(token)
-    return bool(parts) and parts[-1].lower() in _STATES
+    return bool(parts) and (parts[-1].lower() in _STATES or (len(parts) == 2 and parts[0].lower() in _STATES))
