@@ -1,13 +1,13 @@
 """Grouping accuracy of the template miner on made-up logs of unlike systems, whose templates are known.
 
-    python benchmarks/foreign_templates.py [--half seen|sealed] [--seed 7] [--lines 2000] [--wrong SYSTEM] [--write FOLDER]
+    python benchmarks/foreign_templates.py [--half seen|sealed] [--seed 7] [--lines 2000] [--wrong SYSTEM]
 
 benchmarks/foreign/HALF/SYSTEM.txt has what a system says, a sentence a line, as its software would write it; the first
-line is its header. `<<…>>` is what varies: a kind of value (`<<ip>>`), one of several texts (`<<=a|b>>`), a text that is
-there or not (`<<?text>>`), a list (`<<+1-5/, /text>>`), or in the header, what a sentence always has (`<<!a|b>>`: its
-level, its component). Texts may hold more of these. Sentences come as often as
-1/rank, in the order of the file. The sentences were written before the miner had seen any; the miner's rules were made
-while looking at the half `seen`, and never at the half `sealed`.
+line is its header. `<<...>>` is what varies: a kind of value (`<<ip>>`), one of several texts (`<<=a|b>>`), a text that
+is there or not (`<<?text>>`), a list (`<<+1-5/, /text>>`), or, in the header, what a sentence always has (`<<!a|b>>`:
+its level, its component). Texts may hold more of these. Sentences come as often as 1/rank, in the order of the file.
+They were written before the miner had seen any. The miner's rules were made while looking at the half `seen`; of the
+half `sealed` only scores were ever shown.
 
 As in templates.py, GA is the share of lines whose group is exactly the true one; "online" takes the id that each line
 was given when it came, "final" each line's template at the end. `--wrong` shows which sentences of a system were split
@@ -32,28 +32,34 @@ FOLDER = Path(__file__).parent / "foreign"
 HALVES = ("seen", "sealed")
 _SLOT = re.compile(r"<<(?!<)|>>")
 
-_USERS = (
+_USERS_TEXT = (
     "root admin alice bob deploy oracle j.smith svc_backup guest mallory postgres www-data nagios chen O'Brien maria "
     "kowalski _spotlight app_rw test ubuntu lp ftp jenkins SYSTEM Administrator"
-).split()
-_NOUNS = (
+)
+_USERS = _USERS_TEXT.split()
+_NOUNS_TEXT = (
     "orders billing checkout inventory sessions carts shipping users audit metrics events payments catalog search mail "
     "images reports ledger quotes tenants invoices refunds coupons reviews wishlist profile geo pricing stock tax"
-).split()
-_HOSTS = "web db cache edge core node app mx gw build san lab".split()
-_TOPS = "example.com corp.example.net internal lan prod.example.org eu-west.example.io".split()
-_WORDS = (
+)
+_NOUNS = _NOUNS_TEXT.split()
+_HOSTS_TEXT = "web db cache edge core node app mx gw build san lab"
+_HOSTS = _HOSTS_TEXT.split()
+_TOPS_TEXT = "example.com corp.example.net internal lan prod.example.org eu-west.example.io"
+_TOPS = _TOPS_TEXT.split()
+_WORDS_TEXT = (
     "late customer asked for refund twice parcel green box moved to shelf again please call back on monday morning "
     "about the broken lid and new keys"
-).split()
-_PACKAGES = "com.acme.shop org.frob.net io.vantage.core com.acme.billing.api net.zorg".split()
-_CLASSES = (
+)
+_WORDS = _WORDS_TEXT.split()
+_PACKAGES_TEXT = "com.acme.shop org.frob.net io.vantage.core com.acme.billing.api net.zorg"
+_PACKAGES = _PACKAGES_TEXT.split()
+_CLASSES_TEXT = (
     "OrderService PaymentGateway SessionCache RetryPolicy HttpClient LedgerWriter TaskRunner PriceFeed UserStore "
     "EventBus MailSender StockView"
-).split()
-_FILES = (
-    "main.cfg orders.dat notes.txt index.html backup.tar.gz lib.so report-final.pdf Makefile README data.db".split()
 )
+_CLASSES = _CLASSES_TEXT.split()
+_FILES_TEXT = "main.cfg orders.dat notes.txt index.html backup.tar.gz lib.so report-final.pdf Makefile README data.db"
+_FILES = _FILES_TEXT.split()
 
 
 def _digits(random: Random, least: int, most: int) -> str:
@@ -83,8 +89,9 @@ def _ip(random: Random) -> str:
 
 
 def _ip6(random: Random) -> str:
-    return random.choice((f"fe80::{_hex(random, 4)}:{_hex(random, 3)}", f"2001:db8:{_hex(random, 2)}::{_hex(random, 1)}",
-                          "::1", ":".join(_hex(random, random.randint(1, 4)) for _ in range(8))))  # fmt: skip
+    local = f"fe80::{_hex(random, 4)}:{_hex(random, 3)}"
+    short = f"2001:db8:{_hex(random, 2)}::{_hex(random, 1)}"
+    return random.choice((local, short, "::1", ":".join(_hex(random, random.randint(1, 4)) for _ in range(8))))
 
 
 def _path(random: Random) -> str:
@@ -116,6 +123,40 @@ def _number(random: Random) -> str:
     return random.choice((_digits(random, 1, 6), str(random.randrange(10)), f"{random.randrange(1000, 999999):,}"))
 
 
+def _slash_address(random: Random) -> str:
+    bare = f"/{_ip(random)}:{random.randrange(65536)}"
+    both = f"{_host(random)}/{_ip(random)}:{random.randrange(65536)}"
+    return random.choice((bare, both, f"{_host(random)}:{random.randrange(65536)}"))
+
+
+def _version(random: Random) -> str:
+    first = f"{random.choice(('', 'v'))}{random.randrange(12)}.{random.randrange(30)}"
+    return first + random.choice(("", ".1", ".0-rc1", "-beta.2"))
+
+
+def _duration(random: Random) -> str:
+    number = random.choice((str(random.randrange(900)), f"{random.uniform(0, 90):.3f}"))
+    return number + random.choice(("ms", "s", "us", "m", " ms"))
+
+
+def _size(random: Random) -> str:
+    number = random.choice((str(random.randrange(1, 1023)), f"{random.uniform(0, 99):.1f}"))
+    return number + random.choice(("", " ")) + random.choice(("B", "KB", "MB", "GB", "GiB"))
+
+
+def _date(random: Random) -> str:
+    return f"20{random.randrange(10, 26)}-{random.randrange(1, 13):02}-{random.randrange(1, 29):02}"
+
+
+def _moment(random: Random) -> str:
+    return f"{_date(random)}T{random.randrange(24):02}:00:0{random.randrange(10)}Z"
+
+
+def _long_date(random: Random) -> str:
+    day = f"{random.choice(('Mon', 'Tue', 'Fri'))} {random.choice(('Jan', 'May', 'Nov'))} {random.randrange(1, 29)}"
+    return f"{day} {random.randrange(24):02}:11:0{random.randrange(10)} 2019"
+
+
 KINDS: dict[str, Callable[[Random], str]] = {
     "int": lambda r: _digits(r, 1, 7),
     "small": lambda r: str(r.randrange(12)),
@@ -131,9 +172,7 @@ KINDS: dict[str, Callable[[Random], str]] = {
     "ip6": _ip6,
     "anyip": lambda r: r.choice((_ip, _ip, _ip6))(r),
     "addr": lambda r: f"{r.choice((_ip, _host))(r)}:{r.randrange(1, 65536)}",
-    "slashaddr": lambda r: r.choice(
-        (f"/{_ip(r)}:{r.randrange(65536)}", f"{_host(r)}/{_ip(r)}:{r.randrange(65536)}", f"{_host(r)}:{r.randrange(65536)}")
-    ),
+    "slashaddr": _slash_address,
     "port": lambda r: str(r.randrange(1, 65536)),
     "mac": lambda r: ":".join(_hex(r, 2) for _ in range(6)),
     "ciscomac": lambda r: ".".join(_hex(r, 4) for _ in range(3)),
@@ -150,22 +189,22 @@ KINDS: dict[str, Callable[[Random], str]] = {
     "ID": lambda r: _hex(r, 10).upper(),
     "uuid": lambda r: f"{_hex(r, 8)}-{_hex(r, 4)}-{_hex(r, 4)}-{_hex(r, 4)}-{_hex(r, 12)}",
     "b64": lambda r: base64.b64encode(r.randbytes(r.randint(6, 24))).decode(),
-    "ver": lambda r: f"{r.choice(('', 'v'))}{r.randrange(12)}.{r.randrange(30)}{r.choice(('', '.1', '.0-rc1', '-beta.2'))}",
-    "dur": lambda r: f"{r.choice((str(r.randrange(900)), f'{r.uniform(0, 90):.3f}'))}{r.choice(('ms', 's', 'us', 'm', ' ms'))}",
+    "ver": _version,
+    "dur": _duration,
     "godur": lambda r: r.choice((f"{r.randrange(1, 9)}m{r.uniform(0, 60):.2f}s", f"{r.uniform(0, 999):.3f}ms", "0s")),
-    "size": lambda r: f"{r.choice((str(r.randrange(1, 1023)), f'{r.uniform(0, 99):.1f}'))}{r.choice(('', ' '))}{r.choice(('B', 'KB', 'MB', 'GB', 'GiB'))}",
+    "size": _size,
     "clock": lambda r: f"{r.randrange(24):02}:{r.randrange(60):02}:{r.randrange(60):02}",
     "lifetime": lambda r: r.choice(("<1 sec", "00:02", "01:13", "1:02:44", "00:00")),
-    "date": lambda r: f"20{r.randrange(10, 26)}-{r.randrange(1, 13):02}-{r.randrange(1, 29):02}",
-    "when": lambda r: f"20{r.randrange(10, 26)}-{r.randrange(1, 13):02}-{r.randrange(1, 29):02}T{r.randrange(24):02}:00:0{r.randrange(10)}Z",
-    "longdate": lambda r: f"{r.choice(('Mon', 'Tue', 'Fri'))} {r.choice(('Jan', 'May', 'Nov'))} {r.randrange(1, 29)} {r.randrange(24):02}:11:0{r.randrange(10)} 2019",
+    "date": _date,
+    "when": _moment,
+    "longdate": _long_date,
     "bool": lambda r: r.choice(("true", "false")),
     "Bool": lambda r: r.choice(("True", "False")),
     "yes": lambda r: r.choice(("yes", "no")),
     "none": lambda r: r.choice(("null", "none", "-", "N/A", "nil")),
     "table": lambda r: f"{r.choice(('public', 'app', 'shop'))}.{r.choice(_NOUNS)}",
     "count": lambda r: r.choice(("one", "two", "three", "1", "12", "7")),
-}  # fmt: skip
+}
 
 _STAMPS: dict[str, Callable[[datetime], str]] = {
     "iso": lambda t: t.strftime("%Y-%m-%dT%H:%M:%S.%f")[:-3] + "Z",
@@ -272,7 +311,8 @@ def wrong(found: System, column: str) -> None:
         template = miner.match(line).template
         ids.append(template.id)
         texts[template.id] = template.text
-    of_truth, of_id = defaultdict(Counter), defaultdict(Counter)
+    of_truth: defaultdict[str, Counter[str]] = defaultdict(Counter)
+    of_id: defaultdict[str, Counter[str]] = defaultdict(Counter)
     for i, truth in zip(ids, found.truth, strict=True):
         of_truth[truth][i] += 1
         of_id[i][truth] += 1

@@ -87,7 +87,7 @@ _HEADER: Final = re.compile(
       (?:
         (?:(?:[NVZBXQO|-]|{_GROUP}|w(?=[-|])){{0,6}}?U                # a level in capitals, and what follows it
          |(?:[NZ|-]|{_GROUP}|[QVXw][-|]){{0,4}}?L){_AFTER_LEVEL}      # another nearer to the time
-      | wp(?=[B(]){_GROUP}                                            # the same in lower case, then who with brackets
+      | wp(?=[B(]){_GROUP}                                            # a level that may be a word, a process, brackets
       | N{{1,2}}l(?:[kK]|[wQXV]:)?                                    # logcat
       | N\)                                                           # klog
       | (?<=T).{{1,3}}?P | (?<=S).{{1,2}}?P | (?<=[TS]).p;            # a program and its process
