@@ -80,6 +80,8 @@ _CHUNK_UNSPACED: Final = _chunks_of(
     rf"""| (?P<unspaced>{UNSPACED}|(?:(?!{UNSPACED})[{_HAN}])+|[{_HIRAGANA}]+|[{_KATAKANA}]+
                     |(?:(?!{UNSPACED})[{_SOUTHERN}])+)""",
 )
+_PLAIN: Final = re.compile(r"([A-Za-z0-9_@%+-]+)([,;:)]?)")
+"""Most words: one token. No need to look for more."""
 _DIGIT: Final = re.compile(r"\d")
 _HEX: Final = re.compile(r"[a-f]{8,}|[A-F]{8,}")
 _DOMAIN: Final = re.compile(
@@ -212,14 +214,15 @@ def _chunks(shapes: Sequence[str]) -> tuple[list[str], list[str]]:
 
 def cut(word: str) -> list[str]:
     """Separator, token, separator, token, …, separator; together, they are the word (or its beginning)."""
-    if word.isascii() and word.isalpha():
-        return ["", word, ""]
+    plain = _PLAIN.fullmatch(word)
+    if plain is not None:
+        return ["", plain[1], plain[2]]
     chunks = [""]
     for found in islice((_CHUNK if word.isascii() else _CHUNK_UNSPACED).finditer(word), _MOST_CHUNKS):
         if found.lastgroup != "separator":
             chunks += (found[0], "")
             continue
-        empty = _EMPTY.search(found[0])
+        empty = _EMPTY.search(found[0]) if len(found[0]) > 1 else None
         if empty is None or (empty.start() == 0 and found.start() > 0):
             chunks[-1] += found[0]
         else:
