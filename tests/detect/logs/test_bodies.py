@@ -35,8 +35,8 @@ def test_json_after_words_is_a_sentence_too():
 def test_logfmt_is_its_message_and_the_names_of_its_fields():
     body = 'time=2024-01-02T03:04:05Z level=warn msg="took \\"long\\", 5 ms" path=/a/b empty='
     assert mined(body) == (
-        'took "long", <*> path=<*> empty=<*>',
-        [("5 ms", "duration"), ("/a/b", "path"), ("", "empty")],
+        'took "<*>", <*> path=<*> empty=<*>',
+        [("long", "quoted"), ("5 ms", "duration"), ("/a/b", "path"), ("", "empty")],
     )
 
 

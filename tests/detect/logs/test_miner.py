@@ -248,3 +248,22 @@ def test_ids_never_change(lines):
         ids.setdefault(template, template.id)
     assert all(template.id == first for template, first in ids.items())
     assert len(set(ids.values())) == len(ids)
+
+
+def test_lines_without_spaces_are_told_apart_by_what_they_say():
+    paid = [f"订单{i}支付成功，金额{i}元" for i in range(40)]  # noqa: RUF001
+    refused = [f"订单{i}支付失败，余额不足{i}元" for i in range(40)]  # noqa: RUF001
+    names = [f"用户{name}登录成功" for name in ("张三", "李四", "王五", "赵六", "钱七", "孙八", "周九", "吴十")]
+    _, matches = mined([*paid, *refused, *names])
+    assert {match.template.current().text for match in matches} == {
+        "订单<*>支付成功，金额<*>元",  # noqa: RUF001
+        "订单<*>支付失败，余额不足<*>元",  # noqa: RUF001
+        "用户<*>登录成功",
+    }
+
+
+def test_words_with_the_looks_of_names_count_twice():
+    _, matches = mined(["the group order-workers has now failed", "the group tax-workers has now failed"])
+    assert len({match.template.id for match in matches}) == 1
+    _, matches = mined(["the agent says hello to us", "the agent says goodbye to us"])
+    assert len({match.template.id for match in matches}) == 2

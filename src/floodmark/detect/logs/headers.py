@@ -75,7 +75,7 @@ _MARKS: Final = {"-": "-", "--": "-", "---": "-", "*": "-", "\u2013": "-", "\u20
 _GROUP: Final = r"(?:B|\([^)]{0,16}\))"  # words in brackets: "(" opens, ")" closes
 _DAY: Final = r"(?:W?MNTZ?[N)]?Z?|W?MNNTZ?|W?NMNTZ?)"
 _TIME: Final = rf"(?:S|DTZ?|TDZ?|{_DAY})"
-_NAMED: Final = r"(?:K|P|[wXQ]:|(?<=[-|])[QVXw](?=-)|Q)"  # a logger
+_NAMED: Final = r"(?:K|P|p(?=[B(])|[wXQ]:|(?<=[-|])[QVXw](?=-)|Q)"  # a logger
 _AFTER_LEVEL: Final = rf"\)?(?:[-|]|{_GROUP}|N(?=[-|B(QKP]))*{_NAMED}?{_GROUP}?(?:(?<=[B)QKVXw])-)?"
 _BEFORE: Final = r"(?:-|[VXQB]\|?|w\|)?"  # one mark or name before the time
 _HEADER: Final = re.compile(
@@ -87,6 +87,7 @@ _HEADER: Final = re.compile(
       (?:
         (?:(?:[NVZBXQO|-]|{_GROUP}|w(?=[-|])){{0,6}}?U                # a level in capitals, and what follows it
          |(?:[NZ|-]|{_GROUP}|[QVXw][-|]){{0,4}}?L){_AFTER_LEVEL}      # another nearer to the time
+      | wp(?=[B(]){_GROUP}                                            # a level that may be a word, a process, brackets
       | N{{1,2}}l(?:[kK]|[wQXV]:)?                                    # logcat
       | N\)                                                           # klog
       | (?<=T).{{1,3}}?P | (?<=S).{{1,2}}?P | (?<=[TS]).p;            # a program and its process
@@ -141,7 +142,7 @@ def classify(word: str) -> str:
             return "U" if word[0].isupper() else "L"
         return "L" if level != word or word in _PLAIN_LEVELS or word.lower() in _PLAIN_LEVELS else "w"
     opened = word.count("[") - word.count("]")
-    if opened and (word[0] == "[" or word[-1] == "]"):
+    if opened and (word[0] == "[" or word[-1] == "]" or word[-2:] == "]:"):
         return "(" if opened > 0 else ")"
     found = _OTHER_PATTERN.fullmatch(word)
     return _OTHER_CLASSES[found.lastindex] if found is not None and found.lastindex is not None else "V"

@@ -10,6 +10,7 @@ templates of their own, and when they are joined the oldest of them stays, with 
 
 from __future__ import annotations
 
+import re
 from collections import OrderedDict
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import compress, count
@@ -30,6 +31,8 @@ _EVIDENCE_FIRST: Final = 16
 """The same for the first token, which mostly names the action; with a dot in it, it names who acts: any other token."""
 _WORTH: Final = {VALUE: 3, ANY: _EVIDENCE_FIRST}
 """Evidence that a place varies: a word counts one; where digit-bearing values stand, one word beside them will do."""
+_NAME: Final = re.compile(r"[_#-]|[a-z][A-Z]")
+"""A word with the looks of a name, which few words that say something have. It counts twice."""
 _COMPARED: Final = 256
 """Templates, the newest of those with the same separators, that a new one is compared with."""
 _PLACES: Final = 32
@@ -267,7 +270,8 @@ class TemplateMiner:
         else:
             needed = _EVIDENCE
         seen = {template.form.tokens[place] for template in family} | {tokens[place]}
-        return sum(_WORTH.get(token, 1) for token in seen) >= needed
+        name = 2 if place else 1
+        return sum(_WORTH.get(token) or (name if _NAME.search(token) else 1) for token in seen) >= needed
 
     def _unite(self, node: _Node, family: list[Template], places: tuple[int, ...]) -> Template:
         """Let the first of a family, which is in the order of birth, stand for all of it."""

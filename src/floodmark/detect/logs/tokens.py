@@ -2,10 +2,10 @@
 
 Pure functions and a bounded memo of them; never remembers a line, and knows nothing of templates.
 
-A line is words between white space; a word is tokens between separators (`=`, `:`, brackets, quotes, …). A token that
-bears a digit, is a path or a URL, or a long run of hex letters is a value: it is `VALUE` from the start. Runs of values
-are one (`1, 2, 3`; `Jul 17 07:07:00 2005`), and so are a value and its unit (`12 KB`), so that a list's length or a
-change of unit does not make another template.
+A line is words between white space; a word is tokens between separators (`=`, `:`, brackets, quotes, …). Writing
+without spaces is cut where the script changes. A token that bears a digit, is a path or a URL, or a long run of hex
+letters is a value: it is `VALUE` from the start. What else is a value, and which values are one (`1, 2, 3`; `12 KB`),
+depends on what stands around them (`neighbours`).
 """
 
 from __future__ import annotations
@@ -16,40 +16,72 @@ from collections.abc import Mapping, Sequence
 from itertools import islice
 from typing import Final, NamedTuple
 
+from floodmark.detect.logs import neighbours
 from floodmark.detect.logs.bodies import SLOT
 from floodmark.detect.logs.headers import classify
-from floodmark.detect.logs.vocabulary import DATES, NO_NAMES, TRUTHS, UNITS, is_state
+from floodmark.detect.logs.vocabulary import UNSPACED
 
 MOST_WORDS: Final = 128
 """Words of a body that are looked at."""
-MOST_TOKENS: Final = 192
-"""Tokens of a body that are looked at."""
 _MOST_CHUNKS: Final = 1_024
 """Tokens and separators of one word that are looked at."""
 
-VALUE: Final = "\x1e"
-"""A token that is a value by its looks. This and the two below are white space to `str.split`: no word holds them."""
+VALUE: Final = neighbours.VALUE
+"""A token that is a value. This and the two below are white space to `str.split`: no word holds them."""
+MOST_TOKENS: Final = neighbours.MOST_TOKENS
 ANY: Final = "\x1d"
 """In a template: a place where several words were seen."""
 _JOINT: Final = "\x1f"
 _FOLD: Final = bytes.maketrans(b"123456789", b"0" * 9)
 
-_CHUNK: Final = re.compile(
-    r"""
-      (?P<value>
-          (?:[A-Za-z][A-Za-z0-9+.-]*://|/|[A-Za-z]:\\)
-          [^\s"'<>,;()\[\]{}|`]*[^\s"'<>,;()\[\]{}|`.:=]              # URL, absolute path, that of Windows
-        | (?:[A-Za-z0-9_-]{1,63}\.){1,8}[A-Za-z][A-Za-z0-9-]{0,62}:\d{1,5}(?![\w.-])       # host and port
-        | ^[<>]=?\d+(?:\.\d+)?[A-Za-z%]{0,4}(?=[,;)\]]*\.?$)                                # a bound: <1, >=5ms
-        | (?=[0-9a-fA-F:.]{0,40}\d)                        # clock, IP, MAC, each with a port or not: bounded repeats,
-          (?:[0-9a-fA-F]{1,20}|:)(?:[:.][0-9a-fA-F]{0,20}){2,12}           # or long words would take quadratic time
-          (?<=[0-9a-fA-F])(?=[=:,;()\[\]{}<>"'|`]|\.?$)
-      )
-    | (?P<separator>(?:[=:,;()\[\]{}<>"'|`]|\.{2,}|\.$)+)
-    | (?P<text>(?:(?!\.{2,}|\.$)[^=:,;()\[\]{}<>"'|`])+)
-    """,
-    re.VERBOSE,
+_SEPARATORS: Final = "=:,;()\\[\\]{}<>\"'|`"
+_WIDE_SEPARATORS: Final = (
+    "\uff0c\u3002\u3001\uff1b\uff1a\uff01\uff1f\uff08\uff09\uff3b\uff3d\uff1d\u3008-\u3011\u201c\u201d\u2026"
 )
+_HAN: Final = "\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\u3005-\u3007\U00020000-\U0003ffff"
+_HIRAGANA: Final = "\u3041-\u309f"
+_KATAKANA: Final = "\u30a0-\u30ff\u31f0-\u31ff\uff66-\uff9f"
+_SOUTHERN: Final = "\u0e01-\u0e4f\u0e81-\u0ecf\u1000-\u103f\u1780-\u17df"
+"""Thai, Lao, Burmese and Khmer, without their digits."""
+
+
+def _chunks_of(separators: str, unspaced: str, cut_at: str) -> re.Pattern[str]:
+    """How a word is cut. `separators`, `unspaced`: characters, as in a class; `cut_at`: how runs of the latter end."""
+    short_ipv6 = rf"""(?<![\w:])::(?:(?=\])
+        |[0-9a-fA-F]{{1,4}}(?:[:.][0-9a-fA-F]{{0,4}}){{0,8}}(?<=[0-9a-fA-F])(?=[{separators}]|\.?$))"""
+    apostrophe = r"(?:(?<=[A-Zac-qstv-z])|(?<=[A-Za-z]{2}))'(?=[A-Za-z])"  # isn't, O'Brien; not u'text'
+    return re.compile(
+        rf"""
+          (?P<value>
+              (?:[A-Za-z][A-Za-z0-9+.-]*://|/|[A-Za-z]:\\)
+              [^\s"'<>,;()\[\]{{}}|`]*[^\s"'<>,;()\[\]{{}}|`.:=\\]          # URL, absolute path, that of Windows
+            | (?:[A-Za-z0-9_-]{{1,63}}\.){{1,8}}[A-Za-z][A-Za-z0-9-]{{0,62}}:\d{{1,5}}(?![\w.-])    # host and port
+            | ^[<>]=?\d+(?:\.\d+)?[A-Za-z%]{{0,4}}(?=[,;)\]]*\.?$)         # a bound: <1, >=5ms
+            | (?=[0-9a-fA-F:.]{{0,40}}\d)              # clock, IP, MAC, each with a port or not: bounded repeats,
+              [0-9a-fA-F]{{1,20}}(?:[:.][0-9a-fA-F]{{0,20}}){{2,12}}   # or long words would take quadratic time
+              (?<=[0-9a-fA-F])(?=[{separators}]|\.?$)
+            | (?<![\w.:-])(?:[xX*#]{{1,4}}[.:]){{2,7}}[xX*#]{{1,4}}(?![\w.:-])      # the same, masked
+            | {short_ipv6}
+            | (?<!\w)(?:\((?:null|NULL|none|nil)\)|<(?:null|none|nil|unknown|empty|missing|undefined|unset)>)
+            | (?<![\w+/])(?=[A-Za-z]{{0,64}}[0-9+/])[A-Za-z0-9+/]{{8,128}}={{1,2}}(?=["'),;\]>]|$)      # base64
+          )
+        | (?P<separator>(?:(?!{short_ipv6}|{apostrophe})[{separators}]|\.(?=\.|$)|(?<=\.)\.|\\(?=["'`]))+)
+        {cut_at}
+        | (?P<text>(?:[^{separators}.\\{unspaced}]+|(?<!\.)\.(?!\.|$)|\\(?!["'`])|{apostrophe})+)
+        """,
+        re.VERBOSE,
+    )
+
+
+_CHUNK: Final = _chunks_of(_SEPARATORS, "", "")
+_CHUNK_UNSPACED: Final = _chunks_of(
+    _SEPARATORS + _WIDE_SEPARATORS,
+    _HAN + _HIRAGANA + _KATAKANA + _SOUTHERN,
+    rf"""| (?P<unspaced>{UNSPACED}|(?:(?!{UNSPACED})[{_HAN}])+|[{_HIRAGANA}]+|[{_KATAKANA}]+
+                    |(?:(?!{UNSPACED})[{_SOUTHERN}])+)""",
+)
+_PLAIN: Final = re.compile(r"([A-Za-z0-9_@%+-]+)([,;:)]?)")
+"""Most words: one token. No need to look for more."""
 _DIGIT: Final = re.compile(r"\d")
 _HEX: Final = re.compile(r"[a-f]{8,}|[A-F]{8,}")
 _DOMAIN: Final = re.compile(
@@ -57,12 +89,10 @@ _DOMAIN: Final = re.compile(
     r"(?:co\.)?(?:uk|jp|kr|nz|za|il)|de|fr|nl|pl|ru|cn|br|ca|ch|cz|hk|tw|sg|eu|mx|ar|tr|ua)$"
 )
 """How the name of a host ends, if it has two dots or more; names of packages (`org.apache.x`) begin like that."""
-_LIST: Final = re.compile(r"[ ,;:]*|[./#_-]*")
-"""What may stand between two values that are one."""
-_HOLLOW: Final = frozenset({"()", "[]", "{}", '""', "''"})
+_EMPTY: Final = re.compile(r"""(?:^|(?<=[=:,(\[<{]))(?:\(\)|\[\]|\{\}|""|''|<>)""")
 """A value that happens to be empty: `from 10.0.0.1 ()` beside `from 10.0.0.1 (example.org)`."""
-_HIDDEN: Final = re.compile(r"\*{3,}")
-"""A value that somebody has masked."""
+_HIDDEN: Final = re.compile(r"\*{3,}|\w+\*{2,}\w*|\*{2,}\w+|(?:[xX*#]{1,4}[.:-]){2,7}[xX*#]{1,4}")
+"""A value that somebody has masked: `***`, `al**e`, `x.x.x.x`, `XX:XX:XX`."""
 
 
 class Form(NamedTuple):
@@ -127,11 +157,14 @@ class Shapes(dict[str, str]):
 def form(shapes: Sequence[str]) -> Form:
     """The form of a line from the shapes of its words."""
     tokens, separators = _chunks(shapes)
-    runs = _runs(tokens, separators)
-    return Form(
-        tuple(VALUE if stop - start > 1 else _kind_at(tokens, separators, start) for start, stop in runs),
-        (separators[0], *(separators[stop] for _, stop in runs)),
-    )
+    found = neighbours.runs(tokens, separators)
+    between, skipped = [], 0
+    for run in found:
+        separator = separators[run.start]
+        between.append(separator[skipped : len(separator) - run.before])
+        skipped = run.after
+    between.append(separators[found[-1].stop if found else 0][skipped:])
+    return Form(tuple([run.kind for run in found]), tuple(between))
 
 
 def spots(shapes: Sequence[str], start: int) -> array[int]:
@@ -140,8 +173,8 @@ def spots(shapes: Sequence[str], start: int) -> array[int]:
     They are the word and the chunk in it with which the token begins, and those with which it ends.
     """
     owners = [(i, chunk) for i in range(start, len(shapes)) for chunk in range(1, shapes[i].count(_JOINT) + 1, 2)]
-    runs = _runs(*_chunks(shapes[start:]))
-    return array("H", [number for start, stop in runs for number in (*owners[start], *owners[stop - 1])])
+    found = neighbours.runs(*_chunks(shapes[start:]))
+    return array("H", [number for run in found for number in (*owners[run.start], *owners[run.said - 1])])
 
 
 class Place(NamedTuple):
@@ -181,14 +214,21 @@ def _chunks(shapes: Sequence[str]) -> tuple[list[str], list[str]]:
 
 def cut(word: str) -> list[str]:
     """Separator, token, separator, token, …, separator; together, they are the word (or its beginning)."""
-    if word in _HOLLOW:
-        return [word[0], "", word[1]]
+    plain = _PLAIN.fullmatch(word)
+    if plain is not None:
+        return ["", plain[1], plain[2]]
     chunks = [""]
-    for found in islice(_CHUNK.finditer(word), _MOST_CHUNKS):
-        if found.lastgroup == "separator":
+    for found in islice((_CHUNK if word.isascii() else _CHUNK_UNSPACED).finditer(word), _MOST_CHUNKS):
+        if found.lastgroup != "separator":
+            chunks += (found[0], "")
+            continue
+        empty = _EMPTY.search(found[0]) if len(found[0]) > 1 else None
+        if empty is None or (empty.start() == 0 and found.start() > 0):
             chunks[-1] += found[0]
         else:
-            chunks += (found[0], "")
+            at = empty.start() + 1
+            chunks[-1] += found[0][:at]
+            chunks += ("", found[0][at:])
     return chunks
 
 
@@ -200,11 +240,12 @@ def _kind(token: str) -> str:
         or _DIGIT.search(token)
         or token.count("/") > 1
         or "://" in token
-        or token[1:3] == ":\\"
         or "@" in token[1:-1]
         or (token.count(".") > 1 and _DOMAIN.search(token))
         or _HEX.fullmatch(token)
         or _HIDDEN.fullmatch(token)
+        or "\\" in token[:-1]
+        or token[0] in "(<"
     ):
         return VALUE
     return VALUE if len(token) > 1 and token[0] == "/" else token
@@ -213,34 +254,3 @@ def _kind(token: str) -> str:
 _PLAIN_ID: Final = re.compile(r"(?=.{0,3}[a-z])(?=[a-z-]*0)[0a-z]{2}[0a-z-]{9,}")
 """Ids of lower-case letters and digits, folded. They are most of the words that never come again: no need to cut."""
 _PLAIN_SHAPE: Final = "V" + _JOINT + VALUE + _JOINT
-
-
-def _kind_at(tokens: list[str], separators: list[str], i: int) -> str:
-    """The token, or `VALUE` if what stands beside it says that it is one."""
-    token = tokens[i]
-    before, after = tokens[max(i - 1, 0) : i], tokens[i + 1 : i + 2]
-    if token in DATES:
-        beside = VALUE in before or (after and (after[0] == VALUE or after[0] in DATES))
-    elif token in TRUTHS:
-        beside = separators[i].rstrip(" ").endswith(("=", ":"))
-    else:
-        named = before in (["user"], ["User"]) and separators[i] == " " and token.isalpha()
-        beside = named and token.lower() not in NO_NAMES and not is_state(token)
-    return VALUE if beside else token
-
-
-def _runs(tokens: list[str], separators: list[str]) -> list[tuple[int, int]]:
-    """Ranges of tokens that are one: a value with the values and the unit after it, else a token alone."""
-    runs: list[tuple[int, int]] = []
-    open_run = False
-    for i in range(len(tokens)):
-        kind = _kind_at(tokens, separators, i)
-        between = separators[i]
-        if open_run and ((kind == VALUE and _LIST.fullmatch(between)) or (kind in UNITS and between in ("", " "))):
-            runs[-1] = (runs[-1][0], i + 1)
-        elif len(runs) == MOST_TOKENS:
-            break
-        else:
-            runs.append((i, i + 1))
-            open_run = kind == VALUE
-    return runs
