@@ -4,13 +4,11 @@ A shop sends nothing at night. That is learned from silences of hours, each of w
 them began at this time of day, the series rests until it usually comes back. A silence in its hours is told as ever.
 
 And load begins at nine. A season cannot be learned while its edges alarm each day, for the points of an alarm are not
-learned. So what an alarm has told on two of the last days, at this time of day, in this direction and as far, is usual;
-on a series' second day, what it has told on the first.
+learned. So what an alarm has told on two of the last days, at this time of day, in this direction and as far, is usual.
 """
 
 from __future__ import annotations
 
-import math
 from typing import Final, NamedTuple
 
 from floodmark.alerts import Direction
@@ -26,8 +24,7 @@ _AROUND: Final = 3600.0
 _MOST: Final = 14
 _MEMORY: Final = 15 * _DAY
 _ENOUGH: Final = 2
-"""Silences or alarms at this time of day before they are a habit."""
-_YOUNG: Final = 2 * _DAY
+"""Silences at this time of day before they are a habit."""
 _RANDOM: Final = 3
 """So many silences, this one at no usual time: it is not a matter of hours."""
 _DAYS: Final = 4
@@ -62,11 +59,9 @@ def with_episode(episodes: tuple[Episode, ...], new: Episode) -> tuple[Episode, 
     return (*episodes, new)[-_EPISODES:]
 
 
-def usual(
-    episodes: tuple[Episode, ...], time: float, value: float, direction: Direction, born: float = -math.inf
-) -> Episode | None:
+def usual(episodes: tuple[Episode, ...], time: float, value: float, direction: Direction) -> Episode | None:
     """The episode that an odd value belongs to if it was so on two of the last days, at this time of day and as far, or
-    if such an episode still goes on; else None. `born`: of a series that has one day behind it, one is all days."""
+    if such an episode still goes on; else None."""
     now = episodes[-1] if episodes else None
     if now is not None and now.usual and now.direction == direction and time - now.end <= _EDGE and now.reaches(value):
         return now._replace(end=time)
@@ -76,8 +71,7 @@ def usual(
         for each in episodes
         if each.direction == direction and each.start - _EDGE <= time - days * _DAY <= each.end + _EDGE
     ]
-    enough = 1 if time - born < _YOUNG else _ENOUGH
-    if direction == "none" or len({days for days, _ in alike}) < enough:
+    if direction == "none" or len({days for days, _ in alike}) < _ENOUGH:
         return None
     low, high = min(each.low for _, each in alike), max(each.high for _, each in alike)
     found = Episode(time, time, direction, low, high, usual=True)

@@ -288,7 +288,7 @@ class Watched:
         x, direction = judgement.context, judgement.direction
         if self.upwards or self.model.head(judgement) == "limit":
             return False
-        episode = usual(self.episodes, x.time, x.value, direction, self.born)
+        episode = usual(self.episodes, x.time, x.value, direction)
         if episode is not None:
             self.episodes = with_episode(self.episodes, episode)
         return episode is not None
