@@ -16,5 +16,5 @@ def test_it_listens_on_loopback_and_says_nothing(capfd):
 
 def test_without_confluent_kafka_it_names_the_extra(monkeypatch):
     monkeypatch.setitem(sys.modules, "confluent_kafka", None)
-    with pytest.raises(EmbeddedBrokerError, match=r"pip install 'floodmark\[embedded\]'"):
+    with pytest.raises(EmbeddedBrokerError, match=r"pip install confluent-kafka"):
         EmbeddedBroker().__enter__()

@@ -2,8 +2,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from ruamel.yaml import YAML
-
+from floodmark.config.loader import load_with_warnings
 from floodmark.config.models import Config
 from floodmark.simulate import machine
 from floodmark.simulate.setups import demo_config, machine_config
@@ -37,7 +36,7 @@ def test_the_machine_is_one_host():
 
 
 def test_the_example_is_a_valid_configuration():
-    config = Config.model_validate(YAML(typ="safe").load(EXAMPLE.read_text(encoding="utf-8")))
+    config = load_with_warnings(EXAMPLE).config
     assert {entry.signal for entry in config.inputs} == {"metric", "log", "prediction", "outcome", "change"}
     assert [detector.enabled for detector in config.detectors].count(False) == 1
     known = set(config.services) | {name for service in config.services.values() for name in service.depends_on}
@@ -45,7 +44,7 @@ def test_the_example_is_a_valid_configuration():
 
 
 def test_what_the_example_says_of_defaults_is_true():
-    config = Config.model_validate(YAML(typ="safe").load(EXAMPLE.read_text(encoding="utf-8")))
+    config = load_with_warnings(EXAMPLE).config
     default = Config()
     assert config.topics == default.topics
     assert config.detect.model_copy(update={"tick": default.detect.tick}) == default.detect

@@ -34,6 +34,7 @@ class Batch(NamedTuple):
     values: list[float]
     histograms: Sequence[tuple[int, Histogram]] = ()
     signals: Sequence[Judged] = ()
+    starts: Sequence[tuple[int, float]] = ()
 
     def moments(self) -> list[float]:
         """The times of all that is in it."""
@@ -48,13 +49,14 @@ class _Read(NamedTuple):
 
     def until(self, time: float) -> _Read:
         """What is not later than `time`."""
-        origins, times, values, histograms, _ = self.samples
+        origins, times, values, histograms, _, starts = self.samples
         kept = [i for i, at in enumerate(times) if at <= time]
         samples = Samples(
             [origins[i] for i in kept],
             [times[i] for i in kept],
             [values[i] for i in kept],
             [(bisect_left(kept, at), each) for at, each in histograms if each.time <= time],
+            starts=[(bisect_left(kept, at), start) for at, start in starts if times[at] <= time],
         )
         return _Read(samples, [each for each in self.signals if each.time <= time])
 
@@ -121,11 +123,14 @@ class Recording:
         values: list[float] = []
         histograms: list[tuple[int, Histogram]] = []
         signals: list[Judged] = []
+        starts: list[tuple[int, float]] = []
         for record in records:
             decoded = decoder.decode(record)
             self._refuse(record, decoded)
             for signal in decoded.signals:
                 if isinstance(signal, Metric):
+                    if signal.start:
+                        starts.append((len(times), signal.start))
                     origins.append(Origin(signal.name, signal.labels, signal.kind, signal.unit))
                     times.append(signal.time)
                     values.append(math.nan if signal.value is None else signal.value)
@@ -133,11 +138,11 @@ class Recording:
                     histograms.append((len(times), signal))
                 elif not isinstance(signal, Change):
                     signals.append(signal)
-        return _Read(Samples(origins, times, values, histograms), signals)
+        return _Read(Samples(origins, times, values, histograms, starts=starts), signals)
 
     def _batch(self, read: _Read) -> Batch:
-        origins, times, values, histograms, _ = read.samples
-        return Batch([self._of(origin) for origin in origins], times, values, histograms, read.signals)
+        origins, times, values, histograms, _, starts = read.samples
+        return Batch([self._of(origin) for origin in origins], times, values, histograms, read.signals, starts)
 
     def tape(self) -> Callable[[Batch], Samples]:
         """What gives a batch to one stage: origins belong to the stage that has seen them."""
@@ -145,7 +150,8 @@ class Recording:
 
         def samples(batch: Batch) -> Samples:
             own.extend(Origin(o.name, o.labels, o.kind, o.unit) for o in self._origins[len(own) :])
-            return Samples([own[i] for i in batch.of], batch.times, batch.values, batch.histograms)
+            of = [own[i] for i in batch.of]
+            return Samples(of, batch.times, batch.values, batch.histograms, starts=batch.starts)
 
         return samples
 
