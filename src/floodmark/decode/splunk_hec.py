@@ -38,6 +38,12 @@ _many = msgspec.json.Decoder(list[Any]).decode
 _next = json.JSONDecoder().raw_decode
 
 
+class _Unread(str):
+    """A part of a message that is no event."""
+
+    __slots__ = ()
+
+
 class SplunkHecDecoder:
     """Decodes the events of one signal. Counts are those of `Admission`, and other_event."""
 
@@ -58,29 +64,30 @@ class SplunkHecDecoder:
             words = f"the message has {len(value)} bytes, more than limits.message ({self._limits.message})"
             return whole("too_large", words, value)
         latest = self._admission.begin(record)
-        events, rest = self._taken_apart(value)
+        events = self._taken_apart(value)
         if len(events) > self._limits.events:
             words = f"the message holds more events than limits.events ({self._limits.events})"
             return whole("too_many_events", words, value)
-        if rest and not events:
-            return whole("not_json", f"the message is not JSON: {rest[:60]!r}", value)
+        if events and all(isinstance(each, _Unread) for each in events):
+            return whole("not_json", f"the message is not JSON: {value[:60].decode(errors='replace')!r}", value)
         found = Decoded([], [])
-        alone = len(events) == 1 and not rest
+        alone = len(events) == 1
         for index, event in enumerate(events):
+            if isinstance(event, _Unread):
+                words = f"this part of the message is not JSON: {event[:60]!r}"
+                found.refused.append(Refused(index, "not_json", words, event.encode(errors="replace")))
+                continue
             try:
                 found.signals.extend(self._signals(event, latest))
             except EventError as error:
                 own = value if alone else json.dumps(event, separators=(",", ":")).encode()
                 found.refused.append(Refused(None if alone else index, error.error, error.message, own))
-        if rest:
-            words = f"what follows is not JSON: {rest[:60]!r}"
-            found.refused.append(Refused(len(events), "not_json", words, rest.encode(errors="replace")))
         return found
 
-    def _taken_apart(self, value: bytes) -> tuple[list[Any], str]:
-        """The events of a message, and the text from which on it cannot be read."""
+    def _taken_apart(self, value: bytes) -> list[Any]:
+        """The events of a message. What cannot be read is an `_Unread`, up to the next line that begins with one."""
         try:
-            return (_many(value), "") if value[:1] == b"[" else ([_one(value)], "")
+            return _many(value) if value[:1] == b"[" else [_one(value)]
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
             pass
         text = self._admission.utf8(value).strip("\ufeff \t\r\n\0")
@@ -91,12 +98,14 @@ class SplunkHecDecoder:
                 event, end = _next(text, at)
                 json.dumps(event, ensure_ascii=False).encode()  # half a surrogate pair is no text
             except (ValueError, RecursionError):
-                return events, text[at:]
+                next_line = text.find("\n{", at)
+                end = len(text) if next_line < 0 else next_line + 1
+                event = _Unread(text[at:end].rstrip())
             at = end
             events.extend(event if isinstance(event, list) else [event])
             while at < len(text) and text[at] in " \t\r\n,":
                 at += 1
-        return events, ""
+        return events
 
     def _signals(self, event: Any, latest: float) -> list[Signal]:
         if not isinstance(event, dict):
