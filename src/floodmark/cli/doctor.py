@@ -14,6 +14,7 @@ from rich.text import Text
 
 from floodmark.cli.console import ConfigPath, err, out, read_config
 from floodmark.config.models import Config
+from floodmark.decode import schemas_needed
 from floodmark.diagnose import topics as topics_of
 from floodmark.diagnose.asking import Cluster, ask
 from floodmark.diagnose.engine import engine
@@ -22,7 +23,10 @@ from floodmark.diagnose.inputs import inputs
 from floodmark.diagnose.rights import joined, needed, rights, transactional
 from floodmark.diagnose.sampling import Sample, sample
 from floodmark.diagnose.store import store
+from floodmark.records import Schemas
 from floodmark.runtime import RunError
+from floodmark.runtime.errors import SchemasAwayError
+from floodmark.runtime.registry import Registry
 
 _STYLES: Final[dict[Mark, str]] = {"ok": "green", "warning": "yellow", "problem": "bold red", "unknown": "magenta"}
 _TITLES: Final[dict[Part, str]] = {
@@ -114,13 +118,31 @@ async def examine(
         if "inputs" in parts:
             sizes = _readable(config, cluster)
             samples = await sample(config.kafka, sizes, records, timeout)
-            found += inputs(config, samples, sizes, time.time())
+            schemas, asked = await _schemas(config, samples)
+            found += asked
+            found += inputs(config, samples, sizes, time.time(), schemas)
             found += _unread(config, cluster, samples)
     if "state" in parts:
         found += await store(config, timeout, time.time())
     if "engine" in parts:
         found += await engine(config, min(timeout, 5.0), expected=running)
     return [finding for part in PARTS for finding in found if finding.part == part]
+
+
+async def _schemas(config: Config, samples: dict[str, Sample]) -> tuple[Schemas | None, list[Finding]]:
+    """What the config's registry knows of the samples, and whether it answers."""
+    if config.schema_registry is None:
+        return None, []
+    async with Registry(config.schema_registry, schemas_needed) as registry:
+        try:
+            for each in samples.values():
+                await registry.supply(each.records)
+        except SchemasAwayError as error:
+            return registry.schemas, [
+                Finding("inputs", "problem", "schema registry", f"{error}", "see schema_registry")
+            ]
+        words = f"answers; {spell(len(registry.schemas), 'schema')} of the samples asked for"
+        return registry.schemas, [Finding("inputs", "ok", "schema registry", words)]
 
 
 def _readable(config: Config, cluster: Cluster) -> dict[str, int]:

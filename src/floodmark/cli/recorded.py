@@ -12,6 +12,7 @@ import typer
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
 from floodmark.cli.console import err, fail
+from floodmark.cli.registered import Registered
 from floodmark.config.formats import FormatName
 from floodmark.config.models import Config
 from floodmark.files.columns import Columns
@@ -109,13 +110,15 @@ def source(wanted: Wanted, config: Config) -> Source:
 def recording(found: Source, config: Config) -> Recording:
     """All that it holds, to be run as often as is wanted. Reading it raises FileError or RunError."""
 
+    registered = Registered(config)
+
     def records() -> Iterator[Record]:
         with progress("reading", found.size) as moved:
-            for record in found.records():
+            for record in registered.supplied(found.records()):
                 moved(1)
                 yield record
 
-    return Recording(records, config, found.inputs, found.place)
+    return Recording(records, config, found.inputs, found.place, registered.schemas)
 
 
 class Moved(NamedTuple):

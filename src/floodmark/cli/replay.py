@@ -39,6 +39,7 @@ from floodmark.cli.recorded import (
     tell,
 )
 from floodmark.cli.recorded import zone as named_zone
+from floodmark.cli.registered import Registered
 from floodmark.cli.verdicts import FeedbackPath, read_verdicts
 from floodmark.config.models import Config
 from floodmark.files.columns import Columns
@@ -102,11 +103,12 @@ def replay(
     wanted = Wanted(files, columns, signal, format, input, framing, base64, arrived, topic, since, until)
     found = source(wanted, settings)
     settings = inputs_of(found, settings)
-    flow = LocalFlow(settings, read_verdicts(feedback, settings), found.partitions)
+    registered = Registered(settings)
+    flow = LocalFlow(settings, read_verdicts(feedback, settings), found.partitions, registered.schemas)
     seen = Seen(found.place)
     try:
         with progress("replay", found.size) as moved:
-            for count, record in enumerate(found.records()):
+            for count, record in enumerate(registered.supplied(found.records())):
                 seen.take(flow.process([record]))
                 if count % _BATCH == 0:
                     moved(_BATCH * (count > 0), f"replay · {len(seen.latest)} incidents")

@@ -11,7 +11,7 @@ from floodmark.config.models import Config, Input
 from floodmark.decode import input_decoder
 from floodmark.decode.timestamps import EARLIEST, LATEST
 from floodmark.detect.logs.secrets import masked
-from floodmark.records import Record
+from floodmark.records import Record, Schemas
 from floodmark.signals import Change, Histogram, Inference, Log, Metric, Outcome, Prediction, Signal, Span
 
 _SHOWN: Final = 160
@@ -64,9 +64,9 @@ class Contents:
         return self.accepted / max(1, self.accepted + self.rejected)
 
 
-def contents(config: Config, source: Input, records: Sequence[Record]) -> Contents:
-    """Decode the records as the engine would."""
-    decoder = input_decoder(source, config.limits)
+def contents(config: Config, source: Input, records: Sequence[Record], schemas: Schemas | None = None) -> Contents:
+    """Decode the records as the engine would. `schemas`: those that they need."""
+    decoder = input_decoder(source, config.limits, schemas)
     found = Contents()
     for record in records:
         found.records += 1

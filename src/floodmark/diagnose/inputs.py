@@ -12,7 +12,7 @@ from floodmark.diagnose.finding import Finding, Mark, lasting, spell
 from floodmark.diagnose.guessing import guess
 from floodmark.diagnose.sampling import Sample
 from floodmark.flow import REKEYED
-from floodmark.records import Record
+from floodmark.records import Record, Schemas
 
 FAST: Final = 5.0
 """Seconds that a clock may be ahead of Kafka's: what is sent cannot be older than nothing."""
@@ -26,8 +26,14 @@ _NOUNS: Final = {
 _RARE: Final = ("change", "outcome", "prediction")
 
 
-def inputs(config: Config, samples: dict[str, Sample], partitions: dict[str, int], now: float) -> Iterator[Finding]:
-    """`now`: the time of this machine, in epoch seconds."""
+def inputs(
+    config: Config,
+    samples: dict[str, Sample],
+    partitions: dict[str, int],
+    now: float,
+    schemas: Schemas | None = None,
+) -> Iterator[Finding]:
+    """`now`: the time of this machine, in epoch seconds. `schemas`: those that the samples need."""
     for source in config.inputs:
         sample = samples.get(source.topic)
         if sample is None:
@@ -42,7 +48,7 @@ def inputs(config: Config, samples: dict[str, Sample], partitions: dict[str, int
             )
             yield Finding("inputs", "warning", source.topic, words, "does the producer write to this topic?")
         else:
-            found = contents(config, source, sample.records)
+            found = contents(config, source, sample.records, schemas)
             yield from _read(config, source, found, sample.records)
             yield from _keys(source, found, partitions.get(source.topic, 1))
             yield from _clocks(config, source, found, now)

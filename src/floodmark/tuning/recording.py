@@ -19,7 +19,7 @@ from floodmark.decode import ColumnDecoder, Decoded, Decoder, column_decoder, in
 from floodmark.detect.metrics import MetricSeries
 from floodmark.detect.series import Series
 from floodmark.detect.stage import Judged
-from floodmark.records import Record
+from floodmark.records import Record, Schemas
 from floodmark.signals import Change, Histogram, Metric, Origin, Samples
 
 _BATCH: Final = 2_000
@@ -75,11 +75,14 @@ class Recording:
         config: Config,
         inputs: Iterable[Input] = (),
         place: Callable[[str, int, int], str] | None = None,
+        schemas: Schemas | None = None,
     ) -> None:
         """`source`: gives the records from the first on, each time that it is called. Those of a topic that is none of
-        `inputs` are native metrics. `place`: where a record stands, for people."""
+        `inputs` are native metrics. `place`: where a record stands, for people. `schemas`: those that the values
+        need."""
         self._source = source
         self._config = config
+        self._schemas = schemas
         self._inputs: Mapping[str, Input] = {each.topic: each for each in inputs}
         self._place = place or (lambda topic, _, offset: f"{topic.rpartition(':')[0]}:{offset}")
         self._origins: list[Origin] = []
@@ -110,7 +113,7 @@ class Recording:
 
     def _decoders(self, topic: str) -> tuple[Decoder, ColumnDecoder | None]:
         source, limits = self._inputs.get(topic, Input(topic=topic, signal="metric")), self._config.limits
-        decoder = input_decoder(source, limits)
+        decoder = input_decoder(source, limits, self._schemas)
         if source.signal != "metric" or source.envelope != "none":
             return decoder, None
         return decoder, column_decoder(decoder, source.format, limits)
