@@ -268,7 +268,7 @@ def test_init_writes_a_config_that_is_right_and_decodes(kafka, tmp_path, monkeyp
     async def look():
         return await sample(config.kafka, {source.topic: 3 for source in config.inputs}, 100, 20)
 
-    flow = LocalFlow(config)
+    flow = LocalFlow(config, partitions={source.topic: 3 for source in config.inputs})
     outputs = [out for found in asyncio.run(look()).values() for out in flow.process(found.records)]
     assert not [out for out in outputs if out.stream == "dead_letters"]
     text = (tmp_path / "floodmark.yaml").read_text()
