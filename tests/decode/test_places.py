@@ -1,7 +1,7 @@
 """Dotted names are nested ones, whatever else is beside them; labels are somebody's own."""
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from floodmark.decode.places import labels_by_name, undotted, unfolded
@@ -41,8 +41,11 @@ def leaves(value):
 
 
 @given(JSON)
+@example({"labels.x.y": None, "labels": {}})
 def test_nothing_is_lost_and_nothing_raises(value):
+    before = repr(value)
     found = unfolded(value)
+    assert repr(value) == before
     assert sorted(leaves(found)) == sorted(leaves(value))
     unfolded(found)
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 from msgspec import field
+from msgspec.structs import astuple
 
 from floodmark.decode.bodies import repeated
 from floodmark.decode.places import Placed
@@ -40,8 +41,15 @@ class Lifted(Placed):
     repeat_count: Any = None
 
 
+_FIRST = Lifted.__struct_fields__.index("ecs_level")
+_LAST = Lifted.__struct_fields__.index("trace_id")
+_SILENT = (None,) * (_LAST - _FIRST)
+
+
 def lifted_level(event: Lifted) -> str:
     """The severity by these fields; empty if they do not say."""
+    if astuple(event)[_FIRST:_LAST] == _SILENT:
+        return ""
     for each in (
         *(event.ecs_level, event.lvl, event.loglevel, event.log_level, event.camel_level, event.levelname),
         *(event.level_name, event.severity_text, event.camel_text, event.net_level, event.upper_level),

@@ -33,7 +33,7 @@ _LONGEST: Final = 8192
 """Bytes of the parts beyond which an entry is not kept."""
 _SERVICE_LABELS: Final = ("app.kubernetes.io/name", "app", "k8s-app", "app_kubernetes_io/name")
 _WORKLOADS: Final = ("deployment", "statefulset", "daemonset", "cronjob", "job")
-_DOTTED: Final = re.compile(rb'\.[\w@-]+"\s*:')
+_DOTTED: Final = re.compile(rb'\.[\w@-]++"\s*+:')
 """The end of a name with a dot in it. A label of Kubernetes has a slash there, mostly."""
 _KEPT_WHOLE: Final = frozenset({"labels", "annotations", "pod_labels", "pod_annotations", "namespace_labels", "fields"})
 """Objects whose names are somebody's own."""
@@ -244,7 +244,8 @@ def unfolded(value: Any, depth: int = 0) -> Any:
         if "." in name.strip("."):
             dotted.append((name, each))
         else:
-            made[name] = each if name in _KEPT_WHOLE else unfolded(each, depth + 1)
+            whole = name in _KEPT_WHOLE
+            made[name] = (dict(each) if isinstance(each, dict) else each) if whole else unfolded(each, depth + 1)
     for name, each in dotted:
         _put(made, name, unfolded(each, depth + 1))
     return made
