@@ -307,3 +307,8 @@ def test_a_title_is_never_too_long_and_the_order_of_members_does_not_matter(foun
         turned = group_of(*reversed(symptoms), lead=lead)
         turned.entities = group_of(*symptoms).entities
         assert title(turned) == said
+
+
+def test_a_label_without_a_name_is_no_noun():
+    found = [one("cpu", None, None, entity="", labels={}), one("cpu", None, None, entity="", labels={"": "0"})]
+    assert "(2 series)" in title(group_of(*found, lead=""))

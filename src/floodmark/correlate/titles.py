@@ -235,7 +235,7 @@ def _how_many(group: Sequence[Symptom], entity: str, common: Mapping[str, str]) 
     apart = [Labels(symptom.labels, entity, common.items()).apart() for symptom in group]
     kinds = [kind for kind in apart[0] if len({each.get(kind) for each in apart}) > 1]
     number = len({each.get(kinds[0]) for each in apart}) if len(kinds) == 1 else len(group)
-    noun = kinds[0] if len(kinds) == 1 and kinds[0].isascii() and kinds[0][-1].isalpha() else "series"
+    noun = kinds[0] if len(kinds) == 1 and kinds[0].isascii() and kinds[0][-1:].isalpha() else "series"
     return f" ({number} {noun if noun.endswith('s') else f'{noun}s'})"
 
 
