@@ -64,4 +64,4 @@ def test_deep_objects_are_left_as_they_are():
     deep: dict = {}
     for _ in range(500):
         deep = {"a.b": deep}
-    unfolded(deep)
+    assert list(unfolded(deep)) == ["a"]

@@ -146,4 +146,5 @@ def test_framing_reads_a_message_once(value):
 )
 def test_headers_of_devices_are_bounded(text):
     for line in (text, f"<13>{text}", f"<13>{text}%LINK-3-UPDOWN: x"):
-        decode("syslog", line)
+        found = decode("syslog", line)
+        assert len(found.signals) + len(found.refused) == 1

@@ -340,9 +340,8 @@ class Partition:
         replayed = [record for record in records if record.offset < self._mute] if muted else []
         for some in (replayed, records[len(replayed) :]):
             for piece, size in slices(some, self._pace):
-                if self._stopping or not await self._supplied(
-                    piece
-                ):  # what is not begun is read again by whoever goes on, here or elsewhere
+                # What is not begun is read again by whoever goes on, here or elsewhere.
+                if self._stopping or not await self._supplied(piece):
                     self._fetched = piece[0].offset
                     self._member.consumer.seek(self.source, self._fetched)
                     return
