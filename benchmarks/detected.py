@@ -21,8 +21,8 @@ import floodmark
 from floodmark.alerts import Anomaly, ChangeNotice, Dependencies, Incident, Watermark
 from floodmark.config.models import Config
 from floodmark.correlate import CorrelateStage
+from floodmark.events import TYPES, event_type, maker
 from floodmark.flow import groups
-from floodmark.flow.events import TYPES, event_type, maker
 from floodmark.flow.tasks import DetectTask, RouteTask
 from floodmark.records import Output, Record, Task
 from floodmark.simulate.faults import Fault

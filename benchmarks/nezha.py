@@ -37,7 +37,7 @@ from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 
 from floodmark.alerts import Incident, Watermark
 from floodmark.config.models import Config, Input, Service
-from floodmark.flow.events import TYPES, event_type
+from floodmark.events import TYPES, event_type
 from floodmark.flow.local import LocalFlow
 from floodmark.records import Record
 from floodmark.simulate.score import to_yardstick

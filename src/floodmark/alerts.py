@@ -12,10 +12,12 @@ from typing import Literal, NamedTuple
 
 from msgspec import Struct, field
 
-from floodmark.signals import ChangeKind
+from floodmark.signals import ChangeKind, ChangeStatus
 
 Direction = Literal["up", "down", "none"]
 Severity = Literal["info", "warning", "error", "critical"]
+AnomalySignal = Literal["metric", "log", "prediction", "span", "alert"]
+"""Of what an anomaly is; alert: another tool says so."""
 SEVERITIES: tuple[Severity, ...] = ("info", "warning", "error", "critical")
 
 
@@ -77,7 +79,7 @@ class Anomaly(Struct, frozen=True, kw_only=True):
     event: Literal["opened", "updated", "closed"]
     scope: str
     entity: str
-    signal: Literal["metric", "log", "prediction", "span"]
+    signal: AnomalySignal
     series: str
     name: str
     labels: dict[str, str]
@@ -107,7 +109,8 @@ class Anomaly(Struct, frozen=True, kw_only=True):
 class ChangeNotice(Struct, frozen=True, kw_only=True):
     """A change, on its way to the correlator through the anomalies topic (law 2: what is joined meets there).
 
-    An empty `scope` means every scope: the native format names only the service.
+    An empty `scope` means every scope: the native format names only the service. `id` is the same in all that is said
+    of one change; the rest is as in a change that flows in (`floodmark.signals.Change`).
     """
 
     id: str
@@ -116,6 +119,11 @@ class ChangeNotice(Struct, frozen=True, kw_only=True):
     service: str
     kind: ChangeKind
     summary: str
+    status: ChangeStatus = ""
+    version: str = ""
+    environment: str = ""
+    url: str = ""
+    actor: str = ""
 
 
 class Watermark(Struct, frozen=True, kw_only=True):
@@ -195,7 +203,7 @@ class Member(Struct, frozen=True, kw_only=True):
 
     id: str
     entity: str
-    signal: Literal["metric", "log", "prediction", "span"]
+    signal: AnomalySignal
     series: str
     head: str
     direction: Direction
@@ -236,13 +244,24 @@ class Impact(Struct, frozen=True, kw_only=True):
     summary: str
 
 
+class Acted(Struct, frozen=True, kw_only=True):
+    """What somebody did to an incident, as far as the correlator has heard it (`floodmark.actions`)."""
+
+    id: str
+    verb: str
+    by: str
+    applied_at: datetime
+    reason: str = ""
+
+
 class Incident(Struct, frozen=True, kw_only=True):
     """One revision of an incident. `why` says why its members belong together; `causes` are best first.
 
     `member_count` counts all members; `members` holds the most telling ones up to `correlate.members`. `labels` are
     those that all members share, `lines` the log lines that say most. `by_chance`: how many seconds pass between two
     groups of anomalies as improbable as this one where nothing is wrong, as far as this scope has shown; 0 if nobody
-    said. `impact`: what it has cost so far.
+    said. `impact`: what it has cost so far. `watermark`: event time that was known when it was written. `acts`: what
+    people did to it, the newest last, at most 20.
     """
 
     id: str
@@ -266,3 +285,5 @@ class Incident(Struct, frozen=True, kw_only=True):
     lines: list[str] = field(default_factory=list)
     by_chance: float = 0.0
     impact: list[Impact] = field(default_factory=list)
+    watermark: datetime | None = None
+    acts: list[Acted] = field(default_factory=list)

@@ -7,12 +7,20 @@ reads a clock, a network or an unseeded random number, so the same task gives th
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal, NamedTuple, Protocol, runtime_checkable
 
+EARLIEST = 1e8
+"""Epoch seconds, March 1973: no event is older."""
+LATEST = 4_102_444_800.0
+"""Epoch seconds, 2100-01-01: none is later."""
+
 Headers = Sequence[tuple[str, bytes]]
 
-Stream = Literal["anomalies", "alerts", "dead_letters", "model_events", "rekeyed"]
+Stream = Literal[
+    "anomalies", "alerts", "dead_letters", "model_events", "rekeyed", "actions", "deliveries", "model_requests"
+]
 """The topics that Floodmark writes, by their name in the config's `topics`."""
 
 
@@ -38,6 +46,12 @@ class Record(NamedTuple):
 def bound(record: Record) -> int:
     """The record's `by`. What the runtime hands on are the client's own records: they have all fields but this."""
     return getattr(record, "by", -1)
+
+
+def arrival(record: Record) -> float:
+    """Kafka's time of a message, in epoch seconds; NaN if there is none, or one that cannot be."""
+    seconds = record.timestamp / 1000
+    return seconds if EARLIEST <= seconds < LATEST else math.nan
 
 
 def changed(record: Record, **changes: Any) -> Record:

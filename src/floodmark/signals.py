@@ -16,7 +16,10 @@ SaidKind = Literal["gauge", "counter", "delta"]
 MetricKind = Literal["gauge", "counter", "delta", "untyped"]
 """untyped: the producer does not say. It is a gauge, until its own values show that it is a counter."""
 SpanKind = Literal["internal", "server", "client", "producer", "consumer"]
-ChangeKind = Literal["deploy", "config", "flag"]
+ChangeKind = Literal["deploy", "config", "flag", "rollback", "scale", "model", "restart"]
+ChangeStatus = Literal["", "started", "succeeded", "failed", "cancelled"]
+"""How far a change is; empty if nobody says: it is done."""
+AlertStatus = Literal["firing", "resolved"]
 Scalar = float | str | bool | None
 """A feature, a prediction or a label: a number, a category, a truth value, or missing."""
 
@@ -144,13 +147,45 @@ class Outcome(Struct, frozen=True, gc=False):
     label: Scalar
 
 
-class Change(Struct, frozen=True, gc=False):
-    """Somebody changed something: the usual first question of an incident."""
+class Change(Struct, frozen=True, gc=False, omit_defaults=True):
+    """Somebody changed something: the usual first question of an incident.
+
+    `id`: what its system calls it, the same in all that is said of one change (started, succeeded); empty: it has none.
+    `version`: what is there now; `environment`: prod, staging; `url`: where to read more; `actor`: who did it.
+    """
 
     time: float
     service: str
     kind: ChangeKind
     summary: str
+    id: str = ""
+    status: ChangeStatus = ""
+    version: str = ""
+    environment: str = ""
+    url: str = ""
+    actor: str = ""
+
+
+class Alert(Struct, frozen=True, gc=False, omit_defaults=True):
+    """What another tool says is wrong, or is so no more.
+
+    `time`: when it was said. `started`: since when it is, epoch seconds; `ended`: until when it was, 0 if it goes on.
+    `fingerprint`: what the tool calls it, the same from its beginning to its end. `severity` is ours, or empty.
+    `entity` is left to the labels (`detect.entity`).
+    """
+
+    time: float
+    source: str
+    fingerprint: str
+    name: str
+    status: AlertStatus
+    started: float
+    ended: float = 0.0
+    severity: Literal["", "info", "warning", "error", "critical"] = ""
+    summary: str = ""
+    labels: dict[str, str] = field(default_factory=dict)
+    url: str = ""
+    value: float | None = None
 
 
 class Span(Struct, frozen=True, gc=False, omit_defaults=True):
@@ -199,5 +234,5 @@ class Verdict(Struct, frozen=True, kw_only=True, omit_defaults=True):
             raise ValueError("`at` is not between 1973 and 2100")
 
 
-Signal = Metric | Histogram | Log | Prediction | Inference | Outcome | Change | Span
+Signal = Metric | Histogram | Log | Prediction | Inference | Outcome | Change | Alert | Span
 SignalName = Literal["metric", "log", "prediction", "outcome", "change", "span"]

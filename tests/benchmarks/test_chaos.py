@@ -22,7 +22,7 @@ from chaos_traffic import PARTITIONS
 from chaos_verdict import BEARABLE, RECOVER, TELL, Happened, Look, Member, Opened, Reading, Revision
 from floodmark.alerts import Anomaly, Evidence, Incident, Watermark, utc
 from floodmark.alerts import Member as MemberOfIncident
-from floodmark.flow.events import encode
+from floodmark.events import encode
 from kafka_side import Written
 
 START = 1_800_000_000

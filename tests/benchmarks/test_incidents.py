@@ -14,7 +14,7 @@ import incidents
 from attribution import TAIL, attribute
 from detected import correlate, detect
 from floodmark.alerts import Cause, Incident, Member, utc
-from floodmark.flow.events import TYPES, event_type
+from floodmark.events import TYPES, event_type
 from floodmark.flow.local import LocalFlow
 from floodmark.simulate.faults import DAY, HOUR, Fault
 from floodmark.simulate.rollouts import Rollout

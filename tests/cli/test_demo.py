@@ -10,7 +10,7 @@ pytest.importorskip("confluent_kafka")
 from floodmark.alerts import utc
 from floodmark.cli import app
 from floodmark.cli import demo as command
-from floodmark.flow.events import encode
+from floodmark.events import encode
 from floodmark.simulate.shop import Shop
 
 from ..simulate.builders import incident  # noqa: TID252 - incidents made by hand are made there

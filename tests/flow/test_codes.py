@@ -8,7 +8,7 @@ import pytest
 
 from floodmark.alerts import Anomaly, Incident
 from floodmark.config.models import Config
-from floodmark.flow.events import TYPES, event_type
+from floodmark.events import TYPES, event_type
 from floodmark.flow.local import LocalFlow
 from floodmark.records import Record
 

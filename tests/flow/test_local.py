@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 
 from floodmark.alerts import Anomaly, Incident
 from floodmark.config.models import Config, Input, Service
+from floodmark.events import TYPES, MalformedEventError, body_schemas, decode, encode, event_type
 from floodmark.flow import groups
-from floodmark.flow.events import TYPES, MalformedEventError, body_schemas, decode, encode, event_type
 from floodmark.flow.local import LocalFlow
 from floodmark.records import Output, Record
 

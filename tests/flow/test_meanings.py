@@ -14,7 +14,7 @@ import pytest
 from floodmark.alerts import Anomaly
 from floodmark.config.models import Config, Input
 from floodmark.decode.prometheus_remote_write import _MESSAGES
-from floodmark.flow.events import TYPES, event_type
+from floodmark.events import TYPES, event_type
 from floodmark.flow.local import LocalFlow
 from floodmark.flow.tasks import DetectTask
 from floodmark.records import Record

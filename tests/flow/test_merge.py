@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 
 from floodmark.alerts import Watermark, utc
 from floodmark.config.models import Config, Input, ModelMonitor
+from floodmark.events import event_type
 from floodmark.flow import groups
-from floodmark.flow.events import event_type
 from floodmark.flow.merge import Merge
 from floodmark.records import Output, Record
 from floodmark.signals import Outcome

@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from floodmark.config.models import Config, Detect, Input
+from floodmark.events import decode, encode_rekeyed
 from floodmark.flow import groups, written
-from floodmark.flow.events import decode, encode_rekeyed
 from floodmark.flow.local import LocalFlow
 from floodmark.records import Output, Record
 from floodmark.signals import Log, Metric

@@ -10,7 +10,7 @@ from floodmark.alerts import Dependencies, Incident
 from floodmark.cli import app
 from floodmark.config.models import Config, Detect, Input
 from floodmark.correlate.topology import Topology
-from floodmark.flow.events import decode, encode_rekeyed
+from floodmark.events import decode, encode_rekeyed
 from floodmark.flow.local import LocalFlow
 from floodmark.records import Record
 from floodmark.signals import Span

@@ -15,7 +15,7 @@ from floodmark.alerts import Anomaly, Incident, Watermark
 from floodmark.config.formats import FormatName
 from floodmark.config.models import Config, Input
 from floodmark.decode import DECODERS
-from floodmark.flow.events import TYPES, event_type
+from floodmark.events import TYPES, event_type
 from floodmark.flow.local import LocalFlow
 from floodmark.flow.tasks import DetectTask, RouteTask
 from floodmark.records import Output, Record

@@ -19,7 +19,7 @@ from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
 from apache_kafka import free_ports
 
-from floodmark.flow.events import body_schemas
+from floodmark.events import body_schemas
 
 pytestmark = pytest.mark.kafka
 

@@ -11,7 +11,7 @@ from typer.testing import CliRunner
 from floodmark.alerts import Anomaly, Evidence, utc
 from floodmark.cli import app
 from floodmark.config.loader import load
-from floodmark.flow.events import encode
+from floodmark.events import encode
 from floodmark.flow.feedback import FeedbackListener
 from floodmark.runtime.listening import Listening
 from floodmark.runtime.telemetry import Telemetry

@@ -7,7 +7,7 @@ import pytest
 from rich.console import Console
 
 from floodmark.alerts import Anomaly, Incident
-from floodmark.flow.events import TYPES, event_type
+from floodmark.events import TYPES, event_type
 from floodmark.flow.local import LocalFlow
 from floodmark.simulate import readings
 from floodmark.simulate.readings import Facts

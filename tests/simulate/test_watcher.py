@@ -3,7 +3,7 @@ from __future__ import annotations
 import msgspec
 
 from floodmark.alerts import Watermark, utc
-from floodmark.flow.events import encode
+from floodmark.events import encode
 from floodmark.records import Output
 from floodmark.simulate.watcher import Watcher
 

@@ -21,7 +21,7 @@ from floodmark.cli.ranges import since_when
 from floodmark.config.models import Config
 from floodmark.console.incidents import Filter, evidence_of, is_open, listed, table, told, whole
 from floodmark.console.words import COLOURS, safe
-from floodmark.flow.events import MalformedEventError, decode
+from floodmark.events import MalformedEventError, decode
 from floodmark.records import Record
 from floodmark.runtime import RunError
 from floodmark.runtime.tailing import followed, held, said_of

@@ -42,9 +42,9 @@ from floodmark.cli.recorded import zone as named_zone
 from floodmark.cli.registered import Registered
 from floodmark.cli.verdicts import FeedbackPath, read_verdicts
 from floodmark.config.models import Config
+from floodmark.events import TYPES, event_type
 from floodmark.files.columns import Columns
 from floodmark.files.notes import FileError
-from floodmark.flow.events import TYPES, event_type
 from floodmark.flow.local import LocalFlow
 from floodmark.records import Output
 from floodmark.runtime import RunError

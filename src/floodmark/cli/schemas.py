@@ -11,7 +11,7 @@ import typer
 from floodmark.cli.console import fail, out
 from floodmark.config.reference import json_schema, markdown_reference
 from floodmark.decode import native_schemas
-from floodmark.flow.events import body_schemas
+from floodmark.events import body_schemas
 
 
 def schemas(

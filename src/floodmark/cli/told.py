@@ -17,8 +17,8 @@ from floodmark.config.models import Config
 from floodmark.console.anomaly import page
 from floodmark.console.words import safe
 from floodmark.detect.feedback import Feedback
+from floodmark.events import MalformedEventError, decode
 from floodmark.files.notes import FileError
-from floodmark.flow.events import MalformedEventError, decode
 from floodmark.flow.feedback import FeedbackListener
 from floodmark.records import Record
 from floodmark.runtime import RunError

@@ -18,8 +18,8 @@ from rich.live import Live
 from floodmark.cli.console import ConfigPath, ascii_only, out, read_config
 from floodmark.config.models import Config
 from floodmark.console.top import Behind, Engine, View, frame, samples_of
+from floodmark.events import MalformedEventError, decode
 from floodmark.flow import groups
-from floodmark.flow.events import MalformedEventError, decode
 from floodmark.records import Record
 from floodmark.runtime import RunError
 from floodmark.runtime.asking import Answer, engines, progress

@@ -11,7 +11,9 @@ from typing import Any, Literal
 from pydantic import Field, SecretStr
 
 from floodmark.config.formats import EnvelopeName, FormatName
+from floodmark.config.gateway import Gateway
 from floodmark.config.mapping import Fields
+from floodmark.config.notify import Notify
 from floodmark.config.quantities import Budget, Clock, Duration, Moment, Pattern, Size, Timezone
 from floodmark.config.section import Section
 from floodmark.signals import SaidKind, SignalName
@@ -138,6 +140,12 @@ class Topics(Section):
     """Internal: predictions and outcomes together, keyed by model, so that their order is one order."""
     rekeyed: str = "floodmark.rekeyed"
     """Internal: the events of inputs with `rekey: true`, keyed by their series, log source or service."""
+    actions: str = "floodmark.actions"
+    """What people do (`actions`), keyed by incident id. With unlimited retention: it is the audit trail."""
+    deliveries: str = "floodmark.deliveries"
+    """What has come of telling people (`notify`), compacted; as many partitions as `alerts`."""
+    model_requests: str = "floodmark.model-requests"
+    """What is asked to be done with models, keyed by model."""
 
 
 class State(Section):
@@ -332,6 +340,13 @@ class Feedback(Section):
     """Event time after which a verdict holds: longer than its way from whoever says it to every process."""
 
 
+class Actions(Section):
+    """What people do to incidents (`floodmark act`): read from `topics.actions`."""
+
+    delay: Duration = 60.0
+    """Event time after which a `maintain` holds: longer than its way from whoever says it to every process."""
+
+
 class Mask(Section):
     """What is a value wherever it stands in a log line."""
 
@@ -423,6 +438,12 @@ class Service(Section):
 
     depends_on: list[str] = []
     """Services that it calls."""
+    owner: str = ""
+    """Team that has it: routes can match it, and what is told names it."""
+    runbook: str = ""
+    """Address of what to do when it is ill."""
+    tier: int | None = Field(default=None, ge=0, le=9)
+    """How much depends on it; 0 or 1 is the most."""
 
 
 class Correlate(Section):
@@ -500,6 +521,12 @@ class Config(Section):
     """Times in which no alarm opens."""
     feedback: Feedback | None = None
     """What people say of anomalies; left out, nobody is asked."""
+    actions: Actions | None = None
+    """What people do to incidents; left out, the engine does not listen."""
+    notify: Notify | None = None
+    """Who is told of incidents (`floodmark notify`)."""
+    gateway: Gateway | None = None
+    """What may be said over HTTP (`floodmark gateway`)."""
     logs: Logs = Logs()
     """How log records become series."""
     spans: Spans = Spans()

@@ -13,7 +13,7 @@ from typing import Literal
 
 from msgspec import Struct, field
 
-from floodmark.alerts import SEVERITIES, Anomaly, Direction, Member, Point, Severity, utc
+from floodmark.alerts import SEVERITIES, Anomaly, AnomalySignal, Direction, Member, Point, Severity, utc
 from floodmark.correlate.sentences import span
 
 RANK: Mapping[Severity, int] = {severity: rank for rank, severity in enumerate(SEVERITIES)}
@@ -38,7 +38,7 @@ class Symptom(Struct, eq=False):
     anomaly: str
     entity: str
     noun: str
-    signal: Literal["metric", "log", "prediction", "span"]
+    signal: AnomalySignal
     series: str
     name: str
     head: str

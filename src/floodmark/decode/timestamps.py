@@ -29,12 +29,9 @@ import re
 from datetime import UTC, datetime, timedelta
 
 from floodmark.decode.decoder import EventError
-from floodmark.records import Record, bound
+from floodmark.records import EARLIEST, LATEST, Record, arrival, bound
 
-EARLIEST = 1e8
-"""Epoch seconds, March 1973."""
-LATEST = 4_102_444_800.0
-"""Epoch seconds, 2100-01-01."""
+__all__ = ["EARLIEST", "LATEST", "arrival", "latest", "parse"]
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _SECOND = timedelta(seconds=1)
@@ -66,12 +63,6 @@ def parse(value: str | int | float) -> float:
     if not EARLIEST <= seconds < LATEST:
         raise EventError("implausible_time", f"timestamp {_short(value)} is not between 1973 and 2100")
     return seconds
-
-
-def arrival(record: Record) -> float:
-    """Kafka's time of a message, in epoch seconds; NaN if there is none, or one that cannot be."""
-    seconds = record.timestamp / 1000
-    return seconds if EARLIEST <= seconds < LATEST else math.nan
 
 
 def latest(record: Record, ahead: float) -> float:

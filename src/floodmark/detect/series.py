@@ -11,7 +11,7 @@ from typing import Final, Literal, NamedTuple, Protocol, TypeVar
 
 from msgspec import Struct
 
-from floodmark.alerts import Direction, Evidence
+from floodmark.alerts import AnomalySignal, Direction, Evidence
 
 S_contra = TypeVar("S_contra", contravariant=True)
 
@@ -31,7 +31,7 @@ class Series(Struct, frozen=True, gc=False):
     labels: Mapping[str, str]
     entity: str
     scope: str
-    signal: Literal["metric", "log", "prediction", "span"]
+    signal: AnomalySignal
     kind: SeriesKind = "gauge"
     unit: str = ""
     worse: Literal["both", "up", "down"] = "both"

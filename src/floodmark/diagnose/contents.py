@@ -12,7 +12,7 @@ from floodmark.decode import input_decoder
 from floodmark.decode.timestamps import EARLIEST, LATEST
 from floodmark.detect.logs.secrets import masked
 from floodmark.records import Record, Schemas
-from floodmark.signals import Change, Histogram, Inference, Log, Metric, Outcome, Prediction, Signal, Span
+from floodmark.signals import Alert, Change, Histogram, Inference, Log, Metric, Outcome, Prediction, Signal, Span
 
 _SHOWN: Final = 160
 """Characters shown of what a producer wrote."""
@@ -117,7 +117,7 @@ def _signal(config: Config, found: Contents, signal: Signal, record: Record) -> 
 
 def _labels(signal: Signal) -> dict[str, str]:
     match signal:
-        case Metric() | Histogram() | Log():
+        case Metric() | Histogram() | Log() | Alert():
             return signal.labels
         case Span():
             return {**signal.labels, "service": signal.service}
@@ -136,6 +136,8 @@ def _series(config: Config, signal: Signal, labels: dict[str, str]) -> str:
             return next((labels[name] for name in config.logs.source if labels.get(name)), "(no source)")
         case Span() | Change():
             return signal.service
+        case Alert():
+            return f"{signal.source} {signal.fingerprint}"
         case Prediction() | Inference() | Outcome():
             return signal.model
 

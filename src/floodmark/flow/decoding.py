@@ -8,9 +8,9 @@ from collections.abc import Mapping, Sequence
 from floodmark.config.models import Config, Input
 from floodmark.decode import Decoded, column_decoder, input_decoder
 from floodmark.detect.stage import Judged
-from floodmark.flow.events import MalformedEventError, decode
+from floodmark.events import MalformedEventError, decode
 from floodmark.records import Output, Record, Schemas, bound, changed
-from floodmark.signals import Change, Samples, Signal
+from floodmark.signals import Alert, Change, Samples, Signal
 
 
 class Decoding:
@@ -92,4 +92,4 @@ class Decoding:
 
 def judged(signals: list[Signal]) -> list[Judged]:
     """Those that detection judges."""
-    return [signal for signal in signals if not isinstance(signal, Change)]
+    return [signal for signal in signals if not isinstance(signal, Change | Alert)]

@@ -24,9 +24,7 @@ from floodmark.detect.logs import source_key
 from floodmark.detect.series import series_key
 from floodmark.detect.stage import Judged, Told
 from floodmark.detect.warming import Warming
-from floodmark.flow.arrivals import Arrivals, Makers, Run
-from floodmark.flow.decoding import Decoding, judged
-from floodmark.flow.events import (
+from floodmark.events import (
     WORDS,
     encode,
     encode_rekeyed,
@@ -35,9 +33,12 @@ from floodmark.flow.events import (
     maker,
     with_arrival,
 )
+from floodmark.flow.arrivals import Arrivals, Makers, Run
+from floodmark.flow.decoding import Decoding, judged
 from floodmark.flow.merge import Merge
 from floodmark.records import Awaited, Output, Record, Schemas, Task
 from floodmark.signals import (
+    Alert,
     Change,
     Histogram,
     Log,
@@ -172,6 +173,8 @@ class RouteTask:
             ):  # a plan, or a clock that is ahead: whoever waits for that time would wait for nothing
                 told = msgspec.structs.replace(told, time=utc(here))
             return encode(told, source=self._name, key=signal.service, everywhere=True)
+        if isinstance(signal, Alert):
+            raise TypeError("no input gives alerts yet")
         return encode(signal, source=self._name, key=signal.model)
 
 

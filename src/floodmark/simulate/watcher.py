@@ -10,7 +10,7 @@ from collections import Counter
 import msgspec
 
 from floodmark.alerts import Anomaly, Incident, Watermark
-from floodmark.flow.events import TYPES, event_type
+from floodmark.events import TYPES, event_type
 from floodmark.records import Output
 
 

@@ -20,7 +20,7 @@ from floodmark.detect.metrics import MetricSeries
 from floodmark.detect.series import Series
 from floodmark.detect.stage import Judged
 from floodmark.records import Record, Schemas
-from floodmark.signals import Change, Histogram, Metric, Origin, Samples
+from floodmark.signals import Alert, Change, Histogram, Metric, Origin, Samples
 
 _BATCH: Final = 2_000
 
@@ -139,7 +139,7 @@ class Recording:
                     values.append(math.nan if signal.value is None else signal.value)
                 elif isinstance(signal, Histogram):
                     histograms.append((len(times), signal))
-                elif not isinstance(signal, Change):
+                elif not isinstance(signal, Change | Alert):
                     signals.append(signal)
         return _Read(Samples(origins, times, values, histograms, starts=starts), signals)
 

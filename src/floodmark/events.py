@@ -15,6 +15,7 @@ from cloudevents.core.bindings.kafka import to_binary
 from cloudevents.core.formats.json import JSONFormat
 from cloudevents.core.v1.event import CloudEvent
 
+from floodmark.actions import Action, ActionOutcome
 from floodmark.alerts import (
     Absence,
     Anomaly,
@@ -26,12 +27,13 @@ from floodmark.alerts import (
     content_id,
     utc,
 )
-from floodmark.decode.timestamps import arrival
-from floodmark.records import Headers, Output, Record, Stream
+from floodmark.deliveries import Delivery
+from floodmark.records import Headers, Output, Record, Stream, arrival
+from floodmark.requests import ModelRequest
 from floodmark.signals import Histogram, Inference, Log, Metric, Outcome, Prediction, Span, Verdict
 
-Told = Absence | Anomaly | ChangeNotice | Dependencies | Watermark | SeriesSample
-Placed = Told | Incident | Prediction | Inference | Outcome
+Told = Absence | Action | Anomaly | ChangeNotice | Dependencies | Watermark | SeriesSample
+Placed = Told | Incident | ActionOutcome | Delivery | ModelRequest | Prediction | Inference | Outcome
 Event = Placed | Metric | Histogram | Log | Span
 
 TYPES: Final[Mapping[str, type[Event]]] = {
@@ -42,6 +44,10 @@ TYPES: Final[Mapping[str, type[Event]]] = {
     "dev.floodmark.absence.v1": Absence,
     "dev.floodmark.series-sample.v1": SeriesSample,
     "dev.floodmark.incident.v1": Incident,
+    "dev.floodmark.action.v1": Action,
+    "dev.floodmark.action-outcome.v1": ActionOutcome,
+    "dev.floodmark.delivery.v1": Delivery,
+    "dev.floodmark.model-request.v1": ModelRequest,
     "dev.floodmark.prediction.v1": Prediction,
     "dev.floodmark.inference.v1": Inference,
     "dev.floodmark.outcome.v1": Outcome,
@@ -173,6 +179,10 @@ def body_schemas() -> dict[str, dict[str, Any]]:
         "series-sample": SeriesSample,
         "incident": Incident,
         "feedback": Verdict,
+        "action": Action,
+        "action-outcome": ActionOutcome,
+        "delivery": Delivery,
+        "model-request": ModelRequest,
     }
     schemas = {}
     for stem, body in titles.items():
@@ -209,6 +219,14 @@ def _place(body: Placed, source: str) -> tuple[Stream, str, datetime, str]:
         return "anomalies", f"{body.task}@{body.time.timestamp():.3f}/series", body.time, body.task
     if isinstance(body, Incident):
         return "alerts", f"{body.id}/{body.revision}", body.updated_at, body.id
+    if isinstance(body, Action):
+        return "actions", body.id, body.at, body.key()
+    if isinstance(body, ActionOutcome):
+        return "actions", f"{body.action}/{body.result}", body.applied_at, body.incident
+    if isinstance(body, Delivery):
+        return "deliveries", f"{body.target}/{body.id}/{body.result}/{body.attempts}", body.at, body.key
+    if isinstance(body, ModelRequest):
+        return "model_requests", body.id, body.at, body.model
     if isinstance(body, Inference):
         half = "answer" if body.answered else "request"
         return "model_events", f"{body.model}/{body.request_id}/{half}", utc(body.time), body.model

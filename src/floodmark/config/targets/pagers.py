@@ -1,0 +1,84 @@
+"""Targets that page, and that keep tickets."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field, SecretStr
+
+from floodmark.config.quantities import Duration
+from floodmark.config.section import Section
+
+
+class Alertmanager(Section):
+    """Prometheus Alertmanager, API v2: one alert an incident, told again for as long as it is open."""
+
+    url: str
+    """Its address, with any prefix of its routes: http://alertmanager:9093."""
+    labels: dict[str, str] = {}
+    """Labels that each alert has as well, for Alertmanager's own routes."""
+    again: Duration = Field(default=60.0, ge=5)
+    """How often an open alert is told again: Alertmanager ends one that it has not heard for its resolve_timeout."""
+    silences: bool = True
+    """Heed its silences: an incident whose alert is silenced there is told to nobody while it is."""
+    username: str | None = None
+    """User name for HTTP's basic authentication."""
+    password: SecretStr | None = None
+    """What proves it; write ${ENV_NAME} or file:/path rather than the secret itself."""
+    token: SecretStr | None = None
+    """Bearer token, instead of a user name."""
+
+
+class PagerDuty(Section):
+    """PagerDuty, Events API v2; changes go to its change events."""
+
+    routing_key: SecretStr
+    """Integration key of a service, or of an event orchestration (32 characters)."""
+    url: str = "https://events.pagerduty.com"
+    """Address of the Events API (EU: https://events.eu.pagerduty.com)."""
+
+
+class Opsgenie(Section):
+    """Opsgenie, or Jira Service Management: alerts."""
+
+    api_key: SecretStr
+    """Key of an API integration."""
+    url: str = "https://api.opsgenie.com"
+    """Address (EU: https://api.eu.opsgenie.com; Jira Service Management: https://api.atlassian.com/jsm/ops/integration).
+    """
+    responders: list[str] = []
+    """Teams that are told, by name."""
+    tags: list[str] = []
+    """Tags that each alert has as well."""
+
+
+class Jira(Section):
+    """Jira: an issue an incident."""
+
+    url: str
+    """Its address: https://example.atlassian.net."""
+    project: str
+    """Key of the project: OPS."""
+    kind: str = "Incident"
+    """Type of the issues, by name."""
+    edition: Literal["cloud", "datacenter"] = "cloud"
+    """Data Center has API v2 and plain text only."""
+    email: str | None = None
+    """Account of `token`, in the cloud."""
+    token: SecretStr
+    """API token (cloud) or personal access token (Data Center)."""
+    resolved: str = "Done"
+    """Name of the transition, or of the status, that an issue gets when its incident is resolved."""
+    reopened: str = "To Do"
+    """The same for one that is open again."""
+    labels: list[str] = []
+    """Labels that each issue has as well."""
+
+
+class Keep(Section):
+    """Keep: alerts by its API."""
+
+    url: str = "https://api.keephq.dev"
+    """Address of its API."""
+    api_key: SecretStr
+    """API key."""

@@ -1,0 +1,97 @@
+"""A message in words that every target can take: plain text, in the order in which a person asks.
+
+What, where, since when, how sure, what to do. Targets put it in their own markup, and escape it; nothing here knows
+one. Lengths are in characters, and a text that is cut says so by its last one.
+"""
+
+from __future__ import annotations
+
+import unicodedata
+from datetime import datetime
+from typing import Final, NamedTuple
+
+from floodmark.alerts import Incident
+from floodmark.notify.sink import Message
+
+MEMBERS: Final = 5
+"""Members of an incident that are listed."""
+_ELLIPSIS: Final = "…"
+
+
+class Part(NamedTuple):
+    """A heading, and what is under it, a line each."""
+
+    heading: str
+    lines: tuple[str, ...]
+
+
+def cut(text: str, most: int) -> str:
+    """The text, at most so many characters."""
+    return text if len(text) <= most else text[: max(0, most - 1)].rstrip() + _ELLIPSIS
+
+
+def printable(text: str) -> str:
+    """The text without what changes how others are shown: control characters, and marks that turn its direction.
+    Line ends and tabs stay."""
+    kept = (c if c in "\n\t" or unicodedata.category(c) not in ("Cc", "Cf", "Cs", "Co") else " " for c in text)
+    return "".join(kept)
+
+
+def title(message: Message, most: int = 255) -> str:
+    """One line: what has happened, and where it stands."""
+    if message.incident is not None:
+        words = message.incident.title
+    elif message.change is not None:
+        words = f"{message.change.service}: {message.change.summary}"
+    elif message.request is not None:
+        words = f"{message.request.kind} {message.request.model}: {message.request.why}"
+    else:
+        words = message.lines[0] if message.lines else message.key
+    mark = {"resolved": "Resolved: ", "merged": "Merged: ", "acked": "", "snoozed": "", "open": ""}[message.state]
+    example = "[example] " if message.test else ""
+    return cut(" ".join(printable(f"{example}{mark}{words}").split()), most)
+
+
+def parts(message: Message) -> list[Part]:
+    """The body, part by part; what has nothing to say is left out."""
+    found = [Part("Why now", (message.reason,))] if message.reason else []
+    if message.incident is not None:
+        found += _incident(message.incident)
+    if message.lines:
+        found.append(Part("What", message.lines))
+    who = [f"owner: {message.owner}"] if message.owner else []
+    who += [f"team: {message.team}"] if message.team else []
+    who += [f"told: {', '.join(message.people)}"] if message.people else []
+    what_to_do = [f"runbook: {message.runbook}"] if message.runbook else []
+    what_to_do += [f"see: {message.link}"] if message.link else []
+    found += [Part("Who", tuple(who))] if who else []
+    found += [Part("What to do", tuple(what_to_do))] if what_to_do else []
+    return [Part(part.heading, tuple(printable(line) for line in part.lines)) for part in found]
+
+
+def text(message: Message, most: int = 3000) -> str:
+    """The body as plain text."""
+    blocks = [f"{part.heading}\n" + "\n".join(f"  {line}" for line in part.lines) for part in parts(message)]
+    return cut("\n\n".join(blocks), most)
+
+
+def when(time: datetime) -> str:
+    """A time as people are told it."""
+    return f"{time:%Y-%m-%d %H:%M:%S} UTC"
+
+
+def _incident(incident: Incident) -> list[Part]:
+    since = f"since {when(incident.started_at)}, {incident.severity}"
+    over = f"over at {when(incident.resolved_at)}: {incident.resolution}" if incident.resolved_at else ""
+    found = [Part("What", tuple(line for line in (incident.why, since, over) if line))]
+    causes = [f"{cause.entity} ({cause.share:.0%}): {cause.reason}" for cause in incident.causes[:3]]
+    found += [Part("Probable causes", tuple(causes))] if causes else []
+    changes = [f"{when(each.time)} {each.service}: {each.kind}, {each.summary}" for each in incident.changes[:3]]
+    found += [Part("Changes nearby", tuple(changes))] if changes else []
+    impact = [each.summary for each in incident.impact[:3]]
+    found += [Part("What it costs", tuple(impact))] if impact else []
+    members = [f"{each.entity}: {each.summary}" for each in incident.members[:MEMBERS]]
+    more = incident.member_count - len(members)
+    members += [f"and {more} more"] if more > 0 else []
+    found += [Part("What is odd", tuple(members))] if members else []
+    return found
