@@ -38,6 +38,7 @@ The runtime knows stages by their protocol alone (`floodmark.records.Task`); it 
     ranges.py      a stretch of topics in the order of Kafka's times, for commands
     tailing.py     topics of our own as they grow, and what they say of some ids, for commands
     asking.py      what engines say of themselves, and how far groups are, for commands
+    writing.py     records of ours, written by commands
     feedback.py    what commands read and write of feedback
     dead_letters.py  reading dead letters, and sending them again
     errors.py      what can stop a run, in sentences
