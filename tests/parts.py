@@ -23,12 +23,15 @@ INTEGRATION = "tests/integration"
 KAFKA = (*PYTEST, INTEGRATION)
 TWO = ("-n", "2")  # processes
 IN_ORDER = ("--dist", "loadgroup", "--no-loadscope-reorder")
+SYSTEMS = "airflow or alertmanager or mlflow or opensearch or prometheus"
+"""Other people's programs, fetched the first time: where one cannot be had, its tests are skipped and say so."""
 PARTS: Mapping[str, Sequence[str]] = {
     "lint": ("make", "--no-print-directory", "lint"),
     "unit": (*PYTEST, "tests", f"--ignore={INTEGRATION}", *TWO, "--dist", "worksteal"),
     # A Kafka for each process, and the tests of a file in one; the longest, those of crashes, begin.
-    "kafka": (*KAFKA, "-m", "not producers and not s3 and not chaos and not image", *TWO, *IN_ORDER),
+    "kafka": (*KAFKA, "-m", f"not ({SYSTEMS} or producers or s3 or chaos or image)", *TWO, *IN_ORDER),
     "producers": (*KAFKA, "-m", "producers"),
+    "systems": (*KAFKA, "-m", SYSTEMS),
     "object store": (*KAFKA, "-m", "s3"),
     "chaos": (*KAFKA, "-m", "chaos"),
 }
