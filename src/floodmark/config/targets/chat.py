@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Literal, Self
 
-from pydantic import Field, SecretStr
+from pydantic import Field, SecretStr, model_validator
 
 from floodmark.config.section import Section
 
@@ -20,8 +20,18 @@ class Slack(Section):
     """Address of an incoming webhook, instead of a token: it is a secret."""
     buttons: bool = True
     """Buttons to acknowledge, snooze and resolve; they come back through `gateway`."""
+    history: bool = False
+    """Look into the channel before posting, for a message whose answer was lost: it takes channels:history as well."""
     url: str = "https://slack.com/api"
     """Address of the API."""
+
+    @model_validator(mode="after")
+    def _one_way(self) -> Self:
+        if (self.token is None) == (self.webhook is None):
+            raise ValueError("give either `token` and `channel`, or `webhook`")
+        if self.token is not None and not self.channel:
+            raise ValueError("`token` needs `channel`: the id of a channel, C0123456789")
+        return self
 
 
 class Teams(Section):
