@@ -13,7 +13,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
 from floodmark.config.targets import Elasticsearch
-from floodmark.notify.bodies import read, written
+from floodmark.notify.bodies import decoded, encoded, items_at
 from floodmark.notify.sink import (
     LATER,
     Delivered,
@@ -55,20 +55,19 @@ class _Cluster:
         found = settled(answer, memory)
         if not isinstance(found, Delivered):
             return found
-        reply = read(answer)
-        items = reply.get("items") if isinstance(reply, dict) else None
-        if not isinstance(items, list) or len(items) != body.count(b"\n") // 2:
+        items = items_at(decoded(answer), "items")
+        if len(items) != body.count(b"\n") // 2:
             return Later("the answer is none of Elasticsearch's: is `url` right, or is something between?")
         return _settled(items, memory, retry_after(answer))
 
     def _lines(self, message: Message) -> Iterator[bytes]:
         """Each line an object, as a bulk request has it; the documents are the same."""
-        body = written(document(message))
+        body = encoded(document(message))
         version = {"version": max(message.revision, 0), "version_type": "external_gte"}
-        yield written({"index": {"_index": self._settings.index, "_id": _id(message.key), **version}})
+        yield encoded({"index": {"_index": self._settings.index, "_id": _id(message.key), **version}})
         yield body
         if self._settings.stream is not None:
-            yield written({"create": {"_index": self._settings.stream, "_id": _id(message.id)}})
+            yield encoded({"create": {"_index": self._settings.stream, "_id": _id(message.id)}})
             yield body
 
 

@@ -7,6 +7,7 @@ says 400, and it is as it should be. What is open again becomes a new alert, as 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, Final
@@ -14,7 +15,8 @@ from typing import Any, Final
 from floodmark.alerts import Incident
 from floodmark.config.targets import GitlabAlerts
 from floodmark.notify import wording
-from floodmark.notify.bodies import JSON, address, written
+from floodmark.notify.bodies import encoded
+from floodmark.notify.links import address
 from floodmark.notify.sink import Delivered, Event, Exchange, Message, Outcome, Request, Sink, settled
 
 TITLE: Final = 200
@@ -22,6 +24,7 @@ DESCRIPTION: Final = 1000
 SERVICE: Final = 100
 HOSTS: Final = 255
 """Characters of all hosts together."""
+_JSON: Final = {"content-type": "application/json"}
 _TAKES: Final[frozenset[Event]] = frozenset({"open", "update", "resolve"})
 _SEVERITIES: Final = {"critical": "critical", "error": "high", "warning": "medium", "info": "info"}
 _CANNOT: Final = 400
@@ -40,8 +43,8 @@ class _Alerts:
 
     async def deliver(self, message: Message, memory: Mapping[str, str]) -> Outcome:
         url = self._settings.url.get_secret_value()
-        headers = {**JSON, "authorization": f"Bearer {self._settings.token.get_secret_value()}"}
-        body = written(alert(message, self._settings.environment))
+        headers = {**_JSON, "authorization": f"Bearer {self._settings.token.get_secret_value()}"}
+        body = encoded(alert(message, self._settings.environment))
         answer = await self._exchange(Request("POST", url, headers, body))
         if message.event == "resolve" and answer.status == _CANNOT:
             return Delivered(memory, "GitLab has no open alert of this incident")
@@ -51,8 +54,8 @@ class _Alerts:
 def alert(message: Message, environment: str) -> dict[str, Any]:
     """The message as an alert of GitLab's."""
     found: dict[str, Any] = {
-        "title": wording.title(message, TITLE) or "Floodmark",
-        "description": wording.text(message, DESCRIPTION),
+        "title": wording.cut(_quiet(wording.title(message, TITLE)), TITLE),
+        "description": wording.cut(_quiet(wording.text(message, DESCRIPTION)), DESCRIPTION),
         "start_time": _time(message.at),
         "monitoring_tool": "Floodmark",
         "fingerprint": message.key,
@@ -90,6 +93,12 @@ def _hosts(entities: list[str]) -> list[str]:
         found.append(each)
         left -= len(each)
     return found
+
+
+def _quiet(text: str) -> str:
+    """The text, in which GitLab finds nobody to notify and nothing to do: an alert can become an issue, whose
+    description is read for @names and for /commands at the beginning of a line."""
+    return re.sub(r"^(\s*)/", "\\1\u2060/", re.sub(r"(?<!\w)@(?=\w)", "@\u2060", text), flags=re.MULTILINE)
 
 
 def _time(time: datetime) -> str:

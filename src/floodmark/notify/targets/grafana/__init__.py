@@ -18,7 +18,8 @@ import msgspec
 from floodmark.alerts import content_id
 from floodmark.config.targets import Grafana
 from floodmark.notify import wording
-from floodmark.notify.bodies import JSON, address, read, written
+from floodmark.notify.bodies import decoded, encoded, text_at
+from floodmark.notify.links import links
 from floodmark.notify.sink import (
     Delivered,
     Event,
@@ -38,6 +39,7 @@ TAG: Final = 100
 TAGS: Final = 500
 """Bytes of all tags together, as a list in JSON (`annotations.tags_length` of grafana.ini)."""
 _GONE: Final = 404
+_JSON: Final = {"content-type": "application/json"}
 _TAKES: Final[frozenset[Event]] = frozenset({"open", "update", "resolve", "change"})
 
 
@@ -55,7 +57,7 @@ class _Annotations:
 
     async def deliver(self, message: Message, memory: Mapping[str, str]) -> Outcome:
         body = annotation(message, self._settings.tags)
-        if known := memory.get("id"):
+        if _number(known := memory.get("id", "")):
             answer = await self._send("PATCH", f"/{known}", body)
             if answer.status != _GONE:
                 return settled(answer, memory)
@@ -63,15 +65,16 @@ class _Annotations:
         if isinstance(found, Later | Refused):
             return found
         if found:
-            return settled(await self._send("PATCH", f"/{found}", body), {"id": found})
+            answer = await self._send("PATCH", f"/{found}", body)
+            if answer.status != _GONE:
+                return settled(answer, {"id": found})
         dashboard = {"dashboardUID": self._settings.dashboard} if self._settings.dashboard else {}
         answer = await self._send("POST", "", {**dashboard, **body})
         outcome = settled(answer)
         if not isinstance(outcome, Delivered):
             return outcome
-        made = read(answer)
-        identity = made.get("id") if isinstance(made, dict) else None
-        return Delivered({"id": str(identity)} if _number(identity) else {})
+        made = text_at(decoded(answer), "id")
+        return Delivered({"id": made} if _number(made) else {})
 
     async def _look(self, message: Message) -> str | Later | Refused:
         """The id of the annotation that has the tag of this message; empty if there is none."""
@@ -82,16 +85,16 @@ class _Annotations:
         outcome = settled(answer)
         if not isinstance(outcome, Delivered):
             return outcome
-        found = read(answer)
+        found = decoded(answer)
         if not isinstance(found, list):
             return Later("the answer is none of Grafana's: is `url` right, or is something between?")
-        first = found[0].get("id") if found and isinstance(found[0], dict) else None
-        return str(first) if _number(first) else ""
+        first = text_at(found[0], "id") if found else ""
+        return first if _number(first) else ""
 
     async def _send(self, method: str, path: str, body: Mapping[str, Any] | None) -> Any:
         url = f"{self._settings.url.rstrip('/')}/api/annotations{path}"
-        headers = self._headers if body is None else {**self._headers, **JSON}
-        return await self._exchange(Request(method, url, headers, b"" if body is None else written(body)))
+        headers = self._headers if body is None else {**self._headers, **_JSON}
+        return await self._exchange(Request(method, url, headers, b"" if body is None else encoded(body)))
 
 
 def annotation(message: Message, tags: list[str]) -> dict[str, Any]:
@@ -132,10 +135,7 @@ def _kept(tags: list[str]) -> list[str]:
 def _text(message: Message) -> str:
     """Grafana shows it as HTML, of which it lets links and line breaks pass."""
     words = f"{wording.title(message)}\n{wording.text(msgspec.structs.replace(message, link='', runbook=''), TEXT)}"
-    links = [("See the incident", message.link), ("Runbook", message.runbook)]
-    if message.change is not None:
-        links.append(("See the change", message.change.url))
-    shown = [f'<a href="{html.escape(url)}">{label}</a>' for label, url in links if address(url, 500)]
+    shown = [f'<a href="{html.escape(url)}">{label}</a>' for label, url in links(message, 500)]
     return "\n".join([html.escape(wording.cut(words, TEXT), quote=False), *shown])
 
 
@@ -143,5 +143,5 @@ def _ms(time: datetime) -> int:
     return round(time.timestamp() * 1000)
 
 
-def _number(value: Any) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool) and value > 0
+def _number(text: str) -> bool:
+    return text.isascii() and text.isdecimal() and 0 < len(text) < 20

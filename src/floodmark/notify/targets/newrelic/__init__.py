@@ -11,10 +11,11 @@ from typing import Any, Final
 
 from floodmark.config.targets import NewRelic
 from floodmark.notify import wording
-from floodmark.notify.bodies import JSON, plain, written
+from floodmark.notify.bodies import encoded
 from floodmark.notify.sink import Event, Exchange, Message, Outcome, Request, Sink, settled
 from floodmark.notify.targets.newrelic import changes
 
+_JSON: Final = {"content-type": "application/json"}
 _EVENTS: Final = {
     "us": "https://insights-collector.newrelic.com",
     "eu": "https://insights-collector.eu01.nr-data.net",
@@ -45,8 +46,8 @@ class _NewRelic:
             return await self._change(message, memory)
         base = self._settings.events or _EVENTS[self._settings.region]
         url = f"{base.rstrip('/')}/v1/accounts/{self._settings.account}/events"
-        headers = {**JSON, "api-key": self._settings.api_key.get_secret_value()}
-        answer = await self._exchange(Request("POST", url, headers, written([event(message)])))
+        headers = {**_JSON, "api-key": self._settings.api_key.get_secret_value()}
+        answer = await self._exchange(Request("POST", url, headers, encoded([event(message)])))
         return settled(answer, memory)
 
     async def _change(self, message: Message, memory: Mapping[str, str]) -> Outcome:
@@ -54,8 +55,8 @@ class _NewRelic:
         if (outcome := changes.passed_over(message, memory)) is not None:
             return outcome
         url = self._settings.nerdgraph or _NERDGRAPH[self._settings.region]
-        headers = {**JSON, "api-key": self._settings.user_key.get_secret_value()}
-        body = written(changes.mutation(message, self._settings.entity))
+        headers = {**_JSON, "api-key": self._settings.user_key.get_secret_value()}
+        body = encoded(changes.mutation(message, self._settings.entity))
         return changes.outcome(await self._exchange(Request("POST", url, headers, body)), message)
 
 
@@ -100,7 +101,7 @@ def event(message: Message) -> dict[str, str | int | float]:
             found |= {"cause": first.entity, "causeShare": first.share, "causeReason": first.reason}
         for name, value in list(incident.labels.items())[:_OWN]:
             found[_name(f"label.{name}")] = value
-    return {name: _value(value) for name, value in found.items() if plain(value) not in ("", None)}
+    return {name: _value(value) for name, value in found.items() if value != ""}
 
 
 def _name(text: str) -> str:

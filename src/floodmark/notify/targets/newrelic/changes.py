@@ -10,7 +10,8 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from floodmark.alerts import ChangeNotice
-from floodmark.notify.bodies import address, read
+from floodmark.notify.bodies import at, decoded, items_at, text_at
+from floodmark.notify.links import address
 from floodmark.notify.sink import Answer, Delivered, Later, Message, Outcome, Refused, retry_after, settled
 from floodmark.notify.wording import cut, printable
 
@@ -68,36 +69,25 @@ def outcome(answer: Answer, message: Message) -> Outcome:
     found = settled(answer)
     if not isinstance(found, Delivered):
         return found
-    body = read(answer)
-    if not isinstance(body, dict):
-        return Later("the answer is none of NerdGraph's: is `nerdgraph` right, or is something between?")
-    errors = body.get("errors")
-    if isinstance(errors, list) and errors:
+    body = decoded(answer)
+    if errors := items_at(body, "errors"):
         return _refusal(errors, answer)
-    data = body.get("data")
-    made = data.get("changeTrackingCreateEvent") if isinstance(data, dict) else None
+    made = at(body, "data", "changeTrackingCreateEvent")
     if not isinstance(made, dict):
-        return Later("NerdGraph says neither that it has taken the change nor why it has not")
-    identity = _within(made, "changeTrackingEvent", "changeTrackingId")
+        return Later("the answer is none of NerdGraph's: is `nerdgraph` right, or is something between?")
+    identity = text_at(made, "changeTrackingEvent", "changeTrackingId")
     if not identity:
-        said = made.get("messages")
-        words = "; ".join(str(each) for each in said) if isinstance(said, list) else ""
+        words = "; ".join(str(each) for each in items_at(made, "messages"))
         return Refused(cut(f"New Relic has not taken the change: {words or 'it does not say why'}", 300))
     status = message.change.status if message.change is not None else ""
     return Delivered({"id": identity[:TEXT], "status": status})
 
 
 def _refusal(errors: list[Any], answer: Answer) -> Later | Refused:
-    kinds = {_within(each, "extensions", name) for each in errors for name in ("errorClass", "code")}
-    words = "; ".join(_within(each, "message") for each in errors)
+    kinds = {text_at(each, "extensions", name) for each in errors for name in ("errorClass", "code")}
+    words = "; ".join(text_at(each, "message") for each in errors)
     reason = cut(f"NerdGraph: {' '.join(words.split()) or 'an error without words'}", 300)
     return Later(reason, retry_after(answer)) if kinds & _LATER else Refused(reason)
-
-
-def _within(value: Any, *path: str) -> str:
-    for name in path:
-        value = value.get(name) if isinstance(value, dict) else None
-    return value if isinstance(value, str) else ""
 
 
 def _category(change: ChangeNotice) -> tuple[str, str, str, dict[str, str]]:

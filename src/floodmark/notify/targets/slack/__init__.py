@@ -13,7 +13,7 @@ from urllib.parse import urlencode
 
 from floodmark.config.targets import Slack
 from floodmark.notify import posts
-from floodmark.notify.bodies import JSON, read, written
+from floodmark.notify.bodies import decoded, encoded, items_at
 from floodmark.notify.sink import (
     Answer,
     Delivered,
@@ -30,6 +30,7 @@ from floodmark.notify.sink import (
 )
 from floodmark.notify.targets.slack import blocks
 
+_JSON: Final = {"content-type": "application/json; charset=utf-8"}
 _TAKES: Final[frozenset[Event]] = frozenset({"open", "update", "resolve", "digest", "change", "request"})
 _LATER: Final = frozenset(
     {
@@ -73,10 +74,10 @@ class _Bot:
     def __init__(self, settings: Slack, exchange: Exchange) -> None:
         self._settings, self._exchange = settings, exchange
         token = settings.token.get_secret_value() if settings.token is not None else ""
-        self._headers = {**JSON, "authorization": f"Bearer {token}"}
+        self._headers = {**_JSON, "authorization": f"Bearer {token}"}
 
     async def deliver(self, message: Message, memory: Mapping[str, str]) -> Outcome:
-        if not memory.get("ts"):
+        if not (memory.get("ts") and memory.get("channel")):
             memory, stands = await self._found(message)
             if not memory or stands:
                 return Delivered(memory, "it stood there already") if stands else await self._first(message)
@@ -133,12 +134,12 @@ class _Bot:
         """What Slack says to it; if it does not take the blocks, what it says to the words alone."""
         if method == "chat.update":
             body = {name: each for name, each in body.items() if not name.startswith("unfurl_")}
-        answer = await self._call(Request("POST", f"{self._url()}/{method}", self._headers, written(body)))
+        answer = await self._call(Request("POST", f"{self._url()}/{method}", self._headers, encoded(body)))
         if isinstance(answer, _Error) and answer in _SHAPE and body.get("blocks"):
             bare = {name: each for name, each in body.items() if name != "metadata"}
             text = "\n".join(each["text"]["text"] for each in body["blocks"] if "text" in each)
             bare |= {"text": text[: blocks.SECTION], "blocks": []}
-            answer = await self._call(Request("POST", f"{self._url()}/{method}", self._headers, written(bare)))
+            answer = await self._call(Request("POST", f"{self._url()}/{method}", self._headers, encoded(bare)))
         return answer
 
     async def _call(self, request: Request) -> Mapping[str, Any] | _Error | Later | Refused:
@@ -146,7 +147,7 @@ class _Bot:
         outcome = settled(answer)
         if not isinstance(outcome, Delivered):
             return outcome
-        body = read(answer)
+        body = decoded(answer)
         if not isinstance(body, dict) or not isinstance(body.get("ok"), bool):
             return Later("the answer is none of Slack's: is `url` right, or is something between?")
         if body["ok"]:
@@ -174,8 +175,7 @@ class _Bot:
         query = urlencode({**asked, "limit": str(_SEEN), "include_all_metadata": "true"})
         headers = {"authorization": self._headers["authorization"]}
         answer = await self._call(Request("GET", f"{self._url()}/{method}?{query}", headers))
-        found = answer.get("messages") if isinstance(answer, dict) else None
-        return [each for each in found if isinstance(each, dict)] if isinstance(found, list) else []
+        return [each for each in items_at(answer, "messages") if isinstance(each, dict)]
 
     def _url(self) -> str:
         return self._settings.url.rstrip("/")
@@ -199,7 +199,7 @@ class _Webhook:
 
     async def _post(self, body: Mapping[str, Any]) -> Answer:
         assert self._settings.webhook is not None
-        return await self._exchange(Request("POST", self._settings.webhook.get_secret_value(), JSON, written(body)))
+        return await self._exchange(Request("POST", self._settings.webhook.get_secret_value(), _JSON, encoded(body)))
 
 
 def _metadata(message: Message) -> dict[str, Any]:

@@ -5,13 +5,13 @@ Slack reads `&`, `<` and `>` as the beginning of mentions and links; only these 
 
 from __future__ import annotations
 
-import json
 from typing import Any, Final
 
 import msgspec
 
 from floodmark.notify import wording
-from floodmark.notify.bodies import address, plain
+from floodmark.notify.bodies import encoded
+from floodmark.notify.links import links
 from floodmark.notify.sink import Message
 
 HEADER: Final = 150
@@ -87,11 +87,7 @@ def _section(text: str) -> dict[str, Any]:
 
 
 def _links(message: Message) -> str:
-    found = [("See the incident", message.link), ("Runbook", message.runbook)]
-    if message.change is not None:
-        found.append(("See the change", message.change.url))
-    shown = [f"<{escaped(address(url), 2500)}|{label}>" for label, url in found if address(url, 900)]
-    return " · ".join(shown)
+    return " · ".join(f"<{escaped(url, SECTION)}|{label}>" for label, url in links(message, 500))
 
 
 def _actions(message: Message, verbs: tuple[str, ...]) -> list[dict[str, Any]]:
@@ -110,7 +106,7 @@ def _button(message: Message, verb: str) -> dict[str, Any] | None:
     if verb == "approve":
         value["playbook"] = message.playbook
         label = f"{label} {message.playbook}"
-    text = json.dumps(plain(value), ensure_ascii=False, separators=(",", ":"))
+    text = encoded(value).decode().replace("<", "\\u003c").replace(">", "\\u003e")
     if len(text) > VALUE:
         return None
     shown = {"type": "plain_text", "text": escaped(wording.printable(label), 75), "emoji": False}

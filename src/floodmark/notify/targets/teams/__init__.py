@@ -13,13 +13,15 @@ import msgspec
 
 from floodmark.config.targets import Teams
 from floodmark.notify import posts, wording
-from floodmark.notify.bodies import JSON, address, written
+from floodmark.notify.bodies import encoded
+from floodmark.notify.links import links
 from floodmark.notify.sink import Event, Exchange, Message, Outcome, Request, Sink, settled
 
 MOST: Final = 20_000
 """Bytes of a message. Microsoft says about 28 KB, of what it makes of it; 413 has been seen from 21 KB on."""
 _LINES: Final = (400, 200, 100, 50)
 """How long lines may be, until the card fits."""
+_JSON: Final = {"content-type": "application/json"}
 _TAKES: Final[frozenset[Event]] = frozenset({"open", "update", "resolve", "digest", "change", "request"})
 _COLOURS: Final = {"info": "Accent", "warning": "Warning", "error": "Attention", "critical": "Attention"}
 
@@ -39,7 +41,7 @@ class _Teams:
         if (outcome := posts.passed_over(message, memory)) is not None:
             return outcome
         url = self._settings.webhook.get_secret_value()
-        answer = await self._exchange(Request("POST", url, JSON, body(message)))
+        answer = await self._exchange(Request("POST", url, _JSON, body(message)))
         return settled(answer, posts.remembered(message))
 
 
@@ -47,10 +49,10 @@ def body(message: Message) -> bytes:
     """The message as a workflow takes it, small enough for Teams."""
     for line in _LINES:
         for most in (12, 6, 3, 1):
-            found = written(_envelope(message, line, most))
+            found = encoded(_envelope(message, line, most))
             if len(found) <= MOST:
                 return found
-    return written(_envelope(message, 0, 0))
+    return encoded(_envelope(message, 0, 0))
 
 
 def _envelope(message: Message, line: int, most: int) -> dict[str, Any]:
@@ -90,7 +92,4 @@ def _run(text: str, **looks: str) -> dict[str, Any]:
 
 def _actions(message: Message) -> list[dict[str, Any]]:
     """Addresses that can be opened; those that cannot be followed are left out."""
-    found = [("See the incident", message.link), ("Runbook", message.runbook)]
-    if message.change is not None:
-        found.append(("See the change", message.change.url))
-    return [{"type": "Action.OpenUrl", "title": label, "url": url} for label, url in found if address(url, 1000)]
+    return [{"type": "Action.OpenUrl", "title": label, "url": url} for label, url in links(message, 1000)]
