@@ -15,6 +15,8 @@ from floodmark.notify.sink import Message
 
 MEMBERS: Final = 5
 """Members of an incident that are listed."""
+LINE: Final = 1_000
+"""Characters of a line of the body: what is longer is no sentence."""
 _ELLIPSIS: Final = "…"
 
 
@@ -38,7 +40,7 @@ def printable(text: str) -> str:
 
 
 def title(message: Message, most: int = 255) -> str:
-    """One line: what has happened, and where it stands."""
+    """One line, never empty: what has happened, and where it stands."""
     if message.incident is not None:
         words = message.incident.title
     elif message.change is not None:
@@ -47,9 +49,10 @@ def title(message: Message, most: int = 255) -> str:
         words = f"{message.request.kind} {message.request.model}: {message.request.why}"
     else:
         words = message.lines[0] if message.lines else message.key
+    words = printable(words[:LINE]).strip() or printable(message.key).strip() or "something without a name"
     mark = {"resolved": "Resolved: ", "merged": "Merged: ", "acked": "", "snoozed": "", "open": ""}[message.state]
     example = "[example] " if message.test else ""
-    return cut(" ".join(printable(f"{example}{mark}{words}").split()), most)
+    return cut(" ".join(f"{example}{mark}{words}".split()), most)
 
 
 def parts(message: Message) -> list[Part]:
@@ -66,7 +69,7 @@ def parts(message: Message) -> list[Part]:
     what_to_do += [f"see: {message.link}"] if message.link else []
     found += [Part("Who", tuple(who))] if who else []
     found += [Part("What to do", tuple(what_to_do))] if what_to_do else []
-    return [Part(part.heading, tuple(printable(line) for line in part.lines)) for part in found]
+    return [Part(part.heading, tuple(printable(cut(line, LINE)) for line in part.lines)) for part in found]
 
 
 def text(message: Message, most: int = 3000) -> str:
