@@ -6,8 +6,8 @@ import json
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
-from floodmark.notify.sink import Answer, Request
-from suite import Case, Taker
+from floodmark.notify.sink import Answer, Delivered, Refused, Request
+from suite import Case, Kinds, Taker, said
 
 MARKUP = ("<script>", "<!channel>", "<@U0123>", "<at>everyone</at>")
 
@@ -56,6 +56,12 @@ def _identity(request: Request) -> str | None:
     return _key(json.loads(request.body)) if request.method == "POST" else None
 
 
+def _expect(status: int, request: Request) -> Kinds:
+    """What may not be read keeps nothing from being told."""
+    kinds = said(status, request)
+    return (Delivered,) if request.method == "GET" and kinds == (Refused,) else kinds
+
+
 BOT = {"token": "xoxb-99887766-abcdefgh", "channel": "C0123456789"}
 
 CASES = [
@@ -68,6 +74,7 @@ CASES = [
         identity=_identity,
         most=40_000,
         loses=not more,
+        expect=_expect,
         markup=MARKUP,
     )
     for name, more in (("bot", {}), ("history", {"history": True}))

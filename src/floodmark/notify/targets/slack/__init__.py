@@ -13,7 +13,7 @@ from urllib.parse import urlencode
 
 from floodmark.config.targets import Slack
 from floodmark.notify import posts
-from floodmark.notify.bodies import decoded, encoded, items_at
+from floodmark.notify.bodies import at, decoded, encoded, items_at, text_at
 from floodmark.notify.sink import (
     Answer,
     Delivered,
@@ -78,7 +78,10 @@ class _Bot:
 
     async def deliver(self, message: Message, memory: Mapping[str, str]) -> Outcome:
         if not (memory.get("ts") and memory.get("channel")):
-            memory, stands = await self._found(message)
+            found = await self._found(message)
+            if isinstance(found, Later):
+                return found
+            memory, stands = found
             if not memory or stands:
                 return Delivered(memory, "it stood there already") if stands else await self._first(message)
         body = {**self._body(message), "channel": memory["channel"], "ts": memory["ts"]}
@@ -104,8 +107,8 @@ class _Bot:
         return Delivered({"channel": str(channel), "ts": str(stamp)} if known else {})
 
     async def _reply(self, message: Message, memory: Mapping[str, str]) -> Outcome:
-        if self._settings.history and await self._replied(message, memory):
-            return Delivered(memory)
+        if self._settings.history and (stands := await self._replied(message, memory)):
+            return stands if isinstance(stands, Later) else Delivered(memory)
         body: dict[str, Any] = {
             **blocks.reply(message, buttons=self._settings.buttons),
             "channel": memory["channel"],
@@ -154,28 +157,35 @@ class _Bot:
             return body
         return _error(body, answer)
 
-    async def _found(self, message: Message) -> tuple[Mapping[str, str], bool]:
+    async def _found(self, message: Message) -> tuple[Mapping[str, str], bool] | Later:
         """The first message of the same key, if it is among the channel's newest and may be read, and whether it says
         this already."""
         channel = self._settings.channel
         if not self._settings.history or channel is None:
             return {}, False
-        for each in await self._listed("conversations.history", {"channel": channel}):
-            stamp, payload = each.get("ts"), _payload(each)
-            if payload.get("key") == message.key and isinstance(stamp, str):
-                return {"channel": channel, "ts": stamp}, payload.get("id") == message.id
+        found = await self._listed("conversations.history", {"channel": channel})
+        if isinstance(found, Later):
+            return found
+        for each in found:
+            stamp, payload = text_at(each, "ts"), at(each, "metadata", "event_payload")
+            if stamp and text_at(payload, "key") == message.key:
+                return {"channel": channel, "ts": stamp}, text_at(payload, "id") == message.id
         return {}, False
 
-    async def _replied(self, message: Message, memory: Mapping[str, str]) -> bool:
+    async def _replied(self, message: Message, memory: Mapping[str, str]) -> bool | Later:
         asked = {"channel": memory["channel"], "ts": memory["ts"]}
-        seen = await self._listed("conversations.replies", asked)
-        return any(_payload(each).get("id") == message.id and each.get("ts") != memory["ts"] for each in seen)
+        found = await self._listed("conversations.replies", asked)
+        if isinstance(found, Later):
+            return found
+        below = [each for each in found if text_at(each, "ts") != memory["ts"]]
+        return any(text_at(each, "metadata", "event_payload", "id") == message.id for each in below)
 
-    async def _listed(self, method: str, asked: Mapping[str, str]) -> list[dict[str, Any]]:
+    async def _listed(self, method: str, asked: Mapping[str, str]) -> list[Any] | Later:
+        """The messages; none, if they may not be read, for that is no reason to tell nothing."""
         query = urlencode({**asked, "limit": str(_SEEN), "include_all_metadata": "true"})
         headers = {"authorization": self._headers["authorization"]}
         answer = await self._call(Request("GET", f"{self._url()}/{method}?{query}", headers))
-        return [each for each in items_at(answer, "messages") if isinstance(each, dict)]
+        return answer if isinstance(answer, Later) else items_at(answer, "messages")
 
     def _url(self) -> str:
         return self._settings.url.rstrip("/")
@@ -206,12 +216,6 @@ def _metadata(message: Message) -> dict[str, Any]:
     """What a message is about, for programs: Slack keeps it beside the message, and shows it to nobody."""
     payload = {"key": message.key, "id": message.id, "revision": message.revision}
     return {"event_type": "floodmark", "event_payload": payload}
-
-
-def _payload(message: Mapping[str, Any]) -> Mapping[str, Any]:
-    metadata = message.get("metadata")
-    payload = metadata.get("event_payload") if isinstance(metadata, dict) else None
-    return payload if isinstance(payload, dict) else {}
 
 
 def _error(body: Mapping[str, Any], answer: Answer) -> _Error | Later:
