@@ -5,8 +5,9 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from floodmark.notify.sink import Answer, Request
 from suite import Case
+
+from floodmark.notify.sink import Answer, Request
 
 
 class Vendor:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 
-from floodmark.notify.sink import Answer, Delivered, Request
 from suite import Case, Kinds, said
+
+from floodmark.notify.sink import Answer, Delivered, Request
 
 
 class _Vendor:

@@ -6,8 +6,9 @@ import json
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
-from floodmark.notify.sink import Answer, Delivered, Request
 from suite import Case, Kinds, said
+
+from floodmark.notify.sink import Answer, Delivered, Request
 
 
 class Vendor:

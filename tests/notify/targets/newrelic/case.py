@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 
-from floodmark.notify.sink import Answer, Request
 from suite import Case
+
+from floodmark.notify.sink import Answer, Request
 
 
 class Vendor:
@@ -28,7 +29,12 @@ CASES = [
     Case(
         kind="newrelic",
         name=region,
-        section={"account": "1234567", "api_key": "licence-0123456789", "user_key": "NRAK-0123456789", "region": region},
+        section={
+            "account": "1234567",
+            "api_key": "licence-0123456789",
+            "user_key": "NRAK-0123456789",
+            "region": region,
+        },
         hosts=hosts,
         vendor=Vendor,
         identity=_identity,

@@ -6,8 +6,9 @@ import json
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
-from floodmark.notify.sink import Answer, Delivered, Refused, Request
 from suite import Case, Kinds, Taker, said
+
+from floodmark.notify.sink import Answer, Delivered, Refused, Request
 
 MARKUP = ("<script>", "<!channel>", "<@U0123>", "<at>everyone</at>")
 

@@ -28,6 +28,7 @@ _OFFERED: Final = {
     "resolved": (),
     "merged": (),
 }
+_STATES: Final = {"acked": "Acknowledged", "snoozed": "Snoozed", "resolved": "Resolved", "merged": "Merged"}
 _LABELS: Final = {"ack": "Acknowledge", "snooze": "Snooze", "resolve": "Resolve", "approve": "Run"}
 
 
@@ -53,8 +54,11 @@ def words(message: Message) -> str:
 
 def blocks(message: Message, *, buttons: bool) -> list[dict[str, Any]]:
     """The message as it stands in a channel."""
-    heading = {"type": "plain_text", "text": escaped(wording.title(message), HEADER) or "Floodmark", "emoji": False}
+    heading = {"type": "plain_text", "text": escaped(wording.title(message), HEADER), "emoji": False}
     found: list[dict[str, Any]] = [{"type": "header", "text": heading}]
+    if state := _STATES.get(message.state):
+        owner = wording.printable(message.owner).strip() if message.state == "acked" else ""
+        found.append(_section(f"*{state}*{f' by {escaped(owner, 100)}' if owner else ''}"))
     left = BUDGET
     for part in wording.parts(msgspec.structs.replace(message, link="", runbook="")):
         lines = "\n".join(wording.cut(line, _LINE) for line in part.lines)

@@ -72,7 +72,7 @@ def _envelope(message: Message, line: int, most: int) -> dict[str, Any]:
 def _title(message: Message) -> dict[str, Any]:
     over = message.state in ("resolved", "merged")
     colour = "Good" if over else _COLOURS[message.incident.severity] if message.incident is not None else "Default"
-    run = _run(wording.title(message) or "Floodmark", weight="Bolder", size="Large", color=colour)
+    run = _run(wording.title(message), weight="Bolder", size="Large", color=colour)
     return {"type": "RichTextBlock", "inlines": [run]}
 
 
