@@ -60,7 +60,7 @@ CASES = [
         hosts=frozenset({"elastic:9200"}),
         vendor=Vendor,
         identity=lambda request: str(json.loads(request.body.splitlines()[0])["index"]["_id"]),
-        most=8 << 20,
+        most=1 << 20,
         check=_check,
     )
     for name, account in (

@@ -13,7 +13,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
 from floodmark.config.targets import Elasticsearch
-from floodmark.notify.bodies import decoded, encoded, items_at
+from floodmark.notify.bodies import decoded, encoded, items_at, within
 from floodmark.notify.sink import (
     LATER,
     Delivered,
@@ -31,6 +31,8 @@ from floodmark.notify.sink import (
 from floodmark.notify.targets.elasticsearch.documents import document
 
 _TAKES: Final[frozenset[Event]] = frozenset({"open", "update", "resolve"})
+MOST: Final = 400_000
+"""Bytes of a document; it is sent twice."""
 _THERE: Final = 409
 _ID: Final = 512
 """Bytes of an id."""
@@ -62,7 +64,7 @@ class _Cluster:
 
     def _lines(self, message: Message) -> Iterator[bytes]:
         """Each line an object, as a bulk request has it; the documents are the same."""
-        body = encoded(document(message))
+        body = encoded(within(document(message), MOST))
         version = {"version": max(message.revision, 0), "version_type": "external_gte"}
         yield encoded({"index": {"_index": self._settings.index, "_id": _id(message.key), **version}})
         yield body
