@@ -244,6 +244,8 @@ def _wrong_value(path: Path, here: Located, message: str) -> Problem:
     choices, key = shape.choices(), str(next((part for part in reversed(path) if isinstance(part, str)), ""))
     open_to_all = not (put_in(here) or here.secret)
     words, model = shape.words(), shape.section()
+    if model is not None and isinstance(here.value, dict) and message.startswith("Value error, "):
+        return here.place.problem(path, message.removeprefix("Value error, "))  # of its keys together; it names no value
     known = list(fields_of(model)) if model is not None else choices
     quantity = shape.meant()
     form = notations.of_value(here, key, quantity, known, words) if open_to_all else ""
