@@ -102,12 +102,20 @@ class Contract:
                 yield from self._unknown(named[name], each, f"{where}.{name}")
 
     def _fields(self, schema: dict[str, Any]) -> tuple[dict[str, Any], bool]:
+        kinds = self._kinds(schema.get("$ref", ""))
         schema = self._at(schema)
         named, open_ = dict(schema.get("properties", {})), bool(schema.get("additionalProperties"))
-        for part in (*schema.get("allOf", ()), *schema.get("oneOf", ()), *schema.get("anyOf", ())):
+        for part in (*schema.get("allOf", ()), *schema.get("oneOf", ()), *schema.get("anyOf", ()), *kinds):
             more, also = self._fields(part)
             named, open_ = {**named, **more}, open_ or also
         return named, open_
+
+    def _kinds(self, name: str) -> list[dict[str, Any]]:
+        """What is made of a schema with a discriminator: the other parts of all that are composed of it."""
+        if not name or "discriminator" not in self._at({"$ref": name}):
+            return []
+        made = [each.get("allOf", ()) for each in self._shared.get("definitions", {}).values()]
+        return [part for parts in made if {"$ref": name} in parts for part in parts if part != {"$ref": name}]
 
     def _at(self, thing: dict[str, Any]) -> dict[str, Any]:
         while "$ref" in thing:

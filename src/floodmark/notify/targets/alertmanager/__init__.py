@@ -52,7 +52,7 @@ class _Sink:
 
     async def deliver(self, message: Message, memory: Mapping[str, str]) -> Outcome:
         severity = message.incident.severity if message.incident is not None else "warning"
-        ended = message.event == "resolve"
+        ended = wording.ended(message)
         alerts = [self._alert(message, severity, ended)]
         before = memory.get("severity", severity)
         if before != severity:
@@ -73,7 +73,7 @@ class _Sink:
             "scope": message.incident.scope if message.incident is not None else "",
             "severity": severity,
         }
-        labels = {name: _line(value, _LONGEST_LABEL) for name, value in {**self._settings.labels, **own}.items()}
+        labels = {name: wording.line(value, _LONGEST_LABEL) for name, value in {**self._settings.labels, **own}.items()}
         notes = {
             "summary": wording.title(message),
             "description": wording.text(message, _LONGEST),
@@ -88,10 +88,10 @@ class _Sink:
         alert: dict[str, Any] = {
             "labels": {name: value for name, value in labels.items() if value},  # an empty one is none to it
             "annotations": {name: value for name, value in annotations.items() if value.strip()},
-            "startsAt": _time(min(began, now)),  # it refuses an end before the beginning
-            "endsAt": _time(ends),
+            "startsAt": wording.stamp(min(began, now)),  # it refuses an end before the beginning
+            "endsAt": wording.stamp(ends),
         }
-        if link := _link(message.link):
+        if link := wording.address(message.link):
             alert["generatorURL"] = link
         return alert
 
@@ -107,16 +107,3 @@ def _headers(settings: Alertmanager) -> dict[str, str]:
         password = settings.password.get_secret_value() if settings.password is not None else ""
         return {"authorization": "Basic " + base64.b64encode(f"{settings.username}:{password}".encode()).decode()}
     return {}
-
-
-def _line(text: str, most: int) -> str:
-    return wording.cut(" ".join(wording.printable(text).split()), most)
-
-
-def _link(address: str) -> str:
-    """An address that can be followed, or nothing."""
-    return quote(address, safe="!#$%&'()*+,-./:;=?@[]_~") if address.startswith(("https://", "http://")) else ""
-
-
-def _time(moment: datetime) -> str:
-    return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
