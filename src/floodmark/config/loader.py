@@ -245,7 +245,7 @@ def _wrong_value(path: Path, here: Located, message: str) -> Problem:
     open_to_all = not (put_in(here) or here.secret)
     words, model = shape.words(), shape.section()
     if model is not None and isinstance(here.value, dict) and message.startswith("Value error, "):
-        return here.place.problem(path, message.removeprefix("Value error, "))  # of its keys together; it names no value
+        return here.place.problem(path, message.removeprefix("Value error, "))  # of keys together: it has no values
     known = list(fields_of(model)) if model is not None else choices
     quantity = shape.meant()
     form = notations.of_value(here, key, quantity, known, words) if open_to_all else ""

@@ -24,9 +24,11 @@ _NERDGRAPH: Final = {"us": "https://api.newrelic.com/graphql", "eu": "https://ap
 EVENT: Final = "FloodmarkIncident"
 NAME: Final = 255
 VALUE: Final = 4096
-ATTRIBUTES: Final = 254
+MOST: Final = 1_000_000
+"""Bytes of a request."""
+_VALUES: Final = (VALUE, 1_000, 200)
 _OWN: Final = 200
-"""Attributes that labels may fill; the rest are ours."""
+"""Attributes that labels may fill, of 254 in all; the rest are ours."""
 _KEPT: Final = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.:")
 
 
@@ -47,7 +49,7 @@ class _NewRelic:
         base = self._settings.events or _EVENTS[self._settings.region]
         url = f"{base.rstrip('/')}/v1/accounts/{self._settings.account}/events"
         headers = {**_JSON, "api-key": self._settings.api_key.get_secret_value()}
-        answer = await self._exchange(Request("POST", url, headers, encoded([event(message)])))
+        answer = await self._exchange(Request("POST", url, headers, body(message)))
         return settled(answer, memory)
 
     async def _change(self, message: Message, memory: Mapping[str, str]) -> Outcome:
@@ -60,8 +62,17 @@ class _NewRelic:
         return changes.outcome(await self._exchange(Request("POST", url, headers, body)), message)
 
 
-def event(message: Message) -> dict[str, str | int | float]:
-    """The message as an event: flat, and only texts and numbers."""
+def body(message: Message) -> bytes:
+    """The message as New Relic takes it: the texts of its event cut until it has at most 1 MB."""
+    for most in _VALUES:
+        found = encoded([event(message, most)])
+        if len(found) <= MOST:
+            break
+    return found
+
+
+def event(message: Message, most: int = VALUE) -> dict[str, str | int | float]:
+    """The message as an event: flat, and only texts, of so many characters, and numbers."""
     found: dict[str, Any] = {
         "eventType": EVENT,
         "timestamp": int(message.at.timestamp() * 1000),
@@ -101,7 +112,7 @@ def event(message: Message) -> dict[str, str | int | float]:
             found |= {"cause": first.entity, "causeShare": first.share, "causeReason": first.reason}
         for name, value in list(incident.labels.items())[:_OWN]:
             found[_name(f"label.{name}")] = value
-    return {name: _value(value) for name, value in found.items() if value != ""}
+    return {name: _value(value, most) for name, value in found.items() if value != ""}
 
 
 def _name(text: str) -> str:
@@ -109,5 +120,5 @@ def _name(text: str) -> str:
     return "".join(c if c in _KEPT else "_" for c in text)[:NAME]
 
 
-def _value(value: Any) -> str | int | float:
-    return wording.cut(wording.printable(value), VALUE) if isinstance(value, str) else value
+def _value(value: Any, most: int) -> str | int | float:
+    return wording.cut(wording.printable(value), most) if isinstance(value, str) else value
