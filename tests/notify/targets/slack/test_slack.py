@@ -136,7 +136,7 @@ def test_buttons_say_what_they_are_for() -> None:
     values = [json.loads(each["value"]) for each in shown]
     assert [each["action_id"] for each in shown] == [f"floodmark.{value['verb']}" for value in values]
     about = {"incident": KEY, "scope": "prod", "seen": 3}
-    verbs: list[dict[str, str]] = [{"verb": "ack"}, {"verb": "snooze"}, {"verb": "resolve"}]
+    verbs: list[dict[str, Any]] = [{"verb": "ack"}, {"verb": "snooze", "for": 3600}, {"verb": "resolve"}]
     assert values == [{**about, **verb} for verb in (*verbs, {"verb": "approve", "playbook": "rollback"})]
     assert blocks.blocks(telling("resolve"), buttons=True)[-1]["type"] == "section", "nothing is left to do"
     assert blocks.blocks(telling("change"), buttons=True)[-1]["type"] == "section"

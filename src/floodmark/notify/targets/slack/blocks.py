@@ -19,6 +19,8 @@ SECTION: Final = 3000
 VALUE: Final = 2000
 BUDGET: Final = 10_000
 """Characters of all blocks together: Slack refuses a little over 13,000, and says nowhere of what it counts."""
+SNOOZE: Final = 3600
+"""Seconds for which the button snoozes."""
 _LINE: Final = 500
 _PART: Final = 2000
 _OFFERED: Final = {
@@ -29,7 +31,7 @@ _OFFERED: Final = {
     "merged": (),
 }
 _STATES: Final = {"acked": "Acknowledged", "snoozed": "Snoozed", "resolved": "Resolved", "merged": "Merged"}
-_LABELS: Final = {"ack": "Acknowledge", "snooze": "Snooze", "resolve": "Resolve", "approve": "Run"}
+_LABELS: Final = {"ack": "Acknowledge", "snooze": "Snooze 1 h", "resolve": "Resolve", "approve": "Run"}
 
 
 def escaped(text: str, most: int) -> str:
@@ -106,6 +108,8 @@ def _button(message: Message, verb: str) -> dict[str, Any] | None:
     value: dict[str, Any] = {"incident": message.key, "scope": "", "seen": message.revision, "verb": verb}
     if message.incident is not None:
         value["scope"] = message.incident.scope
+    if verb == "snooze":
+        value["for"] = SNOOZE
     label = _LABELS[verb]
     if verb == "approve":
         value["playbook"] = message.playbook
