@@ -114,7 +114,7 @@ async def test_a_page_of_a_proxy_is_not_slack() -> None:
     assert isinstance(await sink(BOT, proxy).deliver(telling("open"), {}), Later)
 
 
-async def test_a_webhook_posts_a_digest_again_when_it_says_twice_as_much() -> None:
+async def test_a_webhook_posts_a_digest_again_when_it_is_worth_it() -> None:
     asked: list[Request] = []
 
     async def hook(request: Request) -> Answer:
@@ -127,8 +127,9 @@ async def test_a_webhook_posts_a_digest_again_when_it_says_twice_as_much() -> No
         assert isinstance(told, Delivered)
         memory = dict(told.memory)
     assert len(asked) == 3
-    await sink(HOOK, hook).deliver(telling("digest", lines=("over",), state="resolved"), memory)
-    assert len(asked) == 4
+    for worth in (telling("digest", 20), telling("digest", state="resolved"), telling("digest", loud=True)):
+        await sink(HOOK, hook).deliver(worth, memory)
+    assert len(asked) == 6, "long after the last one, that it is over, and what rings"
 
 
 def test_buttons_say_what_they_are_for() -> None:
