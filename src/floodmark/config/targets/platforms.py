@@ -18,6 +18,8 @@ class GitlabAlerts(Section):
     """Its authorization key."""
     environment: str = ""
     """GitLab's environment that alerts are of."""
+    ca_file: str | None = None
+    """PEM file of the authority that signed its certificate (default: the system's)."""
 
 
 class NewRelic(Section):
@@ -54,6 +56,8 @@ class Elasticsearch(Section):
     """What proves it; write ${ENV_NAME} or file:/path rather than the secret itself."""
     api_key: SecretStr | None = None
     """API key (base64, as Elasticsearch shows it), instead of a user name."""
+    ca_file: str | None = None
+    """PEM file of the authority that signed its certificate (default: the system's)."""
 
 
 class Grafana(Section):
@@ -67,3 +71,5 @@ class Grafana(Section):
     """Uid of a dashboard; left out, they are of the whole organisation."""
     tags: list[str] = []
     """Tags that each annotation has as well."""
+    ca_file: str | None = None
+    """PEM file of the authority that signed its certificate (default: the system's)."""

@@ -48,9 +48,17 @@ _LATER: Final = frozenset(
 )
 """Errors that pass by themselves."""
 _SHAPE: Final = frozenset(
-    {"invalid_blocks", "invalid_blocks_format", "invalid_metadata_format", "msg_blocks_too_long", "msg_too_long"}
+    {
+        "invalid_blocks",
+        "invalid_blocks_format",
+        "invalid_metadata_format",
+        "metadata_must_be_sent_from_app",
+        "metadata_too_large",
+        "msg_blocks_too_long",
+        "msg_too_long",
+    }
 )
-"""Errors of the blocks: it is told as text then."""
+"""Errors of the blocks, or of what is beside them: it is told as text then."""
 _GONE: Final = frozenset({"message_not_found", "thread_not_found", "cant_update_message"})
 """The first message is not there any more, or is none of ours: a new one takes its place."""
 _FIXED: Final = frozenset({"edit_window_closed", "is_inactive"})
