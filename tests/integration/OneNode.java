@@ -6,7 +6,10 @@ import org.opensearch.node.InternalSettingsPreparer;
 import org.opensearch.node.Node;
 import org.opensearch.transport.Netty4Plugin;
 
-/** A node of OpenSearch, alone, with nothing but HTTP: HOME HTTP-PORT TRANSPORT-PORT. It ends with its process. */
+/**
+ * A node, alone, with nothing but HTTP: HOME HTTP-PORT TRANSPORT-PORT. It ends with its process. Elasticsearch has the
+ * same classes under its own name.
+ */
 public final class OneNode extends Node {
     private OneNode(Environment environment) {
         super(environment, List.of(Netty4Plugin.class), true);
