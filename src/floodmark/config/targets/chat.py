@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import Field, SecretStr
+from pydantic import AfterValidator, Field, SecretStr
 
 from floodmark.config.section import Section
+from floodmark.config.targets.checked import Headers, Mailbox, signing_secret
 
 
 class Slack(Section):
@@ -44,9 +45,9 @@ class Email(Section):
     """User name, if the server wants one."""
     password: SecretStr | None = None
     """What proves it; write ${ENV_NAME} or file:/path rather than the secret itself."""
-    sender: str
+    sender: Mailbox
     """From whom: Floodmark <floodmark@example.org>."""
-    to: list[str] = Field(min_length=1)
+    to: list[Mailbox] = Field(min_length=1)
     """To whom."""
     ca_file: str | None = None
     """PEM file of the authority that signed the server's certificate (default: the system's)."""
@@ -57,9 +58,9 @@ class Webhook(Section):
 
     url: SecretStr
     """Where to post to; it may hold a secret."""
-    secret: SecretStr | None = None
+    secret: Annotated[SecretStr, AfterValidator(signing_secret)] | None = None
     """What the signature is made with: whsec_… (base64), or any text."""
-    headers: dict[str, SecretStr] = {}
+    headers: Headers = {}
     """Headers that each request has as well."""
     mode: Literal["structured", "binary"] = "structured"
     """CloudEvents' content mode."""
