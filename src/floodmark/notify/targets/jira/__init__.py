@@ -85,7 +85,8 @@ class _Sink:
         if issue is None:
             return Delivered(note="there is no issue of it") if ended else await self._create(message)
         note = ""
-        if ended != issue.done:
+        again = message.event == "open" or message.loud  # what somebody closed there stays closed, but for these
+        if ended != issue.done and (ended or again):
             note = await self._move(issue, self._settings.resolved if ended else self._settings.reopened, ended)
         elif not known:
             return Delivered({"key": issue.key}, "the issue was there")
