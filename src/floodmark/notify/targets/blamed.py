@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import re
+from typing import Final
+
 from floodmark.alerts import ChangeNotice, Incident
+
+_NAME: Final = re.compile(r"[a-z0-9](?:[a-z0-9.-]{0,251}[a-z0-9])?", re.ASCII)
 
 
 def change_of(incident: Incident) -> ChangeNotice | None:
@@ -17,3 +22,10 @@ def service_of(incident: Incident) -> str:
     if change is not None:
         return change.service
     return incident.causes[0].entity if incident.causes else ""
+
+
+def named(pattern: str, incident: Incident) -> str | None:
+    """A name with the service of the first cause put in for {service}; None if Kubernetes has no such names (RFC 1123):
+    it would be an address of something else."""
+    name = pattern.replace("{service}", service_of(incident))
+    return name if _NAME.fullmatch(name) else None

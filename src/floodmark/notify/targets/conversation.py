@@ -6,8 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 from urllib.parse import quote
 
-import orjson
-
+from floodmark.notify.bodies import decoded, encoded
 from floodmark.notify.sink import Answer, Exchange, Request
 
 JSON = {"content-type": "application/json", "accept": "application/json"}
@@ -22,15 +21,12 @@ async def posted(
     exchange: Exchange, url: str, body: object, headers: Mapping[str, str], method: str = "POST"
 ) -> Answer:
     """What a JSON body gives."""
-    return await exchange(Request(method, url, {**JSON, **headers}, orjson.dumps(body)))
+    return await exchange(Request(method, url, {**JSON, **headers}, encoded(body)))
 
 
 def said(answer: Answer) -> dict[str, Any]:
     """The JSON object of an answer; an empty one where there is none."""
-    try:
-        body = orjson.loads(answer.body)
-    except orjson.JSONDecodeError:
-        return {}
+    body = decoded(answer)
     return body if isinstance(body, dict) else {}
 
 

@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+from floodmark.notify.wording import cut, printable
 from floodmark.requests import ModelRequest
+
+_NAME = 200
+_VALUE = 2_000
+"""Characters; environments and forms have limits of their own."""
 
 
 def conf(request: ModelRequest) -> dict[str, str]:
@@ -16,7 +21,8 @@ def conf(request: ModelRequest) -> dict[str, str]:
         "by": request.by,
         "incident": request.incident,
     }
-    return {**request.parameters, **{name: value for name, value in known.items() if value}}
+    found = {**request.parameters, **{name: value for name, value in known.items() if value}}
+    return {printable(cut(name, _NAME)): printable(cut(value, _VALUE)) for name, value in found.items() if name.strip()}
 
 
 def variables(request: ModelRequest) -> dict[str, str]:

@@ -7,6 +7,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import orjson
+from msgspec import structs
 
 from floodmark.alerts import Cause, ChangeNotice, Incident
 from floodmark.config import targets
@@ -160,3 +161,9 @@ async def test_without_a_cause_nothing_is_rolled_back() -> None:
     blameless = message(incident=None)
     assert isinstance(await kube(Script({})).deliver(blameless, {}), Refused)
     assert isinstance(await argocd.sink(ARGOCD, Script({})).deliver(blameless, {}), Refused)
+
+
+async def test_a_cause_that_is_no_name_is_no_address() -> None:
+    odd = structs.replace(INCIDENT, changes=[], causes=[Cause(entity="../cart?x", share=1.0, reason="", anomalies=[])])
+    assert isinstance(await kube(Script({})).deliver(message(incident=odd), {}), Refused)
+    assert isinstance(await argocd.sink(ARGOCD, Script({})).deliver(message(incident=odd), {}), Refused)

@@ -14,7 +14,7 @@ from typing import Any
 from floodmark.config import targets
 from floodmark.notify.sink import Delivered, Event, Exchange, Message, Outcome, Refused, settled
 from floodmark.notify.targets.authorization import bearer
-from floodmark.notify.targets.blamed import change_of, service_of
+from floodmark.notify.targets.blamed import change_of, named
 from floodmark.notify.targets.conversation import asked, at, posted, said
 
 
@@ -33,8 +33,10 @@ class ArgoCd:
     async def deliver(self, message: Message, memory: Mapping[str, str]) -> Outcome:
         if message.incident is None:
             return Refused("there is no incident, so nothing says what to roll back")
-        service, change = service_of(message.incident), change_of(message.incident)
-        name, headers = self._settings.application.replace("{service}", service), bearer(self._settings.token)
+        change, headers = change_of(message.incident), bearer(self._settings.token)
+        name = named(self._settings.application, message.incident)
+        if name is None:
+            return Refused("the incident's first cause is no name that an application can have")
         url = at(self._settings.url, "api", "v1", "applications", name)
         where = {"appNamespace": self._settings.namespace} if self._settings.namespace else {}
         query = f"?appNamespace={where['appNamespace']}" if where else ""

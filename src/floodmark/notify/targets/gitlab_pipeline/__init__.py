@@ -9,9 +9,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from urllib.parse import urlencode
 
-import orjson
-
 from floodmark.config import targets
+from floodmark.notify.bodies import decoded
 from floodmark.notify.sink import Answer, Delivered, Event, Exchange, Message, Outcome, Refused, Request, settled
 from floodmark.notify.targets.conversation import asked, at, said
 from floodmark.notify.targets.handed import variables
@@ -53,8 +52,5 @@ class GitlabPipeline:
 
 
 def _first(answer: Answer) -> str | None:
-    try:
-        found = orjson.loads(answer.body)
-    except orjson.JSONDecodeError:
-        return None
+    found = decoded(answer)
     return str(found[0].get("id", "")) if isinstance(found, list) and found and isinstance(found[0], dict) else None

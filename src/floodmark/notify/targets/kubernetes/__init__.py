@@ -14,7 +14,7 @@ from urllib.parse import urlencode
 from floodmark.config import targets
 from floodmark.notify.sink import Answer, Delivered, Event, Exchange, Later, Message, Outcome, Refused, settled
 from floodmark.notify.targets.authorization import bearer
-from floodmark.notify.targets.blamed import service_of
+from floodmark.notify.targets.blamed import named
 from floodmark.notify.targets.conversation import asked, at, posted, said
 
 _DONE = "floodmark.dev/playbook"
@@ -38,9 +38,11 @@ class Kubernetes:
         self._headers = bearer(settings.token)
 
     async def deliver(self, message: Message, memory: Mapping[str, str]) -> Outcome:
-        if message.incident is None or not (service := service_of(message.incident)):
-            return Refused("the incident has no first cause, so nothing says what to roll back")
-        name = self._settings.deployment.replace("{service}", service)
+        if message.incident is None:
+            return Refused("there is no incident, so nothing says what to roll back")
+        name = named(self._settings.deployment, message.incident)
+        if name is None:
+            return Refused("the incident's first cause is no name that a deployment can have")
         url = at(self._apps, "deployments", name)
         answer = await asked(self._exchange, url, self._headers)
         if answer.status != 200:
