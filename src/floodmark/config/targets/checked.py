@@ -13,6 +13,7 @@ from floodmark.config.problems import SaidError
 
 _BASE64: Final = "whsec_"
 _NAME: Final = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]{1,100}")
+_ADDRESS: Final = re.compile(r"https?://[^/?#]")
 _LABEL: Final = re.compile(r"[a-zA-Z_][a-zA-Z0-9_]*")
 _MAILBOX: Final = re.compile(r"[!-?A-~]+@[A-Za-z0-9.-]+")
 
@@ -58,6 +59,29 @@ def labels(values: dict[str, str]) -> dict[str, str]:
     return values
 
 
+def address(text: str) -> str:
+    """An address that HTTP can go to."""
+    if not text.isascii() or not text.isprintable() or " " in text or not _ADDRESS.match(text):
+        raise SaidError("it is no address; write it whole, with https:// (or http://) before it")
+    return text
+
+
+def secret_address(secret: SecretStr) -> SecretStr:
+    """An address that is a secret."""
+    address(secret.get_secret_value())
+    return secret
+
+
+def digits(text: str) -> str:
+    """A number that is a name."""
+    if not (text.isascii() and text.isdecimal()):
+        raise SaidError("it is no id: these have digits only")
+    return text
+
+
+Address = Annotated[str, AfterValidator(address)]
+SecretAddress = Annotated[SecretStr, AfterValidator(secret_address)]
+Digits = Annotated[str, AfterValidator(digits)]
 Mailbox = Annotated[str, AfterValidator(mailbox)]
 Headers = Annotated[dict[str, SecretStr], AfterValidator(headers)]
 Labels = Annotated[dict[str, str], AfterValidator(labels)]
