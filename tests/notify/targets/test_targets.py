@@ -303,7 +303,7 @@ TEXT = st.text(max_size=60) | st.text(st.characters(codec=None), max_size=30)
 
 
 @every_case
-@settings(max_examples=25)
+@settings(max_examples=12)
 @given(text=TEXT)
 def test_any_text_is_text(case: Case, text: str) -> None:
     for event in _takes(case):

@@ -8,13 +8,13 @@ from pydantic import Field, SecretStr
 
 from floodmark.config.quantities import Duration
 from floodmark.config.section import Section
-from floodmark.config.targets.checked import Labels
+from floodmark.config.targets.checked import Address, Labels
 
 
 class Alertmanager(Section):
     """Prometheus Alertmanager, API v2: one alert an incident, told again for as long as it is open."""
 
-    url: str
+    url: Address
     """Its address, with any prefix of its routes: http://alertmanager:9093."""
     labels: Labels = {}
     """Labels that each alert has as well, for Alertmanager's own routes."""
@@ -28,6 +28,8 @@ class Alertmanager(Section):
     """What proves it; write ${ENV_NAME} or file:/path rather than the secret itself."""
     token: SecretStr | None = None
     """Bearer token, instead of a user name."""
+    ca_file: str | None = None
+    """PEM file of the authority that signed its certificate (default: the system's)."""
 
 
 class PagerDuty(Section):
@@ -35,7 +37,7 @@ class PagerDuty(Section):
 
     routing_key: SecretStr
     """Integration key of a service, or of an event orchestration (32 characters)."""
-    url: str = "https://events.pagerduty.com"
+    url: Address = "https://events.pagerduty.com"
     """Address of the Events API (EU: https://events.eu.pagerduty.com)."""
 
 
@@ -44,7 +46,7 @@ class Opsgenie(Section):
 
     api_key: SecretStr
     """Key of an API integration."""
-    url: str = "https://api.opsgenie.com"
+    url: Address = "https://api.opsgenie.com"
     """Address (EU: https://api.eu.opsgenie.com; Jira Service Management: https://api.atlassian.com/jsm/ops/integration).
     """
     responders: list[str] = []
@@ -56,7 +58,7 @@ class Opsgenie(Section):
 class Jira(Section):
     """Jira: an issue an incident."""
 
-    url: str
+    url: Address
     """Its address: https://example.atlassian.net."""
     project: str
     """Key of the project: OPS."""
@@ -74,12 +76,16 @@ class Jira(Section):
     """The same for one that is open again."""
     labels: list[str] = []
     """Labels that each issue has as well."""
+    ca_file: str | None = None
+    """PEM file of the authority that signed its certificate (default: the system's)."""
 
 
 class Keep(Section):
     """Keep: alerts by its API."""
 
-    url: str = "https://api.keephq.dev"
+    url: Address = "https://api.keephq.dev"
     """Address of its API."""
     api_key: SecretStr
     """API key."""
+    ca_file: str | None = None
+    """PEM file of the authority that signed its certificate (default: the system's)."""
