@@ -178,7 +178,7 @@ async def _status(case: Case, before: list[Message], message: Message, at: int, 
         if number != at:
             return None
         met.append(request)
-        return Answer(status, {}, b"<html>Something is wrong</html>")
+        return Answer(status, {}, "<html>\x1b[31mSomething\x00 is\r\nwrong \u202e</html>".encode())
 
     outcome = await case.sink(Wire(case, vendor, strange, look=False)).deliver(message, memory)
     may = (said if 200 <= status < 300 else case.expect)(status, met[0])

@@ -8,7 +8,7 @@ from pydantic import Field, SecretStr
 
 from floodmark.config.quantities import Duration
 from floodmark.config.section import Section
-from floodmark.config.targets.checked import Address, Labels
+from floodmark.config.targets.checked import Address, Labels, Token
 
 
 class Alertmanager(Section):
@@ -26,7 +26,7 @@ class Alertmanager(Section):
     """User name for HTTP's basic authentication."""
     password: SecretStr | None = None
     """What proves it; write ${ENV_NAME} or file:/path rather than the secret itself."""
-    token: SecretStr | None = None
+    token: Token | None = None
     """Bearer token, instead of a user name."""
     ca_file: str | None = None
     """PEM file of the authority that signed its certificate (default: the system's)."""
@@ -44,7 +44,7 @@ class PagerDuty(Section):
 class Opsgenie(Section):
     """Opsgenie, or Jira Service Management: alerts."""
 
-    api_key: SecretStr
+    api_key: Token
     """Key of an API integration."""
     url: Address = "https://api.opsgenie.com"
     """Address (EU: https://api.eu.opsgenie.com; Jira Service Management: https://api.atlassian.com/jsm/ops/integration).
@@ -68,7 +68,7 @@ class Jira(Section):
     """Data Center has API v2 and plain text only."""
     email: str | None = None
     """Account of `token`, in the cloud."""
-    token: SecretStr
+    token: Token
     """API token (cloud) or personal access token (Data Center)."""
     resolved: str = "Done"
     """Name of the transition, or of the status, that an issue gets when its incident is resolved."""
@@ -85,7 +85,7 @@ class Keep(Section):
 
     url: Address = "https://api.keephq.dev"
     """Address of its API."""
-    api_key: SecretStr
+    api_key: Token
     """API key."""
     ca_file: str | None = None
     """PEM file of the authority that signed its certificate (default: the system's)."""
