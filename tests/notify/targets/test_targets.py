@@ -323,7 +323,9 @@ async def test_it_remembers_no_more_the_longer_it_lasts(case: Case) -> None:
 async def test_requests_are_what_the_vendor_publishes(case: Case) -> None:
     if not case.contract:
         pytest.skip("the vendor publishes no schema that we use")
-    contract = Contract(folder() / case.contract)
+    if not (path := folder() / case.contract).exists():
+        pytest.skip(f"FLOODMARK_CONTRACTS has no {case.contract}")
+    contract = Contract(path)
     for event in _takes(case):
         wire = Wire(case, case.vendor())
         await _told(case, wire, _settings(case, event))

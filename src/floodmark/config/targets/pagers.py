@@ -50,7 +50,7 @@ class Opsgenie(Section):
     """Address (EU: https://api.eu.opsgenie.com; Jira Service Management: https://api.atlassian.com/jsm/ops/integration).
     """
     responders: list[str] = []
-    """Teams that are told, by name."""
+    """Teams that are told: by name (Opsgenie), or by id (both)."""
     tags: list[str] = []
     """Tags that each alert has as well."""
 
