@@ -7,7 +7,8 @@ from typing import Any, Final
 
 import aiohttp
 
-from floodmark.config.models import Config, Http
+from floodmark.config.http import Http
+from floodmark.config.models import Config
 from floodmark.diagnose.finding import Finding
 
 _WORKERS: Final = 64

@@ -13,7 +13,7 @@ from typing import NamedTuple
 from floodmark.actions import Action
 from floodmark.alerts import ChangeNotice, Incident
 from floodmark.config.models import Config
-from floodmark.notify.sink import Message, Outcome
+from floodmark.notify.sink import Event, Message, Outcome
 from floodmark.requests import ModelRequest
 
 
@@ -36,7 +36,8 @@ class Entry(NamedTuple):
 class Desk:
     """The incidents of one partition. One that has not been told of an incident's end keeps it."""
 
-    def __init__(self, config: Config) -> None:
+    def __init__(self, config: Config, takes: Mapping[str, frozenset[Event]]) -> None:
+        """`takes`: which events each target can be told, by its name."""
         raise NotImplementedError
 
     def restore(self, entries: Iterable[Entry], now: float) -> None:

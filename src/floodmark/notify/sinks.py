@@ -1,0 +1,45 @@
+"""The targets of a config, ready to be told things."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Mapping
+
+import aiohttp
+
+from floodmark.config.notify import Notify, Target
+from floodmark.notify.exchange import HttpExchange
+from floodmark.notify.sink import Event, Sink
+from floodmark.runtime.errors import RunError
+
+
+class TargetError(RunError):
+    """A target of the config cannot be made."""
+
+
+def make(config: Notify, session: aiohttp.ClientSession) -> dict[str, Sink]:
+    """Each target's sink, by the target's name. Raises TargetError, in words without secrets."""
+    return {name: _sink(name, target, session) for name, target in config.targets.items()}
+
+
+def takes(sinks: Mapping[str, Sink]) -> dict[str, frozenset[Event]]:
+    """Which events each target can be told, by its name."""
+    return {name: sink.takes for name, sink in sinks.items()}
+
+
+def _sink(name: str, target: Target, session: aiohttp.ClientSession) -> Sink:
+    kind = target.kind()
+    settings = getattr(target, kind)
+    module = f"floodmark.notify.targets.{kind}"
+    try:
+        found = importlib.import_module(module)
+    except ModuleNotFoundError as error:
+        if error.name != module:
+            raise TargetError(f"notify.targets.{name}: {kind} needs the package {error.name}; install it") from None
+        raise TargetError(f"notify.targets.{name}: this release cannot tell anything to {kind} yet") from None
+    try:
+        exchange = HttpExchange(session, target.timeout, getattr(settings, "ca_file", None))
+    except OSError as error:
+        raise TargetError(f"notify.targets.{name}.{kind}.ca_file cannot be used: {error.strerror}") from None
+    sink: Sink = found.sink(settings, exchange)
+    return sink
