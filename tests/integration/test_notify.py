@@ -269,14 +269,13 @@ async def test_changes_and_requests_are_heard_once_also_over_a_restart(kafka):
 async def test_two_processes_share_the_work_and_one_goes_on_alone(kafka):
     async with Post() as post:
         config = await config_of(kafka, "post", partitions=4)
-        async with writing(config) as write:
+        async with writing(config) as write, notifier(config, {"post": post}):
             async with notifier(config, {"post": post}):
-                async with notifier(config, {"post": post}):
-                    for number in range(40):
-                        await write(config.topics.alerts, record(incident(f"inc-{number}", 1, "opened")))
                 for number in range(40):
-                    await write(config.topics.alerts, record(incident(f"inc-{number}", 2, "resolved")))
-                await until(lambda: len(post.taken) >= 80)
+                    await write(config.topics.alerts, record(incident(f"inc-{number}", 1, "opened")))
+            for number in range(40):
+                await write(config.topics.alerts, record(incident(f"inc-{number}", 2, "resolved")))
+            await until(lambda: len(post.taken) >= 80)
         told = defaultdict(list)
         for key, revision, _ in post.taken:
             told[key].append(revision)
@@ -313,7 +312,7 @@ async def test_topics_that_do_not_fit_are_said(kafka):
     fewer = config.topics.model_copy(update={"deliveries": f"{config.topics.deliveries}-1"})
     await create(config.kafka, {fewer.deliveries: TopicSpec(1, 1, COMPACT)})
     async with Post() as post:
-        with pytest.raises(RunError, match="has 1 partitions, and .* has 2: it needs as many"):
+        with pytest.raises(RunError, match=r"has 1 partitions, and .* has 2: it needs as many"):
             async with notifier(config.model_copy(update={"topics": fewer}), {"post": post}):
                 pass
         none = config.topics.model_copy(update={"deliveries": f"{config.topics.deliveries}-none"})

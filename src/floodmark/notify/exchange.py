@@ -16,6 +16,7 @@ from typing import Final
 from urllib.parse import urljoin, urlsplit
 
 import aiohttp
+from yarl import URL
 
 from floodmark import __version__
 from floodmark.notify.sink import Answer, Request, UnansweredError
@@ -66,7 +67,7 @@ class HttpExchange:
         try:
             async with self._session.request(
                 request.method,
-                url,
+                _as_written(url),
                 data=request.body or None,
                 headers=dict(request.headers),
                 timeout=self._timeout,
@@ -78,6 +79,14 @@ class HttpExchange:
         except (aiohttp.ClientError, OSError) as error:  # TimeoutError is an OSError
             # Without a cause: whoever logs it must not show an address.
             raise UnansweredError(f"{host}: {_reason(error, self._seconds)}") from None
+
+
+def _as_written(url: str) -> URL | str:
+    """The address, not put in another form if it needs none: it may be signed."""
+    try:
+        return URL(url, encoded=True) if url.isascii() and url.isprintable() and " " not in url else url
+    except ValueError:
+        return url
 
 
 async def _body(response: aiohttp.ClientResponse) -> bytes:
