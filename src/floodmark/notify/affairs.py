@@ -368,7 +368,7 @@ class Affairs:
         for person, until in found.resting.items():
             case.waiting[person] = until
         self.post.counts["resting"] += len(found.resting)
-        self.post.counts["unreachable"] += len(found.missing)
+        self.post.counts["nobody"] += len(found.missing)
         for target, people in found.targets.items():
             event: Event = (
                 "update" if case.lane(target).told in ("maybe", "open") or case.lane(target).queue else "open"

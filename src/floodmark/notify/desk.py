@@ -56,15 +56,7 @@ class Desk:
         self._affairs = Affairs(self._post, calendars or {}, self._storms)
         self._strangers: OrderedDict[str, list[tuple[int, Action]]] = OrderedDict()
         self._actions: list[Action] = []
-
-    def configure(
-        self, config: Config, takes: Mapping[str, frozenset[Event]], calendars: Mapping[str, Calendar] | None = None
-    ) -> None:
-        """Another configuration. An incident that is open keeps the route and the chain that stood when it opened."""
-        self._post.takes = takes
-        self._post.configure(config)
-        self._affairs.calendars = calendars or {}
-        self._digests.calendars = calendars or {}
+        self._now = 0.0
 
     def restore(self, entries: Iterable[Entry], now: float) -> None:
         """Go on from what was committed, in the order in which it was. Called once, before all else."""
@@ -142,6 +134,7 @@ class Desk:
     def ready(self, now: float) -> list[Job]:
         """What may be sent once `changed` is committed: at most one message of each target and key at a time, the
         older ones first. A job is not given again until it is settled."""
+        self._now = now
         cases = self._post.due_cases(now)
         for case in cases:
             self._affairs.wake(case, now)
@@ -186,13 +179,13 @@ class Desk:
         return self._post.counts
 
     def sizes(self) -> Mapping[str, float]:
-        """How much waits, and since when (`oldest`: the time; 0 if nothing does)."""
+        """How much waits, and for how long (`oldest`: seconds)."""
         waiting = [each for case in self._post.cases.values() for lane in case.lanes.values() for each in lane.queue]
         return {
             "cases": len(self._post.cases),
             "open": sum(case.alive() for case in self._post.cases.values()),
             "pending": len(waiting),
-            "oldest": min((each.at for each in waiting), default=0.0),
+            "oldest": max((self._now - each.at for each in waiting), default=0.0),
             "silences": len(self._post.ledger.silences),
         }
 

@@ -60,6 +60,8 @@ class Post:
 
     def __init__(self, config: Config, takes: Mapping[str, frozenset[Event]]) -> None:
         self.takes = takes
+        self.config = config
+        self.notify = config.notify or Notify()
         self.cases: dict[str, Case] = {}
         self.ledger = Ledger()
         self.counts: Counter[str] = Counter()
@@ -71,11 +73,6 @@ class Post:
         self._due: dict[str, float] = {}
         self._shut: dict[str, float] = {}  # targets that asked to be left alone, and until when
         self._again: dict[tuple[str, str], tuple[float, int]] = {}
-        self.configure(config)
-
-    def configure(self, config: Config) -> None:
-        self.config = config
-        self.notify = config.notify or Notify()
 
     # -- what changes
 
@@ -272,6 +269,7 @@ class Post:
             return self._later(case, target, lane, outcome, now)
         lane.queue.pop(0)
         self.counts[f"refused:{target}"] += 1
+        self.counts["unreachable"] += 1
         self._deliver(case, target, lane, head, "refused", now, outcome.reason)
         self._stand_in(case, target, head, now, f"{target} does not take it ({outcome.reason})")
         self.touch(case, now)
@@ -309,6 +307,7 @@ class Post:
             if head.event == "open" and lane.told != "open":
                 lane.told = "maybe"
             self.counts[f"dead:{target}"] += 1
+            self.counts["unreachable"] += 1
             self._deliver(case, target, lane, head, "dead", now, outcome.reason)
             self.touch(case, now)
             return Came(case, target, head, "dead", outcome.reason)
