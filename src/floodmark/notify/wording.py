@@ -7,15 +7,30 @@ one. Lengths are in characters, and a text that is cut says so by its last one.
 from __future__ import annotations
 
 import unicodedata
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Final, NamedTuple
+from urllib.parse import quote
 
-from floodmark.alerts import Incident
+from floodmark.alerts import Incident, content_id
 from floodmark.notify.sink import Message
 
 MEMBERS: Final = 5
 """Members of an incident that are listed."""
+LINE: Final = 1_000
+"""Characters of a line of the body: what is longer is no sentence."""
 _ELLIPSIS: Final = "…"
+
+
+class _Shown(dict[int, int]):
+    """What stands for a character, by its number; there are no more of them than Unicode has."""
+
+    def __missing__(self, number: int) -> int:
+        kept = chr(number) in "\n\t\u200d" or unicodedata.category(chr(number)) not in ("Cc", "Cf", "Cs", "Co")
+        self[number] = number if kept else 0x20
+        return self[number]
+
+
+_SHOWN: Final = _Shown()
 
 
 class Part(NamedTuple):
@@ -32,13 +47,38 @@ def cut(text: str, most: int) -> str:
 
 def printable(text: str) -> str:
     """The text without what changes how others are shown: control characters, and marks that turn its direction.
-    Line ends and tabs stay."""
-    kept = (c if c in "\n\t" or unicodedata.category(c) not in ("Cc", "Cf", "Cs", "Co") else " " for c in text)
-    return "".join(kept)
+    Line ends and tabs stay, and what joins emoji."""
+    return text.translate(_SHOWN)
+
+
+def line(text: str, most: int) -> str:
+    """The text as one line without blanks around it, at most so many characters."""
+    return cut(" ".join(printable(text[: 4 * most]).split()), most)
+
+
+def address(text: str) -> str:
+    """An address that can be followed, with nothing in it that ends it early; empty if it is none of HTTP."""
+    if len(text) > LINE or not text.lower().startswith(("https://", "http://")):
+        return ""
+    return quote(text.encode("utf-8", "replace"), safe="!#$%&'()*+,-./:;=?@[]_~")
+
+
+def known_as(key: str, most: int) -> str:
+    """The key of a message, as an id in a target: as it is, or if it cannot be, another that is always the same."""
+    return (
+        key
+        if key and len(key) <= most and line(key, most) == key
+        else content_id("key", key.encode("utf-8", "replace"))
+    )
+
+
+def ended(message: Message) -> bool:
+    """Whether what it is about is over, so that nothing may open it by telling more of it."""
+    return message.event == "resolve" or message.state in ("resolved", "merged")
 
 
 def title(message: Message, most: int = 255) -> str:
-    """One line: what has happened, and where it stands."""
+    """One line, never empty: what has happened, and where it stands."""
     if message.incident is not None:
         words = message.incident.title
     elif message.change is not None:
@@ -47,9 +87,10 @@ def title(message: Message, most: int = 255) -> str:
         words = f"{message.request.kind} {message.request.model}: {message.request.why}"
     else:
         words = message.lines[0] if message.lines else message.key
+    words = printable(words[:LINE]).strip() or printable(message.key).strip() or "something without a name"
     mark = {"resolved": "Resolved: ", "merged": "Merged: ", "acked": "", "snoozed": "", "open": ""}[message.state]
     example = "[example] " if message.test else ""
-    return cut(" ".join(printable(f"{example}{mark}{words}").split()), most)
+    return cut(" ".join(f"{example}{mark}{words}".split()), most)
 
 
 def parts(message: Message) -> list[Part]:
@@ -66,7 +107,7 @@ def parts(message: Message) -> list[Part]:
     what_to_do += [f"see: {message.link}"] if message.link else []
     found += [Part("Who", tuple(who))] if who else []
     found += [Part("What to do", tuple(what_to_do))] if what_to_do else []
-    return [Part(part.heading, tuple(printable(line) for line in part.lines)) for part in found]
+    return [Part(part.heading, tuple(printable(cut(line, LINE)) for line in part.lines)) for part in found]
 
 
 def text(message: Message, most: int = 3000) -> str:
@@ -75,9 +116,39 @@ def text(message: Message, most: int = 3000) -> str:
     return cut("\n\n".join(blocks), most)
 
 
+def facts(message: Message, most: int = 1_000) -> dict[str, str]:
+    """What a program can pick from: a name, and a line of text; what is empty is left out."""
+    found = {"key": message.key, "event": message.event, "state": message.state, "reason": message.reason}
+    found |= {"owner": message.owner, "team": message.team, "link": message.link, "runbook": message.runbook}
+    if (incident := message.incident) is not None:
+        found |= {
+            "scope": incident.scope,
+            "severity": incident.severity,
+            "since": when(incident.started_at),
+            "why": incident.why,
+            "causes": "; ".join(f"{each.entity} ({each.share:.0%})" for each in incident.causes[:3]),
+            "changes": "; ".join(f"{each.service}: {each.kind}, {each.summary}" for each in incident.changes[:3]),
+            "impact": "; ".join(each.summary for each in incident.impact[:3]),
+            "entities": ", ".join(incident.entities[:20]),
+            "anomalies": str(incident.member_count),
+            "over": when(incident.resolved_at) if incident.resolved_at else "",
+            "resolution": incident.resolution,
+        }
+        found |= {f"label.{line(name, 40)}": value for name, value in list(incident.labels.items())[:20]}
+    if (change := message.change) is not None:
+        found |= {"service": change.service, "kind": change.kind, "status": change.status, "version": change.version}
+        found |= {"environment": change.environment, "actor": change.actor, "address": change.url}
+    return {name: short for name, value in found.items() if (short := line(value, most))}
+
+
 def when(time: datetime) -> str:
     """A time as people are told it."""
     return f"{time:%Y-%m-%d %H:%M:%S} UTC"
+
+
+def stamp(time: datetime) -> str:
+    """A time as programs are told it: RFC 3339, to the millisecond."""
+    return time.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 def _incident(incident: Incident) -> list[Part]:

@@ -1,0 +1,113 @@
+"""What a target's secrets are, and that none of them is in what is said of it.
+
+What answers a request may repeat it, address and all. So answers that are errors are masked before a sink reads them
+(before anything is cut, for half of a secret is not found any more), and what a sink says is masked once more.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any, Final
+from urllib.parse import quote, urlsplit
+
+from pydantic import BaseModel, SecretStr
+
+from floodmark.notify.sink import (
+    Answer,
+    Delivered,
+    Event,
+    Exchange,
+    Later,
+    Message,
+    Outcome,
+    Refused,
+    Request,
+    Sink,
+    UnansweredError,
+)
+
+_HIDDEN: Final = "***"
+_SHORTEST: Final = 4
+"""A secret that is shorter would hide words that are none."""
+_SHORTEST_PART: Final = 8
+"""The same of a part of an address: what is shorter is api, services, v1."""
+
+
+class Secrets:
+    """What must be shown nowhere: the secrets of a section, as they are and as requests carry them."""
+
+    def __init__(self, settings: BaseModel) -> None:
+        forms = {form for secret in _secrets(settings) for form in _forms(secret)}
+        user = getattr(settings, "username", None) or getattr(settings, "email", None)
+        if isinstance(user, str):
+            pairs = [f"{user}:{secret}".encode() for secret in _secrets(settings)]
+            forms |= {base64.b64encode(pair).decode() for pair in pairs}
+        words = sorted((re.escape(form) for form in forms if len(form) >= _SHORTEST), key=len, reverse=True)
+        self._pattern = re.compile("|".join(words)) if words else None
+
+    def hide(self, text: str) -> str:
+        """The text without them."""
+        return self._pattern.sub(_HIDDEN, text) if self._pattern is not None else text
+
+
+class Guarded:
+    """A sink whose outcomes have no secrets in them."""
+
+    def __init__(self, sink: Sink, secrets: Secrets) -> None:
+        self._sink, self._secrets = sink, secrets
+        self.takes: frozenset[Event] = sink.takes
+
+    async def deliver(self, message: Message, memory: Mapping[str, str]) -> Outcome:
+        outcome = await self._sink.deliver(message, memory)
+        if isinstance(outcome, Delivered):
+            return outcome._replace(note=self._secrets.hide(outcome.note))
+        if isinstance(outcome, Later):
+            return outcome._replace(reason=self._secrets.hide(outcome.reason))
+        return Refused(self._secrets.hide(outcome.reason))
+
+
+def masking(exchange: Exchange, secrets: Secrets) -> Exchange:
+    """An exchange whose answers, if they are errors, have no secrets in them."""
+
+    async def masked(request: Request) -> Answer:
+        try:
+            answer = await exchange(request)
+        except UnansweredError as error:
+            raise UnansweredError(secrets.hide(str(error))) from None
+        if 200 <= answer.status < 300:
+            return answer
+        body = answer.body.decode("utf-8", "surrogateescape")
+        return answer._replace(body=secrets.hide(body).encode("utf-8", "surrogateescape"))
+
+    return masked
+
+
+def _secrets(value: Any) -> Iterator[str]:
+    if isinstance(value, SecretStr):
+        yield value.get_secret_value()
+    elif isinstance(value, BaseModel):
+        for name in type(value).model_fields:
+            yield from _secrets(getattr(value, name))
+    elif isinstance(value, Mapping):
+        for each in value.values():
+            yield from _secrets(each)
+    elif isinstance(value, list | tuple):
+        for each in value:
+            yield from _secrets(each)
+
+
+def _forms(secret: str) -> Iterator[str]:
+    """A secret as it is, as JSON and addresses write it, and of one that is an address what it is made of."""
+    yield from (secret, quote(secret, safe=""), quote(secret), json.dumps(secret)[1:-1])
+    if "://" not in secret:
+        return
+    try:
+        parts = urlsplit(secret)
+    except ValueError:
+        return
+    yield from (f"{parts.path}?{parts.query}" if parts.query else "", parts.path if len(parts.path) > 1 else "")
+    yield from (parts.query, parts.password or "")
+    yield from (each for each in re.split(r"[/&=]", f"{parts.path}/{parts.query}") if len(each) >= _SHORTEST_PART)
