@@ -27,7 +27,7 @@ class Case(msgspec.Struct):
 
 
 class SimpleDesk(Desk):
-    def __init__(self, config, takes):
+    def __init__(self, config, takes, calendars):
         self.takes = takes
         self.targets = list(config.notify.targets)
         self.cases = {}

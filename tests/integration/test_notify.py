@@ -140,8 +140,8 @@ async def notifier(config, posts, desks=None, **more):
     """A notifier that is at work while entered, and ends in order."""
     stop, ready = asyncio.Event(), asyncio.Event()
 
-    def make_desk(config, takes):
-        desk = SimpleDesk(config, takes)
+    def make_desk(*what):
+        desk = SimpleDesk(*what)
         if desks is not None:
             desks.append(desk)
         return desk

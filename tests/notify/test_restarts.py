@@ -171,4 +171,6 @@ def test_a_restart_changes_nothing_that_is_told(history, data):
     for world in (one, two):
         world.calm = True
         world.run(7200)
-    assert [(t, m.id, m.event, m.reason) for t, m in one.arrived] == [(t, m.id, m.event, m.reason) for t, m in two.arrived]
+    assert [(t, m.id, m.event, m.reason) for t, m in one.arrived] == [
+        (t, m.id, m.event, m.reason) for t, m in two.arrived
+    ]

@@ -173,6 +173,7 @@ async def _run(config: Config, path: Path, seen: bytes) -> None:
         await run(
             config,
             stop=stop,
+            folder=path if path.is_dir() else path.parent,
             reloads=_reloads(config, path, watching(path, seen, asked)),
             create_with=f"floodmark topics create --config {path}",
         )

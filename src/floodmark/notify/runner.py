@@ -11,6 +11,7 @@ import time
 from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
 from contextlib import AsyncExitStack
 from functools import partial
+from pathlib import Path
 from typing import Any, Final, NamedTuple, get_args
 
 import aiohttp
@@ -18,6 +19,7 @@ import structlog
 
 from floodmark.config.models import Config
 from floodmark.notify import aside, exchange, sinks
+from floodmark.notify.calendars import Calendar, read_calendars
 from floodmark.notify.desk import Desk
 from floodmark.notify.group import Group, Setting, Work
 from floodmark.notify.hearing import Hearing
@@ -53,7 +55,7 @@ DRAIN_SECONDS: Final = 25.0
 _ASK_AGAIN_SECONDS: Final = 3.0
 _AGAIN_SECONDS: Final = 60.0
 
-MakeDesk = Callable[[Config, Mapping[str, frozenset[Event]]], Desk]
+MakeDesk = Callable[[Config, Mapping[str, frozenset[Event]], Mapping[str, Calendar]], Desk]
 MakeSinks = Callable[[Config, aiohttp.ClientSession], Mapping[str, Sink]]
 
 
@@ -74,6 +76,7 @@ async def run(
     stop: asyncio.Event,
     ready: asyncio.Event | None = None,
     reloads: AsyncIterator[Reloaded] | None = None,
+    folder: Path | None = None,
     create_with: str = "floodmark topics create",
     embedded: bool = False,
     make_desk: MakeDesk = Desk,
@@ -81,15 +84,17 @@ async def run(
 ) -> None:
     """Tell people of incidents until `stop` is set; then finish what is under way, commit, leave.
 
-    The config has `notify`. `ready` is set once all desks of the first assignment are at work. `embedded`: as for
-    `floodmark.runtime.run`. Raises RunError with a sentence for the operator; any other exception is a bug.
+    The config has `notify`; what it names by a relative path is in `folder`. `ready` is set once all desks of the first
+    assignment are at work. `embedded`: as for `floodmark.runtime.run`. Raises RunError with a sentence for the operator;
+    any other exception is a bug.
     """
     assert config.notify is not None
     async with AsyncExitStack() as entered:
         masking = Masking(config)
         entered.enter_context(covering(masking))
         session = await entered.enter_async_context(exchange.session())
-        run_ = _Run(config, masking, session, stop, ready, create_with, embedded, make_desk, make_sinks)
+        here = folder or Path()
+        run_ = _Run(config, masking, session, stop, ready, here, create_with, embedded, make_desk, make_sinks)
         await entered.enter_async_context(endpoint(config.notify.http, run_.telemetry))
         entered.enter_context(folding(lambda: run_.telemetry.presence.away_since is not None))
         watches = [asyncio.create_task(_lasting(watch)) for watch in run_.watches()]
@@ -118,6 +123,7 @@ class _Run:
         session: aiohttp.ClientSession,
         stop: asyncio.Event,
         ready: asyncio.Event | None,
+        folder: Path,
         create_with: str,
         embedded: bool,
         make_desk: MakeDesk,
@@ -132,6 +138,7 @@ class _Run:
         self._session = session
         self._stop = stop
         self._ready = ready
+        self._folder = folder
         self._create_with = create_with
         self._embedded = embedded
         self._make_desk = make_desk
@@ -143,11 +150,15 @@ class _Run:
         self._changed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
     def _worked(self, config: Config) -> Work:
-        """What a config means. Raises RunError for a target that cannot be made."""
+        """What a config means. Raises RunError for a target that cannot be made, and a calendar that cannot be read."""
         assert config.notify is not None
         made = self._make_sinks(config, self._session)
         posting = Posting(config.notify, made, self._masking)
-        return Work(config, posting, partial(self._make_desk, config, sinks.takes(made)))
+        try:
+            calendars = read_calendars(config, self._folder)
+        except (OSError, ValueError) as error:
+            raise RunError(f"A calendar of notify.schedules cannot be read: {error}") from error
+        return Work(config, posting, partial(self._make_desk, config, sinks.takes(made), calendars))
 
     def watches(self) -> list[Callable[[], Coroutine[Any, Any, None]]]:
         """What looks, for as long as the run lasts, at what is around it."""
