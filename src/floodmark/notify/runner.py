@@ -85,8 +85,8 @@ async def run(
     """Tell people of incidents until `stop` is set; then finish what is under way, commit, leave.
 
     The config has `notify`; what it names by a relative path is in `folder`. `ready` is set once all desks of the first
-    assignment are at work. `embedded`: as for `floodmark.runtime.run`. Raises RunError with a sentence for the operator;
-    any other exception is a bug.
+    assignment are at work. `embedded`: as for `floodmark.runtime.run`. Raises RunError with a sentence for the
+    operator; any other exception is a bug.
     """
     assert config.notify is not None
     async with AsyncExitStack() as entered:
