@@ -175,6 +175,7 @@ class Affairs:
             self.post.counts["silenced"] += 1
             self.post.touch_ledger()
         case.stage, case.climb = "muted", None
+        self.touch(case)
         return True
 
     def _again(self, case: Case, reason: str, now: float, first: str = "") -> None:
@@ -316,14 +317,15 @@ class Affairs:
 
     def wake(self, case: Case, now: float) -> None:
         """Do what is due."""
-        if case.kind == "incident":
-            if case.alive() and case.ends is not None and case.ends.timestamp() <= now:
+        if case.alive() and self.next(case) <= now:
+            if case.ends is not None and case.ends.timestamp() <= now:
                 self._look(case, now)
-            if case.stage == "held" and case.alive() and case.held <= now:
+            if case.stage == "held" and case.held <= now:
                 self.tell(case, now)
             if case.cause_due and case.cause_due <= now:
                 self._settled(case, now)
             self._climb(case, now)
+            self.post.touch(case)
         self.post.give_up(case, now)
         self.schedule(case)
 
@@ -332,7 +334,6 @@ class Affairs:
         incident = case.newest()
         first = next((each for each in incident.causes[:1] if each.entity == case.next_cause), None)
         before, case.cause_due, case.next_cause = case.cause, 0.0, ""
-        self.post.touch(case)
         if first is None:
             return
         case.cause = first.entity
