@@ -1,12 +1,12 @@
-"""Whatever comes, in whatever order, with whatever answers and crashes: ends and openings are never lost, nothing is told
+"""Whatever comes, in whatever order, with whatever answers and crashes: no end and no opening is lost, nothing is told
 out of order, and what is told twice has the same id."""
 
 import msgspec
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.notify.world import World, action, change, config, incident
 
 from floodmark.notify.sink import Delivered, Later, Refused
-from tests.notify.world import World, action, change, config, incident
 
 KEYS = ("inc-1", "inc-2")
 SEVERITIES = ("info", "warning", "error", "critical")
@@ -14,7 +14,11 @@ EVENTS = ("updated", "updated", "updated", "resolved", "reopened", "merged")
 VERBS = ("ack", "unack", "snooze", "comment", "assign", "page", "silence", "unsilence")
 
 revisions = st.tuples(
-    st.just("revise"), st.sampled_from(KEYS), st.sampled_from(EVENTS), st.sampled_from((*SEVERITIES, "critical")), st.integers(0, 2)
+    st.just("revise"),
+    st.sampled_from(KEYS),
+    st.sampled_from(EVENTS),
+    st.sampled_from((*SEVERITIES, "critical")),
+    st.integers(0, 2),
 )
 acts = st.tuples(st.just("act"), st.sampled_from(KEYS), st.sampled_from(VERBS), st.sampled_from(("ann", "bob")))
 waits = st.tuples(st.just("wait"), st.sampled_from((1, 31, 200, 1000, 4000)))
@@ -84,8 +88,8 @@ class Rough(World):
                 if when == "after":
                     self.desk.settle(job, Delivered(), self.now)
         self.restart()
-        for offset, action in self.heard:
-            self.desk.hear(action, offset, self.now)
+        for offset, each in self.heard:
+            self.desk.hear(each, offset, self.now)
         again, self.uncommitted = self.uncommitted, []
         for what in again:
             self.feed(what)
@@ -172,4 +176,6 @@ def test_a_restart_changes_nothing_that_is_told(history, data):
     for world in (one, two):
         world.calm = True
         world.run(7200)
-    assert [(t, m.id, m.event, m.reason) for t, m in one.arrived] == [(t, m.id, m.event, m.reason) for t, m in two.arrived]
+    assert [(t, m.id, m.event, m.reason) for t, m in one.arrived] == [
+        (t, m.id, m.event, m.reason) for t, m in two.arrived
+    ]
