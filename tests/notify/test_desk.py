@@ -292,3 +292,12 @@ def test_changes_go_to_those_who_want_them():
         ("change", "started", "chg-1/1/hook"),
         ("change", "succeeded", "chg-1/2/hook"),
     ]
+
+
+def test_a_page_that_may_have_arrived_is_resolved_all_the_same():
+    world = World(config(targets={"pd": {}}), answer=lambda target, message, now: Later("no answer"))
+    world.revise(1, severity="critical")
+    world.answer = lambda target, message, now: Delivered()
+    world.revise(2, "resolved", severity="critical")
+    world.run(60)
+    assert world.told() == [(0, "pd", "resolve", False)]

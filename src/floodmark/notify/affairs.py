@@ -19,8 +19,10 @@ from floodmark.notify import chains, routes, silences
 from floodmark.notify.addressing import addressed, person_of
 from floodmark.notify.calendars import Calendar
 from floodmark.notify.cases import Case
+from floodmark.notify.digests import Digests
 from floodmark.notify.kinds import RECORDS
-from floodmark.notify.post import Post
+from floodmark.notify.playbooks import Playbooks
+from floodmark.notify.post import ALL, Came, Post
 from floodmark.notify.sink import Event
 from floodmark.notify.storms import Storms
 
@@ -36,10 +38,19 @@ _PAST: Final = 900.0
 class Affairs:
     """The incidents of a desk."""
 
-    def __init__(self, post: Post, calendars: Mapping[str, Calendar], storms: Storms) -> None:
+    def __init__(
+        self,
+        post: Post,
+        calendars: Mapping[str, Calendar],
+        storms: Storms,
+        digests: Digests,
+        playbooks: Playbooks,
+    ) -> None:
         self.post = post
         self.calendars = calendars
         self.storms = storms
+        self.digests = digests
+        self.playbooks = playbooks
 
     # -- from the engine
 
@@ -163,6 +174,7 @@ class Affairs:
         if loud:
             case.climb = chains.begin(case.plan, now, told=digested)
             self._climb(case, now)
+        self._respond(case, now)
 
     def muted(self, case: Case, now: float) -> bool:
         """Whether a silence mutes it now; the first time it is counted."""
@@ -175,6 +187,7 @@ class Affairs:
             self.post.counts["silenced"] += 1
             self.post.touch_ledger()
         case.stage, case.climb = "muted", None
+        self.touch(case)
         return True
 
     def _again(self, case: Case, reason: str, now: float, first: str = "") -> None:
@@ -193,6 +206,20 @@ class Affairs:
         if loud:
             case.climb = chains.begin(case.plan, now, person_of(first, self.post.notify) or "")
             self._climb(case, now)
+        self._respond(case, now)
+
+    def _respond(self, case: Case, now: float) -> None:
+        """Propose what may help, or do it."""
+        for words in list(self.playbooks.offer(case, now)):
+            self._update(case, now, words)
+
+    def ran(self, came: Came, now: float) -> None:
+        """What has come of a playbook."""
+        found = self.playbooks.came(came, now)
+        if found is not None:
+            case, words = found
+            self._update(case, now, words)
+            self.touch(case)
 
     def _update(self, case: Case, now: float, reason: str, loud: bool = False) -> None:
         """Into what is told already."""
@@ -226,7 +253,8 @@ class Affairs:
 
     def _finish(self, case: Case, now: float) -> None:
         incident = case.newest()
-        case.climb, case.waiting = None, {}
+        case.climb = None
+        self.playbooks.close(case, now)
         case.held = case.cause_due = 0.0
         stage, case.stage = case.stage, "over"
         case.forget = now + KEPT
@@ -309,6 +337,10 @@ class Affairs:
             case "page":
                 if case.alive():
                     self.page(case, (args.to,) if args.to else (), f"{action.by} asks for you{why}", now)
+            case "approve":
+                self._update(case, now, self.playbooks.approve(case, action, now))
+            case "ran" if action.via != "notify":
+                self._update(case, now, f"playbook {args.playbook}: {args.result}")
             case _:
                 pass
 
@@ -316,29 +348,56 @@ class Affairs:
 
     def wake(self, case: Case, now: float) -> None:
         """Do what is due."""
-        if case.kind == "incident":
-            if case.alive() and case.ends is not None and case.ends.timestamp() <= now:
+        if case.alive() and self.next(case) <= now:
+            if case.ends is not None and case.ends.timestamp() <= now:
                 self._look(case, now)
-            if case.stage == "held" and case.alive() and case.held <= now:
+            if case.stage == "held" and case.held <= now:
                 self.tell(case, now)
             if case.cause_due and case.cause_due <= now:
                 self._settled(case, now)
             self._climb(case, now)
+            self.post.touch(case)
+        for person in [each for each, until in case.waiting.items() if until <= now]:
+            self._rested(person, now)
         self.post.give_up(case, now)
         self.schedule(case)
+
+    def _rested(self, person: str, now: float) -> None:
+        """Somebody may be disturbed again: all that has waited is told in one message."""
+        cases = [case for case in self.post.cases.values() if case.waiting.get(person, math.inf) <= now]
+        who = self.post.notify.people.get(person)
+        since = min(case.waiting.pop(person) for case in cases)
+        still = [case for case in cases if case.alive()]
+        head = f"While you were not to be disturbed: {len(cases)} incidents, {len(still)} of them still open"
+        loud = any(case.state == "open" for case in still)
+        key = f"quiet-{person}-{int(since)}"
+        self.digests.send(
+            key,
+            dict.fromkeys(who.targets if who is not None else (), (person,)),
+            [head, *self.digests.lines(cases)],
+            "your quiet hours are over",
+            now,
+            loud=loud,
+        )
+        for case in cases:
+            for target in who.targets if who is not None and case.state == "open" and case.stage == "told" else ():
+                if "digest" not in self.post.takes.get(target, ALL):
+                    event: Event = "update" if case.lane(target).told in ("maybe", "open") else "open"
+                    self.post.put(case, target, event, now, loud=True, reason=head, people=(person,))
+            self.touch(case)
 
     def _settled(self, case: Case, now: float) -> None:
         """Another first cause has stood for long enough."""
         incident = case.newest()
         first = next((each for each in incident.causes[:1] if each.entity == case.next_cause), None)
         before, case.cause_due, case.next_cause = case.cause, 0.0, ""
-        self.post.touch(case)
         if first is None:
             return
         case.cause = first.entity
         if case.stage == "told" and case.state != "snoozed" and not self.muted(case, now):
             was = f" (it was {before})" if before else ""
             self._update(case, now, f"the first cause is {first.entity} now{was}: {first.reason}")
+            self._respond(case, now)
 
     def _climb(self, case: Case, now: float) -> None:
         """Page whoever is due, by the chain."""
@@ -384,9 +443,10 @@ class Affairs:
 
     def next(self, case: Case) -> float:
         """When the case is to be looked at, but for its post."""
-        if case.kind != "incident" or not case.alive():
-            return math.inf
-        due = case.held if case.stage == "held" else math.inf
+        due = min(case.waiting.values(), default=math.inf)
+        if not case.alive():
+            return due
+        due = min(due, case.held if case.stage == "held" else math.inf)
         due = min(due, case.ends.timestamp() if case.ends is not None else math.inf)
         due = min(due, case.cause_due or math.inf)
         return min(due, case.climb.due if case.climb is not None else math.inf)

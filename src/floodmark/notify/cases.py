@@ -163,6 +163,14 @@ class Storm(Struct, omit_defaults=True):
     fresh: bool = False
 
 
+class Run(Struct, frozen=True):
+    """A playbook was run for a service."""
+
+    at: float
+    playbook: str
+    service: str
+
+
 class Ledger(Struct, omit_defaults=True):
     """What a desk knows that is of no one incident."""
 
@@ -171,8 +179,7 @@ class Ledger(Struct, omit_defaults=True):
     standins: dict[str, Standin] = field(default_factory=dict)
     storms: dict[str, Storm] = field(default_factory=dict)
     buckets: dict[str, Bucket] = field(default_factory=dict)
-    runs: list[tuple[float, str, str]] = field(default_factory=list)
-    """Playbooks that were run in the last hours: when, of which name, for which service."""
+    runs: dict[str, Run] = field(default_factory=dict)
 
 
 def case_key(key: str) -> bytes:

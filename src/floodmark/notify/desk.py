@@ -21,6 +21,7 @@ from floodmark.notify.affairs import KEPT, Affairs
 from floodmark.notify.calendars import Calendar
 from floodmark.notify.cases import DESK_KEY, Case, is_case, read_case, read_ledger
 from floodmark.notify.digests import Digests
+from floodmark.notify.playbooks import Playbooks
 from floodmark.notify.post import Entry, Job, Post
 from floodmark.notify.routes import fits
 from floodmark.notify.sink import Event, Outcome
@@ -53,9 +54,9 @@ class Desk:
         self._post = Post(config, takes or {})
         self._digests = Digests(self._post, calendars or {})
         self._storms = Storms(self._post, self._digests)
-        self._affairs = Affairs(self._post, calendars or {}, self._storms)
+        self._playbooks = Playbooks(self._post)
+        self._affairs = Affairs(self._post, calendars or {}, self._storms, self._digests, self._playbooks)
         self._strangers: OrderedDict[str, list[tuple[int, Action]]] = OrderedDict()
-        self._actions: list[Action] = []
         self._now = 0.0
 
     def restore(self, entries: Iterable[Entry], now: float) -> None:
@@ -83,6 +84,7 @@ class Desk:
         """Somebody has done something; all desks hear all actions, also those from before they began."""
         if action.verb in OF_ALL and silences.heard(action, self._post.ledger, self._post.config, now):
             self._post.touch_ledger()
+        self._playbooks.heard(action)
         case = self._post.cases.get(action.incident)
         if case is not None:
             self._affairs.hear(case, action, offset, now)
@@ -156,10 +158,11 @@ class Desk:
         """What came of a job."""
         if self._post.repeated(job, outcome, now):
             return
-        came = self._post.settle(job, outcome, now)
-        case = came.case if came is not None else self._post.cases.get(job.message.key)
+        case, came = self._post.settle(job, outcome, now)
         if case is not None:
             self._affairs.schedule(case)
+        if came is not None and came.case.kind == "playbook":
+            self._affairs.ran(came, now)
 
     def due(self) -> float:
         """When `ready` may next have something without anything being heard; infinity: not by itself."""
@@ -171,7 +174,7 @@ class Desk:
 
     def actions(self) -> list[Action]:
         """Actions of the notifier itself (a playbook is proposed, has run), to be written to the actions topic."""
-        found, self._actions = self._actions, []
+        found, self._playbooks.actions = self._playbooks.actions, []
         return found
 
     def counts(self) -> Mapping[str, int]:

@@ -254,26 +254,26 @@ class Post:
 
     # -- what has come of it
 
-    def settle(self, job: Job, outcome: Outcome, now: float) -> Came | None:
-        """None: it is tried again, or it is of no more interest."""
+    def settle(self, job: Job, outcome: Outcome, now: float) -> tuple[Case | None, Came | None]:
+        """Of which case it was, and what it has come to in the end; None: it is tried again, or of no more interest."""
         target, key = job.target, next((k for k, t in self._flying if t == job.target and self._is(k, t, job)), "")
         case = self.cases.get(key)
         if case is None:
-            return None
+            return None, None
         self._flying.discard((key, target))
         lane = case.lanes[target]
         head = lane.queue[0]
         if isinstance(outcome, Delivered):
-            return self._there(case, target, lane, outcome, now)
+            return case, self._there(case, target, lane, outcome, now)
         if isinstance(outcome, Later):
-            return self._later(case, target, lane, outcome, now)
+            return case, self._later(case, target, lane, outcome, now)
         lane.queue.pop(0)
         self.counts[f"refused:{target}"] += 1
         self.counts["unreachable"] += 1
         self._deliver(case, target, lane, head, "refused", now, outcome.reason)
         self._stand_in(case, target, head, now, f"{target} does not take it ({outcome.reason})")
         self.touch(case, now)
-        return Came(case, target, head, "refused", outcome.reason)
+        return case, Came(case, target, head, "refused", outcome.reason)
 
     def _is(self, key: str, target: str, job: Job) -> bool:
         case = self.cases.get(key)
