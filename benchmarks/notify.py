@@ -13,8 +13,8 @@ Three parts, on an Apache Kafka of its own and servers on this machine that stan
    same size to the same server with as many connections as the notifier has for a target.
 
 What is allowed: the same message twice under the same id, if its answer was lost. The exit code is 0 only if no
-opening and no resolution was lost, nothing came out of order, and nothing came twice under two ids. Needs Java 17 and, the
-first time, Maven.
+opening and no resolution was lost, nothing came out of order, and nothing came twice under two ids. Needs Java 17 and,
+the first time, Maven.
 """
 
 from __future__ import annotations
