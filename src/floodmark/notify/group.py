@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Coroutine, Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import structlog
@@ -19,6 +19,7 @@ from floodmark.config.models import Config
 from floodmark.notify import ledger
 from floodmark.notify.aside import Aside, topics_of
 from floodmark.notify.desk import Desk
+from floodmark.notify.elsewhere import Ask, Elsewhere
 from floodmark.notify.hearing import Hearing
 from floodmark.notify.masking import Masking
 from floodmark.notify.metrics import Metrics
@@ -46,6 +47,8 @@ class Work:
     config: Config
     posting: Posting
     make: Callable[[], Desk]
+    silences: Mapping[str, Ask] = field(default_factory=dict)
+    """How to ask targets for the silences that people made there."""
 
 
 @dataclass(frozen=True)
@@ -172,7 +175,7 @@ class Group(ConsumerRebalanceListener):
     def _take(self, sources: Iterable[TopicPartition]) -> None:
         member = self._member()
         for source in sources:
-            partition = Partition(source, member, self._outbox(source), self._aside(source))
+            partition = Partition(source, member, self._outbox(source), self._aside(source), self._elsewhere(source))
             self._partitions[source] = partition
             partition.start(self._ended)
 
@@ -203,6 +206,12 @@ class Group(ConsumerRebalanceListener):
         if source.partition != 0 or not topics_of(self._work.config):
             return None
         return Aside(self._work.config, self._setting.turns)
+
+    def _elsewhere(self, source: TopicPartition) -> Elsewhere | None:
+        hearing = self._setting.hearing
+        if source.partition != 0 or not self._work.silences or hearing is None:
+            return None
+        return Elsewhere(self._work.silences, hearing.of_one)
 
     async def _watching(self) -> None:
         """Hear of the coordinator's errors also while no partition is ours, when nobody fetches."""

@@ -77,6 +77,10 @@ class Hearing:
         """How many actions are kept."""
         return len(self._of_one) + len(self._of_all)
 
+    def of_one(self) -> Iterator[Action]:
+        """What was done to single incidents, the oldest first."""
+        return (heard.action for heard in self._of_one.values())
+
     def _keep(self, heard: Heard) -> bool:
         """Whether it is new."""
         kept = self._of_all if heard.action.verb in OF_ALL else self._of_one

@@ -18,12 +18,14 @@ import structlog
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import CorruptRecordException, KafkaError, NoOffsetForPartitionError, OffsetOutOfRangeError
 
+from floodmark.actions import Action
 from floodmark.alerts import ChangeNotice, Incident
 from floodmark.config.models import Config
 from floodmark.events import MalformedEventError, decode, encode
 from floodmark.notify import ledger
 from floodmark.notify.aside import Aside, News
 from floodmark.notify.desk import Desk, Job
+from floodmark.notify.elsewhere import Elsewhere
 from floodmark.notify.hearing import Hearing
 from floodmark.notify.ledger import Ledger, Positions
 from floodmark.notify.masking import Masking
@@ -74,8 +76,15 @@ class Member:
 class Partition:
     """`start` it, `stop` it, once."""
 
-    def __init__(self, source: TopicPartition, member: Member, outbox: Outbox, aside: Aside | None) -> None:
-        """`aside`: what else is heard here."""
+    def __init__(
+        self,
+        source: TopicPartition,
+        member: Member,
+        outbox: Outbox,
+        aside: Aside | None = None,
+        elsewhere: Elsewhere | None = None,
+    ) -> None:
+        """`aside`, `elsewhere`: what else is heard here."""
         self.source = source
         self.desk: Desk | None = None
         self.task: Task | None = None  # of the telemetry's view: there is none here
@@ -83,6 +92,7 @@ class Partition:
         self._member = member
         self._outbox = outbox
         self._aside = aside
+        self._elsewhere = elsewhere
         self._clock = member.clock
         self._delays = Delays(member.metrics, member.clock)
         self._stopping = False
@@ -92,6 +102,7 @@ class Partition:
         self._room = asyncio.Event()
         self._answers: deque[tuple[Job, Outcome]] = deque()
         self._letters: list[Output] = []
+        self._acts: list[Action] = []
         self._sending: dict[asyncio.Task[None], bool] = {}  # whether it is under way
         self._next: int | None = None  # the offset after the last record that was heard
         self._committed: int | None = None
@@ -165,6 +176,8 @@ class Partition:
             feeding.append(asyncio.create_task(self._feed()))
             if self._aside is not None:
                 feeding.append(asyncio.create_task(self._feed_aside(self._aside)))
+            if self._elsewhere is not None:
+                feeding.append(asyncio.create_task(self._feed_acts(self._elsewhere)))
             for each in feeding:
                 each.add_done_callback(lambda _: self._woken.set())
             while not self._stopping:
@@ -302,6 +315,11 @@ class Partition:
             self._news.append(await aside.news())
             await self._handed_over(self._news)
 
+    async def _feed_acts(self, elsewhere: Elsewhere) -> None:
+        while True:
+            self._acts += await elsewhere.news()
+            self._woken.set()
+
     async def _handed_over(self, box: deque[Any]) -> None:
         self._woken.set()
         while box:
@@ -396,7 +414,8 @@ class Partition:
 
     async def _commit_changes(self, *, last: bool = False) -> None:
         desk = self._desk()
-        entries, acts = desk.changed(), desk.actions()
+        entries, acts = desk.changed(), [*desk.actions(), *self._acts]
+        self._acts = []
         outputs = [] if self._member.config.actions is None else [self._act(action) for action in acts]
         outputs += ledger.written(entries, {}, self.partition)
         letters, self._letters = self._letters, []
@@ -419,7 +438,7 @@ class Partition:
         self._unsaid = {place: at for place, at in self._unsaid.items() if said.get(place) != at}
         self._since = None
 
-    def _act(self, action: Any) -> Output:
+    def _act(self, action: Action) -> Output:
         return encode(action, source=f"notify/{self.topic}/{self.partition}", key=action.key())
 
     def _hidden(self, output: Output) -> Output:

@@ -158,7 +158,12 @@ class _Run:
             calendars = read_calendars(config, self._folder)
         except (OSError, ValueError) as error:
             raise RunError(f"A calendar of notify.schedules cannot be read: {error}") from error
-        return Work(config, posting, partial(self._make_desk, config, sinks.takes(made), calendars))
+        silences = sinks.silences(config.notify, self._session)
+        if silences and config.actions is None:
+            log.warning(
+                "silences of Alertmanager are not heeded, since the config has no `actions`", targets=[*silences]
+            )
+        return Work(config, posting, partial(self._make_desk, config, sinks.takes(made), calendars), silences)
 
     def watches(self) -> list[Callable[[], Coroutine[Any, Any, None]]]:
         """What looks, for as long as the run lasts, at what is around it."""

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Mapping
+from functools import partial
 
 import aiohttp
 
 from floodmark.config.notify import Notify, Target
+from floodmark.notify.elsewhere import Ask
 from floodmark.notify.exchange import HttpExchange
 from floodmark.notify.sink import Event, Sink
+from floodmark.notify.targets import alertmanager
 from floodmark.runtime.errors import RunError
 
 
@@ -25,6 +28,16 @@ def make(config: Notify, session: aiohttp.ClientSession) -> dict[str, Sink]:
 def takes(sinks: Mapping[str, Sink]) -> dict[str, frozenset[Event]]:
     """Which events each target can be told, by its name."""
     return {name: sink.takes for name, sink in sinks.items()}
+
+
+def silences(config: Notify, session: aiohttp.ClientSession) -> dict[str, Ask]:
+    """How to ask those targets for silences whose silences are heeded, by the target's name."""
+    found: dict[str, Ask] = {}
+    for name, target in config.targets.items():
+        if target.alertmanager is not None and target.alertmanager.silences:
+            exchange = HttpExchange(session, target.timeout)
+            found[name] = partial(alertmanager.silenced, target.alertmanager, exchange)
+    return found
 
 
 def _sink(name: str, target: Target, session: aiohttp.ClientSession) -> Sink:
