@@ -1,11 +1,11 @@
 """The life of an incident, as those hear it who are told."""
 
-from tests.notify.world import START, World, change, config
-
 from floodmark.deliveries import Delivery
 from floodmark.events import decode
 from floodmark.notify.sink import Delivered, Later, Refused
 from floodmark.records import Record
+
+from .world import START, World, change, config
 
 
 def deliveries(world):

@@ -4,9 +4,10 @@ out of order, and what is told twice has the same id."""
 import msgspec
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.notify.world import World, action, change, config, incident
 
 from floodmark.notify.sink import Delivered, Later, Refused
+
+from .world import World, action, change, config, incident
 
 KEYS = ("inc-1", "inc-2")
 SEVERITIES = ("info", "warning", "error", "critical")
