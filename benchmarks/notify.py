@@ -5,9 +5,11 @@
 Three parts, on an Apache Kafka of its own and servers on this machine that stand for targets:
 
 1. Faults: incidents are opened, get worse and are resolved, about 100 revisions a second, while the notifier (two
-   processes of `floodmark notify`) is killed with -9 again and again. Five targets: one is well; one answers 429 with
-   Retry-After; one answers 500 and 503; one hangs, half of the time after it has taken the message; one is dead for ten
-   seconds, again and again. When all is over, what each server has taken is compared with what there was to be told.
+   processes of `floodmark notify`) is killed with -9 again and again; each process once stands still (SIGSTOP) for
+   longer than its session, while the other one goes on with its work; and the broker is killed once. Five targets: one
+   is well; one answers 429 with Retry-After; one answers 500 and 503; one hangs, half of the time after it has taken
+   the message; one is dead for ten seconds, again and again. When all is over, what each server has taken is compared
+   with what there was to be told.
 2. Delay: incidents at an even pace, one target that is well: from the record's being written to its being taken there.
 3. Speed: incidents that wait already, one target that is well; and the bound: bare aiohttp, which posts bodies of the
    same size to the same server with as many connections as the notifier has for a target.
@@ -30,9 +32,10 @@ import threading
 import time
 import zlib
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -41,13 +44,14 @@ from aiohttp import web
 from confluent_kafka import KafkaException
 
 from engine import GaveUpError, Worker, end_in_order, until
-from kafka_side import KafkaUnavailableError, Sender, broker, committed, create_topics, ends
+from kafka_side import ApacheKafka, KafkaUnavailableError, Sender, broker, committed, create_topics, ends
 
 GROUP = "told"
 ALERTS, DELIVERIES, DEAD_LETTERS, ANOMALIES = "told.alerts", "told.deliveries", "told.dead-letters", "told.anomalies"
 PARTITIONS = 4
 PACE = 100.0
 """Revisions a second, of the first part."""
+SESSION_SECONDS = 10
 PATIENCE_SECONDS = 600.0
 LANES = 8
 HEADERS = (("ce_type", b"dev.floodmark.incident.v1"), ("ce_specversion", b"1.0"), ("ce_source", b"/floodmark/bench"))
@@ -154,7 +158,7 @@ class Notifier(Worker):
 
 def config(bootstrap: str, url: str, targets: Sequence[str]) -> dict[str, Any]:
     return {
-        "kafka": {"brokers": [bootstrap], "group": GROUP, "session_timeout": "10s"},
+        "kafka": {"brokers": [bootstrap], "group": GROUP, "session_timeout": f"{SESSION_SECONDS}s"},
         "topics": {"alerts": ALERTS, "deliveries": DELIVERIES, "dead_letters": DEAD_LETTERS, "anomalies": ANOMALIES},
         "notify": {
             "hold": "0s",
@@ -268,70 +272,124 @@ def unread(bootstrap: str) -> int:
     return sum(max(0, end - done.get(place, 0)) for place, end in ends(bootstrap, [ALERTS]).items())
 
 
-def faults(bootstrap: str, targets: Targets, folder: Path, args: argparse.Namespace) -> tuple[dict[str, Verdict], str]:
-    draw = random.Random(args.seed)
+class Troubles:
+    """What happens to two notifiers, their targets and the broker, by the clock of the feed."""
+
+    def __init__(
+        self, kafka: ApacheKafka, targets: Targets, folder: Path, seconds: float, kills: int, seed: int
+    ) -> None:
+        settings = config(kafka.bootstrap, targets.url, TARGETS)
+        self.workers = [Notifier(settings, folder, f"notify-{number}") for number in range(2)]
+        self.happened: Counter[str] = Counter()
+        self._kafka = kafka
+        self._targets = targets
+        self._draw = draw = random.Random(seed)
+        self._standing: set[str] = set()
+        down = min(10.0, seconds / 6)
+        steps: list[tuple[float, Callable[[], None]]] = [
+            (draw.uniform(0.02, 1) * seconds, self._kill) for _ in range(kills)
+        ]
+        steps += [(seconds * share, lambda: targets.die(down)) for share in (0.2, 0.5, 0.8)]
+        steps += [(seconds * 0.5, self._kill_broker)]
+        begin = 0.0
+        for share, worker in zip((0.25, 0.65), self.workers, strict=True):
+            begin = max(seconds * share, begin)
+            steps.append((begin, partial(self._stop, worker)))
+            begin += SESSION_SECONDS + 4
+            steps.append((begin, partial(self._wake, worker)))
+            begin += 4
+        self._steps = sorted(steps, key=lambda step: step[0])
+
+    def start(self) -> None:
+        for worker in self.workers:
+            worker.start()
+        until(self.ready, 120, "the notifiers are not ready")
+
+    def ready(self) -> bool:
+        return all(worker.ready() for worker in self.workers)
+
+    def look(self, now: float) -> None:
+        """Do what is due."""
+        while self._steps and self._steps[0][0] <= now:
+            self._steps.pop(0)[1]()
+
+    def mend(self) -> None:
+        """Start again what has ended by itself."""
+        for worker in self.workers:
+            if not worker.alive:
+                self.happened["ended by themselves"] += 1
+                worker.start()
+
+    def idle(self) -> bool:
+        """Whether nothing waits to be told, as far as those that have the partitions know."""
+        return (
+            self.ready() and sum(worker.metrics().get("floodmark_notify_pending", 1.0) for worker in self.workers) == 0
+        )
+
+    def end(self) -> None:
+        for worker in self.workers:
+            worker.terminate()
+        for worker in self.workers:
+            if worker.wait(40) is None:
+                raise GaveUpError(f"{worker.name} does not end on SIGTERM:\n{worker.last_words()}")
+
+    def _kill(self) -> None:
+        worker = self._draw.choice([worker for worker in self.workers if worker.name not in self._standing])
+        self.happened["kills"] += 1
+        if not worker.ready():
+            self.happened["of them while it started or recovered"] += 1
+        worker.kill()
+        worker.start()
+
+    def _stop(self, worker: Notifier) -> None:
+        self.happened["standstills"] += 1
+        self._standing.add(worker.name)
+        worker.pause()
+
+    def _wake(self, worker: Notifier) -> None:
+        self._standing.discard(worker.name)
+        worker.go_on()
+
+    def _kill_broker(self) -> None:
+        self.happened["broker killed"] += 1
+        self._kafka.kill()
+        self._kafka.restart()
+
+
+def faults(
+    kafka: ApacheKafka, targets: Targets, folder: Path, args: argparse.Namespace
+) -> tuple[dict[str, Verdict], str]:
     story = list(history("inc", args.incidents, args.revisions, args.seed))
     last = {key: revision for key, revision, event, _ in story if event == "resolved"}
-    workers = [Notifier(config(bootstrap, targets.url, TARGETS), folder, f"notify-{number}") for number in range(2)]
-    happened: Counter[str] = Counter()
-    feeder = Feeder(bootstrap)
+    feeder = Feeder(kafka.bootstrap)
+    troubles = Troubles(kafka, targets, folder, len(story) / PACE, args.kills, args.seed)
     try:
-        for worker in workers:
-            worker.start()
-        until(lambda: all(worker.ready() for worker in workers), 120, "the notifiers are not ready")
+        troubles.start()
         begun = time.monotonic()
-        seconds = len(story) / PACE
-        kills = sorted(draw.uniform(0.02, 1.0) * seconds for _ in range(args.kills))
-        deaths = [seconds * share for share in (0.2, 0.5, 0.8)]
         for number, revision in enumerate(story):
             ahead = begun + number / PACE - time.monotonic()
             if ahead > 0:
                 time.sleep(ahead)
             feeder.put(*revision)
-            now = time.monotonic() - begun
-            if deaths and now >= deaths[0]:
-                deaths.pop(0)
-                targets.die(min(10.0, seconds / 6))
-            if kills and now >= kills[0]:
-                kills.pop(0)
-                _kill(draw.choice(workers), happened)
-        while kills:
-            kills.pop()
-            _kill(draw.choice(workers), happened)
-            time.sleep(0.5)
+            troubles.look(time.monotonic() - begun)
         feeder.flush()
         fed = time.monotonic() - begun
 
         def all_told() -> bool:
-            for worker in workers:
-                if not worker.alive:
-                    happened["ended by themselves"] += 1
-                    worker.start()
-            pending = sum(worker.metrics().get("floodmark_notify_pending", 1.0) for worker in workers)
-            return not unread(bootstrap) and pending == 0
+            troubles.look(time.monotonic() - begun)
+            troubles.mend()
+            return troubles.idle() and not unread(kafka.bootstrap) and troubles.idle()
 
         until(all_told, PATIENCE_SECONDS, "not all is told", pause=1.0)
         took = time.monotonic() - begun
         time.sleep(2)
-        for worker in workers:
-            worker.terminate()
-        for worker in workers:
-            if worker.wait(40) is None:
-                raise GaveUpError(f"{worker.name} does not end on SIGTERM:\n{worker.last_words()}")
+        troubles.end()
     finally:
-        for worker in workers:
+        for worker in troubles.workers:
             worker.kill()
     words = f"{len(story):,} revisions of {len(last):,} incidents in {fed:.0f} s, all told after {took:.0f} s; "
-    words += ", ".join(f"{count} {what}" for what, count in happened.items())
+    words += ", ".join(f"{count} {what}" for what, count in troubles.happened.items())
     return {name: judge(targets.of(name), last) for name in TARGETS}, words
-
-
-def _kill(worker: Worker, happened: Counter[str]) -> None:
-    happened["kills"] += 1
-    if not worker.ready():
-        happened["of them while it started or recovered"] += 1
-    worker.kill()
-    worker.start()
 
 
 @contextmanager
@@ -410,7 +468,7 @@ def play(args: argparse.Namespace, folder: Path) -> int:
         targets = stack.enter_context(Targets(args.seed))
         create_topics(kafka.bootstrap, dict.fromkeys((ALERTS, DEAD_LETTERS, ANOMALIES), PARTITIONS))
         create_topics(kafka.bootstrap, {DELIVERIES: PARTITIONS}, {"cleanup.policy": "compact"})
-        verdicts, words = faults(kafka.bootstrap, targets, folder, args)
+        verdicts, words = faults(kafka, targets, folder, args)
         print(words, flush=True)
         wrong = report(verdicts, targets)
         delays = delay(kafka.bootstrap, targets, folder, args.paced)

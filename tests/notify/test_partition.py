@@ -18,7 +18,7 @@ from floodmark.notify.ledger import held
 from floodmark.notify.masking import Masking
 from floodmark.notify.metrics import Metrics
 from floodmark.notify.partition import Member, Partition
-from floodmark.notify.posting import Posting
+from floodmark.notify.posting import LANES, Posting
 from floodmark.notify.sink import Delivered
 from floodmark.records import Record
 from floodmark.runtime.errors import FencedError
@@ -228,6 +228,34 @@ async def test_who_is_fenced_sends_nothing_more():
         await stand.until(lambda: stand.ended is not None)
     assert isinstance(stand.ended, FencedError)
     assert not stand.sent()
+
+
+async def test_who_stood_still_proves_that_the_partition_is_still_its_own_before_it_sends(monkeypatch):
+    time = [0.0]
+    monkeypatch.setattr(module, "passed", lambda: time[0])
+    stand = Stand()
+    async with stand:
+        stand.sink.gate.clear()
+        stand.consumer.put(*(incident(f"inc-{number}", 1, "opened") for number in range(LANES + 1)))
+        await stand.until(lambda: len(stand.sent()) == LANES)
+        time[0] = 100.0  # one has been waiting for its turn, and somebody else has the partition by now
+        stand.outbox.failing = FencedError("another owner")
+        stand.sink.gate.set()
+        await stand.until(lambda: stand.ended is not None)
+    assert isinstance(stand.ended, FencedError)
+    assert len(stand.sent()) == LANES
+
+
+async def test_who_stood_still_and_is_still_the_owner_sends_on(monkeypatch):
+    time = [0.0]
+    monkeypatch.setattr(module, "passed", lambda: time[0])
+    async with Stand() as stand:
+        stand.sink.gate.clear()
+        stand.consumer.put(*(incident(f"inc-{number}", 1, "opened") for number in range(LANES + 1)))
+        await stand.until(lambda: len(stand.sent()) == LANES)
+        time[0] = 100.0
+        stand.sink.gate.set()
+        await stand.until(lambda: len(stand.sent()) == LANES + 1)
 
 
 async def test_what_is_no_incident_is_passed_over_and_the_offset_goes_on():

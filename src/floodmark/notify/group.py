@@ -194,6 +194,7 @@ class Group(ConsumerRebalanceListener):
             make=work.make,
             recall=lambda partition: ledger.read(self._kafka, topic, partition, setting.turns),
             counts=setting.counts,
+            proof=self._kafka.session_timeout / 2,
         )
 
     def _outbox(self, source: TopicPartition) -> Outbox:

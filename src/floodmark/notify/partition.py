@@ -70,7 +70,15 @@ class Member:
     counts: Mapping[str, int]
     """How many partitions the topics have that are heard aside."""
     embedded: bool = False
+    proof: float = 7.5
+    """Seconds for which it is certain that nobody else has the partition, after a commit: less than a session."""
     clock: Callable[[], float] = time.time
+
+
+def passed() -> float:
+    """Seconds of a clock that goes on while this process, or its host, stands still."""
+    suspended_too = getattr(time, "CLOCK_BOOTTIME", None)  # Linux
+    return time.clock_gettime(suspended_too) if suspended_too is not None else time.monotonic()
 
 
 class Partition:
@@ -108,6 +116,8 @@ class Partition:
         self._committed: int | None = None
         self._positions: Positions = {}
         self._unsaid: Positions = {}  # positions that are not committed
+        self._proved = passed()  # when it was last certain that the partition is ours
+        self._doubted = False
         self._since: float | None = None  # when something was heard of which nothing is committed yet
         self._answered = 0.0  # monotonic: when the broker last answered a fetch
         self._work: asyncio.Task[None] | None = None
@@ -391,7 +401,8 @@ class Partition:
     async def _tell(self, job: Job) -> None:
         task = asyncio.current_task()
 
-        def begin() -> bool:
+        async def begin() -> bool:
+            await self._proof()
             if self._stopping or task is None:
                 return False
             self._sending[task] = True
@@ -404,6 +415,17 @@ class Partition:
         self._delays.told(job, outcome)
         self._answers.append((job, outcome))
         self._woken.set()
+
+    async def _proof(self) -> None:
+        """Return once it is known that the partition is ours, as of so short a time ago that nobody else can have it.
+
+        A process that stood still may wake up with messages in hand while another one has told of what came after. Only
+        a commit shows that we are not fenced.
+        """
+        while not self._stopping and passed() - self._proved > self._member.proof:
+            self._doubted = True
+            self._woken.set()
+            await asyncio.sleep(_PAUSE_SECONDS)
 
     def _sent(self, task: asyncio.Task[None]) -> None:
         self._sending.pop(task, None)
@@ -422,7 +444,7 @@ class Partition:
         outputs += letters
         seconds = self._clock() - self._since if self._since is not None else 0.0
         moved = self._next != self._committed
-        if outputs:
+        if outputs or (self._doubted and not last):
             await self._commit(outputs)
         elif (moved and (last or seconds >= _OFFSETS_SECONDS)) or (
             self._unsaid and (last or seconds >= _POSITIONS_SECONDS)
@@ -433,7 +455,11 @@ class Partition:
         said = dict(self._unsaid)
         following = self._next if self._next != self._committed else None
         hidden = [self._hidden(output) for output in outputs]
+        if self._doubted:
+            following = self._next  # there has to be something in the transaction
+        asked = passed()
         await self._outbox.commit([*hidden, *ledger.written([], said, self.partition)], following)
+        self._proved, self._doubted = asked, False
         self._committed = self._next
         self._unsaid = {place: at for place, at in self._unsaid.items() if said.get(place) != at}
         self._since = None

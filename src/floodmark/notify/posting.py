@@ -7,7 +7,7 @@ back to the desk, which may have something newer to say by then.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Final
 
 import structlog
@@ -38,7 +38,7 @@ class Posting:
         self._lanes = {name: asyncio.Semaphore(LANES) for name in sinks}
         self._seconds = {name: _REQUESTS * target.timeout + 5 for name, target in config.targets.items()}
 
-    async def tell(self, job: Job, begin: Callable[[], bool] = lambda: True) -> Outcome | None:
+    async def tell(self, job: Job, begin: Callable[[], Awaitable[bool]] | None = None) -> Outcome | None:
         """Tell a target; what has come of it. `begin` is asked when it is the message's turn: if it says no, nothing is
         sent, and the answer is None."""
         lane = self._lanes.get(job.target)
@@ -50,7 +50,7 @@ class Posting:
         except TimeoutError:
             return Later(f"the messages before it have taken longer than {self._wait:.0f} s")
         try:
-            return await self._told(job) if begin() else None
+            return await self._told(job) if begin is None or await begin() else None
         finally:
             lane.release()
 
