@@ -387,3 +387,15 @@ def test_any_file_is_a_config_or_a_list_of_problems(tmp_path_factory, sections, 
         return
     assert found
     assert all(p.message and p.file == str(path) for p in found)
+
+
+def test_keys_of_a_section_that_do_not_go_together_are_said(write):
+    path = write("notify: {targets: {chat: {slack: {token: xoxb-123456}}}}\n")
+    with pytest.raises(ConfigError) as caught:
+        load(path, {})
+    (problem,) = caught.value.problems
+    assert (problem.path, problem.message) == (
+        "notify.targets.chat.slack",
+        "`token` needs `channel`: the id of a channel, C0123456789",
+    )
+    assert "xoxb" not in str(caught.value)

@@ -18,7 +18,7 @@ from pydantic_core import ErrorDetails
 from floodmark.config import checks, notations, retired, secrets
 from floodmark.config.locate import Located, Place, put_in, read_yaml, resolve
 from floodmark.config.models import Config
-from floodmark.config.problems import ConfigError, Path, Problem, did_you_mean, nearest
+from floodmark.config.problems import ConfigError, Path, Problem, SaidError, did_you_mean, nearest
 from floodmark.config.shape import ROOT, Shape, fields_of, sections, shape_at
 
 __all__ = ["ConfigError", "Loaded", "Problem", "files_of", "load", "load_with_warnings"]
@@ -187,6 +187,9 @@ def _explain(details: Iterable[ErrorDetails], tree: Located) -> list[Problem]:
             section = _section_at(path[:-1])
             if suggestion := notations.meant(str(path[-1]), section) or nearest(str(path[-1]), section):
                 meant.add((*path[:-1], suggestion))
+        elif isinstance(said := detail.get("ctx", {}).get("error"), SaidError):
+            here = tree.at(path)
+            problems[path] = (here.place if here is not None else tree.place).problem(path, str(said))
         else:
             wrong.append((path, detail["msg"]))
     for path, message in wrong:

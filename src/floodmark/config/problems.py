@@ -2,6 +2,7 @@
 
 ConfigError          all the problems of a load at once
   .problems          each with file, line, column, path, message, hint
+SaidError            a value that its type refuses, in words that can be shown as they are
 """
 
 from __future__ import annotations
@@ -32,6 +33,10 @@ class Problem(NamedTuple):
         subject = f"{self.path}: " if self.path else ""
         hint = f"; {self.hint}" if self.hint else ""
         return f"{place}: {subject}{self.message}{hint}"
+
+
+class SaidError(ValueError):
+    """A validator's words. They show nothing of a value that may be secret."""
 
 
 class ConfigError(Exception):

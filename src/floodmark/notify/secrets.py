@@ -32,8 +32,8 @@ from floodmark.notify.sink import (
 _HIDDEN: Final = "***"
 _SHORTEST: Final = 4
 """A secret that is shorter would hide words that are none."""
-_SHORTEST_PART: Final = 8
-"""The same of a part of an address: what is shorter is api, services, v1."""
+_PART: Final = re.compile(r"(?=.*\d).{8,}|.{16,}")
+"""The same of a part of an address: what is shorter, or has no digit, is api, v1, services."""
 
 
 class Secrets:
@@ -110,4 +110,4 @@ def _forms(secret: str) -> Iterator[str]:
         return
     yield from (f"{parts.path}?{parts.query}" if parts.query else "", parts.path if len(parts.path) > 1 else "")
     yield from (parts.query, parts.password or "")
-    yield from (each for each in re.split(r"[/&=]", f"{parts.path}/{parts.query}") if len(each) >= _SHORTEST_PART)
+    yield from (each for each in re.split(r"[/&=]", f"{parts.path}/{parts.query}") if _PART.fullmatch(each))

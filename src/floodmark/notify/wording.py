@@ -25,8 +25,9 @@ class _Shown(dict[int, int]):
     """What stands for a character, by its number; there are no more of them than Unicode has."""
 
     def __missing__(self, number: int) -> int:
-        kept = chr(number) in "\n\t\u200d" or unicodedata.category(chr(number)) not in ("Cc", "Cf", "Cs", "Co")
-        self[number] = number if kept else 0x20
+        hidden = unicodedata.category(chr(number)) in ("Cc", "Cf", "Cs", "Co", "Zl", "Zp")
+        never = number & 0xFFFE == 0xFFFE or 0xFDD0 <= number <= 0xFDEF  # Unicode has promised that these are nothing
+        self[number] = 0x20 if (hidden or never) and chr(number) not in "\n\t\u200d" else number
         return self[number]
 
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import Field, SecretStr
+from pydantic import AfterValidator, Field, SecretStr, model_validator
 
+from floodmark.config.problems import SaidError
 from floodmark.config.section import Section
+from floodmark.config.targets.checked import Address, Headers, Mailbox, SecretAddress, signing_secret
 
 
 class Slack(Section):
@@ -16,18 +18,28 @@ class Slack(Section):
     """Bot token (xoxb-…) with chat:write; or `webhook`, which can neither edit nor thread."""
     channel: str | None = None
     """Id of the channel: C0123456789."""
-    webhook: SecretStr | None = None
+    webhook: SecretAddress | None = None
     """Address of an incoming webhook, instead of a token: it is a secret."""
     buttons: bool = True
     """Buttons to acknowledge, snooze and resolve; they come back through `gateway`."""
-    url: str = "https://slack.com/api"
+    history: bool = False
+    """Look into the channel before posting, for a message whose answer was lost: it takes channels:history as well."""
+    url: Address = "https://slack.com/api"
     """Address of the API."""
+
+    @model_validator(mode="after")
+    def _one_way(self) -> Self:
+        if (self.token is None) == (self.webhook is None):
+            raise SaidError("give either `token` and `channel`, or `webhook`")
+        if self.token is not None and not self.channel:
+            raise SaidError("`token` needs `channel`: the id of a channel, C0123456789")
+        return self
 
 
 class Teams(Section):
     """Microsoft Teams: cards by a Workflows webhook."""
 
-    webhook: SecretStr
+    webhook: SecretAddress
     """Address of the workflow (…logic.azure.com or …api.powerplatform.com): it is a secret."""
 
 
@@ -44,9 +56,9 @@ class Email(Section):
     """User name, if the server wants one."""
     password: SecretStr | None = None
     """What proves it; write ${ENV_NAME} or file:/path rather than the secret itself."""
-    sender: str
+    sender: Mailbox
     """From whom: Floodmark <floodmark@example.org>."""
-    to: list[str] = Field(min_length=1)
+    to: list[Mailbox] = Field(min_length=1)
     """To whom."""
     ca_file: str | None = None
     """PEM file of the authority that signed the server's certificate (default: the system's)."""
@@ -57,9 +69,9 @@ class Webhook(Section):
 
     url: SecretStr
     """Where to post to; it may hold a secret."""
-    secret: SecretStr | None = None
+    secret: Annotated[SecretStr, AfterValidator(signing_secret)] | None = None
     """What the signature is made with: whsec_… (base64), or any text."""
-    headers: dict[str, SecretStr] = {}
+    headers: Headers = {}
     """Headers that each request has as well."""
     mode: Literal["structured", "binary"] = "structured"
     """CloudEvents' content mode."""

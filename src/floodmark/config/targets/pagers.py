@@ -8,6 +8,7 @@ from pydantic import Field, SecretStr
 
 from floodmark.config.quantities import Duration
 from floodmark.config.section import Section
+from floodmark.config.targets.checked import Labels
 
 
 class Alertmanager(Section):
@@ -15,7 +16,7 @@ class Alertmanager(Section):
 
     url: str
     """Its address, with any prefix of its routes: http://alertmanager:9093."""
-    labels: dict[str, str] = {}
+    labels: Labels = {}
     """Labels that each alert has as well, for Alertmanager's own routes."""
     again: Duration = Field(default=60.0, ge=5)
     """How often an open alert is told again: Alertmanager ends one that it has not heard for its resolve_timeout."""

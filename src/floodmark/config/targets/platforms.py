@@ -7,23 +7,26 @@ from typing import Literal
 from pydantic import SecretStr
 
 from floodmark.config.section import Section
+from floodmark.config.targets.checked import Address, Digits, SecretAddress
 
 
 class GitlabAlerts(Section):
     """GitLab's alerts, by an HTTP endpoint integration."""
 
-    url: SecretStr
+    url: SecretAddress
     """Address of the integration: https://gitlab.example.org/GROUP/PROJECT/alerts/notify/NAME/TOKEN.json."""
     token: SecretStr
     """Its authorization key."""
     environment: str = ""
     """GitLab's environment that alerts are of."""
+    ca_file: str | None = None
+    """PEM file of the authority that signed its certificate (default: the system's)."""
 
 
 class NewRelic(Section):
     """New Relic: events, and change tracking."""
 
-    account: str
+    account: Digits
     """Account id."""
     api_key: SecretStr
     """License key (events)."""
@@ -31,9 +34,9 @@ class NewRelic(Section):
     """User key, for changes (NerdGraph)."""
     region: Literal["us", "eu"] = "us"
     """Where the account is kept."""
-    events: str | None = None
+    events: Address | None = None
     """Address of the event API, where it is not the region's."""
-    nerdgraph: str | None = None
+    nerdgraph: Address | None = None
     """Address of NerdGraph, where it is not the region's."""
     entity: str = "name = '{service}'"
     """Search for the entity that a change is of; {service} is the changed service."""
@@ -42,7 +45,7 @@ class NewRelic(Section):
 class Elasticsearch(Section):
     """Elasticsearch or OpenSearch: the newest revision of each incident, and all of them in a data stream."""
 
-    url: str
+    url: Address
     """Its address: https://elastic:9200."""
     index: str = "floodmark-incidents"
     """Index of the newest revisions."""
@@ -54,12 +57,14 @@ class Elasticsearch(Section):
     """What proves it; write ${ENV_NAME} or file:/path rather than the secret itself."""
     api_key: SecretStr | None = None
     """API key (base64, as Elasticsearch shows it), instead of a user name."""
+    ca_file: str | None = None
+    """PEM file of the authority that signed its certificate (default: the system's)."""
 
 
 class Grafana(Section):
     """Grafana: incidents and changes as annotations of dashboards."""
 
-    url: str
+    url: Address
     """Its address, with any path below which it is served."""
     token: SecretStr
     """Token of a service account that may write annotations."""
@@ -67,3 +72,5 @@ class Grafana(Section):
     """Uid of a dashboard; left out, they are of the whole organisation."""
     tags: list[str] = []
     """Tags that each annotation has as well."""
+    ca_file: str | None = None
+    """PEM file of the authority that signed its certificate (default: the system's)."""
