@@ -15,10 +15,10 @@ import msgspec
 
 from floodmark.actions import OF_ALL, Action
 from floodmark.alerts import ChangeNotice, Incident
+from floodmark.config.calendars import Calendar
 from floodmark.config.models import Config
 from floodmark.notify import silences
 from floodmark.notify.affairs import KEPT, Affairs
-from floodmark.notify.calendars import Calendar
 from floodmark.notify.cases import DESK_KEY, Case, is_case, read_case, read_ledger
 from floodmark.notify.digests import Digests
 from floodmark.notify.playbooks import Playbooks
@@ -110,7 +110,8 @@ class Desk:
             return
         if case is None:
             case = self._post.add(Case(key=notice.id, kind="change", began=now))
-        case.change, case.said, case.revision = notice, [*case.said, notice.status], case.revision + 1
+        case.said, case.revision = [*case.said, notice.status], case.revision + 1
+        case.notices[case.revision] = notice
         case.forget = now + KEPT
         for target in dict.fromkeys(targets):
             self._post.put(case, target, "change", now)

@@ -10,9 +10,10 @@ import heapq
 import math
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Final, Literal, NamedTuple, cast
+from typing import Final, Literal, NamedTuple
 
 from floodmark.alerts import utc
+from floodmark.config.hours import begins
 from floodmark.config.models import Config
 from floodmark.config.notify import Notify, Target
 from floodmark.deliveries import Delivery, DeliveryResult
@@ -20,7 +21,6 @@ from floodmark.events import encode
 from floodmark.notify.cases import DESK_KEY, Case, Ledger, case_key, headers, write
 from floodmark.notify.kinds import PAGERS, PEOPLE, RECORDS
 from floodmark.notify.lanes import Lane, Pending, backoff, overtaken, put, settle_over
-from floodmark.notify.quiet import begins
 from floodmark.notify.routes import service_of
 from floodmark.notify.sink import Delivered, Event, Later, Message, Outcome
 from floodmark.notify.throttle import Bucket, next_token, take
@@ -217,9 +217,11 @@ class Post:
         lane = case.lanes[target]
         head = lane.queue[0]
         if not head.id:
-            head.id = lane.name(case.key, case.revision, target)
-            head.revision, head.owner, head.first = case.revision, case.owner, now
-            head.state = case.state if case.state != "none" else "open"
+            if len(lane.queue) == 1:  # what comes after it is of a later revision
+                head.revision = case.revision
+            head.id = lane.name(case.key, head.revision, target)
+            head.owner, head.first = case.owner, now
+            head.state = case.state_at(head.revision)
         head.attempts += 1
         self._flying.add((case.key, target))
         return Job(target, self.message(case, head), dict(lane.memory))
@@ -229,7 +231,6 @@ class Post:
         key = case.incident or case.key
         service = service_of(body, self.config.services) if body is not None else None
         link = self.notify.link.replace("{incident}", key) if self.notify.link and body is not None else ""
-        state = cast(Literal["open", "acked", "snoozed", "resolved", "merged"], head.state)
         return Message(
             id=head.id,
             key=key,
@@ -239,13 +240,13 @@ class Post:
             loud=head.loud,
             reason="; ".join(head.reasons),
             people=tuple(head.people),
-            state=state,
+            state=head.state,
             owner=head.owner,
             team=service.owner if service is not None else "",
             link=link,
             runbook=service.runbook if service is not None else "",
             incident=body,
-            change=case.change,
+            change=case.notices.get(head.revision),
             request=case.request,
             playbook=case.playbook,
             parameters=case.parameters,
@@ -329,11 +330,14 @@ class Post:
 
     def _stand_in(self, case: Case, target: str, head: Pending, now: float, why: str) -> None:
         head.fell = True
-        if case.plan is None or target in case.plan.fallback:
+        settings = self.notify.targets.get(target)
+        if case.plan is None or target in case.plan.fallback or settings is None or settings.kind() in RECORDS:
+            return
+        if head.event == "resolve":  # who has heard of it hears of its end anyway
             return
         reason = "; ".join((*head.reasons, why))
         for other in case.plan.fallback:
-            self.put(case, other, head.event, now, loud=head.loud, reason=reason, people=head.people, after=True)
+            self.put(case, other, head.event, now, loud=head.loud, reason=reason, people=head.people)
             self.counts["fallback"] += 1
 
     # -- targets that have to hear it again
@@ -355,7 +359,7 @@ class Post:
             self._again[case.key, target] = (now + backoff(f"{case.key}/{target}", tries + 1, None) + _AGAIN, tries + 1)
             head = Pending("update", now, reasons=["it goes on"], revision=case.revision)
             head.id = f"{case.key}/{case.revision}/{target}/again-{int(now)}"
-            head.state, head.owner = case.state, case.owner
+            head.state, head.owner = case.state_at(case.revision), case.owner
             yield Job(target, self.message(case, head), dict(lane.memory))
 
     def repeated(self, job: Job, outcome: Outcome, now: float) -> bool:

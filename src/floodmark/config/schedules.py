@@ -13,17 +13,27 @@ from functools import lru_cache
 from typing import Final, NamedTuple
 from zoneinfo import ZoneInfo
 
+from msgspec import Struct
+
+from floodmark.config.calendars import Calendar, Shift
+from floodmark.config.hours import ends, wall
 from floodmark.config.notify import DAYS, Hours, Layer, Schedule
 from floodmark.config.quantities import clock
-from floodmark.notify.calendars import Calendar, Shift
-from floodmark.notify.cases import Standin
-from floodmark.notify.quiet import ends, wall
 
 _DAY: Final = 86400.0
 _EPOCH: Final = date(2024, 1, 1)
 """A Monday."""
 _GRAIN: Final = 900.0
 """Seconds between two looks for a gap: nobody changes turns more often than on the quarter of an hour."""
+
+
+class Standin(Struct, omit_defaults=True):
+    """Somebody who is on call in place of whom the schedule names."""
+
+    schedule: str
+    person: str
+    since: float
+    until: float
 
 
 class Rotation(NamedTuple):
