@@ -90,6 +90,8 @@ def gaps(schedule: Schedule, now: float, calendar: Calendar | None = None, days:
         here = [Shift(o.person, o.from_, o.to) for o in schedule.overrides]
         return _between(sorted((s.start, s.end) for s in (*calendar.shifts(now, until), *here)), now, until)
     found: list[tuple[float, float]] = []
+    if any(not each.hours and (each.start or 0.0) <= now for each in rotations(schedule)):
+        return found
     at = now - now % _GRAIN
     while at < until:
         if on_call(schedule, max(at, now)) is None:
@@ -103,9 +105,12 @@ def first_handoff(text: str) -> tuple[date, float]:
     """The first day of 2024 on which turns change, and the seconds of that day. Raises ValueError in words."""
     words = text.lower().split()
     day = words[0][:3] if len(words) == 2 else "mon"
-    if len(words) not in (1, 2) or day not in DAYS:
-        raise ValueError(f"{text!r} is not a handoff; write it like mon 09:00, or 09:00 for daily turns")
-    return _EPOCH + timedelta(days=DAYS.index(day)), clock(words[-1])
+    try:
+        if len(words) in (1, 2) and day in DAYS:
+            return _EPOCH + timedelta(days=DAYS.index(day)), clock(words[-1])
+    except ValueError:
+        pass
+    raise ValueError(f"{text!r} is not a handoff; write it like mon 09:00, or 09:00 for daily turns")
 
 
 def _turn(rotation: Rotation, timezone: str, now: float) -> tuple[str | None, float]:
