@@ -359,7 +359,9 @@ class Affairs:
             self.post.touch(case)
         for person in [each for each, until in case.waiting.items() if until <= now]:
             self._rested(person, now)
-        self.post.give_up(case, now)
+        for came in self.post.give_up(case, now):
+            if case.kind == "playbook":
+                self.ran(came, now)
         self.schedule(case)
 
     def _rested(self, person: str, now: float) -> None:
