@@ -301,3 +301,36 @@ def test_a_page_that_may_have_arrived_is_resolved_all_the_same():
     world.revise(2, "resolved", severity="critical")
     world.run(60)
     assert world.told() == [(0, "pd", "resolve", False)]
+
+
+def test_an_end_that_waits_while_it_opens_again_says_what_it_is_of():
+    down = True
+    world = World(config(), answer=lambda target, message, now: Later("no answer") if down else Delivered())
+    world.revise(1, severity="critical")
+    world.revise(2, "resolved", severity="critical")
+    world.revise(3, "reopened", severity="critical")
+    world.run(100)
+    world.restart()
+    down = False
+    world.run(300)
+    assert [(m.event, m.revision, m.state, m.incident.event) for _, _, m in world.sent] == [
+        ("resolve", 2, "resolved", "resolved"),
+        ("open", 3, "open", "reopened"),
+    ]
+
+
+def test_changes_that_wait_are_told_each():
+    down = True
+    world = World(
+        config(changes=[{"targets": ["hook"]}], routes=[]),
+        answer=lambda target, message, now: Later("no answer") if down else Delivered(),
+    )
+    for status in ("started", "succeeded"):
+        world.desk.change(change(status=status), world.now)
+        world.step()
+    down = False
+    world.run(300)
+    assert [(m.id, m.change.status) for _, _, m in world.sent] == [
+        ("chg-1/1/hook", "started"),
+        ("chg-1/2/hook", "succeeded"),
+    ]

@@ -1,6 +1,6 @@
 """When there is too much, or it is known: silences, storms, throttles."""
 
-from floodmark.notify.sink import Delivered
+from floodmark.notify.sink import Delivered, Later
 from floodmark.notify.throttle import Bucket, next_token, take
 
 from .world import START, World, config
@@ -162,3 +162,50 @@ def test_state_is_bounded():
     for number in range(400):
         world.act("comment", text=f"{number}", seen=1)
     assert len(world.desk._post.cases["inc-1"].acts) <= 200
+
+
+def test_a_target_that_was_away_is_asked_with_one_message_at_a_time():
+    tries = []
+
+    def answer(target, message, now):
+        tries.append(now)
+        return Later("no answer") if now < START + 40000 else Delivered()
+
+    world = World(config(targets={"room": {}}, storm={"incidents": 100}), answer=answer)
+    for number in range(500):
+        world.revise(1, id=f"inc-{number:03}", severity="critical")
+        world.run(1)
+        if number >= 20:
+            world.revise(2, "resolved", id=f"inc-{number - 20:03}", severity="critical")
+    world.run(30000)
+    assert len(tries) < 1000
+    world.run(20000)
+    told = world.told()
+    opens = [each for each in told if each[2] == "open"]
+    assert len(opens) == 20, "those that are open"
+    assert len([each for each in told if each[2] == "digest"]) == 1
+    assert len(told) < 20 + 1 + 60, "one for all that came and went, and an end for each that may have been heard of"
+
+
+def test_what_waits_for_a_target_that_is_away_is_stood_in_for_though_it_was_never_tried():
+    world = World(
+        config(targets={"room": {}, "other": {}}, routes=[{"targets": ["room"], "fallback": ["other"]}]),
+        answer=lambda target, message, now: Later("no answer") if target == "room" else Delivered(),
+    )
+    for number in range(30):
+        world.revise(1, id=f"inc-{number:02}", severity="critical")
+    world.run(1200)
+    assert len([each for each in world.told() if each[1] == "other"]) == 30
+    world.run(2 * 86400)
+    assert world.desk.sizes()["pending"] == 0
+    assert world.desk.counts()["dead:room"] == 30
+
+
+def test_cases_are_bounded(monkeypatch):
+    monkeypatch.setattr("floodmark.notify.desk._CASES", 50)
+    world = World(config(storm={"incidents": 1000}))
+    for number in range(200):
+        world.revise(1, id=f"inc-{number}", severity="critical")
+        world.revise(2, "resolved", id=f"inc-{number}", severity="critical")
+    assert world.desk.sizes()["cases"] <= 50
+    assert world.desk.counts()["cases_forgotten"] >= 150

@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
+from floodmark.config.calendars import Calendar
 from floodmark.config.notify import Notify
-from floodmark.notify.calendars import Calendar
-from floodmark.notify.cases import Standin
+from floodmark.config.schedules import Standin, on_call
 from floodmark.notify.quiet import undisturbed
-from floodmark.notify.schedules import on_call
 
 
 class Addressed(NamedTuple):

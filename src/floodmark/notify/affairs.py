@@ -14,10 +14,10 @@ from typing import Final
 
 from floodmark.actions import Action
 from floodmark.alerts import Incident, utc
+from floodmark.config.calendars import Calendar
 from floodmark.fold import Revision, life
 from floodmark.notify import chains, routes, silences
 from floodmark.notify.addressing import addressed, person_of
-from floodmark.notify.calendars import Calendar
 from floodmark.notify.cases import Case
 from floodmark.notify.digests import Digests
 from floodmark.notify.kinds import RECORDS
@@ -359,7 +359,9 @@ class Affairs:
             self.post.touch(case)
         for person in [each for each, until in case.waiting.items() if until <= now]:
             self._rested(person, now)
-        self.post.give_up(case, now)
+        for came in self.post.give_up(case, now):
+            if case.kind == "playbook":
+                self.ran(came, now)
         self.schedule(case)
 
     def _rested(self, person: str, now: float) -> None:

@@ -14,6 +14,7 @@ from msgspec import Struct, field
 
 from floodmark.actions import Action
 from floodmark.alerts import ChangeNotice, Incident, Severity
+from floodmark.config.schedules import Standin
 from floodmark.fold import Life, Revision, State
 from floodmark.notify.lanes import Lane
 from floodmark.notify.throttle import Bucket
@@ -77,7 +78,7 @@ class Case(Struct, omit_defaults=True, eq=False):
     lanes: dict[str, Lane] = field(default_factory=dict)
     bodies: dict[int, Incident] = field(default_factory=dict)
     texts: dict[int, list[str]] = field(default_factory=dict)
-    change: ChangeNotice | None = None
+    notices: dict[int, ChangeNotice] = field(default_factory=dict)
     said: list[str] = field(default_factory=list)
     request: ModelRequest | None = None
     playbook: str = ""
@@ -109,6 +110,15 @@ class Case(Struct, omit_defaults=True, eq=False):
         """The newest revision."""
         return self.bodies[self.revision]
 
+    def state_at(self, revision: int) -> Literal["open", "acked", "snoozed", "resolved", "merged"]:
+        """Where it stands; of a revision that is not the newest, as that has it."""
+        body = self.bodies.get(revision)
+        if revision == self.revision or body is None:
+            return self.state if self.state != "none" else "open"
+        if body.event == "resolved":
+            return "resolved"
+        return "merged" if body.event == "merged" else "open"
+
     def alive(self) -> bool:
         """Whether it is an incident that is not over."""
         return self.kind == "incident" and self.state in ("open", "acked", "snoozed")
@@ -118,9 +128,10 @@ class Case(Struct, omit_defaults=True, eq=False):
 
     def prune(self) -> None:
         """Forget the revisions that nothing is to be sent of."""
-        kept = {each.revision for lane in self.lanes.values() for each in lane.queue if each.id} | {self.revision}
+        kept = {each.revision for lane in self.lanes.values() for each in lane.queue} | {self.revision}
         self.bodies = {number: body for number, body in self.bodies.items() if number in kept}
         self.texts = {number: text for number, text in self.texts.items() if number in kept}
+        self.notices = {number: notice for number, notice in self.notices.items() if number in kept}
 
     def idle(self) -> bool:
         return all(lane.idle() for lane in self.lanes.values())
@@ -141,15 +152,6 @@ class Silence(Struct, omit_defaults=True):
     reason: str = ""
     muted: int = 0
     warned: bool = False
-
-
-class Standin(Struct, omit_defaults=True):
-    """Somebody who is on call in place of whom the schedule names."""
-
-    schedule: str
-    person: str
-    since: float
-    until: float
 
 
 class Storm(Struct, omit_defaults=True):

@@ -15,10 +15,10 @@ import msgspec
 
 from floodmark.actions import OF_ALL, Action
 from floodmark.alerts import ChangeNotice, Incident
+from floodmark.config.calendars import Calendar
 from floodmark.config.models import Config
 from floodmark.notify import silences
 from floodmark.notify.affairs import KEPT, Affairs
-from floodmark.notify.calendars import Calendar
 from floodmark.notify.cases import DESK_KEY, Case, is_case, read_case, read_ledger
 from floodmark.notify.digests import Digests
 from floodmark.notify.playbooks import Playbooks
@@ -110,7 +110,8 @@ class Desk:
             return
         if case is None:
             case = self._post.add(Case(key=notice.id, kind="change", began=now))
-        case.change, case.said, case.revision = notice, [*case.said, notice.status], case.revision + 1
+        case.said, case.revision = [*case.said, notice.status], case.revision + 1
+        case.notices[case.revision] = notice
         case.forget = now + KEPT
         for target in dict.fromkeys(targets):
             self._post.put(case, target, "change", now)
@@ -142,7 +143,7 @@ class Desk:
             self._affairs.wake(case, now)
         self._wake(now)
         cases = list(dict.fromkeys((*cases, *self._post.due_cases(now))))
-        going, _ = self._post.collect(cases, now)
+        going = self._afters(cases, self._post.collect(cases, now), now)
         jobs = [self._post.job(case, target, now) for case, target in going]
         for case in cases:
             jobs += self._post.repeats(case, now)
@@ -191,6 +192,26 @@ class Desk:
             "oldest": max((self._now - each.at for each in waiting), default=0.0),
             "silences": len(self._post.ledger.silences),
         }
+
+    def _afters(self, cases: list[Case], going: list[tuple[Case, str]], now: float) -> list[tuple[Case, str]]:
+        """What is over before a target could be told of it is one message, where it would be too many."""
+        after: dict[str, list[Case]] = {}
+        for case, target in going:
+            if self._post.after(case, target):
+                after.setdefault(target, []).append(case)
+        many = {target: cases for target, cases in after.items() if len(cases) > self._post.notify.storm.incidents}
+        for target, over in many.items():
+            for case in over:
+                self._post.drop(case, target, now, "one message stands for many that are over")
+            head = f"{len(over)} incidents began and were over before this could be told"
+            key = f"after-{target}-{int(now)}"
+            self._digests.send(key, {target: ()}, [head, *self._digests.lines(over)], "", now, loud=False)
+        if many:
+            digests = [case for case in self._post.due_cases(now) if case not in cases]
+            cases += digests
+            going = [each for each in going if each[0] not in many.get(each[1], ())]
+            going += self._post.collect(digests, now)
+        return going
 
     def _wake(self, now: float) -> None:
         """Do what is due, but for single incidents."""

@@ -7,8 +7,8 @@ from datetime import UTC, datetime
 from typing import Final
 
 from floodmark.alerts import SEVERITIES
+from floodmark.config.calendars import Calendar
 from floodmark.notify.addressing import addressed
-from floodmark.notify.calendars import Calendar
 from floodmark.notify.cases import Case, Plan
 from floodmark.notify.kinds import RECORDS
 from floodmark.notify.post import ALL, Post

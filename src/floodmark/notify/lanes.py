@@ -35,7 +35,7 @@ class Pending(Struct, omit_defaults=True):
     due: float = 0.0
     revision: int = 0
     id: str = ""
-    state: str = "open"
+    state: Literal["open", "acked", "snoozed", "resolved", "merged"] = "open"
     owner: str = ""
     attempts: int = 0
     first: float = 0.0
@@ -72,6 +72,9 @@ def put(lane: Lane, new: Pending, flying: bool, quiet: bool) -> str:
     last = lane.queue[-1] if lane.queue else None
     if new.event == "resolve":
         return _end(lane, new, flying, quiet)
+    if last is not None and not last.id and new.event == last.event == "digest":
+        _join(last, new)
+        return "joined"
     if new.event not in ("open", "update") or last is None or last.id:
         lane.queue.append(new)
         return "queued"

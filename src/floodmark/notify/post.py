@@ -10,17 +10,18 @@ import heapq
 import math
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Final, Literal, NamedTuple, cast
+from typing import Final, Literal, NamedTuple
 
 from floodmark.alerts import utc
+from floodmark.config.hours import begins
 from floodmark.config.models import Config
 from floodmark.config.notify import Notify, Target
 from floodmark.deliveries import Delivery, DeliveryResult
 from floodmark.events import encode
 from floodmark.notify.cases import DESK_KEY, Case, Ledger, case_key, headers, write
+from floodmark.notify.health import Health
 from floodmark.notify.kinds import PAGERS, PEOPLE, RECORDS
 from floodmark.notify.lanes import Lane, Pending, backoff, overtaken, put, settle_over
-from floodmark.notify.quiet import begins
 from floodmark.notify.routes import service_of
 from floodmark.notify.sink import Delivered, Event, Later, Message, Outcome
 from floodmark.notify.throttle import Bucket, next_token, take
@@ -71,7 +72,7 @@ class Post:
         self._flying: set[tuple[str, str]] = set()
         self._timers: list[tuple[float, str]] = []
         self._due: dict[str, float] = {}
-        self._shut: dict[str, float] = {}  # targets that asked to be left alone, and until when
+        self._health = Health()
         self._again: dict[tuple[str, str], tuple[float, int]] = {}
 
     # -- what changes
@@ -92,9 +93,10 @@ class Post:
         for target, lane in case.lanes.items():
             if lane.queue and (case.key, target) not in self._flying:
                 head = lane.queue[0]
-                due = min(due, max(head.due, self._shut.get(target, 0.0)))
-                if head.attempts and not head.fell:
-                    due = min(due, head.first + self.notify.fallback)
+                due = min(due, max(head.due, self._health.opens(target)))
+                if head.first:
+                    due = min(due, head.first + self.notify.fallback if not head.fell else math.inf)
+                    due = min(due, self._deadline(case, head) if not head.attempts else math.inf)
             elif (case.key, target) in self._again:
                 due = min(due, self._again[case.key, target][0])
         if case.forget and case.idle():
@@ -173,17 +175,16 @@ class Post:
             heapq.heappop(self._timers)
         return self._timers[0][0] if self._timers else math.inf
 
-    def collect(self, cases: Iterable[Case], now: float) -> tuple[list[tuple[Case, str]], list[Case]]:
-        """Of these cases the lanes whose first message may go, the older first; and the cases that are still waiting
-        for a target to have room."""
+    def collect(self, cases: Iterable[Case], now: float) -> list[tuple[Case, str]]:
+        """Of these cases the lanes whose first message may go, the older first."""
         heads = [
             (case, target, lane.queue[0])
             for case in cases
             for target, lane in case.lanes.items()
             if lane.queue and (case.key, target) not in self._flying
         ]
-        heads.sort(key=lambda head: (head[2].first or head[2].at, head[0].key, head[1]))
-        going, waiting = [], []
+        heads.sort(key=lambda head: (*self._health.turn(head[1], head[2].attempts), head[2].at, head[0].key, head[1]))
+        going = []
         for case, target, head in heads:
             if target not in self.notify.targets:
                 case.lanes[target].queue.clear()
@@ -191,11 +192,17 @@ class Post:
                     case, target, case.lanes[target], head, "dropped", now, "there is no such target any more"
                 )
                 self.touch(case)
-            elif max(head.due, self._shut.get(target, 0.0)) <= now and self._room(case, target, head, now):
+            elif head.due > now:
+                continue
+            elif self._health.opens(target) > now:
+                if not head.first:  # from now on it is the target that is waited for
+                    head.first = now
+                    self.touch(case)
+            elif self._room(case, target, head, now):
                 going.append((case, target))
-            else:
-                waiting.append(case)
-        return going, waiting
+                if self._health.ill(target):
+                    self._health.probed(target, now)
+        return going
 
     def _room(self, case: Case, target: str, head: Pending, now: float) -> bool:
         """Whether the target's bucket lets a message through. One that was tried has paid already."""
@@ -212,14 +219,34 @@ class Post:
         self.counts["throttled"] += 1
         return False
 
+    def after(self, case: Case, target: str) -> bool:
+        """Whether a lane has nothing but the end of what its target never heard of; and may be put in a digest."""
+        lane = case.lanes[target]
+        digests = "digest" in self.takes.get(target, ALL) and self.notify.targets[target].kind() not in RECORDS
+        return (
+            digests
+            and lane.told == "no"
+            and len(lane.queue) == 1
+            and lane.queue[0].event == "resolve"
+            and not lane.queue[0].id
+        )
+
+    def drop(self, case: Case, target: str, now: float, why: str) -> None:
+        """Tell a target nothing more of what it has not heard of."""
+        lane = case.lanes[target]
+        self._deliver(case, target, lane, lane.queue.pop(), "dropped", now, why)
+        self.touch(case)
+
     def job(self, case: Case, target: str, now: float) -> Job:
         """The first message of a lane, on its way from now on."""
         lane = case.lanes[target]
         head = lane.queue[0]
         if not head.id:
-            head.id = lane.name(case.key, case.revision, target)
-            head.revision, head.owner, head.first = case.revision, case.owner, now
-            head.state = case.state if case.state != "none" else "open"
+            if len(lane.queue) == 1:  # what comes after it is of a later revision
+                head.revision = case.revision
+            head.id = lane.name(case.key, head.revision, target)
+            head.owner, head.first = case.owner, head.first or now
+            head.state = case.state_at(head.revision)
         head.attempts += 1
         self._flying.add((case.key, target))
         return Job(target, self.message(case, head), dict(lane.memory))
@@ -229,7 +256,6 @@ class Post:
         key = case.incident or case.key
         service = service_of(body, self.config.services) if body is not None else None
         link = self.notify.link.replace("{incident}", key) if self.notify.link and body is not None else ""
-        state = cast(Literal["open", "acked", "snoozed", "resolved", "merged"], head.state)
         return Message(
             id=head.id,
             key=key,
@@ -239,13 +265,13 @@ class Post:
             loud=head.loud,
             reason="; ".join(head.reasons),
             people=tuple(head.people),
-            state=state,
+            state=head.state,
             owner=head.owner,
             team=service.owner if service is not None else "",
             link=link,
             runbook=service.runbook if service is not None else "",
             incident=body,
-            change=case.change,
+            change=case.notices.get(head.revision),
             request=case.request,
             playbook=case.playbook,
             parameters=case.parameters,
@@ -263,10 +289,13 @@ class Post:
         self._flying.discard((key, target))
         lane = case.lanes[target]
         head = lane.queue[0]
+        if isinstance(outcome, Later):
+            self._health.failed(target, outcome.after, now)
+            return case, self._later(case, target, lane, outcome, now)
+        if self._health.well(target):
+            self._wake(target, now)
         if isinstance(outcome, Delivered):
             return case, self._there(case, target, lane, outcome, now)
-        if isinstance(outcome, Later):
-            return case, self._later(case, target, lane, outcome, now)
         lane.queue.pop(0)
         self.counts[f"refused:{target}"] += 1
         self.counts["unreachable"] += 1
@@ -274,6 +303,13 @@ class Post:
         self._stand_in(case, target, head, now, f"{target} does not take it ({outcome.reason})")
         self.touch(case, now)
         return case, Came(case, target, head, "refused", outcome.reason)
+
+    def _wake(self, target: str, now: float) -> None:
+        """All that waits for a target may go."""
+        for case in self.cases.values():
+            if target in case.lanes and case.lanes[target].queue:
+                self._due[case.key] = min(now, self._due.get(case.key, math.inf))
+                heapq.heappush(self._timers, (self._due[case.key], case.key))
 
     def _is(self, key: str, target: str, job: Job) -> bool:
         case = self.cases.get(key)
@@ -296,21 +332,12 @@ class Post:
         head = lane.queue[0]
         head.why = outcome.reason
         self.counts[f"later:{target}"] += 1
-        if outcome.after:
-            self._shut[target] = max(self._shut.get(target, 0.0), now + min(outcome.after, 86400.0))
         if overtaken(lane):
             settle_over(lane, flying=False)
             lane.queue[0].due = now + backoff(head.id, head.attempts, outcome.after)
             self._deliver(case, target, lane, head, "dropped", now, f"it is over; {outcome.reason}")
-        elif now - head.first >= (case.until - head.first if case.until else self.notify.dead):
-            lane.queue.pop(0)
-            if head.event == "open" and lane.told != "open":
-                lane.told = "maybe"
-            self.counts[f"dead:{target}"] += 1
-            self.counts["unreachable"] += 1
-            self._deliver(case, target, lane, head, "dead", now, outcome.reason)
-            self.touch(case, now)
-            return Came(case, target, head, "dead", outcome.reason)
+        elif now >= self._deadline(case, head):
+            return self._dead(case, target, now, outcome.reason)
         else:
             head.due = now + backoff(head.id, head.attempts, outcome.after)
             self._deliver(case, target, lane, head, "waiting", now, outcome.reason)
@@ -318,22 +345,47 @@ class Post:
         self.touch(case)
         return None
 
-    def give_up(self, case: Case, now: float) -> None:
-        """Tell those who stand in for targets that could not be reached for too long."""
-        for target in list(case.lanes):
-            queue = case.lanes[target].queue
-            if queue and queue[0].attempts and not queue[0].fell and now - queue[0].first >= self.notify.fallback:
-                head = queue[0]
+    def give_up(self, case: Case, now: float) -> list[Came]:
+        """Tell those who stand in for targets that could not be reached for too long; what was never even tried in
+        `notify.dead` is dead."""
+        dead = []
+        for target, lane in list(case.lanes.items()):
+            head = lane.queue[0] if lane.queue else None
+            if head is None or not head.first or (case.key, target) in self._flying:
+                continue
+            if not head.fell and now - head.first >= self.notify.fallback:
                 minutes = max(1, round((now - head.first) / 60))
-                self._stand_in(case, target, head, now, f"{target} could not be reached for {minutes} min ({head.why})")
+                why = f" ({head.why})" if head.why else ""
+                self._stand_in(case, target, head, now, f"{target} could not be reached for {minutes} min{why}")
+                self.touch(case)
+            if not head.attempts and now >= self._deadline(case, head):
+                dead.append(self._dead(case, target, now, "the target takes nothing"))
+        return dead
+
+    def _deadline(self, case: Case, head: Pending) -> float:
+        return case.until or head.first + self.notify.dead
+
+    def _dead(self, case: Case, target: str, now: float, why: str) -> Came:
+        lane = case.lanes[target]
+        head = lane.queue.pop(0)
+        if head.event == "open" and head.attempts and lane.told != "open":
+            lane.told = "maybe"
+        self.counts[f"dead:{target}"] += 1
+        self.counts["unreachable"] += 1
+        self._deliver(case, target, lane, head, "dead", now, why)
+        self.touch(case, now)
+        return Came(case, target, head, "dead", why)
 
     def _stand_in(self, case: Case, target: str, head: Pending, now: float, why: str) -> None:
         head.fell = True
-        if case.plan is None or target in case.plan.fallback:
+        settings = self.notify.targets.get(target)
+        if case.plan is None or target in case.plan.fallback or settings is None or settings.kind() in RECORDS:
+            return
+        if head.event == "resolve":  # who has heard of it hears of its end anyway
             return
         reason = "; ".join((*head.reasons, why))
         for other in case.plan.fallback:
-            self.put(case, other, head.event, now, loud=head.loud, reason=reason, people=head.people, after=True)
+            self.put(case, other, head.event, now, loud=head.loud, reason=reason, people=head.people)
             self.counts["fallback"] += 1
 
     # -- targets that have to hear it again
@@ -355,7 +407,7 @@ class Post:
             self._again[case.key, target] = (now + backoff(f"{case.key}/{target}", tries + 1, None) + _AGAIN, tries + 1)
             head = Pending("update", now, reasons=["it goes on"], revision=case.revision)
             head.id = f"{case.key}/{case.revision}/{target}/again-{int(now)}"
-            head.state, head.owner = case.state, case.owner
+            head.state, head.owner = case.state_at(case.revision), case.owner
             yield Job(target, self.message(case, head), dict(lane.memory))
 
     def repeated(self, job: Job, outcome: Outcome, now: float) -> bool:

@@ -11,9 +11,9 @@ from typing import Final, Literal, NamedTuple
 
 from floodmark.actions import Action
 from floodmark.config.models import Config
-from floodmark.notify.cases import Case, Ledger, Silence, Standin
+from floodmark.config.schedules import Standin, next_handoff
+from floodmark.notify.cases import Case, Ledger, Silence
 from floodmark.notify.routes import facts_of, fits
-from floodmark.notify.schedules import next_handoff
 
 LONGEST: Final = 30 * 86400.0
 WARNED: Final = 900.0

@@ -13,17 +13,27 @@ from functools import lru_cache
 from typing import Final, NamedTuple
 from zoneinfo import ZoneInfo
 
+from msgspec import Struct
+
+from floodmark.config.calendars import Calendar, Shift
+from floodmark.config.hours import ends, wall
 from floodmark.config.notify import DAYS, Hours, Layer, Schedule
 from floodmark.config.quantities import clock
-from floodmark.notify.calendars import Calendar, Shift
-from floodmark.notify.cases import Standin
-from floodmark.notify.quiet import ends, wall
 
 _DAY: Final = 86400.0
 _EPOCH: Final = date(2024, 1, 1)
 """A Monday."""
 _GRAIN: Final = 900.0
 """Seconds between two looks for a gap: nobody changes turns more often than on the quarter of an hour."""
+
+
+class Standin(Struct, omit_defaults=True):
+    """Somebody who is on call in place of whom the schedule names."""
+
+    schedule: str
+    person: str
+    since: float
+    until: float
 
 
 class Rotation(NamedTuple):
@@ -80,6 +90,8 @@ def gaps(schedule: Schedule, now: float, calendar: Calendar | None = None, days:
         here = [Shift(o.person, o.from_, o.to) for o in schedule.overrides]
         return _between(sorted((s.start, s.end) for s in (*calendar.shifts(now, until), *here)), now, until)
     found: list[tuple[float, float]] = []
+    if any(not each.hours and (each.start or 0.0) <= now for each in rotations(schedule)):
+        return found
     at = now - now % _GRAIN
     while at < until:
         if on_call(schedule, max(at, now)) is None:
@@ -93,9 +105,12 @@ def first_handoff(text: str) -> tuple[date, float]:
     """The first day of 2024 on which turns change, and the seconds of that day. Raises ValueError in words."""
     words = text.lower().split()
     day = words[0][:3] if len(words) == 2 else "mon"
-    if len(words) not in (1, 2) or day not in DAYS:
-        raise ValueError(f"{text!r} is not a handoff; write it like mon 09:00, or 09:00 for daily turns")
-    return _EPOCH + timedelta(days=DAYS.index(day)), clock(words[-1])
+    try:
+        if len(words) in (1, 2) and day in DAYS:
+            return _EPOCH + timedelta(days=DAYS.index(day)), clock(words[-1])
+    except ValueError:
+        pass
+    raise ValueError(f"{text!r} is not a handoff; write it like mon 09:00, or 09:00 for daily turns")
 
 
 def _turn(rotation: Rotation, timezone: str, now: float) -> tuple[str | None, float]:
