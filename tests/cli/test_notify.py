@@ -11,6 +11,7 @@ from aiohttp import web
 from aiokafka import AIOKafkaProducer
 from typer.testing import CliRunner
 
+from floodmark.alerts import Incident
 from floodmark.cli import app
 from floodmark.cli.console import out
 from floodmark.cli.topics import _wanted
@@ -112,6 +113,36 @@ def test_a_target_and_a_route_that_are_not_there_are_said_with_what_is(tmp_path)
     path = written(tmp_path, {"targets": targets("http://127.0.0.1:1"), "routes": [{"targets": ["well"]}]})
     assert "there is well, ill" in call("notify", "test", "--target", "wel", "--config", path).output
     assert "there is default" in call("notify", "test", "--route", "x", "--config", path).output
+
+
+def test_a_dry_run_says_who_would_have_been_told_when_and_why(tmp_path):
+    def incident(revision, event, minute, severity="error"):
+        at = NOW + timedelta(minutes=minute)
+        return Incident(
+            id="inc-1", event=event, revision=revision, scope="", severity=severity, title="cart is slow", why="",
+            started_at=NOW, updated_at=at, resolved_at=at if event == "resolved" else None, resolution="", causes=[],
+            entities=["cart"], member_count=1, members=[], changes=[], watermark=at,
+        )  # fmt: skip
+
+    told = [incident(1, "opened", 0), incident(2, "updated", 5, "critical"), incident(3, "resolved", 20)]
+    saved = tmp_path / "incidents.jsonl"
+    saved.write_bytes(b"".join(msgspec.json.encode(each) + b"\n" for each in told))
+    path = written(tmp_path, {"targets": targets("http://127.0.0.1:1"), "routes": [{"targets": ["well", "ill"]}]})
+    ran = call("notify", "dry-run", saved, "--config", path)
+    assert ran.exit_code == 0, ran.output
+    lines = [line.split() for line in ran.output.splitlines() if "inc-1" in line]
+    assert [line[1] for line in lines if line[2] == "well"] == ["12:00:30", "12:05:00", "12:20:00"]
+    assert "severity rose from error to critical" in ran.output
+    found = [
+        json.loads(line) for line in call("notify", "dry-run", saved, "--json", "--config", path).stdout.splitlines()
+    ]
+    assert [(each["target"], each["message"]["event"]) for each in found if each["target"] == "well"] == [
+        ("well", "open"), ("well", "update"), ("well", "resolve")
+    ]  # fmt: skip
+    saved.write_text('{"id": 1}\n')
+    ran = call("notify", "dry-run", saved, "--config", path)
+    assert ran.exit_code == 1
+    assert f"{saved}:1: this is no incident" in ran.output
 
 
 def delivery(target, key, result, **more):

@@ -80,12 +80,14 @@ class Consumer:
 
 class Outbox:
     def __init__(self, events):
-        self.commits, self.events, self.failing = [], events, None
+        self.commits, self.events, self.failing, self.gate = [], events, None, asyncio.Event()
+        self.gate.set()
 
     async def open(self):
         self.events.append("fenced")
 
     async def commit(self, outputs, next_offset):
+        await self.gate.wait()
         await asyncio.sleep(0)
         if self.failing is not None:
             raise self.failing
@@ -244,6 +246,22 @@ async def test_who_stood_still_proves_that_the_partition_is_still_its_own_before
         await stand.until(lambda: stand.ended is not None)
     assert isinstance(stand.ended, FencedError)
     assert len(stand.sent()) == LANES
+
+
+async def test_nothing_more_is_sent_while_a_commit_is_not_answered(monkeypatch):
+    monkeypatch.setattr(module, "_SLOW_SECONDS", 0.05)
+    async with Stand() as stand:
+        stand.sink.gate.clear()
+        stand.consumer.put(*(incident(f"inc-{number}", 1, "opened") for number in range(3 * LANES)))
+        await stand.until(lambda: len(stand.sent()) == LANES)
+        stand.outbox.gate.clear()
+        stand.consumer.put(incident("inc-more", 1, "opened"))
+        await asyncio.sleep(0.2)
+        stand.sink.gate.set()
+        await asyncio.sleep(0.2)
+        assert len(stand.sent()) == LANES
+        stand.outbox.gate.set()
+        await stand.until(lambda: len(stand.sent()) == 3 * LANES + 1)
 
 
 async def test_who_stood_still_and_is_still_the_owner_sends_on(monkeypatch):

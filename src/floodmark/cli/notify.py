@@ -20,14 +20,16 @@ from floodmark.alerts import Incident
 from floodmark.cli.console import ConfigPath, err, fail, out, read_config
 from floodmark.cli.dead_letters import printable
 from floodmark.cli.reloading import configs
+from floodmark.config.calendars import read_calendars
 from floodmark.config.loader import load_with_warnings
 from floodmark.config.models import Config
 from floodmark.config.notify import Notify
 from floodmark.console.words import safe
 from floodmark.deliveries import Delivery
 from floodmark.events import event_type
-from floodmark.notify import examples
+from floodmark.notify import examples, exchange, sinks
 from floodmark.notify.runner import Reloaded, run
+from floodmark.notify.sink import Event
 from floodmark.runtime import RunError, log
 from floodmark.runtime.stopping import stop_on_signals
 from floodmark.runtime.tailing import held
@@ -120,7 +122,12 @@ def dry_run(
 
     settings = read_config(config)
     _section(settings)
-    told = told_of(settings, list(_lines(file, Incident)), list(_lines(actions, Action)) if actions else [])
+    done = list(_lines(actions, Action)) if actions is not None else []
+    try:
+        calendars = read_calendars(settings, _folder(config))
+    except (OSError, ValueError) as error:
+        fail(f"A calendar of notify.schedules cannot be read: {error}")
+    told = told_of(settings, list(_lines(file, Incident)), done, _do(_takes(settings)), calendars)
     if as_json:
         for each in told:
             body = {"at": each.at, "target": each.target, "who": each.who, "message": each.message}
@@ -131,9 +138,8 @@ def dry_run(
         Column("incident", no_wrap=True), Column("why now", overflow="fold"), box=None, header_style="bold",
     )  # fmt: skip
     for each in told:
-        who = each.who if isinstance(each.who, str) else ", ".join(each.who)
         message = each.message
-        cells = (_time(each.at), each.target, who, message.event, "yes" if message.loud else "", message.key)
+        cells = (_time(each.at), each.target, each.who, message.event, "yes" if message.loud else "", message.key)
         table.add_row(*(Text(safe(cell)) for cell in (*cells, message.reason)))
     out.print(table if table.row_count else "Nobody would have been told of anything.")
 
@@ -173,7 +179,7 @@ async def _run(config: Config, path: Path, seen: bytes) -> None:
         await run(
             config,
             stop=stop,
-            folder=path if path.is_dir() else path.parent,
+            folder=_folder(path),
             reloads=_reloads(config, path, watching(path, seen, asked)),
             create_with=f"floodmark topics create --config {path}",
         )
@@ -201,6 +207,15 @@ async def _deliveries(config: Config) -> list[Delivery]:
             place = f"{record.topic}/{record.partition}@{record.offset}"
             err.print(f"{place} is no delivery: {error}", style="yellow", markup=False, soft_wrap=True)
     return sorted(found, key=lambda each: each.at)
+
+
+async def _takes(config: Config) -> dict[str, frozenset[Event]]:
+    async with exchange.session() as session:
+        return sinks.takes(sinks.make(_section(config), session))
+
+
+def _folder(path: Path) -> Path:
+    return path if path.is_dir() else path.parent
 
 
 def _lines(path: Path, kind: type[T]) -> Iterable[T]:

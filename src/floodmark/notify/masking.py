@@ -6,27 +6,21 @@ they are written in JSON, in addresses and in HTTP's basic authentication, and *
 
 from __future__ import annotations
 
-import json
 import logging
 import re
-from base64 import b64encode
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any, Final
-from urllib.parse import parse_qsl, quote, quote_plus, urlsplit
+from typing import Final
 
 import msgspec
-from pydantic import BaseModel, SecretStr
+from pydantic import BaseModel
 
+from floodmark.notify.secrets import forms
 from floodmark.notify.sink import Message
 
 _SHORTEST: Final = 6
 """A secret of fewer characters is none, and what it is made of stands everywhere."""
-_PART: Final = 12
-"""Characters from which on a part of a secret address is taken for a secret of its own."""
 _STARS: Final = "***"
-_NAMES: Final = ("username", "email")
-"""Fields of a section that stand before a colon and its secret, in basic authentication."""
 _message = msgspec.json.Decoder(Message)
 
 
@@ -42,8 +36,7 @@ class Masking:
 
     def learn(self, config: BaseModel) -> None:
         """Know the secrets of a config too. Those of the one before stay secrets."""
-        for secret, names in _secrets(config):
-            self._values |= {form for form in _forms(secret, names) if len(form) >= _SHORTEST}
+        self._values |= {form for form in forms(config) if len(form) >= _SHORTEST}
         if self._values:
             either = "|".join(re.escape(value) for value in sorted(self._values, key=len, reverse=True))
             self._text, self._bytes = re.compile(either), re.compile(either.encode("utf-8", "surrogatepass"))
@@ -83,47 +76,3 @@ class _Covered(logging.Formatter):
 
     def format(self, record: logging.LogRecord) -> str:
         return self._masking(self._inner.format(record))
-
-
-def _secrets(value: Any, names: tuple[str, ...] = ()) -> Iterator[tuple[str, tuple[str, ...]]]:
-    """All secret values, each with the names that its section would show with it."""
-    if isinstance(value, SecretStr):
-        yield value.get_secret_value(), names
-    elif isinstance(value, BaseModel):
-        beside = tuple(str(name) for field in _NAMES if (name := getattr(value, field, None)))
-        for field in type(value).model_fields:
-            yield from _secrets(getattr(value, field), beside)
-    elif isinstance(value, dict):
-        for each in value.values():
-            yield from _secrets(each, names)
-    elif isinstance(value, list | tuple):
-        for each in value:
-            yield from _secrets(each, names)
-
-
-def _forms(secret: str, names: tuple[str, ...]) -> Iterator[str]:
-    """How a secret may be written."""
-    plain = [secret, secret.strip()]
-    plain += [b64encode(f"{name}:{secret}".encode()).decode() for name in names]
-    if "://" in secret:
-        plain += _parts(secret)
-    for each in plain:
-        yield each
-        yield quote(each, safe="")
-        yield quote(each)
-        yield quote_plus(each)
-        yield json.dumps(each)[1:-1]
-        yield json.dumps(each, ensure_ascii=False)[1:-1]
-
-
-def _parts(address: str) -> Iterator[str]:
-    """What is secret in an address: all behind the host, long segments of its path, values of its query, a password."""
-    try:
-        split = urlsplit(address)
-        password = split.password or ""
-    except ValueError:
-        return
-    behind = address.partition("://")[2].partition("/")[2]
-    long = [behind, split.path, *split.path.split("/"), *(value for _, value in parse_qsl(split.query))]
-    yield from (part for part in long if len(part) >= _PART)
-    yield password

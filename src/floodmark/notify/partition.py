@@ -44,6 +44,8 @@ FINISH_SECONDS: Final = 15.0
 _LOOK_SECONDS: Final = 1.0
 """Longest time between two looks at the desk."""
 _PAUSE_SECONDS: Final = 0.02
+_SLOW_SECONDS: Final = 0.5
+"""After so long without an answer to a commit Kafka may be away."""
 _OFFSETS_SECONDS: Final = 1.0
 _POSITIONS_SECONDS: Final = 10.0
 """Longest time until an offset, or positions, are committed with which nothing else has to be."""
@@ -118,6 +120,7 @@ class Partition:
         self._unsaid: Positions = {}  # positions that are not committed
         self._proved = passed()  # when it was last certain that the partition is ours
         self._doubted = False
+        self._asked: float | None = None  # since when a commit is under way
         self._since: float | None = None  # when something was heard of which nothing is committed yet
         self._answered = 0.0  # monotonic: when the broker last answered a fetch
         self._work: asyncio.Task[None] | None = None
@@ -420,12 +423,21 @@ class Partition:
         """Return once it is known that the partition is ours, as of so short a time ago that nobody else can have it.
 
         A process that stood still may wake up with messages in hand while another one has told of what came after. Only
-        a commit shows that we are not fenced.
+        a commit shows that we are not fenced. While one takes long nothing more is sent either: were Kafka away, it
+        would all be sent again.
         """
-        while not self._stopping and passed() - self._proved > self._member.proof:
-            self._doubted = True
-            self._woken.set()
+        while not self._stopping and not self._certain():
             await asyncio.sleep(_PAUSE_SECONDS)
+
+    def _certain(self) -> bool:
+        now = passed()
+        if self._asked is not None:
+            return now - self._asked < _SLOW_SECONDS and now - self._proved < self._member.proof
+        if now - self._proved < self._member.proof:
+            return True
+        self._doubted = True
+        self._woken.set()
+        return False
 
     def _sent(self, task: asyncio.Task[None]) -> None:
         self._sending.pop(task, None)
@@ -457,9 +469,9 @@ class Partition:
         hidden = [self._hidden(output) for output in outputs]
         if self._doubted:
             following = self._next  # there has to be something in the transaction
-        asked = passed()
+        self._asked = asked = passed()
         await self._outbox.commit([*hidden, *ledger.written([], said, self.partition)], following)
-        self._proved, self._doubted = asked, False
+        self._asked, self._proved, self._doubted = None, asked, False
         self._committed = self._next
         self._unsaid = {place: at for place, at in self._unsaid.items() if said.get(place) != at}
         self._since = None

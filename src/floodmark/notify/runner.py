@@ -17,9 +17,9 @@ from typing import Any, Final, NamedTuple, get_args
 import aiohttp
 import structlog
 
+from floodmark.config.calendars import Calendar, read_calendars
 from floodmark.config.models import Config
 from floodmark.notify import aside, exchange, sinks
-from floodmark.notify.calendars import Calendar, read_calendars
 from floodmark.notify.desk import Desk
 from floodmark.notify.group import Group, Setting, Work
 from floodmark.notify.hearing import Hearing

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import importlib
 from collections.abc import Mapping
 from functools import partial
 
 import aiohttp
 
 from floodmark.config.notify import Notify, Target
+from floodmark.notify import targets
 from floodmark.notify.elsewhere import Ask
 from floodmark.notify.exchange import HttpExchange
 from floodmark.notify.sink import Event, Sink
@@ -42,17 +42,14 @@ def silences(config: Notify, session: aiohttp.ClientSession) -> dict[str, Ask]:
 
 def _sink(name: str, target: Target, session: aiohttp.ClientSession) -> Sink:
     kind = target.kind()
-    settings = getattr(target, kind)
     module = f"floodmark.notify.targets.{kind}"
     try:
-        found = importlib.import_module(module)
+        exchange = HttpExchange(session, target.timeout, getattr(getattr(target, kind), "ca_file", None))
+    except OSError as error:
+        raise TargetError(f"notify.targets.{name}.{kind}.ca_file cannot be used: {error.strerror}") from None
+    try:
+        return targets.build(target, exchange)
     except ModuleNotFoundError as error:
         if error.name != module:
             raise TargetError(f"notify.targets.{name}: {kind} needs the package {error.name}; install it") from None
         raise TargetError(f"notify.targets.{name}: this release cannot tell anything to {kind} yet") from None
-    try:
-        exchange = HttpExchange(session, target.timeout, getattr(settings, "ca_file", None))
-    except OSError as error:
-        raise TargetError(f"notify.targets.{name}.{kind}.ca_file cannot be used: {error.strerror}") from None
-    sink: Sink = found.sink(settings, exchange)
-    return sink
