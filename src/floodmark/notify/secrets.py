@@ -11,7 +11,7 @@ import json
 import re
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote, quote_plus, urlsplit
 
 from pydantic import BaseModel, SecretStr
 
@@ -42,12 +42,7 @@ class Secrets:
     """What must be shown nowhere: the secrets of a section, as they are and as requests carry them."""
 
     def __init__(self, settings: BaseModel) -> None:
-        forms = {form for secret in _secrets(settings) for form in _forms(secret)}
-        user = getattr(settings, "username", None) or getattr(settings, "email", None)
-        if isinstance(user, str):
-            pairs = [f"{user}:{secret}".encode() for secret in _secrets(settings)]
-            forms |= {base64.b64encode(pair).decode() for pair in pairs}
-        words = sorted((re.escape(form) for form in forms if len(form) >= _SHORTEST), key=len, reverse=True)
+        words = [re.escape(form) for form in sorted(forms(settings), key=len, reverse=True) if len(form) >= _SHORTEST]
         self._pattern = re.compile("|".join(words)) if words else None
 
     def hide(self, text: str) -> str:
@@ -90,23 +85,34 @@ def masking(exchange: Exchange, secrets: Secrets) -> Exchange:
     return masked
 
 
-def _secrets(value: Any) -> Iterator[str]:
+def forms(settings: BaseModel) -> set[str]:
+    """All secrets of a section and of what is in it, in the forms in which they may be written."""
+    return {form for secret, user in _secrets(settings, "") for form in _forms(secret, user)} - {""}
+
+
+def _secrets(value: Any, user: str) -> Iterator[tuple[str, str]]:
+    """Each with the name that is shown with it, in basic authentication."""
     if isinstance(value, SecretStr):
-        yield value.get_secret_value()
+        yield value.get_secret_value(), user
     elif isinstance(value, BaseModel):
+        named = getattr(value, "username", None) or getattr(value, "email", None)
         for name in type(value).model_fields:
-            yield from _secrets(getattr(value, name))
+            yield from _secrets(getattr(value, name), named if isinstance(named, str) else "")
     elif isinstance(value, Mapping):
         for each in value.values():
-            yield from _secrets(each)
+            yield from _secrets(each, user)
     elif isinstance(value, list | tuple):
         for each in value:
-            yield from _secrets(each)
+            yield from _secrets(each, user)
 
 
-def _forms(secret: str) -> Iterator[str]:
-    """A secret as it is, as JSON and addresses write it, and of one that is an address what it is made of."""
-    yield from (secret, quote(secret, safe=""), quote(secret), json.dumps(secret)[1:-1])
+def _forms(secret: str, user: str) -> Iterator[str]:
+    """A secret as it is, as JSON, addresses and basic authentication write it, and of one that is an address what it is
+    made of."""
+    yield from (secret, secret.strip(), quote(secret, safe=""), quote(secret), quote_plus(secret))
+    yield from (json.dumps(secret)[1:-1], json.dumps(secret, ensure_ascii=False)[1:-1])
+    if user:
+        yield base64.b64encode(f"{user}:{secret}".encode()).decode()
     if "://" not in secret:
         return
     try:
