@@ -114,10 +114,10 @@ async def test_what_it_forgets_makes_no_second_thing(case: Case) -> None:
 @every_case
 async def test_what_is_told_twice_is_one_thing(case: Case) -> None:
     for event in _takes(case):
-        vendor, message = case.vendor(), tellings.telling(event)
+        vendor, first_message, again = case.vendor(), tellings.telling(event), tellings.telling(event)
         first, second = Wire(case, vendor), Wire(case, vendor)
-        assert isinstance(await case.sink(first).deliver(message, {}), Delivered)
-        assert isinstance(await case.sink(second).deliver(message, {}), Delivered)
+        assert isinstance(await case.sink(first).deliver(first_message, {}), Delivered)
+        assert isinstance(await case.sink(second).deliver(again, {}), Delivered)
         if second.identities():
             assert set(second.identities()) <= set(first.identities())
         standing = vendor.standing()
@@ -268,7 +268,7 @@ async def test_an_answer_that_makes_no_sense_breaks_nothing(case: Case) -> None:
 
 @every_case
 async def test_no_secret_is_told(case: Case) -> None:
-    secrets = case.secrets()
+    secrets, texts = case.secrets(), case.secret_texts()
 
     def repeated(status: int, request: Request) -> Answer:
         headers = "\r\n".join(f"{name}: {value}" for name, value in request.headers.items())
@@ -281,6 +281,7 @@ async def test_no_secret_is_told(case: Case) -> None:
             outcome = await case.sink(wire).deliver(tellings.telling(event), {})
             shown = repr(outcome)
             assert secrets.hide(shown) == shown, f"status {status}: a secret is in it"
+            assert not [text for text in texts if text in shown], f"status {status}: a secret is in it"
 
         def away(_: int, request: Request) -> Answer:
             raise UnansweredError(f"no answer from {request.url} {dict(request.headers)}")
@@ -288,6 +289,7 @@ async def test_no_secret_is_told(case: Case) -> None:
         with pytest.raises(UnansweredError) as raised:
             await case.sink(Wire(case, Taker(), away, look=False)).deliver(tellings.telling(event), {})
         assert secrets.hide(str(raised.value)) == str(raised.value)
+        assert not [text for text in texts if text in str(raised.value)]
 
 
 @every_case
