@@ -58,15 +58,21 @@ def write_config(path: Path, config: Mapping[str, Any]) -> Path:
 class Worker:
     """One process of `floodmark run`. It can be started again after it ended; its log file goes on."""
 
+    verb = "run"
+
     def __init__(self, config: Mapping[str, Any], folder: Path, name: str, *, core: int | None = None) -> None:
         """`core`: the one that all its threads stay on. The config's `http` is set here."""
         self.port = free_port()
         self.name = name
         self.log = folder / f"{name}.log"
         self.starts = 0
-        self.config = write_config(folder / f"{name}.yaml", {**config, "http": {"port": self.port}})
+        self.config = write_config(folder / f"{name}.yaml", self.served(config))
         self._core = core
         self._process: subprocess.Popen[bytes] | None = None
+
+    def served(self, config: Mapping[str, Any]) -> dict[str, Any]:
+        """The config, with the port on which it answers."""
+        return {**config, "http": {"port": self.port}}
 
     @property
     def pid(self) -> int:
@@ -78,7 +84,7 @@ class Worker:
         return self._process is not None and self._process.poll() is None
 
     def start(self) -> None:
-        command = [*FLOODMARK, "run", "-c", str(self.config)]
+        command = [*FLOODMARK, self.verb, "-c", str(self.config)]
         self.starts += 1
         with self.log.open("ab") as log:
             self._process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=log, start_new_session=True)

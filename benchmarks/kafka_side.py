@@ -10,7 +10,7 @@ import sys
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, Producer, TopicPartition
 from confluent_kafka import Message as KafkaMessage
@@ -73,10 +73,10 @@ def broker(heap: str = "512m", more: Mapping[str, str] | None = None) -> Iterato
         yield kafka
 
 
-def create_topics(bootstrap: str, topics: Mapping[str, int]) -> None:
-    """Create `topics` (partitions by name). Raises KafkaException."""
+def create_topics(bootstrap: str, topics: Mapping[str, int], config: Mapping[str, str] | None = None) -> None:
+    """Create `topics` (partitions by name), each with this config. Raises KafkaException."""
     admin = AdminClient({"bootstrap.servers": bootstrap, **QUIET})
-    made = admin.create_topics([NewTopic(name, count, 1) for name, count in topics.items()])
+    made = admin.create_topics([NewTopic(name, count, 1, config=dict(config or {})) for name, count in topics.items()])
     for future in made.values():
         future.result(30)
 
@@ -105,11 +105,20 @@ class Sender:
         for m in messages:
             self.put(m.topic, m.partition, m.key, m.value, m.timestamp)
 
-    def put(self, topic: str, partition: int, key: bytes | None, value: bytes | None, timestamp: int) -> None:
+    def put(
+        self,
+        topic: str,
+        partition: int,
+        key: bytes | None,
+        value: bytes | None,
+        timestamp: int,
+        headers: Sequence[tuple[str, bytes]] = (),
+    ) -> None:
+        more: Any = {"headers": list(headers)} if headers else {}
         while True:
             try:
                 self._producer.produce(
-                    topic, value, key, partition=partition, timestamp=timestamp, on_delivery=self._told
+                    topic, value, key, partition=partition, timestamp=timestamp, on_delivery=self._told, **more
                 )
                 break
             except BufferError:

@@ -177,3 +177,30 @@ def test_counts_as_people_say_them():
         "1,200 records",
         "2 series",
     ]
+
+
+def test_the_ledger_of_the_notifier_is_compacted_and_has_as_many_partitions_as_the_alerts():
+    told, ledger = config(notify={}), "floodmark.deliveries"
+    there = cluster(settings={ledger: {"cleanup.policy": "compact"}}, floodmark_deliveries=Topic("", ALONE, ALL))
+    assert said(looked.topics(told, there))[0] == []
+    short = cluster(settings={ledger: {"cleanup.policy": "compact"}}, floodmark_deliveries=Topic("", ALONE[:1], ALL))
+    found, words = said(looked.topics(told, short))
+    assert found == [("problem", ledger)]
+    assert "1 partition, and floodmark.alerts has 3: it needs as many" in words
+    deleted = cluster(
+        settings={ledger: {"cleanup.policy": "delete", "retention.ms": "60000"}},
+        floodmark_deliveries=Topic("", ALONE, ALL),
+    )
+    found, words = said(looked.topics(told, deleted))
+    assert found == [("problem", ledger)]
+    assert "is not compacted" in words
+
+
+def test_the_notifier_needs_rights_of_its_own():
+    told = config(notify={"requests": [{"targets": ["x"]}]}, actions={})
+    assert set(needed(told)["floodmark.deliveries"]) == {"READ", "WRITE", "DESCRIBE"}
+    assert set(needed(told)["floodmark.actions"]) >= {"READ", "WRITE"}
+    assert "READ" in needed(told)["floodmark.model-requests"]
+    assert "floodmark-notify" in joined(told)
+    assert transactional(told)["floodmark-notify"] == "floodmark-notify-floodmark.alerts-0"
+    assert "floodmark-notify" not in joined(config())

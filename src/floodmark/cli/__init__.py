@@ -26,6 +26,7 @@ COMMANDS: Final = {
     "doctor": "Look at all that the config needs: brokers, topics, rights, inputs, clocks, the state, the engine.",
     "init": "Look at the topics, guess what they hold, and write a commented config that `floodmark check` accepts.",
     "incidents": "What is wrong, what was, and why: the incidents that the engine has told.",
+    "notify": "Tell people of incidents, as `notify` of the config says, until SIGTERM or Ctrl-C.",
     "schemas": "Write, check or list the JSON Schemas (draft 2020-12) of everything that goes in and comes out.",
     "topics": "The topics that a config needs.",
     "feedback": "Say that something is no anomaly, take it back, and see who has said what.",

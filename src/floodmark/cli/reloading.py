@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterable, AsyncIterator, Callable, Sequence
+from typing import NamedTuple
 
 import structlog
 
@@ -17,18 +18,21 @@ from floodmark.runtime.reload import Reload
 log = structlog.get_logger(__name__)
 
 
-async def reloads(
-    changes: AsyncIterable[str],
-    load: Callable[[], Loaded],
-    running: Config,
-    routes: Sequence[Route],
-    make_routes: Callable[[Config], Sequence[Route]],
-) -> AsyncIterator[Reload]:
-    """For each of `changes`, which say why, what the run should go on with.
+class Taken(NamedTuple):
+    """What comes of a change: the config to go on with, or None if the new one was refused; and why, in words."""
 
-    `running` and `routes` are what the run began with. A config is compared with what runs, so what waits for a restart
-    is said again each time. The level and format of the log are changed here. Nothing that is wrong with a config is
-    raised: it is logged with its place.
+    config: Config | None
+    why: str
+
+
+async def configs(
+    changes: AsyncIterable[str], load: Callable[[], Loaded], running: Config, lacking: Callable[[Config], str]
+) -> AsyncIterator[Taken]:
+    """For each of `changes`, which say why, the config that can be gone on with without a restart.
+
+    `running` is what runs now; a config is compared with that, so what waits for a restart is said again each time.
+    `lacking` says why a config cannot be taken up at all, or nothing. The level and format of the log are changed here.
+    Nothing that is wrong with a config is raised: it is logged with its place.
     """
     async for why in changes:
         try:
@@ -40,8 +44,8 @@ async def reloads(
             continue
         for warning in loaded.warnings:
             log.warning(str(warning))
-        if not loaded.config.inputs:
-            yield _refused(why, "it names no inputs")
+        if lack := lacking(loaded.config):
+            yield _refused(why, lack)
             continue
         found = diff(running, loaded.config)
         for change in found:
@@ -54,11 +58,33 @@ async def reloads(
         before, running = running, effective(running, loaded.config)
         if running.logging != before.logging:
             configure(running.logging.level, running.logging.format)
-        if running != before.model_copy(update={"logging": running.logging}):
-            routes = make_routes(running)
+        yield Taken(running, why)
+
+
+async def reloads(
+    changes: AsyncIterable[str],
+    load: Callable[[], Loaded],
+    running: Config,
+    routes: Sequence[Route],
+    make_routes: Callable[[Config], Sequence[Route]],
+) -> AsyncIterator[Reload]:
+    """For each of `changes`, which say why, what the engine should go on with. `running` and `routes` are what it began
+    with."""
+    before = running
+    async for config, why in configs(changes, load, running, _lacking):
+        if config is None:
+            yield Reload(None, why)
+            continue
+        if config != before.model_copy(update={"logging": config.logging}):
+            routes = make_routes(config)
+        before = config
         yield Reload(routes, why)
 
 
-def _refused(why: str, what: str) -> Reload:
+def _lacking(config: Config) -> str:
+    return "" if config.inputs else "it names no inputs"
+
+
+def _refused(why: str, what: str) -> Taken:
     log.error(f"the new config is refused: {what}; the one before it stays in use", reason=why)
-    return Reload(None, what)
+    return Taken(None, what)

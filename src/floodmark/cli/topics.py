@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Final
 
@@ -12,11 +13,14 @@ from floodmark.cli.console import ConfigPath, fail, out, read_config
 from floodmark.config.models import Config
 from floodmark.flow import written
 from floodmark.runtime import RunError
-from floodmark.runtime.topics import TopicSpec
+from floodmark.runtime.topics import TopicReport, TopicSpec
 from floodmark.runtime.topics import create as create_topics
+from floodmark.runtime.topics import partitions as partitions_of
 
 _FOR_EVER: Final = {"cleanup.policy": "delete", "retention.ms": "-1", "retention.bytes": "-1"}
 """Of the feedback, whose history is the audit trail."""
+_NEWEST: Final = {"cleanup.policy": "compact", "max.message.bytes": "4194304"}
+"""Of the deliveries: the newest of each key holds. It may be as large as an incident and all that waits to be told."""
 
 topics = typer.Typer(help="The topics that a config needs.", no_args_is_help=True, add_completion=False)
 
@@ -36,13 +40,21 @@ def create(
     """Create what is missing; what exists is left as it is. Doing it again changes nothing."""
     settings = read_config(config)
     try:
-        reports = asyncio.run(create_topics(settings.kafka, _wanted(settings, partitions, replication, inputs)))
+        reports = asyncio.run(_create(settings, _wanted(settings, partitions, replication, inputs)))
     except RunError as error:
         fail(str(error))
     for report in reports:
         out.print(f"{report.outcome:<9} {report.name}{f'  {report.detail}' if report.detail else ''}", markup=False)
     if any(report.outcome == "failed" for report in reports):
         raise typer.Exit(1)
+
+
+async def _create(config: Config, wanted: dict[str, TopicSpec]) -> list[TopicReport]:
+    """The deliveries have as many partitions as the alerts, also where those are there already."""
+    topics = config.topics
+    if topics.deliveries in wanted and (there := (await partitions_of(config.kafka, [topics.alerts]))[topics.alerts]):
+        wanted[topics.deliveries] = replace(wanted[topics.deliveries], partitions=there)
+    return await create_topics(config.kafka, wanted)
 
 
 def _wanted(config: Config, partitions: int, replication: int, inputs: bool) -> dict[str, TopicSpec]:
@@ -53,4 +65,6 @@ def _wanted(config: Config, partitions: int, replication: int, inputs: bool) -> 
     wanted = dict.fromkeys(names, spec)
     if config.feedback is not None:
         wanted[config.feedback.topic] = TopicSpec(1, replication, _FOR_EVER)
+    if config.notify is not None:
+        wanted[config.topics.deliveries] = TopicSpec(partitions, replication, _NEWEST)
     return wanted

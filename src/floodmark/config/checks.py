@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 
 from pydantic.fields import FieldInfo
 
-from floodmark.config import addresses, detector_checks, slips
+from floodmark.config import addresses, detector_checks, notify_checks, slips
 from floodmark.config.formats import CARRIES
 from floodmark.config.locate import Located, absent, items, quoted, text, values
 from floodmark.config.mapping import ALWAYS, OPTIONAL, REQUIRED, Fields
@@ -48,6 +48,7 @@ def check(tree: Located) -> tuple[list[Problem], list[Problem]]:
         *_registry(tree),
         *_http(tree),
         *detector_checks.errors(tree),
+        *notify_checks.errors(tree),
         *_patience(tree),
         *addresses.errors(tree),
         *slips.errors(tree),
@@ -60,7 +61,8 @@ def check(tree: Located) -> tuple[list[Problem], list[Problem]]:
         *_odd(tree),
         *_budget(tree),
     ]
-    warnings += [*detector_checks.warnings(tree), *addresses.warnings(tree), *slips.warnings(tree)]
+    warnings += [*detector_checks.warnings(tree), *notify_checks.warnings(tree)]
+    warnings += [*addresses.warnings(tree), *slips.warnings(tree)]
     return errors, sorted(warnings, key=lambda p: (p.file, p.line, p.column))
 
 

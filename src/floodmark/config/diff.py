@@ -20,7 +20,9 @@ _NAMES: Final[Mapping[type, str]] = {Input: "topic", Detector: "name", ModelMoni
 """What an element of a list is known by."""
 
 _AT_RESTART: Final = ("kafka", "schema_registry", "topics", "state", "feedback", "http")
-"""Sections that are read once, when connections, producers and listeners are made. And `correlate.idle`."""
+"""Sections that are read once, when connections, producers and listeners are made."""
+_ONCE: Final = ("correlate.idle", "notify.http")
+"""And these parts of others."""
 
 _LONGEST: Final = 200
 """Characters of a value that are shown."""
@@ -56,11 +58,14 @@ def effective(running: Config, wanted: Config) -> Config:
     """What a run can have without a restart: `wanted`, but for what is read only once, which stays as it runs."""
     kept: dict[str, Any] = {name: getattr(running, name) for name in _AT_RESTART}
     correlate: Correlate = wanted.correlate.model_copy(update={"idle": running.correlate.idle})
-    return wanted.model_copy(update={**kept, "correlate": correlate})
+    notify = wanted.notify
+    if notify is not None and running.notify is not None:
+        notify = notify.model_copy(update={"http": running.notify.http})
+    return wanted.model_copy(update={**kept, "correlate": correlate, "notify": notify})
 
 
 def _restart(path: str) -> bool:
-    return path.partition(".")[0] in _AT_RESTART or path == "correlate.idle"
+    return path.partition(".")[0] in _AT_RESTART or any(f"{path}.".startswith(f"{each}.") for each in _ONCE)
 
 
 def _section(path: str, old: BaseModel, new: BaseModel) -> Iterator[Change]:

@@ -12,6 +12,7 @@ from pydantic import Field, SecretStr
 
 from floodmark.config.formats import EnvelopeName, FormatName
 from floodmark.config.gateway import Gateway
+from floodmark.config.http import Http
 from floodmark.config.mapping import Fields
 from floodmark.config.notify import Notify
 from floodmark.config.quantities import Budget, Clock, Duration, Moment, Pattern, Size, Timezone
@@ -474,19 +475,6 @@ class Correlate(Section):
     patience: Duration = 30.0
     """Time, by the clock on the wall, in which a detect task has not been heard, after which incidents no longer wait
     for it: what it tells later is late. At most four times `kafka.session_timeout`."""
-
-
-class Http(Section):
-    """The endpoint of /metrics, /healthz and /readyz."""
-
-    enabled: bool = True
-    """Serve it."""
-    host: str = "127.0.0.1"
-    """Address to bind; loopback unless told."""
-    port: int = Field(default=9464, ge=0, le=65535)
-    """Port (0: any free one). With `run --workers N` the workers take this one and those after it."""
-    token: SecretStr | None = None
-    """Bearer token that /metrics asks for; /healthz and /readyz never do."""
 
 
 class Logging(Section):

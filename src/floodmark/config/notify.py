@@ -7,6 +7,7 @@ from typing import Literal
 from pydantic import Field
 
 from floodmark.config import targets
+from floodmark.config.http import Http
 from floodmark.config.quantities import Clock, Duration, Moment, Timezone
 from floodmark.config.section import Section
 
@@ -256,6 +257,13 @@ class Storm(Section):
     """How often it is."""
 
 
+class NotifyHttp(Http):
+    """The endpoint of `floodmark notify`: /metrics, /healthz and /readyz."""
+
+    port: int = Field(default=9466, ge=0, le=65535)
+    """Port (0: any free one)."""
+
+
 class Notify(Section):
     """`floodmark notify`: from incidents to people."""
 
@@ -289,3 +297,5 @@ class Notify(Section):
     """Who is told of changes; all that match."""
     playbooks: dict[str, Playbook] = {}
     """First responses, by name."""
+    http: NotifyHttp = NotifyHttp()
+    """Its endpoint of /metrics, /healthz and /readyz."""

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Final
 
 from floodmark.config.models import Config
 from floodmark.diagnose.asking import Cluster
 from floodmark.diagnose.finding import Finding
 from floodmark.flow import groups
+
+_NOTIFY: Final = "notify"
+"""The group of `floodmark notify`, where the config has it."""
 
 
 def needed(config: Config) -> dict[str, tuple[str, ...]]:
@@ -25,20 +29,29 @@ def needed(config: Config) -> dict[str, tuple[str, ...]]:
         need(topic, "WRITE", "DESCRIBE")
     if config.feedback is not None:
         need(config.feedback.topic, "READ", "DESCRIBE")
+    if config.notify is not None:
+        need(config.topics.alerts, "READ", "DESCRIBE")
+        need(config.topics.deliveries, "READ", "WRITE", "DESCRIBE")
+        if config.actions is not None:
+            need(config.topics.actions, "READ", "WRITE", "DESCRIBE")
+        if config.notify.requests:
+            need(config.topics.model_requests, "READ", "DESCRIBE")
     return {topic: tuple(operations) for topic, operations in found.items()}
 
 
 def joined(config: Config) -> list[str]:
     """The consumer groups."""
-    return [f"{config.kafka.group}-{name}" for name in groups(config)]
+    names = [*groups(config), *([_NOTIFY] if config.notify is not None else [])]
+    return [f"{config.kafka.group}-{name}" for name in names]
 
 
 def transactional(config: Config) -> dict[str, str]:
     """A transactional id of each group, by which all are judged: their prefix is granted, or it is not."""
-    return {
-        f"{config.kafka.group}-{name}": f"{config.kafka.group}-{name}-{next(iter(topics))}-0"
-        for name, topics in groups(config).items()
-    }
+    work = {name: next(iter(topics)) for name, topics in groups(config).items()}
+    if config.notify is not None:
+        work[_NOTIFY] = config.topics.alerts
+    prefix = config.kafka.group
+    return {f"{prefix}-{name}": f"{prefix}-{name}-{topic}-0" for name, topic in work.items()}
 
 
 def rights(config: Config, cluster: Cluster) -> Iterator[Finding]:

@@ -91,6 +91,10 @@ def _partitions(config: Config, cluster: Cluster, name: str, topic: Topic) -> It
     elif own and copies == 1 and len(cluster.brokers) > 1:
         words = f"one replica on a cluster of {len(cluster.brokers)} brokers: it is away with its broker"
         yield Finding("topics", "warning", name, words, "make it with floodmark topics create --replication 3")
+    alerts = cluster.topics.get(config.topics.alerts)
+    if name == config.topics.deliveries and alerts is not None and len(topic.partitions) < len(alerts.partitions):
+        words = f"{spell(len(topic.partitions), 'partition')}, and {config.topics.alerts} has {len(alerts.partitions)}"
+        yield Finding("topics", "problem", name, f"{words}: it needs as many", "add partitions")
     if config.feedback is not None and name == config.feedback.topic and len(topic.partitions) != 1:
         words = f"{len(topic.partitions)} partitions, and verdicts need one order"
         yield Finding("topics", "problem", name, words, "make it anew with one partition")
@@ -100,6 +104,9 @@ def _settings(config: Config, cluster: Cluster, name: str, settings: dict[str, s
     kept, compacted = _seconds(settings), "compact" in settings.get("cleanup.policy", "delete")
     streams = {stream: topic for stream, topic in config.topics.model_dump().items() if topic == name}
     stream = next(iter(streams), "feedback" if not read else "")
+    if stream == "deliveries":
+        yield from _ledger(name, settings, compacted)
+        return
     if compacted and stream != "alerts":
         mark: Mark = "problem" if stream in ("anomalies", "model_events", "rekeyed", "feedback") else "warning"
         words = "is compacted: of each key only the newest record stays, so that history and what is late are lost"
@@ -129,6 +136,16 @@ def _settings(config: Config, cluster: Cluster, name: str, settings: dict[str, s
             f"takes larger messages than {config.topics.dead_letters}: of those that are refused the value is left out"
         )
         yield Finding("topics", "warning", name, words, f"set max.message.bytes={largest} there")
+
+
+def _ledger(name: str, settings: dict[str, str], compacted: bool) -> Iterator[Finding]:
+    """The notifier's memory: the newest of each key has to stay, for ever."""
+    if not compacted:
+        words = "is not compacted: it is read whole at each start, and what retention deletes is told anew"
+        yield Finding("topics", "problem", name, words, "set cleanup.policy=compact")
+    elif "delete" in settings.get("cleanup.policy", "") and (kept := _seconds(settings)) is not None:
+        words = f"is kept for {lasting(kept)}: what is open for longer is told anew"
+        yield Finding("topics", "warning", name, words, "set cleanup.policy=compact")
 
 
 def _seconds(settings: dict[str, str]) -> float | None:

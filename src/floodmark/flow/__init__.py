@@ -64,7 +64,14 @@ def prepare(config: Config) -> float:
 def written(config: Config) -> list[str]:
     """The topics that this config writes, and that must exist: the internal ones only where something goes through."""
     topics = config.topics
-    return [topics.anomalies, topics.alerts, topics.dead_letters, *_meeting_places(config)]
+    return [topics.anomalies, topics.alerts, topics.dead_letters, *_meeting_places(config), *_of_notify(config)]
+
+
+def _of_notify(config: Config) -> list[str]:
+    """The topics that `floodmark notify` needs besides."""
+    if config.notify is None:
+        return []
+    return [config.topics.deliveries, *([config.topics.model_requests] if config.notify.requests else [])]
 
 
 def _meeting_places(config: Config) -> list[str]:

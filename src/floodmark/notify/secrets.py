@@ -11,10 +11,11 @@ import json
 import re
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote, quote_plus, urlsplit
 
 from pydantic import BaseModel, SecretStr
 
+from floodmark.notify import wording
 from floodmark.notify.sink import (
     Answer,
     Delivered,
@@ -30,22 +31,18 @@ from floodmark.notify.sink import (
 )
 
 _HIDDEN: Final = "***"
+_LONGEST: Final = 600
 _SHORTEST: Final = 4
 """A secret that is shorter would hide words that are none."""
-_SHORTEST_PART: Final = 8
-"""The same of a part of an address: what is shorter is api, services, v1."""
+_PART: Final = re.compile(r"(?=.*\d).{8,}|.{16,}")
+"""The same of a part of an address: what is shorter, or has no digit, is api, v1, services."""
 
 
 class Secrets:
     """What must be shown nowhere: the secrets of a section, as they are and as requests carry them."""
 
     def __init__(self, settings: BaseModel) -> None:
-        forms = {form for secret in _secrets(settings) for form in _forms(secret)}
-        user = getattr(settings, "username", None) or getattr(settings, "email", None)
-        if isinstance(user, str):
-            pairs = [f"{user}:{secret}".encode() for secret in _secrets(settings)]
-            forms |= {base64.b64encode(pair).decode() for pair in pairs}
-        words = sorted((re.escape(form) for form in forms if len(form) >= _SHORTEST), key=len, reverse=True)
+        words = [re.escape(form) for form in sorted(forms(settings), key=len, reverse=True) if len(form) >= _SHORTEST]
         self._pattern = re.compile("|".join(words)) if words else None
 
     def hide(self, text: str) -> str:
@@ -54,7 +51,7 @@ class Secrets:
 
 
 class Guarded:
-    """A sink whose outcomes have no secrets in them."""
+    """A sink whose outcomes are a line of text, without secrets."""
 
     def __init__(self, sink: Sink, secrets: Secrets) -> None:
         self._sink, self._secrets = sink, secrets
@@ -63,10 +60,13 @@ class Guarded:
     async def deliver(self, message: Message, memory: Mapping[str, str]) -> Outcome:
         outcome = await self._sink.deliver(message, memory)
         if isinstance(outcome, Delivered):
-            return outcome._replace(note=self._secrets.hide(outcome.note))
+            return outcome._replace(note=self._shown(outcome.note))
         if isinstance(outcome, Later):
-            return outcome._replace(reason=self._secrets.hide(outcome.reason))
-        return Refused(self._secrets.hide(outcome.reason))
+            return outcome._replace(reason=self._shown(outcome.reason))
+        return Refused(self._shown(outcome.reason))
+
+    def _shown(self, text: str) -> str:
+        return wording.line(self._secrets.hide(text), _LONGEST)
 
 
 def masking(exchange: Exchange, secrets: Secrets) -> Exchange:
@@ -85,23 +85,34 @@ def masking(exchange: Exchange, secrets: Secrets) -> Exchange:
     return masked
 
 
-def _secrets(value: Any) -> Iterator[str]:
+def forms(settings: BaseModel) -> set[str]:
+    """All secrets of a section and of what is in it, in the forms in which they may be written."""
+    return {form for secret, user in _secrets(settings, "") for form in _forms(secret, user)} - {""}
+
+
+def _secrets(value: Any, user: str) -> Iterator[tuple[str, str]]:
+    """Each with the name that is shown with it, in basic authentication."""
     if isinstance(value, SecretStr):
-        yield value.get_secret_value()
+        yield value.get_secret_value(), user
     elif isinstance(value, BaseModel):
+        named = getattr(value, "username", None) or getattr(value, "email", None)
         for name in type(value).model_fields:
-            yield from _secrets(getattr(value, name))
+            yield from _secrets(getattr(value, name), named if isinstance(named, str) else "")
     elif isinstance(value, Mapping):
         for each in value.values():
-            yield from _secrets(each)
+            yield from _secrets(each, user)
     elif isinstance(value, list | tuple):
         for each in value:
-            yield from _secrets(each)
+            yield from _secrets(each, user)
 
 
-def _forms(secret: str) -> Iterator[str]:
-    """A secret as it is, as JSON and addresses write it, and of one that is an address what it is made of."""
-    yield from (secret, quote(secret, safe=""), quote(secret), json.dumps(secret)[1:-1])
+def _forms(secret: str, user: str) -> Iterator[str]:
+    """A secret as it is, as JSON, addresses and basic authentication write it, and of one that is an address what it is
+    made of."""
+    yield from (secret, secret.strip(), quote(secret, safe=""), quote(secret), quote_plus(secret))
+    yield from (json.dumps(secret)[1:-1], json.dumps(secret, ensure_ascii=False)[1:-1])
+    if user:
+        yield base64.b64encode(f"{user}:{secret}".encode()).decode()
     if "://" not in secret:
         return
     try:
@@ -110,4 +121,4 @@ def _forms(secret: str) -> Iterator[str]:
         return
     yield from (f"{parts.path}?{parts.query}" if parts.query else "", parts.path if len(parts.path) > 1 else "")
     yield from (parts.query, parts.password or "")
-    yield from (each for each in re.split(r"[/&=]", f"{parts.path}/{parts.query}") if len(each) >= _SHORTEST_PART)
+    yield from (each for each in re.split(r"[/&=]", f"{parts.path}/{parts.query}") if _PART.fullmatch(each))

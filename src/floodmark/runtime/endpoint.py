@@ -13,7 +13,7 @@ import structlog
 from aiohttp import web
 from prometheus_client.exposition import choose_encoder
 
-from floodmark.config.models import Http
+from floodmark.config.http import Http
 from floodmark.runtime.errors import AddressError
 from floodmark.runtime.telemetry import Telemetry
 

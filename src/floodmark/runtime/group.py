@@ -76,6 +76,30 @@ class Setting:
     """Topics of our own, which are always read from their beginning."""
 
 
+def member_of(kafka: Kafka, group: str) -> AIOKafkaConsumer:
+    """A consumer of committed records, not started, that commits nothing by itself."""
+    session = int(kafka.session_timeout * 1000)
+    return AIOKafkaConsumer(
+        **client_settings(kafka),
+        group_id=group,
+        group_instance_id=kafka.instance_id,
+        auto_offset_reset="none",  # where to begin is never the client's matter, and nothing is skipped in silence
+        enable_auto_commit=False,
+        isolation_level="read_committed",
+        session_timeout_ms=session,
+        heartbeat_interval_ms=min(3000, session // 3),
+        rebalance_timeout_ms=max(60_000, session),  # a revocation waits for acknowledgements
+        # Liveness is the heartbeat, which shares our event loop. aiokafka would leave the group after five minutes
+        # without a fetch, also when it simply has no partition, and then never come back.
+        max_poll_interval_ms=_NEVER_MS,
+        max_partition_fetch_bytes=FETCH_BYTES,
+        metadata_max_age_ms=60_000,
+        # Sticky (KIP-54) keeps tasks where their state is. aiokafka's keeps what it remembers in the class,
+        # so that two groups of one process would mix it up: each has a class of its own.
+        partition_assignment_strategy=(type("Sticky", (StickyPartitionAssignor,), {}),),
+    )
+
+
 class Group(ConsumerRebalanceListener):
     """One member of one consumer group. `failed` is done, with the exception, when it cannot go on."""
 
@@ -89,26 +113,7 @@ class Group(ConsumerRebalanceListener):
         self._kafka = kafka
         self._telemetry = setting.telemetry
         self._client = client_settings(kafka)
-        session = int(kafka.session_timeout * 1000)
-        self._consumer = AIOKafkaConsumer(
-            **self._client,
-            group_id=self.name,
-            group_instance_id=kafka.instance_id,
-            auto_offset_reset="none",  # where to begin is `recovery`'s matter, and nothing is skipped in silence
-            enable_auto_commit=False,
-            isolation_level="read_committed",
-            session_timeout_ms=session,
-            heartbeat_interval_ms=min(3000, session // 3),
-            rebalance_timeout_ms=max(60_000, session),  # a revocation waits for acknowledgements
-            # Liveness is the heartbeat, which shares our event loop. aiokafka would leave the group after five minutes
-            # without a fetch, also when it simply has no partition, and then never come back.
-            max_poll_interval_ms=_NEVER_MS,
-            max_partition_fetch_bytes=FETCH_BYTES,
-            metadata_max_age_ms=60_000,
-            # Sticky (KIP-54) keeps tasks where their state is. aiokafka's keeps what it remembers in the class,
-            # so that two groups of one process would mix it up: each has a class of its own.
-            partition_assignment_strategy=(type("Sticky", (StickyPartitionAssignor,), {}),),
-        )
+        self._consumer = member_of(kafka, self.name)
         setting.turns.share(self._consumer)
         recovery = Recovery(
             group=self.name,

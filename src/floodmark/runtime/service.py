@@ -11,7 +11,8 @@ from typing import Any, get_args
 
 import structlog
 
-from floodmark.config.models import Http, Kafka, State, Topics
+from floodmark.config.http import Http
+from floodmark.config.models import Kafka, State, Topics
 from floodmark.records import Listener, Output, Record, Stream
 from floodmark.runtime import certificates, pauses, probing
 from floodmark.runtime.certificates import Expiries

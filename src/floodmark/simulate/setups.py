@@ -8,13 +8,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
+from floodmark.config.http import Http
 from floodmark.config.models import (
     Config,
     Correlate,
     Detect,
     Detector,
     Guard,
-    Http,
     Input,
     Kafka,
     Logging,

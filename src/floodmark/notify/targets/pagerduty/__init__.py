@@ -39,6 +39,8 @@ class _Sink:
         event = {"dedup_key": wording.known_as(message.key, _KEY)}
         if wording.ended(message):
             return await self._send("/v2/enqueue", {**event, "event_action": "resolve"}, {})
+        if message.event == "digest" and memory.get("state") and not message.loud:
+            return Delivered(memory, "it pages once; what is new is told elsewhere")
         at_work, known = message.state in _AT_WORK, memory.get("state", "")
         if message.event == "open" or known == message.state or not at_work:
             alert = {**event, "event_action": "trigger", **_alert(message)}
@@ -59,7 +61,7 @@ def _alert(message: Message) -> dict[str, Any]:
     payload: dict[str, Any] = {
         "summary": wording.title(message, _SUMMARY),
         "source": (wording.line(incident.scope, _FIELD) if incident is not None else "") or "floodmark",
-        "severity": incident.severity if incident is not None else "warning",
+        "severity": incident.severity if incident is not None else ("warning" if message.loud else "info"),
         "timestamp": wording.stamp(incident.started_at if incident is not None else message.at),
         "class": "incident" if incident is not None else "digest",
         "custom_details": within(_details(message), _DETAILS),

@@ -1,0 +1,78 @@
+"""Secrets of the config are shown nowhere: not in the log, not in reasons, not in records, not in what is told.
+
+What a target answers may repeat what it was sent, and so may an exception. So the values themselves are looked for, as
+they are written in JSON, in addresses and in HTTP's basic authentication, and *** stands in their place.
+"""
+
+from __future__ import annotations
+
+import logging
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Final
+
+import msgspec
+from pydantic import BaseModel
+
+from floodmark.notify.secrets import forms
+from floodmark.notify.sink import Message
+
+_SHORTEST: Final = 6
+"""A secret of fewer characters is none, and what it is made of stands everywhere."""
+_STARS: Final = "***"
+_message = msgspec.json.Decoder(Message)
+
+
+class Masking:
+    """Takes the secrets of all configs that it was ever told of out of texts."""
+
+    def __init__(self, config: BaseModel | None = None) -> None:
+        self._values: set[str] = set()
+        self._text: re.Pattern[str] | None = None
+        self._bytes: re.Pattern[bytes] | None = None
+        if config is not None:
+            self.learn(config)
+
+    def learn(self, config: BaseModel) -> None:
+        """Know the secrets of a config too. Those of the one before stay secrets."""
+        self._values |= {form for form in forms(config) if len(form) >= _SHORTEST}
+        if self._values:
+            either = "|".join(re.escape(value) for value in sorted(self._values, key=len, reverse=True))
+            self._text, self._bytes = re.compile(either), re.compile(either.encode("utf-8", "surrogatepass"))
+
+    def __call__(self, text: str) -> str:
+        return text if self._text is None else self._text.sub(_STARS, text)
+
+    def octets(self, data: bytes) -> bytes:
+        """The same of bytes."""
+        return data if self._bytes is None else self._bytes.sub(_STARS.encode(), data)
+
+    def message(self, message: Message) -> Message:
+        """A message without them; the very same where there are none."""
+        if self._bytes is None or not self._bytes.search(data := msgspec.json.encode(message)):
+            return message
+        return _message.decode(self._bytes.sub(_STARS.encode(), data))
+
+
+@contextmanager
+def covering(masking: Masking) -> Iterator[None]:
+    """While entered, nothing of it is in what the log writes, tracebacks included."""
+    handlers = [(handler, handler.formatter) for handler in logging.getLogger().handlers]
+    for handler, inner in handlers:
+        handler.setFormatter(_Covered(inner or logging.Formatter(), masking))
+    try:
+        yield
+    finally:
+        for handler, inner in handlers:
+            handler.setFormatter(inner)
+
+
+class _Covered(logging.Formatter):
+    def __init__(self, inner: logging.Formatter, masking: Masking) -> None:
+        super().__init__()
+        self._inner = inner
+        self._masking = masking
+
+    def format(self, record: logging.LogRecord) -> str:
+        return self._masking(self._inner.format(record))
