@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from floodmark.actions import Action, ActionOutcome, Arguments
+from floodmark.actions import LONGEST_ACK, LONGEST_SNOOZE, Action, ActionOutcome, Arguments
 from floodmark.alerts import SEVERITIES, Incident
-from floodmark.fold import ACK, LONGEST_ACK, NO_EFFECT, Book, Life, Revision, life
+from floodmark.fold import ACK, NO_EFFECT, Book, Life, Revision, life
 
 START = datetime(2026, 2, 1, tzinfo=UTC)
 VERBS = ("ack", "ack", "unack", "snooze", "unsnooze", "assign", "priority", "comment", "resolve", "page", "frobnicate")
@@ -110,7 +110,8 @@ def test_who_is_at_it_keeps_it():
 
 def test_nobody_has_anything_for_too_long():
     assert lived(OPENED, action("ack", until=at(60 * 24))).until == START + LONGEST_ACK
-    assert lived(OPENED, action("snooze", until=at(60 * 24 * 30))).until == START + timedelta(days=7)
+    assert lived(OPENED, action("snooze", until=at(60 * 24 * 30))).until == START + LONGEST_SNOOZE
+    assert lived(OPENED, action("snooze", unless="worse")).until == START + LONGEST_SNOOZE
 
 
 @pytest.mark.parametrize(

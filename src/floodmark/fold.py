@@ -17,7 +17,7 @@ from typing import Final, Literal, NamedTuple, TypeVar
 from msgspec import Struct
 from msgspec.structs import replace
 
-from floodmark.actions import Action, ActionOutcome
+from floodmark.actions import LONGEST_ACK, LONGEST_SNOOZE, Action, ActionOutcome
 from floodmark.alerts import SEVERITIES, Incident, Severity
 
 _K = TypeVar("_K")
@@ -25,8 +25,6 @@ _V = TypeVar("_V")
 State = Literal["none", "open", "acked", "snoozed", "resolved", "merged"]
 ACK: Final = timedelta(minutes=30)
 """How long an ack stands that says nothing itself."""
-LONGEST_ACK: Final = timedelta(hours=8)
-LONGEST_SNOOZE: Final = timedelta(days=7)
 NO_EFFECT: Final = "no effect: "
 """How the effect begins of an action that changes nothing."""
 _OVER: Final = ("none", "resolved", "merged")
@@ -142,8 +140,8 @@ def _done(life: Life, action: Action, ack: timedelta) -> tuple[Life, str]:
             until = min(args.until or action.at + ack, action.at + LONGEST_ACK)
             return replace(_open(life, "", "acked"), owner=action.by, until=until), "acknowledged"
         case "snooze":
-            until = min(args.until or action.at + ack, action.at + LONGEST_SNOOZE)
             owner, wake = life.owner or action.by, args.unless == "worse"
+            until = min(args.until or action.at + (LONGEST_SNOOZE if wake else ack), action.at + LONGEST_SNOOZE)
             return replace(_open(life, "", "snoozed"), owner=owner, until=until, unless_worse=wake), "snoozed"
         case "unack":
             if life.state != "acked":
@@ -206,6 +204,9 @@ class Book:
 
     def __len__(self) -> int:
         return len(self._pages)
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._pages
 
     def __iter__(self) -> Iterator[str]:
         return iter(sorted(self._pages))

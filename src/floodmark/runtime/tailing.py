@@ -14,6 +14,8 @@ from floodmark.runtime.reading import reading, records
 
 _AGO: Final = (3_600, 86_400, 7 * 86_400, 90 * 86_400)
 """Seconds back to where something is looked for, the newest first."""
+_BACK: Final = (500, 20_000)
+"""Records back from the end of a partition to where the newest of a kind is looked for."""
 _WAIT_MS: Final = 300
 _ID: Final = "ce_id"
 
@@ -50,6 +52,21 @@ async def followed(kafka: Kafka, topic: str, since: float | None) -> AsyncGenera
                 yield fresh
             elif all([await consumer.position(each) >= ends[each] for each in sources]):
                 yield []
+
+
+async def last_of(kafka: Kafka, topic: str, wanted: Callable[[Any], bool]) -> list[Any]:
+    """Of each partition the newest records that are wanted, oldest first: all such of the shortest stretch before its
+    end that has any. Raises RunError."""
+    found: list[Any] = []
+    async with reading(kafka, topic) as (consumer, sources):
+        for source in sources:
+            end = (await consumer.end_offsets([source]))[source]
+            for count in _BACK:
+                some = [each async for each in records(consumer, source, max(0, end - count), 0) if wanted(each)]
+                if some or count >= end:
+                    break
+            found += some
+    return found
 
 
 async def said_of(
