@@ -69,6 +69,13 @@ async def incidents(
             yield body
 
 
+async def told(kafka: Cluster, *, topic: str = ALERTS, since: datetime = BEGINNING) -> AsyncIterator[Incident]:
+    """Each revision that the topic has by now, by partition and in the order of offsets."""
+    async for record in _held(kafka, topic, since):
+        if isinstance(body := _body(record), Incident):
+            yield body
+
+
 async def actions(kafka: Cluster, *, topic: str = ACTIONS, since: datetime = BEGINNING) -> AsyncIterator[Deed]:
     """What people have done so far, and what the engine made of it, by partition and in the order of offsets."""
     async for record in _held(kafka, topic, since):
@@ -94,10 +101,9 @@ async def follow(
 async def latest(kafka: Cluster, *, topic: str = ALERTS, since: datetime = BEGINNING) -> dict[str, Incident]:
     """The newest revision of each incident of which something was told since, by its id."""
     found: dict[str, Incident] = {}
-    async for record in _held(kafka, topic, since):
-        body = _body(record)
-        if isinstance(body, Incident) and (body.id not in found or body.revision >= found[body.id].revision):
-            found[body.id] = body
+    async for each in told(kafka, topic=topic, since=since):
+        if each.id not in found or each.revision >= found[each.id].revision:
+            found[each.id] = each
     return found
 
 
@@ -121,9 +127,8 @@ async def book(
 ) -> Book:
     """Where each incident of which something was told since stands, by the engine and by people."""
     found = Book(most, ack)
-    async for record in _held(kafka, alerts, since):
-        if isinstance(body := _body(record), Incident):
-            found.take(body)
+    async for each in told(kafka, topic=alerts, since=since):
+        found.take(each)
     async for record in _held(kafka, actions, BEGINNING):
         if (deed := _deed(record)) is not None and deed.said.incident in found:
             found.take(deed.said, deed.place.offset)
@@ -144,13 +149,7 @@ async def act(kafka: Cluster, action: Action, *, topic: str = ACTIONS) -> Place:
 
     To write the same action again (its id is the same) changes nothing, so that whoever is not sure may do so.
     """
-    if wrong := wrong_with(action):
-        raise NotMeantError(wrong)
-    output = encode(action, source=action.via, key=action.key())
-    try:
-        msgspec.json.decode(output.value or b"", type=Action)
-    except msgspec.ValidationError as error:
-        raise NotMeantError(f"The action would not be read: {error}") from error
+    output = encode(checked(action), source=action.via, key=action.key())
     from aiokafka import AIOKafkaProducer  # noqa: PLC0415 - see above
 
     from floodmark.runtime.connection import client_settings  # noqa: PLC0415
@@ -168,6 +167,17 @@ async def act(kafka: Cluster, action: Action, *, topic: str = ACTIONS) -> Place:
     return Place(topic, written.partition, written.offset)
 
 
+def checked(action: Action) -> Action:
+    """The action, if others can read and follow it. Raises NotMeantError."""
+    if wrong := wrong_with(action):
+        raise NotMeantError(wrong)
+    try:
+        return msgspec.json.decode(msgspec.json.encode(action), type=Action)
+    except msgspec.ValidationError as error:
+        raise NotMeantError(f"The action would not be read: {error}") from error
+
+
+_SAID: Final = 300
 _WATERMARK: Final = "dev.floodmark.watermark.v1"
 
 
@@ -229,7 +239,8 @@ def _body(record: Any) -> object:
     try:
         return decode(Record(record.topic, record.partition, record.offset, -1, None, record.value, record.headers))
     except (MalformedEventError, msgspec.MsgspecError) as error:
-        log.warning("%s/%s@%s is left out: %s", record.topic, record.partition, record.offset, error)
+        said = "".join(each if each.isprintable() else ascii(each)[1:-1] for each in str(error)[:_SAID])
+        log.warning("%s/%s@%s is left out: %s", record.topic, record.partition, record.offset, said)
         return None
 
 

@@ -256,7 +256,7 @@ class _Page:
                 self.newest = item
             return _cut(self.revisions, lambda number: number)
         if isinstance(item, ActionOutcome):
-            self.outcomes[item.action] = item
+            self.outcomes.setdefault(item.action, item)
             return _cut(self.outcomes, lambda id: self.actions.get(id, (-1,))[0])
         if item.id not in self.actions or offset < self.actions[item.id][0]:
             self.actions[item.id] = (offset, item)
