@@ -10,12 +10,11 @@ Importing this module brings nothing but the contract; Kafka's client comes with
 
 from __future__ import annotations
 
-import asyncio
 import logging
 from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from contextlib import aclosing
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import msgspec
 
@@ -37,7 +36,6 @@ ANOMALIES: Final = "floodmark.anomalies"
 BEGINNING: Final = datetime.fromtimestamp(0, UTC)
 """Since ever."""
 
-T = TypeVar("T")
 log = logging.getLogger(__name__)
 
 
@@ -64,9 +62,10 @@ async def incidents(
     kafka: Cluster, *, topic: str = ALERTS, since: datetime | None = None
 ) -> AsyncGenerator[Incident, None]:
     """Each revision of each incident as it is told, until nobody asks any more: from now on, or `since` a time."""
-    async for record in _followed(kafka, topic, since):
-        if isinstance(body := _body(record), Incident):
-            yield body
+    async with aclosing(_followed(kafka, topic, since)) as following:
+        async for record in following:
+            if isinstance(body := _body(record), Incident):
+                yield body
 
 
 async def told(kafka: Cluster, *, topic: str = ALERTS, since: datetime = BEGINNING) -> AsyncIterator[Incident]:
@@ -88,9 +87,11 @@ async def follow(
 ) -> AsyncGenerator[Incident | Deed, None]:
     """Revisions, actions and outcomes as they come, until nobody asks any more. The two topics have no common order:
     `floodmark.fold` makes one answer of them all the same."""
+    from floodmark.runtime.tailing import together  # noqa: PLC0415 - see above
+
     streams = (_followed(kafka, alerts, since), _followed(kafka, actions, since))
-    async with aclosing(_together(*streams)) as together:
-        async for record in together:
+    async with aclosing(together(*streams)) as both:
+        async for record in both:
             if record.topic == actions:
                 if (deed := _deed(record)) is not None:
                     yield deed
@@ -196,32 +197,6 @@ async def _followed(kafka: Cluster, topic: str, since: datetime | None) -> Async
         async for records in following:
             for record in records:
                 yield record
-
-
-async def _together(*streams: AsyncGenerator[T, None]) -> AsyncGenerator[T, None]:
-    """What any of the streams gives, as it comes. Raises what one of them raises."""
-    queue: asyncio.Queue[T] = asyncio.Queue(1)
-
-    async def pump(stream: AsyncGenerator[T, None]) -> None:
-        async with aclosing(stream):
-            async for each in stream:
-                await queue.put(each)
-
-    pumps = [asyncio.create_task(pump(stream)) for stream in streams]
-    try:
-        while True:
-            next_one = asyncio.create_task(queue.get())
-            done, _ = await asyncio.wait([next_one, *pumps], return_when=asyncio.FIRST_COMPLETED)
-            if next_one not in done:
-                next_one.cancel()
-                for ended in done:
-                    ended.result()
-                return
-            yield next_one.result()
-    finally:
-        for each in pumps:
-            each.cancel()
-        await asyncio.gather(*pumps, return_exceptions=True)
 
 
 def _deed(record: Any) -> Deed | None:

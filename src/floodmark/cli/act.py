@@ -47,8 +47,8 @@ _CONFIG: Final = Path("floodmark.yaml")
 Priority = Literal["p1", "p2", "p3", "p4", "p5", "none"]
 
 act = typer.Typer(
-    help="Do something to an incident: acknowledge, resolve, merge, silence, … Each is a record that stays; undo is "
-    "another one.",
+    help="Do something to an incident: acknowledge, assign, snooze, resolve, merge, split, dismiss, silence, …\n\n"
+    "Each is a record that stays; undo is another one.",
     no_args_is_help=True,
     add_completion=False,
 )

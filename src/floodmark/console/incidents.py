@@ -12,8 +12,11 @@ from rich.table import Column, Table
 from rich.text import Text
 
 from floodmark.alerts import Anomaly, Evidence, Incident, Member, Point, Severity
+from floodmark.console.deeds import standing
+from floodmark.console.deeds import told as done_by
 from floodmark.console.sparks import WIDTH, marks, merged, outside, spark
 from floodmark.console.words import COLOURS, at_least, clock, lasting, many, safe
+from floodmark.fold import Known
 from floodmark.units import number, reach
 
 _CHANCE: Final = ((31_557_600.0, "year"), (2_629_800.0, "month"), (604_800.0, "week"), (86_400.0, "day"))
@@ -56,10 +59,11 @@ def listed(incidents: Iterable[Incident], chosen: Filter, limit: int) -> list[In
     return sorted(wanted, key=lambda each: (not is_open(each), -each.started_at.timestamp(), each.id))[:limit]
 
 
-def table(incidents: Sequence[Incident]) -> Table:
-    """The list."""
+def table(incidents: Sequence[Incident], people: Mapping[str, str] | None = None) -> Table:
+    """The list. `people`: where those stand by what people did, by id; nobody listens to that if it is None."""
+    by_people = [] if people is None else [Column("people", overflow="fold")]
     shown = Table(
-        Column("since (UTC)", no_wrap=True), "severity", Column("state", no_wrap=True),
+        Column("since (UTC)", no_wrap=True), "severity", Column("state", no_wrap=True), *by_people,
         Column("title", overflow="fold"),
         Column("services", overflow="fold"), Column("members", justify="right"), Column("id", no_wrap=True),
         box=None, header_style="bold", pad_edge=False,
@@ -69,6 +73,7 @@ def table(incidents: Sequence[Incident]) -> Table:
             clock(each.started_at),
             Text(each.severity, COLOURS[each.severity]),
             Text(state(each), "" if is_open(each) else "dim"),
+            *([] if people is None else [Text(people.get(each.id, ""))]),
             Text(safe(each.title)),
             Text(services(each)),
             f"{each.member_count:,}",
@@ -117,6 +122,11 @@ def changes(before: Incident, now: Incident) -> list[str]:
         said.append(f"severity {before.severity} → {now.severity}")
     if now.title != before.title:
         said.append(f"title: {safe(now.title)}")
+    done = {each.id for each in before.acts}
+    for each in now.acts:
+        if each.id not in done:
+            why = f": {safe(each.reason)}" if each.reason else ""
+            said.append(f"{safe(each.by, 200)} did {safe(each.verb, 40).replace('_', ' ')}{why}")
     known = {each.id for each in before.members}
     fresh = [each for each in now.members if each.id not in known]
     said += [f"new: {safe(each.summary)}" for each in fresh[:3]]
@@ -140,16 +150,20 @@ def changes(before: Incident, now: Incident) -> list[str]:
 
 
 def whole(
-    revisions: Sequence[Incident], evidence: Mapping[str, Sequence[Evidence]], *, ascii: bool = False
+    revisions: Sequence[Incident],
+    evidence: Mapping[str, Sequence[Evidence]],
+    known: Known | None = None,
+    *,
+    ascii: bool = False,
 ) -> RenderableType:
     """An incident with all there is to say of it. `revisions`: at least one, oldest first. `evidence`: what was told of
-    its members, by their id."""
+    its members, by their id. `known`: what people did to it."""
     now = revisions[-1]
     parts: list[RenderableType] = [
         Text(safe(now.title), "bold"),
         Text(f"{now.id}, revision {now.revision}: {state(now)}, severity {now.severity}", COLOURS[now.severity]),
         Text(),
-        _facts(now),
+        _facts(now, standing(known.life) if known is not None else ""),
         Text(),
         Text(many(now.member_count, "anomaly") + _cut(now), "bold"),
     ]
@@ -163,6 +177,7 @@ def whole(
             [f"{clock(e.time)}  {e.kind} of {safe(e.service)}: {safe(e.summary)}" for e in now.changes],
         ),
         ("Log lines that say most", [safe(line) for line in _lines(now, evidence)]),
+        ("What people did", list(done_by(known)) if known is not None else []),
         ("Revisions", list(timeline(revisions))),
     ):
         if rows:
@@ -180,7 +195,7 @@ def timeline(revisions: Sequence[Incident]) -> Iterator[str]:
         before = each
 
 
-def _facts(incident: Incident) -> Table:
+def _facts(incident: Incident, people: str) -> Table:
     facts = Table.grid(padding=(0, 3))
     facts.add_column(no_wrap=True)
     facts.add_column(overflow="fold")
@@ -188,6 +203,8 @@ def _facts(incident: Incident) -> Table:
     lasted = lasting((incident.resolved_at or incident.updated_at) - incident.started_at)
     facts.add_row("  since", f"{clock(incident.started_at)}{until} UTC ({lasted})")
     facts.add_row("  where", Text(safe(", ".join(incident.entities)) + _labels(incident.labels)))
+    if people:
+        facts.add_row("  people", Text(people))
     facts.add_row("  why", Text(safe(incident.why)))
     if incident.by_chance > 0:
         facts.add_row("  how sure", Text(sureness(incident.by_chance)))
