@@ -17,6 +17,19 @@ _OURS: Final = "floodmark."
 """Prefix of the headers that are ours: a letter goes back without them."""
 _RECEIPT: Final = f"{_OURS}retried"
 _RETRY: Final = f"{_OURS}retry"
+HEADERS: Final = {
+    f"{_OURS}topic": "The topic that it came from.",
+    f"{_OURS}partition": "Its partition there.",
+    f"{_OURS}offset": "Its offset there.",
+    f"{_OURS}index": "Its place in its message's array, if it was one.",
+    f"{_OURS}stage": "Who could not use it: route, detect or correlate.",
+    f"{_OURS}error": "The class of errors; for a bug in a task, the name of the exception.",
+    f"{_OURS}message": "What is wrong with it, as a sentence.",
+    f"{_OURS}left-out": "Only if the value did not fit into the topic: how large it was.",
+    _RETRY: "How often it was sent again already.",
+    _RECEIPT: "Only on a record that is no letter: the offsets of the letters that were sent again.",
+}
+"""What each header says, for who reads the topic with a tool of their own."""
 _DIGITS: Final = 20
 _LONGEST: Final = 1_000
 """Characters kept of what an exception says, of a key, and of a header, where there is no room for all."""
