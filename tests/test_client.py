@@ -3,14 +3,17 @@
 import asyncio
 import subprocess
 import sys
-from contextlib import aclosing
+from contextlib import aclosing, suppress
 from datetime import timedelta
 
+import msgspec
 import pytest
 from aiokafka import AIOKafkaProducer
+from hypothesis import given
+from hypothesis import strategies as st
 
 from floodmark import client
-from floodmark.actions import Action, ActionOutcome, Arguments
+from floodmark.actions import VERBS, Action, ActionOutcome, Arguments
 from floodmark.alerts import Incident, Watermark, utc
 from floodmark.config.models import Kafka
 from floodmark.events import encode
@@ -106,6 +109,29 @@ async def test_what_nobody_could_follow_is_not_written(wrong, words):
 async def test_kafka_away_is_a_sentence():
     with pytest.raises(RunError, match=r"Kafka is not reachable at 127\.0\.0\.1:1"):
         await client.act("127.0.0.1:1", action("a"))
+
+
+TEXTS = st.text(st.characters(), max_size=30) | st.just("\ud800") | st.just("x" * 5000)
+TIMES = st.none() | st.datetimes() | st.datetimes(timezones=st.timezones())
+
+
+@given(st.sampled_from([*VERBS, "frobnicate"]), TEXTS, TEXTS, TEXTS, TIMES, TIMES)
+def test_an_action_is_written_as_it_is_read_or_refused_in_words(verb, by, name, text, since, until):
+    args = Arguments(
+        text=text,
+        to=name,
+        url=text,
+        title=name,
+        since=since,
+        until=until,
+        from_=[name],
+        anomalies=[text],
+        match={name: text},
+    )
+    meant = Action(id="a", verb=verb, by=by, at=utc(START), incident=name, args=args)
+    with suppress(client.NotMeantError):
+        read = client.checked(meant)
+        assert read == msgspec.json.decode(msgspec.json.encode(read), type=Action)
 
 
 def test_what_is_not_known_may_be_written():

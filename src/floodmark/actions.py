@@ -148,7 +148,7 @@ def wrong_with(action: Action) -> str:
             return f"{verb} needs an end: say until when."
         if args.until is not None and args.until <= max(start, action.at):
             return f"{verb} would be over before it begins: its end is {args.until.isoformat(timespec='seconds')}."
-        if args.until is not None and longest is not None and args.until > start + longest:
+        if args.until is not None and longest is not None and args.until - start > longest:
             most = f"{longest.days} days" if longest.days else f"{longest.total_seconds() / 3600:.0f} hours"
             return f"{verb} holds for {most} at most."
     if verb == "merge" and action.incident in args.from_:

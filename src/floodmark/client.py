@@ -11,7 +11,7 @@ Importing this module brings nothing but the contract; Kafka's client comes with
 from __future__ import annotations
 
 import logging
-from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Collection, Sequence
 from contextlib import aclosing
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
@@ -108,11 +108,18 @@ async def latest(kafka: Cluster, *, topic: str = ALERTS, since: datetime = BEGIN
     return found
 
 
-async def history(kafka: Cluster, begins: str, *, topic: str = ALERTS) -> dict[str, list[Incident]]:
-    """All revisions of the incidents whose id is, or begins with, what is given; oldest first, by their id."""
+def means(id: str, begins: str) -> bool:
+    """Whether an id is meant by how it begins, with or without its inc-."""
+    return id.startswith((begins, f"inc-{begins}"))
+
+
+async def history(kafka: Cluster, begins: str | Collection[str], *, topic: str = ALERTS) -> dict[str, list[Incident]]:
+    """All revisions of the incidents whose id begins with what is given, or with one of that; oldest first, by id."""
     found: dict[str, dict[int, Incident]] = {}
+    wanted = [begins] if isinstance(begins, str) else begins
     async for record in _held(kafka, topic, BEGINNING):
-        if _named(record).startswith((begins, f"inc-{begins}")) and isinstance(body := _body(record), Incident):
+        name = _named(record)
+        if any(means(name, each) for each in wanted) and isinstance(body := _body(record), Incident):
             found.setdefault(body.id, {})[body.revision] = body
     return {id: [one[number] for number in sorted(one)] for id, one in found.items()}
 
@@ -170,12 +177,15 @@ async def act(kafka: Cluster, action: Action, *, topic: str = ACTIONS) -> Place:
 
 def checked(action: Action) -> Action:
     """The action, if others can read and follow it. Raises NotMeantError."""
-    if wrong := wrong_with(action):
-        raise NotMeantError(wrong)
     try:
-        return msgspec.json.decode(msgspec.json.encode(action), type=Action)
+        read = msgspec.json.decode(msgspec.json.encode(action), type=Action)
     except msgspec.ValidationError as error:
         raise NotMeantError(f"The action would not be read: {error}") from error
+    except UnicodeEncodeError as error:
+        raise NotMeantError("The action would not be read: a text in it is no Unicode") from error
+    if wrong := wrong_with(read):
+        raise NotMeantError(wrong)
+    return read
 
 
 _SAID: Final = 300

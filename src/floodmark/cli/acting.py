@@ -138,9 +138,10 @@ async def look(config: Config, name: str, others: list[str], *, ask: bool) -> Se
     topics = config.topics
     book = Book()
     found: dict[str, Incident] = {}
+    revisions = await client.history(config.kafka, [name, *others], topic=topics.alerts)
     for wanted in (name, *others):
-        revisions = await client.history(config.kafka, wanted, topic=topics.alerts)
-        found[wanted] = _one(revisions, wanted, topics.alerts)[-1]
+        meant = {id: each for id, each in revisions.items() if client.means(id, wanted)}
+        found[wanted] = _one(meant, wanted, topics.alerts)[-1]
         for each in revisions[found[wanted].id]:
             book.take(each)
     async for deed in client.actions(config.kafka, topic=topics.actions):

@@ -47,7 +47,7 @@ class Choice(NamedTuple):
 
     def takes(self, action: Action) -> bool:
         return (
-            (not self.incident or action.incident.startswith((self.incident, f"inc-{self.incident}")))
+            (not self.incident or client.means(action.incident, self.incident))
             and (not self.by or action.by == self.by)
             and (not self.verb or action.verb == self.verb)
             and (self.since is None or action.at >= self.since)
