@@ -67,7 +67,11 @@ class Arguments(Struct, frozen=True, kw_only=True, omit_defaults=True, rename={"
         field(default_factory=list)
     )
     anomalies: Annotated[
-        list[Name], Meta(max_length=1_000, description="split: those that leave; dismiss: those that are none.")
+        list[Name],
+        Meta(
+            max_length=1_000,
+            description="split: those that leave; dismiss: those that are none (all, if none is named).",
+        ),
     ] = field(default_factory=list)
     title: Annotated[str, Meta(max_length=300, description="split: what the new incident is called.")] = ""
     entity: Annotated[Name, Meta(description="wrong_cause: which cause it was in truth.")] = ""
@@ -172,7 +176,6 @@ _ENDS: Final[dict[str, tuple[timedelta | None, bool]]] = {
 _NEEDS: Final[dict[str, dict[str, str]]] = {
     "merge": {"from_": "the incidents that go into this one"},
     "split": {"anomalies": "the anomalies that leave"},
-    "dismiss": {"anomalies": "the anomalies that are none"},
     "page": {"to": "whom to call: a person or a schedule"},
     "comment": {"text": "what is said"},
     "silence": {"match": "what it is about, as selectors"},

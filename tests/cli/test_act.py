@@ -157,6 +157,7 @@ def test_names_of_others_are_written_whole(run):
         (("ack", "inc-\x1b[2J"), 1, "is inc- [2J;"),
         (("ack", C), 1, f"{C} is resolved since 2023-11-15 00:02:00; `floodmark act reopen {C}` opens it again"),
         (("resolve", C), 1, "is resolved since"),
+        (("dismiss", C), 1, "floodmark feedback not-anomaly --anomaly"),
         (("reopen", A), 1, f"{A} is open."),
         (("resolve", D), 1, f"{D} was merged into {A}"),
         (("merge", A, A), 2, "merged into itself"),
@@ -221,12 +222,18 @@ def test_one_has_it_until_it_runs_out_or_is_given_back(run):
 
 def test_what_is_dismissed_is_said_to_detection_too(run, fake):
     said = run("act", "dismiss", A)
-    assert "2 anomalies struck out" in said.stdout
+    assert "the engine resolves it as no anomaly" in said.stdout
+    assert fake.deeds[-1].said.args.anomalies == []
     assert "latency (up) becomes calmer" in said.stderr
     assert "errors (both) becomes calmer" in said.stderr
     found = {(each.series, each.direction, each.by, each.reason) for each in fake.verdicts}
     why = f"dismissed in {A}"
     assert found == {("latency", "up", "ann", why), ("errors", "both", "ann", why)}
+
+
+def test_some_may_be_dismissed(run, fake):
+    assert written(run, "dismiss", A, "ano-2", "ano-2").args.anomalies == ["ano-2"]
+    assert [each.series for each in fake.verdicts] == ["errors"]
 
 
 def test_a_silence_holds_until_it_is_ended(run):

@@ -127,7 +127,7 @@ def resolve(
 def reopen(
     incident: Meant, by: By = "", reason: Why = "", as_json: AsJson = False, config: ConfigPath = _CONFIG
 ) -> None:
-    """Open it again."""
+    """Open it again; `correlate.grace` after its end at most."""
     who = Who(config, by, reason, as_json)
     _say(who, to_incident(who, "reopen", incident, Arguments()), "the engine opens it again", "resolve")
 
@@ -172,8 +172,9 @@ def dismiss(
     """Say that anomalies are none: they are struck out, and with `feedback` their series become calmer."""
     who = Who(config, by, reason, as_json)
     args = Arguments(anomalies=list(dict.fromkeys(anomalies or [])))
-    done = to_incident(who, "dismiss", incident, args, all_members=not anomalies)
-    _say(who, done, f"{many(len(done.action.args.anomalies), 'anomaly')} struck out", "")
+    done = to_incident(who, "dismiss", incident, args)
+    struck = many(len(args.anomalies), "anomaly")
+    _say(who, done, f"{struck} struck out" if args.anomalies else "the engine resolves it as no anomaly", "")
     _feed_back(done, quiet=as_json)
 
 
@@ -386,7 +387,8 @@ def _feed_back(done: Written, *, quiet: bool) -> None:
     action, settings = done.action, done.config.feedback
     if done.seen is None:
         return
-    meant = [each for each in done.seen.incident.members if each.id in action.args.anomalies]
+    wanted, members = action.args.anomalies, done.seen.incident.members
+    meant = [each for each in members if not wanted or each.id in wanted]
     if settings is None:
         if not quiet:
             err.print("The config has no `feedback`: their series stay as they are.", style="dim", markup=False)

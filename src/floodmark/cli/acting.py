@@ -28,7 +28,9 @@ T = TypeVar("T")
 _LISTED: Final = 20
 _LAST: Final = 2**62
 """An offset behind all others: that of an action which is not written yet."""
-_TO_WHAT_IS_OPEN: Final = frozenset({"resolve", "merge", "split", "ack", "unack", "assign", "snooze", "page"})
+_TO_WHAT_IS_OPEN: Final = frozenset(
+    {"resolve", "merge", "split", "dismiss", "ack", "unack", "assign", "snooze", "unsnooze", "page"}
+)
 
 By = Annotated[str, typer.Option(help="Who does it.", envvar="FLOODMARK_USER")]
 Why = Annotated[str, typer.Option("--reason", help="Why, for whoever reads it later.")]
@@ -86,17 +88,12 @@ def settings_of(who: Who) -> Config:
     return settings
 
 
-def to_incident(
-    who: Who, verb: Verb, name: str, args: Arguments, *, all_members: bool = False, settings: Config | None = None
-) -> Written:
-    """Do something to an incident. Ends the command, with a sentence, if it cannot be. `all_members`: it is about the
-    anomalies that it has."""
+def to_incident(who: Who, verb: Verb, name: str, args: Arguments, settings: Config | None = None) -> Written:
+    """Do something to an incident. Ends the command, with a sentence, if it cannot be."""
     settings = settings or settings_of(who)
     seen = do(look(settings, name, args.from_, ask=verb in CORRELATED))
     if args.from_:
         args = replace(args, from_=list(dict.fromkeys(each.id for each in seen.others.values())))
-    if all_members:
-        args = replace(args, anomalies=[each.id for each in seen.incident.members])
     action = _action(settings, who, verb, args, seen)
     _check(action)
     before = seen.life(action.at)
@@ -157,8 +154,9 @@ def why_not(action: Action, seen: Seen) -> str:
     if verb in _TO_WHAT_IS_OPEN | {"reopen"} and now.merged_into is not None:
         return f"{now.id} was merged into {now.merged_into}: that is the one to act on."
     if verb in _TO_WHAT_IS_OPEN and now.resolved_at is not None:
-        since = clock(now.resolved_at)
-        return f"{now.id} is resolved since {since}; `floodmark act reopen {now.id}` opens it again."
+        words = f"{now.id} is resolved since {clock(now.resolved_at)}; `floodmark act reopen {now.id}` opens it again"
+        calmer = ", `floodmark feedback not-anomaly --anomaly ID` makes a series calmer" if verb == "dismiss" else ""
+        return f"{words}{calmer}."
     if verb == "reopen" and now.resolved_at is None:
         return f"{now.id} is open."
     if verb in ("split", "dismiss"):

@@ -51,8 +51,8 @@ def _wanted(config: Config, partitions: int, replication: int, inputs: bool) -> 
     if inputs:
         names = [source.topic for source in config.inputs] + names
     wanted = dict.fromkeys(names, spec)
-    if config.feedback is not None:
-        wanted[config.feedback.topic] = TopicSpec(1, replication, _FOR_EVER)
     if config.actions is not None:
         wanted[config.topics.actions] = TopicSpec(partitions, replication, _FOR_EVER)
+    if config.feedback is not None:
+        wanted[config.feedback.topic] = TopicSpec(1, replication, _FOR_EVER)
     return wanted
