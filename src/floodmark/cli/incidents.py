@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import math
-from collections.abc import AsyncIterator, Coroutine
+from collections.abc import AsyncIterator, Coroutine, Sequence
 from contextlib import aclosing, suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -81,7 +81,7 @@ def list_(
         narrow = service or only_open or severity != "info" or since != _LONG_AGO
         out.print(f"No incidents{' like these' if narrow else ''} in {settings.topics.alerts}.", markup=False)
         return
-    out.print(table(chosen_ones, _standings(settings, book)))
+    out.print(table(chosen_ones, _standings(settings, book, chosen_ones)))
 
 
 @incidents.command()
@@ -174,9 +174,12 @@ async def _note_deeds(config: Config, book: Book) -> None:
         err.print(f"What people did is not known. {error}", style="yellow", markup=False, soft_wrap=True)
 
 
-def _standings(config: Config, book: Book) -> dict[str, str] | None:
+def _standings(config: Config, book: Book, incidents: Sequence[Incident]) -> dict[str, str] | None:
+    """Where incidents stand by people; None if the config does not say that people do anything."""
+    if config.actions is None:
+        return None
     now = datetime.now(UTC)
-    return {id: standing(book.known(id, now).life) for id in book} if config.actions is not None else None
+    return {each.id: standing(book.known(each.id, now).life) for each in incidents}
 
 
 async def _meant(config: Config, id: str) -> list[str]:
