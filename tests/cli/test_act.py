@@ -146,6 +146,17 @@ def test_how_an_id_begins_is_enough_if_it_is_the_only_one(run):
     assert (two.exit_code, f"means 2 incidents; name one of them:\n  {A}\n  {B}" in two.stderr) == (1, True)
 
 
+def test_an_id_that_a_terminal_would_obey_is_shown_without_it(run, fake):
+    fake.incidents += [incident("inc-e\x1b[2J1"), incident("inc-e\x1b[2J2")]
+    for arguments in (
+        ("ack", "inc-e"),
+        ("ack", "inc-e\x1b[2J1"),
+        ("reopen", "inc-e\x1b[2J1"),
+        ("merge", A, "inc-e\x1b[2J2"),
+    ):
+        assert "\x1b" not in run("act", *arguments).output
+
+
 def test_names_of_others_are_written_whole(run):
     assert written(run, "merge", A, "inc-aaaa000000000002").args.from_ == [B]
 

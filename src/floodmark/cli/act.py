@@ -160,7 +160,8 @@ def split(
     moved = many(len(done.action.args.anomalies), "anomaly")
     _say(who, done, f"{moved} become an incident of their own" if moved[:2] != "1 " else f"{moved} becomes one", "")
     if not as_json:
-        err.print(f"undo it by merging what it becomes: floodmark act merge {done.action.incident} NEW", markup=False)
+        words = f"undo it by merging what it becomes: floodmark act merge {safe(done.action.incident, 200)} NEW"
+        err.print(words, markup=False, soft_wrap=True)
 
 
 @act.command()
@@ -330,7 +331,7 @@ def approve(
     proposed = sorted({each.args.playbook for each in deeds if each.verb == "propose"})
     if playbook not in proposed:
         named = f"; proposed: {', '.join(safe(each, 200) for each in proposed)}" if proposed else ""
-        fail(f"Nobody has proposed {safe(playbook, 200)} for {seen.incident.id}{named}.")
+        fail(f"Nobody has proposed {safe(playbook, 200)} for {safe(seen.incident.id, 200)}{named}.")
     done = to_incident(who, "approve", seen.incident.id, Arguments(playbook=playbook), settings=settings)
     _say(who, done, f"{safe(playbook, 200)} may run", "")
 

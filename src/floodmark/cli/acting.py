@@ -26,6 +26,8 @@ from floodmark.runtime import RunError
 
 T = TypeVar("T")
 _LISTED: Final = 20
+_LONGEST: Final = 20_000
+"""Characters of a line: what undoes a merge names all that has moved."""
 _LAST: Final = 2**62
 """An offset behind all others: that of an action which is not written yet."""
 _TO_WHAT_IS_OPEN: Final = frozenset(
@@ -98,7 +100,7 @@ def to_incident(who: Who, verb: Verb, name: str, args: Arguments, settings: Conf
     _check(action)
     before = seen.life(action.at)
     if wrong := why_not(action, seen):
-        fail(wrong)
+        fail(safe(wrong, _LONGEST))
     _write(settings, action)
     return Written(settings, action, seen, before)
 
@@ -119,7 +121,7 @@ def say(who: Who, written: Written, what: str, undo: str = "") -> None:
         typer.echo(msgspec.json.encode(action))
         return
     subject = f"{action.incident}: " if action.incident else ""
-    out.print(f"{subject}{what}", markup=False, soft_wrap=True)
+    out.print(safe(f"{subject}{what}", _LONGEST), markup=False, soft_wrap=True)
     if action.effective is not None:
         reached = written.seen.reached if written.seen is not None else None
         now = (
@@ -127,7 +129,7 @@ def say(who: Who, written: Written, what: str, undo: str = "") -> None:
         )
         out.print(f"it holds from {clock(action.effective)} on, in event time ({now})", markup=False, soft_wrap=True)
     if undo:
-        out.print(f"undo it with: floodmark act {undo} --by NAME", markup=False, soft_wrap=True)
+        out.print(safe(f"undo it with: floodmark act {undo} --by NAME", _LONGEST), markup=False, soft_wrap=True)
 
 
 async def look(config: Config, name: str, others: list[str], *, ask: bool) -> Seen:
@@ -253,7 +255,7 @@ def _one(found: Mapping[str, list[Incident]], name: str, topic: str) -> list[Inc
     if not found:
         fail(f"No incident in {topic} is {safe(name, 80)}; `floodmark incidents` lists them.")
     if len(found) > 1:
-        ids = sorted(found)
+        ids = [safe(each, 200) for each in sorted(found)]
         more = f"\n  and {len(ids) - _LISTED} more" if len(ids) > _LISTED else ""
         fail(f"{safe(name, 80)} means {len(ids)} incidents; name one of them:\n  " + "\n  ".join(ids[:_LISTED]) + more)
     return next(iter(found.values()))

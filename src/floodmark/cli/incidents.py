@@ -115,7 +115,10 @@ def show(
         )
     exact = [each for each in ids if each == id]
     if len(ids) > 1 and not exact:
-        fail(f"{safe(id, 80)} means {len(ids)} incidents; name one of them:\n  " + "\n  ".join(ids[:20]))
+        fail(
+            f"{safe(id, 80)} means {len(ids)} incidents; name one of them:\n  "
+            + "\n  ".join(safe(each, 200) for each in ids[:20])
+        )
     revisions = _do(_revisions(settings, (exact or ids)[0]))
     if as_json:
         for each in revisions:
@@ -174,10 +177,10 @@ async def _note_deeds(config: Config, book: Book) -> None:
         err.print(f"What people did is not known. {error}", style="yellow", markup=False, soft_wrap=True)
 
 
-def _standings(config: Config, book: Book, incidents: Sequence[Incident]) -> dict[str, str] | None:
-    """Where incidents stand by people; None if the config does not say that people do anything."""
+def _standings(config: Config, book: Book, incidents: Sequence[Incident]) -> dict[str, str]:
+    """Where incidents stand by people; nothing if the config does not say that people do anything."""
     if config.actions is None:
-        return None
+        return {}
     now = datetime.now(UTC)
     return {each.id: standing(book.known(each.id, now).life) for each in incidents}
 

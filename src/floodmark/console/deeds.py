@@ -76,21 +76,17 @@ def line(deed: Deed) -> str:
 def trail(deeds: Iterable[Deed]) -> Table:
     """Who has done what, when, and what came of it."""
     shown = Table(
-        Column("when (UTC)", no_wrap=True), "who", Column("what", overflow="fold"), Column("incident", no_wrap=True),
-        Column("why", overflow="fold"), Column("what came of it", overflow="fold"), "by way of",
-        Column("id", no_wrap=True), box=None, header_style="bold", pad_edge=False,
+        Column("when (UTC)", no_wrap=True), Column("who", overflow="fold"), Column("what", overflow="fold"),
+        Column("what came of it", overflow="fold"), box=None, header_style="bold", pad_edge=False,
     )  # fmt: skip
     for action, effect in deeds:
-        shown.add_row(
-            clock(action.at),
-            Text(safe(action.by, 200)),
-            Text(brief(action)),
-            Text(safe(action.incident, 60)),
-            Text(safe(action.reason, _TEXT)),
-            Text(safe(effect, 300), "yellow" if effect.startswith(NO_EFFECT) else ""),
-            Text(safe(action.via, 40)),
-            Text(safe(action.id, 60)),
-        )
+        what = Text(brief(action))
+        if action.reason:
+            what.append(f"\n{safe(action.reason, _TEXT)}")
+        named = (safe(action.incident, 60), safe(action.id, 60), f"by way of {safe(action.via, 40)}")
+        what.append("\n" + "  ".join(each for each in named if each), "dim")
+        came = Text(safe(effect, 300), "yellow" if effect.startswith(NO_EFFECT) else "")
+        shown.add_row(clock(action.at), Text(safe(action.by, 200)), what, came)
     return shown
 
 

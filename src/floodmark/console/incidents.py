@@ -60,24 +60,23 @@ def listed(incidents: Iterable[Incident], chosen: Filter, limit: int) -> list[In
 
 
 def table(incidents: Sequence[Incident], people: Mapping[str, str] | None = None) -> Table:
-    """The list. `people`: where those stand by what people did, by id; nobody listens to that if it is None."""
-    by_people = [] if people is None else [Column("people", overflow="fold")]
+    """The list. `people`: where those stand by what people did, by id."""
     shown = Table(
-        Column("since (UTC)", no_wrap=True), "severity", Column("state", no_wrap=True), *by_people,
+        Column("since (UTC)", no_wrap=True), "severity", Column("state", no_wrap=True),
         Column("title", overflow="fold"),
         Column("services", overflow="fold"), Column("members", justify="right"), Column("id", no_wrap=True),
         box=None, header_style="bold", pad_edge=False,
     )  # fmt: skip
     for each in incidents:
+        stands = (people or {}).get(each.id, "")
         shown.add_row(
             clock(each.started_at),
             Text(each.severity, COLOURS[each.severity]),
             Text(state(each), "" if is_open(each) else "dim"),
-            *([] if people is None else [Text(people.get(each.id, ""))]),
-            Text(safe(each.title)),
+            Text(safe(each.title)).append(f"  ({stands})" if stands else "", "dim"),
             Text(services(each)),
             f"{each.member_count:,}",
-            Text(each.id),
+            Text(safe(each.id, 200)),
         )
     return shown
 
@@ -85,7 +84,7 @@ def table(incidents: Sequence[Incident], people: Mapping[str, str] | None = None
 def state(incident: Incident) -> str:
     """Open, or what became of it, and when."""
     if incident.merged_into is not None:
-        return f"merged into {incident.merged_into}"
+        return f"merged into {safe(incident.merged_into, 200)}"
     if incident.resolved_at is None:
         return "open again" if incident.event == "reopened" else "open"
     return f"resolved after {lasting(incident.resolved_at - incident.started_at)}"
@@ -99,10 +98,10 @@ def services(incident: Incident) -> str:
 
 def told(incident: Incident, before: Incident | None) -> list[str]:
     """A revision in words: a line for it, and further ones for what is new in it. `before`: the one before it."""
-    what = f"{incident.event:<8}  {incident.severity:<8}  {safe(incident.title)}  ({incident.id})"
+    what = f"{incident.event:<8}  {incident.severity:<8}  {safe(incident.title)}  ({safe(incident.id, 200)})"
     head = f"{clock(incident.updated_at)}  {what}"
     if incident.event == "merged":
-        return [head, f"it is one with {incident.merged_into} now"]
+        return [head, f"it is one with {safe(incident.merged_into or '', 200)} now"]
     said = []
     if before is None or incident.event in ("opened", "reopened"):
         said.append(f"why: {safe(incident.why)}")
@@ -161,7 +160,10 @@ def whole(
     now = revisions[-1]
     parts: list[RenderableType] = [
         Text(safe(now.title), "bold"),
-        Text(f"{now.id}, revision {now.revision}: {state(now)}, severity {now.severity}", COLOURS[now.severity]),
+        Text(
+            f"{safe(now.id, 200)}, revision {now.revision}: {state(now)}, severity {now.severity}",
+            COLOURS[now.severity],
+        ),
         Text(),
         _facts(now, standing(known.life) if known is not None else ""),
         Text(),
@@ -228,7 +230,9 @@ def _member(member: Member, evidence: Sequence[Evidence], *, ascii: bool) -> lis
     parts: list[RenderableType] = [
         _indented(f"· {safe(member.summary)}"),
         _indented(
-            f"{safe(member.series)}  {member.head}, since {clock(member.started_at)}, {over}  {member.id}", 4, "dim"
+            f"{safe(member.series)}  {safe(member.head)}, since {clock(member.started_at)}, {over}  {safe(member.id)}",
+            4,
+            "dim",
         ),
     ]
     points = merged(each.points for each in evidence)
