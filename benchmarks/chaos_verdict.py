@@ -32,6 +32,7 @@ from typing import Final, Literal, NamedTuple
 import orjson
 
 from chaos_plan import BROKER, Fault
+from floodmark.letters import reason
 from kafka_side import Written
 
 PATIENCE: Final = 30.0
@@ -244,7 +245,7 @@ def dead_letters(records: Iterable[Written], poison: Collection[bytes]) -> DeadL
         if record.key is not None and record.key in poison:
             found[record.key] += 1
         else:
-            others[record.header("floodmark.error")] += 1
+            others[reason(record.headers).error] += 1
     lost = sum(found[key] == 0 for key in poison)
     return DeadLetters(lost, sum(count - 1 for count in found.values()), others)
 

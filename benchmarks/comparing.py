@@ -6,6 +6,7 @@ from collections import Counter, defaultdict
 from collections.abc import Hashable, Iterable, Mapping, Sequence
 from typing import NamedTuple
 
+from floodmark.letters import reason
 from kafka_side import Written
 
 Lane = Hashable
@@ -42,8 +43,9 @@ def sorted_by_kind(records: Iterable[Written]) -> dict[str, dict[Lane, list[Item
         kind = r.header("ce_type").removeprefix("dev.floodmark.").removesuffix(".v1")
         name = r.header("ce_id")
         if not kind:
-            origin = tuple(r.header(f"floodmark.{part}") for part in ("topic", "partition", "offset"))
-            kinds["dead letter"][origin].append((r.header("floodmark.index"), said))
+            why = reason(r.headers)
+            place = "" if why.element is None else str(why.element)
+            kinds["dead letter"][why.topic, why.partition, why.offset].append((place, said))
         elif kind == "incident":
             kinds[kind][r.key].append((name, said))
         elif kind in kinds and not name.endswith(("/idle", "/again")):

@@ -10,8 +10,8 @@ as `maintenance` of the config does; all others are folded with the revisions by
 from __future__ import annotations
 
 import secrets
-from datetime import datetime
-from typing import Annotated, Final, Literal
+from datetime import datetime, timedelta
+from typing import Annotated, Final, Literal, get_args
 
 from msgspec import Meta, Struct, field
 
@@ -50,6 +50,10 @@ DETECTED: Final[frozenset[str]] = frozenset({"maintain", "unmaintain"})
 """Verbs that change what is judged."""
 OF_ALL: Final[frozenset[str]] = frozenset({"silence", "unsilence", "maintain", "unmaintain", "override", "handover"})
 """Verbs that are about no one incident: their records are keyed by their own id."""
+VERBS: Final[tuple[str, ...]] = get_args(Verb)
+LONGEST_ACK: Final = timedelta(hours=8)
+LONGEST_SNOOZE: Final = timedelta(days=7)
+LONGEST_SILENCE: Final = timedelta(days=30)
 
 Moment = Annotated[datetime, Meta(tz=True)]
 Text = Annotated[str, Meta(max_length=4_000)]
@@ -63,7 +67,11 @@ class Arguments(Struct, frozen=True, kw_only=True, omit_defaults=True, rename={"
         field(default_factory=list)
     )
     anomalies: Annotated[
-        list[Name], Meta(max_length=1_000, description="split: those that leave; dismiss: those that are none.")
+        list[Name],
+        Meta(
+            max_length=1_000,
+            description="split: those that leave; dismiss: those that are none (all, if none is named).",
+        ),
     ] = field(default_factory=list)
     title: Annotated[str, Meta(max_length=300, description="split: what the new incident is called.")] = ""
     entity: Annotated[Name, Meta(description="wrong_cause: which cause it was in truth.")] = ""
@@ -127,3 +135,56 @@ class ActionOutcome(Struct, frozen=True, kw_only=True, omit_defaults=True):
 def new_id(prefix: str = "act") -> str:
     """An id for an action that somebody does now."""
     return f"{prefix}-{secrets.token_hex(8)}"
+
+
+def wrong_with(action: Action) -> str:
+    """Why an action cannot be meant as it is written, as a sentence; empty if it can.
+
+    Whoever writes actions asks this first; whoever reads them takes them as they are. Of a verb that is not known
+    nothing is known to be wrong.
+    """
+    verb, args, start = action.verb, action.args, action.args.since or action.at
+    if verb in VERBS and verb not in OF_ALL and not action.incident:
+        return f"{verb} is about an incident: say which."
+    if verb in _ENDS:
+        longest, must = _ENDS[verb]
+        if args.until is None and must:
+            return f"{verb} needs an end: say until when."
+        if args.until is not None and args.until <= max(start, action.at):
+            return f"{verb} would be over before it begins: its end is {args.until.isoformat(timespec='seconds')}."
+        if args.until is not None and longest is not None and args.until - start > longest:
+            most = f"{longest.days} days" if longest.days else f"{longest.total_seconds() / 3600:.0f} hours"
+            return f"{verb} holds for {most} at most."
+    if verb == "merge" and action.incident in args.from_:
+        return "An incident cannot be merged into itself."
+    if verb == "link" and not args.url.startswith(("https://", "http://")):
+        return "A link begins with https:// or http://."
+    for name, words in _NEEDS.get(verb, {}).items():
+        if not getattr(args, name):
+            return f"{verb} needs {words}."
+    return ""
+
+
+_ENDS: Final[dict[str, tuple[timedelta | None, bool]]] = {
+    "ack": (LONGEST_ACK, False),
+    "snooze": (LONGEST_SNOOZE, False),
+    "silence": (LONGEST_SILENCE, True),
+    "maintain": (None, True),
+    "override": (None, True),
+}
+"""Verbs that hold until a time: how long at most, and whether the time must be said."""
+_NEEDS: Final[dict[str, dict[str, str]]] = {
+    "merge": {"from_": "the incidents that go into this one"},
+    "split": {"anomalies": "the anomalies that leave"},
+    "page": {"to": "whom to call: a person or a schedule"},
+    "comment": {"text": "what is said"},
+    "silence": {"match": "what it is about, as selectors"},
+    "unsilence": {"undoes": "the id of the silence"},
+    "unmaintain": {"undoes": "the id of the maintenance"},
+    "override": {"schedule": "a schedule", "to": "a person"},
+    "handover": {"schedule": "a schedule", "to": "a person"},
+    "propose": {"playbook": "a playbook"},
+    "approve": {"playbook": "a playbook"},
+    "ran": {"playbook": "a playbook"},
+}
+"""What must be said with a verb, in words."""

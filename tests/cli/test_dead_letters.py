@@ -3,7 +3,7 @@
 import json
 
 from floodmark.cli.dead_letters import as_object, origin, printable
-from floodmark.runtime.dead_letters import Letter
+from floodmark.letters import Letter
 
 LETTER = Letter(
     0, 7, 1_700_000_000_123, b"\xff", b'{"a":1}', (), "metrics", (3, 42), None, "detect", "not_json", "why", 0

@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from floodmark.runtime.dead_letters import Choice, Progress, again, letter_of, receipt, receipt_of, why_not
+from floodmark.letters import read
+from floodmark.runtime.dead_letters import Choice, Progress, why_not
 
 
 class Found(NamedTuple):
@@ -23,19 +24,7 @@ class Found(NamedTuple):
 def letter(value: bytes | None = b"{", timestamp: int = 5_000, **said: object) -> Any:
     fields = {"topic": "metrics", "partition": 3, "offset": 42, "error": "not_json", "message": "why"} | said
     headers = [(f"floodmark.{name}", str(v).encode()) for name, v in fields.items() if v is not None]
-    return letter_of(Found(0, 7, timestamp, b"k", value, (("trace", b"\xff"), *headers)))
-
-
-def test_a_letter_says_where_it_came_from() -> None:
-    found = letter(stage="detect", index=2, retry=1)
-    assert (found.origin, found.place, found.element, found.retries) == ("metrics", (3, 42), 2, 1)
-    assert (found.stage, found.error, found.message) == ("detect", "not_json", "why")
-    assert again(found) == [("trace", b"\xff"), ("floodmark.retry", b"2")]
-
-
-def test_headers_that_make_no_sense_are_no_reason_to_fail() -> None:
-    found = letter(partition="x", offset="²", index="-1", retry="9" * 5000, error=None)
-    assert (found.place, found.element, found.retries, found.error) == ((None, None), None, 0, "left_out")
+    return read(Found(0, 7, timestamp, b"k", value, (("trace", b"\xff"), *headers)))
 
 
 @pytest.mark.parametrize(
@@ -58,18 +47,6 @@ def test_what_can_never_be_sent_again() -> None:
     assert "too large" in why_not(letter(None), ours)
     assert "where it came from" in why_not(letter(topic=None), ours)
     assert "floodmark.anomalies" in why_not(letter(topic="floodmark.anomalies"), ours)
-
-
-@given(st.sets(st.integers(0, 60)))
-def test_a_receipt_names_exactly_its_offsets(offsets: set[int]) -> None:
-    headers = (("floodmark.retried", receipt(sorted(offsets))),)
-    assert {offset for run in receipt_of(headers) or [] for offset in run} == offsets
-
-
-def test_only_a_receipt_is_one() -> None:
-    assert receipt([1, 2, 3, 9]) == b"1-3,9"
-    assert receipt_of((("floodmark.topic", b"1-3"),)) is None
-    assert receipt_of((("floodmark.retried", b"x,-,3-,-3,5"),)) == [range(3, 4), range(5, 6)]
 
 
 @given(

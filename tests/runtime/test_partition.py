@@ -11,10 +11,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from structlog.testing import capture_logs
 
+from floodmark.letters import broken
 from floodmark.records import Awaited, Heard, Output, Record
 from floodmark.runtime import partition as partition_module
 from floodmark.runtime.errors import SchemasAwayError
-from floodmark.runtime.partition import HELD, Member, Partition, dead_letter
+from floodmark.runtime.partition import HELD, Member, Partition
 from floodmark.runtime.recovery import Start
 from floodmark.runtime.snapshots import Saved
 from floodmark.runtime.telemetry import Telemetry
@@ -423,7 +424,7 @@ async def test_a_poison_record_is_logged_with_its_place():
 
 def test_a_dead_letter_is_the_record_untouched_with_the_reason():
     record = Record("metrics", 3, 42, 0, b"key", b"\xffvalue", (("mine", b"1"),))
-    letter = dead_letter(record, "detect", ValueError("näh"))
+    letter = broken(record, "detect", ValueError("näh"))
     assert letter == Output(
         "dead_letters",
         b"key",

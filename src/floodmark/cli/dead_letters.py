@@ -20,8 +20,9 @@ from rich.text import Text
 
 from floodmark.cli.console import ConfigPath, err, fail, out, read_config
 from floodmark.config.quantities import duration
+from floodmark.letters import Letter
 from floodmark.runtime import RunError
-from floodmark.runtime.dead_letters import Choice, Letter, Retried, Survey, survey
+from floodmark.runtime.dead_letters import Choice, Retried, Survey, survey
 from floodmark.runtime.dead_letters import retry as send_again
 
 T = TypeVar("T")

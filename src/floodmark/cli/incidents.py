@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import math
-from collections.abc import AsyncIterator, Coroutine
+from collections.abc import AsyncIterator, Coroutine, Sequence
 from contextlib import aclosing, suppress
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Annotated, Any, Final, NamedTuple, TypeVar
 
@@ -15,22 +15,29 @@ import typer
 from rich.padding import Padding
 from rich.text import Text
 
+from floodmark import client
+from floodmark.actions import Action, ActionOutcome
 from floodmark.alerts import SEVERITIES, Anomaly, Incident
 from floodmark.cli.console import ConfigPath, ascii_only, err, fail, out, read_config
 from floodmark.cli.ranges import since_when
 from floodmark.config.models import Config
+from floodmark.console.deeds import Deed, line, standing
 from floodmark.console.incidents import Filter, evidence_of, is_open, listed, table, told, whole
-from floodmark.console.words import COLOURS, safe
+from floodmark.console.words import COLOURS, clock, safe
 from floodmark.events import MalformedEventError, decode
+from floodmark.fold import Book, Known
 from floodmark.records import Record
 from floodmark.runtime import RunError
-from floodmark.runtime.tailing import followed, held, said_of
+from floodmark.runtime.errors import MissingTopicsError
+from floodmark.runtime.tailing import followed, held, said_of, together
 
 T = TypeVar("T")
 _BEFORE: Final = timedelta(hours=1)
 """How long before an incident the anomalies of it are looked for."""
 _AFTER: Final = 600.0
 """Seconds after its last revision in which something may be told of its anomalies."""
+_FOLLOWED: Final = 1_000
+"""Incidents that are remembered while they are followed."""
 _LONG_AGO: Final = "30d"
 
 Service = Annotated[str, typer.Option(help="Only those of this service (or a glob: 'web-*').")]
@@ -64,7 +71,7 @@ def list_(
     if context.invoked_subcommand is not None:
         return
     settings, chosen = read_config(config), _filter(service, severity, only_open)
-    found = _do(_newest(settings, _since(since)))
+    found, book = _do(_newest(settings, _since(since)))
     chosen_ones = listed((each.incident for each in found.values()), chosen, limit)
     if as_json:
         for each in chosen_ones:
@@ -74,7 +81,7 @@ def list_(
         narrow = service or only_open or severity != "info" or since != _LONG_AGO
         out.print(f"No incidents{' like these' if narrow else ''} in {settings.topics.alerts}.", markup=False)
         return
-    out.print(table(chosen_ones))
+    out.print(table(chosen_ones, _standings(settings, book, chosen_ones)))
 
 
 @incidents.command()
@@ -108,14 +115,18 @@ def show(
         )
     exact = [each for each in ids if each == id]
     if len(ids) > 1 and not exact:
-        fail(f"{safe(id, 80)} means {len(ids)} incidents; name one of them:\n  " + "\n  ".join(ids[:20]))
+        fail(
+            f"{safe(id, 80)} means {len(ids)} incidents; name one of them:\n  "
+            + "\n  ".join(safe(each, 200) for each in ids[:20])
+        )
     revisions = _do(_revisions(settings, (exact or ids)[0]))
     if as_json:
         for each in revisions:
             typer.echo(each.value)
         return
     members = evidence_of(_do(_members(settings, revisions[-1])))
-    out.print(whole([each.incident for each in revisions], members, ascii=ascii_only(out)))
+    known = _do(_known(settings, [each.incident for each in revisions]))
+    out.print(whole([each.incident for each in revisions], members, known, ascii=ascii_only(out)))
 
 
 class _Revision(NamedTuple):
@@ -132,14 +143,46 @@ async def _all(config: Config, since: float) -> AsyncIterator[_Revision]:
             yield _Revision(incident, record.value, record.timestamp / 1000)
 
 
-async def _newest(config: Config, since: float) -> dict[str, _Revision]:
-    """The newest revision of each incident that was told of since."""
+async def _newest(config: Config, since: float) -> tuple[dict[str, _Revision], Book]:
+    """The newest revision of each incident that was told of since, and what was done to them."""
     found: dict[str, _Revision] = {}
+    book = Book()
     async for each in _all(config, since):
+        book.take(each.incident)
         known = found.get(each.incident.id)
         if known is None or each.incident.revision >= known.incident.revision:
             found[each.incident.id] = each
-    return found
+    await _note_deeds(config, book)
+    return found, book
+
+
+async def _known(config: Config, revisions: list[Incident]) -> Known:
+    """Where an incident stands, and what was done to it."""
+    book = Book()
+    for each in revisions:
+        book.take(each)
+    await _note_deeds(config, book)
+    return book.known(revisions[-1].id, datetime.now(UTC))
+
+
+async def _note_deeds(config: Config, book: Book) -> None:
+    """What people did to the incidents that the book has, if the config says that they do."""
+    if config.actions is None:
+        return
+    try:
+        async for deed in client.actions(config.kafka, topic=config.topics.actions):
+            if deed.said.incident in book:
+                book.take(deed.said, deed.place.offset)
+    except MissingTopicsError as error:
+        err.print(f"What people did is not known. {error}", style="yellow", markup=False, soft_wrap=True)
+
+
+def _standings(config: Config, book: Book, incidents: Sequence[Incident]) -> dict[str, str]:
+    """Where incidents stand by people; nothing if the config does not say that people do anything."""
+    if config.actions is None:
+        return {}
+    now = datetime.now(UTC)
+    return {each.id: standing(book.known(each.id, now).life) for each in incidents}
 
 
 async def _meant(config: Config, id: str) -> list[str]:
@@ -166,15 +209,23 @@ async def _members(config: Config, newest: _Revision) -> list[Anomaly]:
 
 async def _follow(config: Config, chosen: Filter, since: float | None, limit: int, *, as_json: bool) -> None:
     known: dict[str, Incident] = {}
+    book = Book(_FOLLOWED)
     number = 0
     if not as_json and since is None:
         err.print(f"following {config.topics.alerts} from now on; Ctrl-C ends it", style="dim", markup=False)
-    async with aclosing(followed(config.kafka, config.topics.alerts, since)) as following:
+    topics = [config.topics.alerts]
+    if config.actions is not None and not as_json:
+        topics.append(config.topics.actions)
+    async with aclosing(together(*(followed(config.kafka, topic, since) for topic in topics))) as following:
         async for records in following:
             for record in records:
-                incident = _incident(record)
-                if incident is None:
+                body = _body(record)
+                if isinstance(body, Action | ActionOutcome):
+                    _say_deed(book, body, record.offset, chosen)
+                if not isinstance(body, Incident):
                     continue
+                incident = body
+                book.take(incident)
                 before, known[incident.id] = known.get(incident.id), incident
                 if not chosen.takes(incident):
                     continue
@@ -190,8 +241,25 @@ async def _follow(config: Config, chosen: Filter, since: float | None, limit: in
 def _say(incident: Incident, before: Incident | None) -> None:
     head, *more = told(incident, before)
     out.print(Text(head, COLOURS[incident.severity]), soft_wrap=True)
-    for line in more:
-        out.print(Padding(Text(line), (0, 0, 0, 4)))
+    for each in more:
+        out.print(Padding(Text(each), (0, 0, 0, 4)))
+
+
+def _say_deed(book: Book, said: Action | ActionOutcome, offset: int, chosen: Filter) -> None:
+    """What somebody did, or why the engine did not do it; what it did is told by a revision."""
+    name = book.take(said, offset)
+    known = book.known(name, datetime.now(UTC))
+    if known.incident is not None and not chosen.takes(known.incident):
+        return
+    if known.incident is None and chosen != Filter():
+        return
+    subject = f"({safe(name, 60)})" if name else ""
+    if isinstance(said, Action):
+        effects = dict(known.life.effects) if known.incident is not None else {}
+        out.print(Text(f"{line(Deed(said, effects.get(said.id, '')))}  {subject}", "cyan"), soft_wrap=True)
+    elif said.result == "refused":
+        words = f"{clock(said.applied_at)}  not done: {safe(said.verb, 40)}: {safe(said.reason)}  {subject}"
+        out.print(Text(words, "yellow"), soft_wrap=True)
 
 
 def _incident(record: Any) -> Incident | None:

@@ -46,6 +46,7 @@ from floodmark.events import TYPES, event_type
 from floodmark.files.columns import Columns
 from floodmark.files.notes import FileError
 from floodmark.flow.local import LocalFlow
+from floodmark.letters import reason
 from floodmark.records import Output
 from floodmark.runtime import RunError
 
@@ -139,12 +140,10 @@ class Seen:
     def take(self, outputs: list[Output]) -> None:
         for output in outputs:
             if output.stream == "dead_letters":
-                headers = {name: value.decode("utf-8", "replace") for name, value in output.headers}
-                error = headers["floodmark.error"]
-                self.refused[error] += 1
-                place = (int(headers["floodmark.partition"]), int(headers["floodmark.offset"]))
-                where = self._place(headers["floodmark.topic"], *place)
-                self.first_refusal.setdefault(error, f"{where}: {headers['floodmark.message']}")
+                said = reason(output.headers)
+                self.refused[said.error] += 1
+                where = self._place(said.topic, said.partition or 0, said.offset or 0)
+                self.first_refusal.setdefault(said.error, f"{where}: {said.message}")
                 continue
             name = event_type(output.headers) or ""
             if TYPES[name] is Incident:

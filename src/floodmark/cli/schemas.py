@@ -1,4 +1,5 @@
-"""`floodmark schemas`: JSON Schema of the config, the native inputs and the outputs, made from the code."""
+"""`floodmark schemas`: JSON Schema of the config, the native inputs and the outputs, and an AsyncAPI document of the
+topics, made from the code."""
 
 from __future__ import annotations
 
@@ -8,6 +9,7 @@ from typing import Annotated
 import orjson
 import typer
 
+from floodmark.cli.asyncapi import asyncapi
 from floodmark.cli.console import fail, out
 from floodmark.config.reference import json_schema, markdown_reference
 from floodmark.decode import native_schemas
@@ -42,12 +44,11 @@ def schemas(
 
 
 def all_schemas() -> dict[str, bytes]:
-    """Every schema by file name, as it is committed."""
+    """Every schema, and the description of the topics, by file name, as it is committed."""
     found = {"config": json_schema(), **{f"input-{k}": v for k, v in native_schemas().items()}, **body_schemas()}
-    return {
-        f"{stem}.schema.json": orjson.dumps(schema, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE)
-        for stem, schema in found.items()
-    }
+    files = {f"{stem}.schema.json": schema for stem, schema in found.items()} | {"asyncapi.json": asyncapi()}
+    written = orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE
+    return {name: orjson.dumps(document, option=written) for name, document in files.items()}
 
 
 def _same(path: Path, text: bytes) -> bool:

@@ -20,10 +20,10 @@ from floodmark.config.models import Config
 from floodmark.console.top import Behind, Engine, View, frame, samples_of
 from floodmark.events import MalformedEventError, decode
 from floodmark.flow import groups
+from floodmark.letters import read, receipt_of
 from floodmark.records import Record
 from floodmark.runtime import RunError
 from floodmark.runtime.asking import Answer, engines, progress
-from floodmark.runtime.dead_letters import letter_of, receipt_of
 from floodmark.runtime.tailing import followed
 from floodmark.runtime.topics import partitions
 
@@ -160,7 +160,7 @@ class _Sources:
 
     def _letter(self, record: Any) -> None:
         if receipt_of(record.headers) is None:
-            letter = letter_of(record)
+            letter = read(record)
             self._letters.append((letter.timestamp / 1000, letter.error, f"{letter.origin}: {letter.message}"))
 
     def _count_letters(self) -> None:

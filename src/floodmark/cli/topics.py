@@ -18,7 +18,7 @@ from floodmark.runtime.topics import create as create_topics
 from floodmark.runtime.topics import partitions as partitions_of
 
 _FOR_EVER: Final = {"cleanup.policy": "delete", "retention.ms": "-1", "retention.bytes": "-1"}
-"""Of the feedback, whose history is the audit trail."""
+"""Of the feedback and of actions, whose history is the audit trail."""
 _NEWEST: Final = {"cleanup.policy": "compact", "max.message.bytes": "4194304"}
 """Of the deliveries: the newest of each key holds. It may be as large as an incident and all that waits to be told."""
 
@@ -63,6 +63,8 @@ def _wanted(config: Config, partitions: int, replication: int, inputs: bool) -> 
     if inputs:
         names = [source.topic for source in config.inputs] + names
     wanted = dict.fromkeys(names, spec)
+    if config.actions is not None:
+        wanted[config.topics.actions] = TopicSpec(partitions, replication, _FOR_EVER)
     if config.feedback is not None:
         wanted[config.feedback.topic] = TopicSpec(1, replication, _FOR_EVER)
     if config.notify is not None:

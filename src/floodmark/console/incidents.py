@@ -12,8 +12,11 @@ from rich.table import Column, Table
 from rich.text import Text
 
 from floodmark.alerts import Anomaly, Evidence, Incident, Member, Point, Severity
+from floodmark.console.deeds import standing
+from floodmark.console.deeds import told as done_by
 from floodmark.console.sparks import WIDTH, marks, merged, outside, spark
 from floodmark.console.words import COLOURS, at_least, clock, lasting, many, safe
+from floodmark.fold import Known
 from floodmark.units import number, reach
 
 _CHANCE: Final = ((31_557_600.0, "year"), (2_629_800.0, "month"), (604_800.0, "week"), (86_400.0, "day"))
@@ -56,8 +59,8 @@ def listed(incidents: Iterable[Incident], chosen: Filter, limit: int) -> list[In
     return sorted(wanted, key=lambda each: (not is_open(each), -each.started_at.timestamp(), each.id))[:limit]
 
 
-def table(incidents: Sequence[Incident]) -> Table:
-    """The list."""
+def table(incidents: Sequence[Incident], people: Mapping[str, str] | None = None) -> Table:
+    """The list. `people`: where those stand by what people did, by id."""
     shown = Table(
         Column("since (UTC)", no_wrap=True), "severity", Column("state", no_wrap=True),
         Column("title", overflow="fold"),
@@ -65,14 +68,15 @@ def table(incidents: Sequence[Incident]) -> Table:
         box=None, header_style="bold", pad_edge=False,
     )  # fmt: skip
     for each in incidents:
+        stands = (people or {}).get(each.id, "")
         shown.add_row(
             clock(each.started_at),
             Text(each.severity, COLOURS[each.severity]),
             Text(state(each), "" if is_open(each) else "dim"),
-            Text(safe(each.title)),
+            Text(safe(each.title)).append(f"  ({stands})" if stands else "", "dim"),
             Text(services(each)),
             f"{each.member_count:,}",
-            Text(each.id),
+            Text(safe(each.id, 200)),
         )
     return shown
 
@@ -80,7 +84,7 @@ def table(incidents: Sequence[Incident]) -> Table:
 def state(incident: Incident) -> str:
     """Open, or what became of it, and when."""
     if incident.merged_into is not None:
-        return f"merged into {incident.merged_into}"
+        return f"merged into {safe(incident.merged_into, 200)}"
     if incident.resolved_at is None:
         return "open again" if incident.event == "reopened" else "open"
     return f"resolved after {lasting(incident.resolved_at - incident.started_at)}"
@@ -94,10 +98,10 @@ def services(incident: Incident) -> str:
 
 def told(incident: Incident, before: Incident | None) -> list[str]:
     """A revision in words: a line for it, and further ones for what is new in it. `before`: the one before it."""
-    what = f"{incident.event:<8}  {incident.severity:<8}  {safe(incident.title)}  ({incident.id})"
+    what = f"{incident.event:<8}  {incident.severity:<8}  {safe(incident.title)}  ({safe(incident.id, 200)})"
     head = f"{clock(incident.updated_at)}  {what}"
     if incident.event == "merged":
-        return [head, f"it is one with {incident.merged_into} now"]
+        return [head, f"it is one with {safe(incident.merged_into or '', 200)} now"]
     said = []
     if before is None or incident.event in ("opened", "reopened"):
         said.append(f"why: {safe(incident.why)}")
@@ -117,6 +121,11 @@ def changes(before: Incident, now: Incident) -> list[str]:
         said.append(f"severity {before.severity} → {now.severity}")
     if now.title != before.title:
         said.append(f"title: {safe(now.title)}")
+    done = {each.id for each in before.acts}
+    for each in now.acts:
+        if each.id not in done:
+            why = f": {safe(each.reason)}" if each.reason else ""
+            said.append(f"{safe(each.by, 200)} did {safe(each.verb, 40).replace('_', ' ')}{why}")
     known = {each.id for each in before.members}
     fresh = [each for each in now.members if each.id not in known]
     said += [f"new: {safe(each.summary)}" for each in fresh[:3]]
@@ -140,16 +149,23 @@ def changes(before: Incident, now: Incident) -> list[str]:
 
 
 def whole(
-    revisions: Sequence[Incident], evidence: Mapping[str, Sequence[Evidence]], *, ascii: bool = False
+    revisions: Sequence[Incident],
+    evidence: Mapping[str, Sequence[Evidence]],
+    known: Known | None = None,
+    *,
+    ascii: bool = False,
 ) -> RenderableType:
     """An incident with all there is to say of it. `revisions`: at least one, oldest first. `evidence`: what was told of
-    its members, by their id."""
+    its members, by their id. `known`: what people did to it."""
     now = revisions[-1]
     parts: list[RenderableType] = [
         Text(safe(now.title), "bold"),
-        Text(f"{now.id}, revision {now.revision}: {state(now)}, severity {now.severity}", COLOURS[now.severity]),
+        Text(
+            f"{safe(now.id, 200)}, revision {now.revision}: {state(now)}, severity {now.severity}",
+            COLOURS[now.severity],
+        ),
         Text(),
-        _facts(now),
+        _facts(now, standing(known.life) if known is not None else ""),
         Text(),
         Text(many(now.member_count, "anomaly") + _cut(now), "bold"),
     ]
@@ -163,6 +179,7 @@ def whole(
             [f"{clock(e.time)}  {e.kind} of {safe(e.service)}: {safe(e.summary)}" for e in now.changes],
         ),
         ("Log lines that say most", [safe(line) for line in _lines(now, evidence)]),
+        ("What people did", list(done_by(known)) if known is not None else []),
         ("Revisions", list(timeline(revisions))),
     ):
         if rows:
@@ -180,7 +197,7 @@ def timeline(revisions: Sequence[Incident]) -> Iterator[str]:
         before = each
 
 
-def _facts(incident: Incident) -> Table:
+def _facts(incident: Incident, people: str) -> Table:
     facts = Table.grid(padding=(0, 3))
     facts.add_column(no_wrap=True)
     facts.add_column(overflow="fold")
@@ -188,6 +205,8 @@ def _facts(incident: Incident) -> Table:
     lasted = lasting((incident.resolved_at or incident.updated_at) - incident.started_at)
     facts.add_row("  since", f"{clock(incident.started_at)}{until} UTC ({lasted})")
     facts.add_row("  where", Text(safe(", ".join(incident.entities)) + _labels(incident.labels)))
+    if people:
+        facts.add_row("  people", Text(people))
     facts.add_row("  why", Text(safe(incident.why)))
     if incident.by_chance > 0:
         facts.add_row("  how sure", Text(sureness(incident.by_chance)))
@@ -211,7 +230,9 @@ def _member(member: Member, evidence: Sequence[Evidence], *, ascii: bool) -> lis
     parts: list[RenderableType] = [
         _indented(f"· {safe(member.summary)}"),
         _indented(
-            f"{safe(member.series)}  {member.head}, since {clock(member.started_at)}, {over}  {member.id}", 4, "dim"
+            f"{safe(member.series)}  {safe(member.head)}, since {clock(member.started_at)}, {over}  {safe(member.id)}",
+            4,
+            "dim",
         ),
     ]
     points = merged(each.points for each in evidence)

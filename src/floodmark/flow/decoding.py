@@ -9,6 +9,7 @@ from floodmark.config.models import Config, Input
 from floodmark.decode import Decoded, column_decoder, input_decoder
 from floodmark.detect.stage import Judged
 from floodmark.events import MalformedEventError, decode
+from floodmark.letters import letter
 from floodmark.records import Output, Record, Schemas, bound, changed
 from floodmark.signals import Alert, Change, Samples, Signal
 
@@ -76,18 +77,7 @@ class Decoding:
         self, record: Record, error: str, message: str, value: bytes, index: int | None, out: list[Output]
     ) -> None:
         self._counts[f"refused:{error}"] += 1
-        headers = [
-            *record.headers,
-            ("floodmark.topic", record.topic.encode()),
-            ("floodmark.partition", str(record.partition).encode()),
-            ("floodmark.offset", str(record.offset).encode()),
-            ("floodmark.stage", self._stage.encode()),
-            ("floodmark.error", error.encode()),
-            ("floodmark.message", message.encode()),
-        ]
-        if index is not None:
-            headers.append(("floodmark.index", str(index).encode()))
-        out.append(Output("dead_letters", record.key, value, tuple(headers)))
+        out.append(letter(record, self._stage, error, message, value, index))
 
 
 def judged(signals: list[Signal]) -> list[Judged]:

@@ -44,8 +44,24 @@ The runtime knows stages by their protocol alone (`floodmark.records.Task`); it 
     errors.py      what can stop a run, in sentences
 """
 
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
 from floodmark.runtime.errors import RunError
-from floodmark.runtime.group import Route
-from floodmark.runtime.service import run
+
+if TYPE_CHECKING:
+    from floodmark.runtime.group import Route
+    from floodmark.runtime.service import run
 
 __all__ = ["Route", "RunError", "run"]
+
+_ELSEWHERE = {"Route": "group", "run": "service"}
+"""What is imported when it is asked for: whoever only reads a topic needs no engine."""
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _ELSEWHERE:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(importlib.import_module(f"{__name__}.{_ELSEWHERE[name]}"), name)

@@ -3,9 +3,9 @@
 How a retry neither loses nor doubles: letters go back to their topics in transactions, and what has been sent is noted
 in the same transaction. The note has two parts. The committed offset of the group GROUP-dead-letters says that all
 letters before it are done. Where a filter leaves letters out, the offset stays before the first of these, and a
-receipt, a record of the dead-letter topic itself with the header floodmark.retried ("12-40,57", offsets of its own
-partition), says what was sent beyond it. A receipt lies behind the letters that it names, so whoever reads from the
-committed offset on meets it, and retention deletes it after them.
+receipt, a record of the dead-letter topic itself ("12-40,57", offsets of its own partition), says what was sent beyond
+it. A receipt lies behind the letters that it names, so whoever reads from the committed offset on meets it, and
+retention deletes it after them.
 
 The order is that of any task (law 3): start the producer, whose fixed transactional.id ends what an earlier retry
 had begun and fences one that still runs; then read what is done; then send.
@@ -14,53 +14,27 @@ had begun and fences one that still runs; then read what is done; then send.
 from __future__ import annotations
 
 from collections import Counter, deque
-from collections.abc import AsyncIterator, Callable, Collection, Iterable
+from collections.abc import AsyncIterator, Callable, Collection
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from typing import Any, Final, NamedTuple
+from typing import Final, NamedTuple
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.errors import InvalidProducerEpoch, ProducerFenced
 
 from floodmark.config.models import Kafka, Topics
-from floodmark.records import Headers
+from floodmark.letters import Letter, again, read, receipt, receipt_of
 from floodmark.runtime.connection import client_settings
 from floodmark.runtime.errors import FencedError
 from floodmark.runtime.reading import in_words, reading, records
 from floodmark.runtime.topics import partitions
 
-_OURS: Final = "floodmark."
-"""Prefix of the headers that are ours: a letter goes back without them."""
-_RECEIPT: Final = "floodmark.retried"
-_RETRY: Final = "floodmark.retry"
 _LARGEST: Final = 100_000_000
 """Bytes of a message that the client lets pass: the topic it came from took it once, and its broker decides."""
 _BATCH: Final = 500
 """Most letters of one transaction."""
 _BATCH_BYTES: Final = 4_000_000
 """More bytes than these are not added to a transaction that has a letter."""
-
-
-class Letter(NamedTuple):
-    """A dead letter: where it lies (`partition`, `offset`, `timestamp` in ms), what it is, and what is said of it.
-
-    `origin` is the topic that it came from, empty if that is not said; `place` its partition and offset there.
-    `element` is its place in its message's array. `retries` is how often it has been sent again already.
-    """
-
-    partition: int
-    offset: int
-    timestamp: int
-    key: bytes | None
-    value: bytes | None
-    headers: Headers
-    origin: str
-    place: tuple[int | None, int | None]
-    element: int | None
-    stage: str
-    error: str
-    message: str
-    retries: int
 
 
 class Choice(NamedTuple):
@@ -94,55 +68,6 @@ class Retried:
     kept: Counter[str] = field(default_factory=Counter)
 
 
-def letter_of(record: Any) -> Letter:
-    """A record of the dead-letter topic as a letter. Whatever its headers hold, this does not raise."""
-    said = {name: value.decode("utf-8", "replace") for name, value in record.headers}
-
-    def number(name: str) -> int | None:
-        text = said.get(f"{_OURS}{name}", "")
-        return int(text) if text.isascii() and text.isdigit() and len(text) < 20 else None
-
-    return Letter(
-        record.partition,
-        record.offset,
-        record.timestamp,
-        record.key,
-        record.value,
-        tuple(record.headers),
-        said.get(f"{_OURS}topic", ""),
-        (number("partition"), number("offset")),
-        number("index"),
-        said.get(f"{_OURS}stage", ""),
-        said.get(f"{_OURS}error", "") or "left_out",
-        said.get(f"{_OURS}message", "") or said.get(f"{_OURS}left-out", ""),
-        number("retry") or 0,
-    )
-
-
-def receipt_of(headers: Headers) -> list[range] | None:
-    """The offsets that a receipt names; None if it is no receipt. What cannot be read names nothing."""
-    text = next((value.decode("utf-8", "replace") for name, value in headers if name == _RECEIPT), None)
-    if text is None:
-        return None
-    found = []
-    for part in text.split(","):
-        first, _, last = part.partition("-")
-        if first.isdecimal() and (last or first).isdecimal():
-            found.append(range(int(first), int(last or first) + 1))
-    return found
-
-
-def receipt(offsets: Iterable[int]) -> bytes:
-    """Ascending offsets as a receipt names them: "12-40,57"."""
-    runs: list[list[int]] = []
-    for offset in offsets:
-        if runs and offset == runs[-1][1] + 1:
-            runs[-1][1] = offset
-        else:
-            runs.append([offset, offset])
-    return ",".join(f"{first}-{last}" if last > first else str(first) for first, last in runs).encode()
-
-
 def why_not(letter: Letter, ours: Collection[str]) -> str:
     """Why a letter can never be sent again; empty if it can."""
     if letter.value is None:
@@ -152,12 +77,6 @@ def why_not(letter: Letter, ours: Collection[str]) -> str:
     if letter.origin in ours:
         return f"it came from a topic that Floodmark itself writes ({letter.origin})"
     return ""
-
-
-def again(letter: Letter) -> list[tuple[str, bytes]]:
-    """The headers with which a letter is sent again: those it came with, and how often it has been sent again."""
-    own = [(name, value) for name, value in letter.headers if not name.startswith(_OURS)]
-    return [*own, (_RETRY, str(letter.retries + 1).encode())]
 
 
 class Progress:
@@ -198,7 +117,7 @@ async def survey(kafka: Kafka, topics: Topics, choice: Choice, limit: int) -> Su
         for source in sources:
             kept: deque[Letter] = deque(maxlen=limit)
             async for record in records(consumer, source, 0, choice.since):
-                letter = letter_of(record)
+                letter = read(record)
                 if receipt_of(record.headers) is None and choice.takes(letter):
                     kept.append(letter)
                     errors[letter.error] += 1
@@ -236,7 +155,7 @@ async def retry(
             async for record in records(consumer, source, begin, 0):
                 if receipt_of(record.headers) is not None:
                     continue
-                letter = letter_of(record)
+                letter = read(record)
                 if letter.origin and letter.origin not in found:
                     found |= await partitions(kafka, [letter.origin])
                 wanted = choice.takes(letter) and (everything or not batch.progress.done(letter.offset))
@@ -300,7 +219,7 @@ class _Batch:
             for topic, value, key, partition, headers in messages
         ]
         if noted:
-            note = [(_RECEIPT, receipt(noted))]
+            note = [receipt(noted)]
             waiting.append(await producer.send(self._source.topic, b"", None, self._source.partition, headers=note))
         for acknowledged in waiting:
             await acknowledged

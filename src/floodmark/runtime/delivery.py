@@ -19,6 +19,7 @@ import structlog
 from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError, MessageSizeTooLargeError
 
+from floodmark.letters import shortened
 from floodmark.records import Output, Stream
 from floodmark.runtime.telemetry import Telemetry
 from floodmark.runtime.topics import LARGEST_MESSAGE
@@ -87,9 +88,7 @@ class Mail:
         size = len(output.value or b"")
         log.error("an output is larger than its topic takes: value left out", stream=output.stream, bytes=size)
         self.telemetry.oversize.inc()
-        said = (("floodmark.left-out", f"value of {size} bytes for {self.topics[output.stream]}".encode()),)
-        kept = tuple((name, value) for name, value in output.headers if len(value) <= 1000)
-        return Output("dead_letters", (output.key or b"")[:1000], None, (*kept[:50], *said))
+        return shortened(output, self.topics[output.stream])
 
     async def send(self, producer: AIOKafkaProducer, outputs: list[Output]) -> KafkaError | None:
         """Send all and wait for all acknowledgements; the first failure, if any.

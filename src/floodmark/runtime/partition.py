@@ -23,6 +23,7 @@ from aiokafka.errors import (
     OffsetOutOfRangeError,
 )
 
+from floodmark.letters import broken
 from floodmark.records import Output, Record, Task
 from floodmark.runtime.attending import Attending
 from floodmark.runtime.delivery import Outbox
@@ -406,7 +407,7 @@ class Partition:
             log.exception("a task raised (a bug in Floodmark, please report it)", group=self._member.group, **where)
             if len(batch) == 1:
                 self._telemetry.failures.labels(self.topic, self.partition).inc()
-                return [dead_letter(batch[0], self._member.stage, error)]
+                return [broken(batch[0], self._member.stage, error)]
         return [output for record in batch for output in self._judge([record])]
 
     def _told(self) -> Task:
@@ -471,17 +472,3 @@ class Partition:
         else:
             counted.labels(self._member.group, "saved").inc()
             self._telemetry.snapshot_bytes.labels(self._member.group, self.topic, self.partition).set(saved.bytes)
-
-
-def dead_letter(record: Record, stage: str, error: Exception) -> Output:
-    """`record` untouched, with the place it came from and the error in headers."""
-    why = {
-        "topic": record.topic,
-        "partition": record.partition,
-        "offset": record.offset,
-        "stage": stage,
-        "error": type(error).__name__,
-        "message": str(error)[:1000],
-    }
-    headers = tuple((f"floodmark.{name}", str(value).encode("utf-8", "replace")) for name, value in why.items())
-    return Output("dead_letters", record.key, record.value, (*record.headers, *headers))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
-from typing import Any
+from typing import Any, Final
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import InvalidProducerEpoch, KafkaConnectionError, KafkaError, ProducerFenced
@@ -13,6 +13,9 @@ from floodmark.config.models import Kafka
 from floodmark.runtime.connection import client_settings
 from floodmark.runtime.errors import MissingTopicsError, RunError, UnreachableError, refused
 from floodmark.runtime.topics import partitions
+
+_WAIT_MS: Final = 100
+"""How long a broker may hold a fetch that finds nothing: what else is asked of it waits for so long."""
 
 
 async def existing(kafka: Kafka, topic: str) -> int:
@@ -38,6 +41,7 @@ async def reading(
         isolation_level="read_committed",
         enable_auto_commit=False,
         auto_offset_reset="earliest",
+        fetch_max_wait_ms=_WAIT_MS,
     )
     with in_words(kafka):
         try:
@@ -49,12 +53,14 @@ async def reading(
 
 async def records(consumer: AIOKafkaConsumer, source: TopicPartition, begin: int, since: int) -> AsyncIterator[Any]:
     """The committed records of a partition from offset `begin` and Kafka time `since` (ms) to where it ends now."""
-    consumer.assign([source])
     start = max(begin, (await consumer.beginning_offsets([source]))[source])
     end = (await consumer.end_offsets([source]))[source]
     if since:
         found: Any = (await consumer.offsets_for_times({source: since}))[source]
         start = max(start, found.offset if found is not None else end)
+    if start >= end:
+        return
+    consumer.assign([source])
     consumer.seek(source, start)
     while await consumer.position(source) < end:  # the last of them may be no record but a transaction's marker
         batch = await consumer.getmany(source, timeout_ms=500, max_records=1000)

@@ -11,6 +11,7 @@ from typing import Final
 
 import structlog
 
+from floodmark.letters import reason
 from floodmark.records import Output
 
 log = structlog.get_logger(__name__)
@@ -19,7 +20,6 @@ QUIET_SECONDS: Final = 60.0
 """Refusals of one topic for one reason are told once in this time; the next line says how many were left out."""
 SAMPLE: Final = 120
 """Characters of a record that the line shows."""
-_PREFIX: Final = "floodmark."
 
 
 class Refusals:
@@ -35,27 +35,22 @@ class Refusals:
 
     def hear(self, letter: Output) -> None:
         """A dead letter has been written."""
-        said = {
-            name.removeprefix(_PREFIX): value.decode(errors="replace")
-            for name, value in letter.headers
-            if name.startswith(_PREFIX)
-        }
-        kind = (said.get("topic", ""), said.get("error", ""))
+        said = reason(letter.headers)
+        kind = (said.topic, said.error)
         now = self._clock()
         since, left_out = self._told.get(kind, (-QUIET_SECONDS, 0))
         if now - since < QUIET_SECONDS:
             self._told[kind] = (since, left_out + 1)
             return
         self._told[kind] = (now, 0)
-        facts: dict[str, str] = {
-            name: said[name] for name in ("topic", "partition", "offset", "index", "error") if name in said
-        }
+        place = {"topic": said.topic, "partition": said.partition, "offset": said.offset, "index": said.element}
+        facts = {name: str(each) for name, each in place.items() if each not in ("", None)}
+        facts["error"] = said.error
         if self.hide is not None and letter.value:
             facts["sample"] = _short(self.hide(letter.value[: 4 * SAMPLE].decode(errors="replace")))
         if left_out:
             facts["more"] = f"{left_out} like it since the last line"
-        words = said.get("message") or said.get("left-out") or "no reason is given"
-        log.warning(f"sent to the dead letters: {words}", **facts)
+        log.warning(f"sent to the dead letters: {said.message or 'no reason is given'}", **facts)
 
 
 def _short(text: str) -> str:
