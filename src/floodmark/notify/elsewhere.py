@@ -14,8 +14,7 @@ from typing import Final
 
 import structlog
 
-from floodmark.actions import Action, Arguments, new_id
-from floodmark.fold import LONGEST_SNOOZE
+from floodmark.actions import LONGEST_SNOOZE, Action, Arguments, new_id
 from floodmark.notify.sink import UnansweredError
 
 log = structlog.get_logger(__name__)

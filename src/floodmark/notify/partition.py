@@ -22,6 +22,7 @@ from floodmark.actions import Action
 from floodmark.alerts import ChangeNotice, Incident
 from floodmark.config.models import Config
 from floodmark.events import MalformedEventError, decode, encode
+from floodmark.letters import broken
 from floodmark.notify import ledger
 from floodmark.notify.aside import Aside, News
 from floodmark.notify.desk import Desk, Job
@@ -34,7 +35,6 @@ from floodmark.notify.posting import Posting
 from floodmark.notify.sink import Outcome
 from floodmark.records import EARLIEST, Output, Record, Task, arrival
 from floodmark.runtime.delivery import Outbox
-from floodmark.runtime.partition import dead_letter
 from floodmark.runtime.telemetry import Telemetry
 
 log = structlog.get_logger(__name__)
@@ -397,7 +397,7 @@ class Partition:
         except Exception as error:
             log.exception("the desk raised (a bug in Floodmark, please report it)", **place)
             self._member.telemetry.failures.labels(self.topic, self.partition).inc()
-            self._letters.append(dead_letter(record, "notify", error))
+            self._letters.append(broken(record, "notify", error))
 
     # Sending.
 
