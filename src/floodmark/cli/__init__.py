@@ -25,7 +25,7 @@ COMMANDS: Final = {
     "explain": "Say why a point of a recorded series alarmed, or why not: each head, the level, and every guard.",
     "doctor": "Look at all that the config needs: brokers, topics, rights, inputs, clocks, the state, the engine.",
     "init": "Look at the topics, guess what they hold, and write a commented config that `floodmark check` accepts.",
-    "gateway": "Take webhooks of other systems over HTTP and write them to Kafka as they came, until SIGTERM or Ctrl-C.",
+    "gateway": "Take webhooks of other systems over HTTP and write them to Kafka as they came, until SIGTERM.",
     "incidents": "What is wrong, what was, and why: the incidents that the engine has told.",
     "schemas": "Write, check or list the JSON Schemas (draft 2020-12) of everything that goes in and comes out.",
     "topics": "The topics that a config needs.",

@@ -26,7 +26,7 @@ _AT_RESTART = ("host", "port", "cert_file", "key_file", "timeout")
 
 
 def gateway(config: ConfigPath = Path("floodmark.yaml")) -> None:
-    """Take webhooks of other systems over HTTP and write them to Kafka as they came, until SIGTERM or Ctrl-C.
+    """Take webhooks of other systems over HTTP and write them to Kafka as they came, until SIGTERM.
 
     Each source of the config's `gateway.sources` has a path of its own, /NAME. What a request proves is checked, its
     body goes whole to the topic of the source, and only once Kafka has it the answer is 2xx; while Kafka is away it is

@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 
 from pydantic.fields import FieldInfo
 
-from floodmark.config import addresses, detector_checks, slips
+from floodmark.config import addresses, detector_checks, gateway_checks, slips
 from floodmark.config.formats import CARRIES
 from floodmark.config.locate import Located, absent, items, quoted, text, values
 from floodmark.config.mapping import ALWAYS, OPTIONAL, REQUIRED, Fields
@@ -50,6 +50,7 @@ def check(tree: Located) -> tuple[list[Problem], list[Problem]]:
         *detector_checks.errors(tree),
         *_patience(tree),
         *addresses.errors(tree),
+        *gateway_checks.errors(tree),
         *slips.errors(tree),
     ]
     warnings = [
@@ -61,6 +62,7 @@ def check(tree: Located) -> tuple[list[Problem], list[Problem]]:
         *_budget(tree),
     ]
     warnings += [*detector_checks.warnings(tree), *addresses.warnings(tree), *slips.warnings(tree)]
+    warnings += gateway_checks.warnings(tree)
     return errors, sorted(warnings, key=lambda p: (p.file, p.line, p.column))
 
 

@@ -1,7 +1,7 @@
 """HTTP in: webhooks of other systems, checked and written to Kafka as they came. What they mean is decoded later.
 
 A body is proven by what its sender signed or shows, written whole to the topic of its source with acks=all, and only
-then answered with 2xx. Nothing of it is read here, so a mistake of a decoder loses nothing, and a replay sees what came.
+then answered with 2xx. Nothing of it is read here, so a decoder's mistake loses nothing, and a replay sees what came.
 
     service.py       `serve`: the address, the producer, the config as it changes, a stop
     server.py        one request, from the path to the answer

@@ -63,7 +63,7 @@ async def serve(
     stopping = asyncio.create_task(stop.wait())
     try:
         with folding(lambda: telemetry.presence.away_since is not None):
-            async with _listening(gateway, server, context) as url:
+            async with listening(gateway, server, context) as url:
                 serving(url)
                 await asyncio.wait({working, stopping}, return_when=asyncio.FIRST_COMPLETED)
             if working.done() and not stop.is_set():
@@ -120,11 +120,16 @@ async def _follow(
 
 
 @asynccontextmanager
-async def _listening(gateway: Gateway, server: Server, context: ssl.SSLContext | None) -> AsyncIterator[str]:
+async def listening(gateway: Gateway, server: Server, context: ssl.SSLContext | None) -> AsyncIterator[str]:
     """Serve while entered; the value is the base URL. Leaving answers what is being answered. Raises AddressError."""
     # A body is handed on as it came, and a signature is that of what came: nothing is unpacked on the way.
     runner = web.AppRunner(
-        server.app(), access_log=None, auto_decompress=False, shutdown_timeout=DRAIN_SECONDS, handle_signals=False
+        server.app(),
+        logger=http,
+        access_log=None,
+        auto_decompress=False,
+        shutdown_timeout=DRAIN_SECONDS,
+        handle_signals=False,
     )
     await runner.setup()
     try:

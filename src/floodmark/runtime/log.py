@@ -71,6 +71,7 @@ def configure(level: str = "info", style: Literal["json", "text"] = "json") -> N
         )
     )
     handler.addFilter(Quiet())
+    handler.addFilter(_without_bytes)
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(level.upper())
@@ -139,6 +140,15 @@ def folding(away: Callable[[], bool]) -> Iterator[None]:
     finally:
         for quiet in filters:
             quiet.away = lambda: False
+
+
+def _without_bytes(record: logging.LogRecord) -> bool:
+    """What aiohttp says of a request that is no HTTP, without the bytes of it, among which a secret may be."""
+    error = record.exc_info[1] if record.exc_info else None
+    if record.name == "aiohttp.server" and type(error).__module__ == "aiohttp.http_exceptions":
+        record.exc_info = None
+        _relevel(record, logging.WARNING)
+    return True
 
 
 def _colours() -> bool:
