@@ -7,6 +7,7 @@ import logging
 import aiohttp
 import cramjam
 import pytest
+import structlog
 from prometheus_client import generate_latest
 
 from floodmark.config.gateway import Gateway, Source
@@ -23,6 +24,18 @@ from .signing import NOW, OLD, SECRET, SHOWING, SIGNED, TIMED
 
 ALL = [*SIGNED, *SHOWING]
 BODY = b'{"said": "hunter2 is nobody\'s business"}'
+
+
+@pytest.fixture
+def debugged():
+    """Our log at its loudest, and afterwards as it was."""
+    root = logging.getLogger()
+    before = root.handlers[:], root.level
+    configure("debug")
+    yield
+    root.handlers[:], level = before
+    root.setLevel(level)
+    structlog.reset_defaults()
 
 
 class Carrier:
@@ -102,8 +115,7 @@ async def test_what_is_proven_is_written_as_it_came(kind, way):
 
 
 @pytest.mark.parametrize(("kind", "way"), ALL)
-async def test_forged_is_401_and_nothing_is_written_nor_said(kind, way, capsys):
-    configure("debug")
+async def test_forged_is_401_and_nothing_is_written_nor_said(kind, way, capsys, debugged):
     async with gateway(kind) as at:
         status, text, _ = await at.post(asked(kind, way, secret="a wrong one, shown"))
         assert status == 401
@@ -336,8 +348,7 @@ async def test_a_refusal_is_told_once_a_minute(caplog):
     assert "49 like it" in told[1]
 
 
-async def test_what_is_no_http_is_not_shown_in_the_log(capsys):
-    configure("debug")
+async def test_what_is_no_http_is_not_shown_in_the_log(capsys, debugged):
     async with gateway("gitlab") as at:
         host, _, port = at.url.removeprefix("http://").partition(":")
         reader, writer = await asyncio.open_connection(host, int(port))

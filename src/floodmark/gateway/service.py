@@ -125,7 +125,6 @@ async def listening(gateway: Gateway, server: Server, context: ssl.SSLContext | 
     # A body is handed on as it came, and a signature is that of what came: nothing is unpacked on the way.
     runner = web.AppRunner(
         server.app(),
-        logger=http,
         access_log=None,
         auto_decompress=False,
         shutdown_timeout=DRAIN_SECONDS,
