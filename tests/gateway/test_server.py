@@ -336,16 +336,16 @@ async def test_probes_and_metrics():
         assert (await at.get("healthz"))[0] == 503
 
 
-async def test_a_refusal_is_told_once_a_minute(caplog):
-    logging.getLogger().setLevel("INFO")
-    async with gateway("gitlab") as at:
-        for _ in range(50):
+async def test_a_refusal_is_told_once_a_minute():
+    with structlog.testing.capture_logs() as lines:
+        async with gateway("gitlab") as at:
+            for _ in range(50):
+                await at.post({})
+            at.clock.ticks = 61
             await at.post({})
-        at.clock.ticks = 61
-        await at.post({})
-    told = [record.getMessage() for record in caplog.records if "refused" in record.getMessage()]
-    assert len(told) == 2
-    assert "49 like it" in told[1]
+    told = [line for line in lines if "refused" in line["event"]]
+    assert [(line["source"], line["reason"], line["log_level"]) for line in told] == [("it", "unproven", "warning")] * 2
+    assert told[1]["more"] == "49 like it since the last line"
 
 
 async def test_what_is_no_http_is_not_shown_in_the_log(capsys, debugged):

@@ -5,6 +5,7 @@ import base64
 import contextlib
 import hashlib
 import hmac
+import itertools
 import json
 import os
 import signal
@@ -23,6 +24,7 @@ from apache_kafka import ApacheKafka, KafkaUnavailableError, free_ports
 
 pytestmark = pytest.mark.kafka
 
+numbers = itertools.count()
 SECRET = "of-the-tests-of-the-gateway"
 
 
@@ -44,6 +46,7 @@ class Place:
 
     def __init__(self, kafka, folder):
         self.kafka, self.path, self.log = kafka, folder / "floodmark.yaml", folder / "log"
+        self.name = f"gateway-{os.getpid()}-{next(numbers)}"
         self.port, _ = free_ports(2)
         self.url = f"http://127.0.0.1:{self.port}"
         self.secret = folder / "secret"
@@ -55,16 +58,16 @@ class Place:
             f"""\
 kafka: {{brokers: ["{self.kafka}"]}}
 inputs:
-  - {{topic: deployments, signal: change}}
-  - {{topic: models, signal: change}}
-  - {{topic: alarms, signal: log}}
+  - {{topic: {self.name}.deployments, signal: change}}
+  - {{topic: {self.name}.models, signal: change}}
+  - {{topic: {self.name}.alarms, signal: log}}
 gateway:
   port: {self.port}
   timeout: 2s
   sources:
-    gitlab: {{kind: gitlab, topic: deployments, secret: "file:{self.secret}"}}
-    mlflow: {{kind: mlflow, topic: models, secret: "file:{self.secret}"}}
-    alertmanager: {{kind: alertmanager, topic: alarms, secret: "file:{self.secret}", rate: 100000}}
+    gitlab: {{kind: gitlab, topic: {self.name}.deployments, secret: "file:{self.secret}"}}
+    mlflow: {{kind: mlflow, topic: {self.name}.models, secret: "file:{self.secret}"}}
+    alertmanager: {{kind: alertmanager, topic: {self.name}.alarms, secret: "file:{self.secret}", rate: 100000}}
 {more}"""
         )
 
@@ -105,7 +108,9 @@ gateway:
     async def read(self, topic, enough=1, seconds=120):
         """The records of a topic, once there are `enough`, and none comes for a second more."""
         records = []
-        async with AIOKafkaConsumer(topic, bootstrap_servers=self.kafka, auto_offset_reset="earliest") as consumer:
+        async with AIOKafkaConsumer(
+            f"{self.name}.{topic}", bootstrap_servers=self.kafka, auto_offset_reset="earliest"
+        ) as consumer:
             until = time.monotonic() + seconds
             while time.monotonic() < until:
                 found = await consumer.getmany(timeout_ms=1000)
