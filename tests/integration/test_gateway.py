@@ -5,7 +5,6 @@ import base64
 import contextlib
 import hashlib
 import hmac
-import itertools
 import json
 import os
 import signal
@@ -16,16 +15,13 @@ from pathlib import Path
 
 import aiohttp
 import pytest
-from aiokafka import AIOKafkaConsumer
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-from apache_kafka import ApacheKafka, KafkaUnavailableError, free_ports
+from apache_kafka import ApacheKafka, KafkaUnavailableError
+from gateway_process import SECRET, Place
 
 pytestmark = pytest.mark.kafka
-
-numbers = itertools.count()
-SECRET = "of-the-tests-of-the-gateway"
 
 
 @pytest.fixture
@@ -39,85 +35,6 @@ def own_kafka():
                 pytest.fail(str(error))
             pytest.skip(str(error))
         yield server
-
-
-class Place:
-    """A config, the process that serves it, and its senders."""
-
-    def __init__(self, kafka, folder):
-        self.kafka, self.path, self.log = kafka, folder / "floodmark.yaml", folder / "log"
-        self.name = f"gateway-{os.getpid()}-{next(numbers)}"
-        self.port, _ = free_ports(2)
-        self.url = f"http://127.0.0.1:{self.port}"
-        self.secret = folder / "secret"
-        self.secret.write_text(SECRET)
-        self.write()
-
-    def write(self, more=""):
-        self.path.write_text(
-            f"""\
-kafka: {{brokers: ["{self.kafka}"]}}
-inputs:
-  - {{topic: {self.name}.deployments, signal: change}}
-  - {{topic: {self.name}.models, signal: change}}
-  - {{topic: {self.name}.alarms, signal: log}}
-gateway:
-  port: {self.port}
-  timeout: 2s
-  sources:
-    gitlab: {{kind: gitlab, topic: {self.name}.deployments, secret: "file:{self.secret}"}}
-    mlflow: {{kind: mlflow, topic: {self.name}.models, secret: "file:{self.secret}"}}
-    alertmanager: {{kind: alertmanager, topic: {self.name}.alarms, secret: "file:{self.secret}", rate: 100000}}
-{more}"""
-        )
-
-    def command(self, *words):
-        return [sys.executable, "-m", "floodmark", *words, "-c", self.path]
-
-    @contextlib.contextmanager
-    def running(self):
-        with self.log.open("ab") as stderr:
-            process = subprocess.Popen(self.command("gateway"), stderr=stderr)
-            try:
-                yield process
-                process.send_signal(signal.SIGTERM)
-                assert process.wait(60) == 0
-            finally:
-                process.kill()
-                process.wait()
-
-    def create_topics(self):
-        subprocess.run([*self.command("topics", "create"), "--replication", "1"], check=True, timeout=300)
-
-    def said(self, text):
-        return [json.loads(line) for line in self.log.read_text().splitlines() if text in line]
-
-    async def ready(self, session, wanted=200):
-        async with asyncio.timeout(300):
-            while True:
-                with contextlib.suppress(aiohttp.ClientError):
-                    async with session.get(f"{self.url}/readyz") as answer:
-                        if answer.status == wanted:
-                            return await answer.json()
-                await asyncio.sleep(0.1)
-
-    async def post(self, session, path, body, headers):
-        async with session.post(f"{self.url}/{path}", data=body, headers=headers) as answer:
-            return answer.status, answer.headers
-
-    async def read(self, topic, enough=1, seconds=120):
-        """The records of a topic, once there are `enough`, and none comes for a second more."""
-        records = []
-        async with AIOKafkaConsumer(
-            f"{self.name}.{topic}", bootstrap_servers=self.kafka, auto_offset_reset="earliest"
-        ) as consumer:
-            until = time.monotonic() + seconds
-            while time.monotonic() < until:
-                found = await consumer.getmany(timeout_ms=1000)
-                records += [record for some in found.values() for record in some]
-                if len(records) >= enough and not found:
-                    break
-        return records
 
 
 def bearer():
