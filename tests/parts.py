@@ -27,8 +27,9 @@ PARTS: Mapping[str, Sequence[str]] = {
     "lint": ("make", "--no-print-directory", "lint"),
     "unit": (*PYTEST, "tests", f"--ignore={INTEGRATION}", *TWO, "--dist", "worksteal"),
     # A Kafka for each process, and the tests of a file in one; the longest, those of crashes, begin.
-    "kafka": (*KAFKA, "-m", "not producers and not s3 and not chaos and not image", *TWO, *IN_ORDER),
+    "kafka": (*KAFKA, "-m", "not producers and not s3 and not senders and not chaos and not image", *TWO, *IN_ORDER),
     "producers": (*KAFKA, "-m", "producers"),
+    "senders": (*KAFKA, "-m", "senders"),
     "object store": (*KAFKA, "-m", "s3"),
     "chaos": (*KAFKA, "-m", "chaos"),
 }

@@ -1,7 +1,7 @@
-"""Real systems that post to the gateway: Debian's Prometheus and Alertmanager, and MLflow from PyPI.
+"""Real systems that post to the gateway: Debian's Prometheus and Alertmanager, MLflow from PyPI.
 
-Each is fetched the first time and kept in the user's cache; none is installed. A context that starts one is entered when
-it answers, and ends it when it is left.
+Each is fetched the first time and kept in the user's cache; none is installed. A context that starts one is entered
+when it answers, and ends it when it is left.
 """
 
 from __future__ import annotations

@@ -20,7 +20,7 @@ from floodmark.config.models import Limits
 from floodmark.decode.prometheus_remote_write import RemoteWriteDecoder
 from floodmark.records import Record
 
-pytestmark = pytest.mark.kafka
+pytestmark = [pytest.mark.kafka, pytest.mark.senders]
 
 
 def had(make):
@@ -36,16 +36,16 @@ def had(make):
 @pytest.fixture(scope="session")
 def debians(request):
     """Prometheus and Alertmanager, if they are here already, or if this run is for them."""
-    if not senders.has_debians() and "prometheus" not in request.config.getoption("markexpr"):
-        pytest.skip("Prometheus is not here; pytest -m prometheus fetches it")
+    if not senders.has_debians() and "senders" not in request.config.getoption("markexpr"):
+        pytest.skip("Prometheus is not here; pytest -m senders fetches it")
     return had(senders.debians)
 
 
 @pytest.fixture(scope="session")
 def mlflow_home(request):
     """MLflow, if it is here already, or if this run is for it."""
-    if not senders.has_mlflow() and "mlflow" not in request.config.getoption("markexpr"):
-        pytest.skip("MLflow is not here; pytest -m mlflow fetches it, which takes minutes")
+    if not senders.has_mlflow() and "senders" not in request.config.getoption("markexpr"):
+        pytest.skip("MLflow is not here; pytest -m senders fetches it, which takes minutes")
     return had(senders.mlflow_home)
 
 
@@ -64,7 +64,6 @@ async def metrics(place):
         return await answer.text()
 
 
-@pytest.mark.prometheus
 async def test_prometheus_writes_by_way_of_the_gateway(kafka, tmp_path, debians):
     place = Place(kafka, tmp_path, {"prometheus_remote_write": "metrics"})
     place.create_topics()
@@ -106,7 +105,6 @@ remote_write:
     assert [float(line.rpartition(" ")[2]) for line in failed] == [0.0]
 
 
-@pytest.mark.prometheus
 async def test_alertmanager_tells_what_fires_and_what_is_over(kafka, tmp_path, debians):
     place = Place(kafka, tmp_path, {"alertmanager": "alarms"})
     place.create_topics()
@@ -145,7 +143,6 @@ receivers:
     assert SECRET not in place.log.read_text()
 
 
-@pytest.mark.mlflow
 async def test_mlflow_signs_what_the_gateway_takes(kafka, tmp_path, mlflow_home):
     place = Place(kafka, tmp_path, {"mlflow": "models"})
     place.create_topics()
@@ -162,10 +159,11 @@ async def test_mlflow_signs_what_the_gateway_takes(kafka, tmp_path, mlflow_home)
                 {"entity": "MODEL_VERSION", "action": "CREATED"},
                 {"entity": "MODEL_VERSION_ALIAS", "action": "CREATED"},
             ]
-            for secret in (SECRET, "another secret than ours"):
-                ask("webhooks", name=secret.split("-")[0], url=f"{place.url}/mlflow", secret=secret, events=events)
+            for name, secret in (("ours", SECRET), ("other", "another secret than ours")):
+                ask("webhooks", name=name, url=f"{place.url}/mlflow", secret=secret, events=events)
             ask("registered-models/create", name="fraud")
-            ask("model-versions/create", name="fraud", source="models:/m-1")
+            run = ask("runs/create", experiment_id="0")["run"]["info"]
+            ask("model-versions/create", name="fraud", source=f"{run['artifact_uri']}/model", run_id=run["run_id"])
             ask("registered-models/alias", name="fraud", alias="champion", version="1")
             records = await first(place, "models", lambda found: len(found) >= 2)
             await asyncio.sleep(1)
