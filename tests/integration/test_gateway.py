@@ -5,6 +5,7 @@ import base64
 import contextlib
 import hashlib
 import hmac
+import io
 import json
 import os
 import signal
@@ -115,13 +116,17 @@ async def test_sources_of_each_way_a_rotation_and_a_topic_that_is_not_there(kafk
                     await asyncio.sleep(0.1)
             hook |= {"X-Gitlab-Token": "another-secret-of-these-tests", "Idempotency-Key": "k-3"}
             assert (await place.post(session, "gitlab", event, hook))[0] == 200
+            hook |= {"Idempotency-Key": "k-4"}  # larger than the topic takes, unless it is packed well
+            assert (await place.post(session, "gitlab", io.BytesIO(os.urandom(2_000_000)), hook))[0] == 413
+            assert (await place.post(session, "gitlab", io.BytesIO(bytes(2_000_000)), hook))[0] == 200
             place.write("    other: {kind: docker, topic: not-there, open: true}\n")
             process.send_signal(signal.SIGHUP)
             async with asyncio.timeout(60):
                 while not place.said("not-there does not exist"):
                     await asyncio.sleep(0.1)
             assert (await place.post(session, "gitlab", event, hook))[0] == 200  # the config before stays in use
-    records = await place.read("deployments", 2)
+    records = await place.read("deployments", 3)
+    assert [len(record.value) for record in records].count(2_000_000) == 1
     ids = [dict(record.headers)["idempotency-key"] for record in records]
     assert ids[0] == b"k-1"
     assert ids.count(b"k-1") == ids.count(b"k-3") == 1

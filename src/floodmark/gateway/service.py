@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import ssl
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Final
@@ -59,7 +59,7 @@ async def serve(
     if context is not None:
         watches.append(asyncio.create_task(_renewing(gateway, context)))
     if reloads is not None:
-        watches.append(asyncio.create_task(_follow(reloads, config.kafka, server, telemetry, create_with)))
+        watches.append(asyncio.create_task(_follow(reloads, config.kafka, post, server, telemetry, create_with)))
     stopping = asyncio.create_task(stop.wait())
     try:
         with folding(lambda: telemetry.presence.away_since is not None):
@@ -82,7 +82,7 @@ async def _working(kafka: Kafka, gateway: Gateway, post: Post, stop: asyncio.Eve
     """Look for the topics, then keep the producer. Raises RunError."""
 
     async def look() -> None:
-        await _check_topics(kafka, gateway, create_with)
+        post.largest = await _check_topics(kafka, gateway, create_with)
 
     # That Kafka is away is said by whoever asks it every few seconds.
     await retrying(look, lambda seconds: stop_within(stop, seconds), away=lambda _: None)
@@ -90,8 +90,8 @@ async def _working(kafka: Kafka, gateway: Gateway, post: Post, stop: asyncio.Eve
         await post.run()
 
 
-async def _check_topics(kafka: Kafka, gateway: Gateway, create_with: str) -> None:
-    """Raises MissingTopicsError if a topic of a source is not there, UnreachableError, SecurityError."""
+async def _check_topics(kafka: Kafka, gateway: Gateway, create_with: str) -> Mapping[str, int]:
+    """The largest message of each topic. Raises MissingTopicsError if one is not there, and what a connection does."""
     names = sorted({source.topic for source in gateway.sources.values()})
     if absent := await missing(kafka, names):
         raise MissingTopicsError(absent, create_with)
@@ -100,17 +100,23 @@ async def _check_topics(kafka: Kafka, gateway: Gateway, create_with: str) -> Non
         if source.limit > largest[source.topic]:
             words = "bodies up to limit may be too large for the topic, unless they compress well"
             log.info(words, source=name, limit=source.limit, max_message_bytes=largest[source.topic])
+    return largest
 
 
 async def _follow(
-    reloads: AsyncIterator[Gateway | None], kafka: Kafka, server: Server, telemetry: Telemetry, create_with: str
+    reloads: AsyncIterator[Gateway | None],
+    kafka: Kafka,
+    post: Post,
+    server: Server,
+    telemetry: Telemetry,
+    create_with: str,
 ) -> None:
     """Take over the sources of each config that comes, if their topics are there."""
     async for gateway in reloads:
         taken = gateway is not None
         if gateway is not None:
             try:
-                await _check_topics(kafka, gateway, create_with)
+                post.largest = await _check_topics(kafka, gateway, create_with)
             except RunError as error:
                 log.error("the new config cannot be taken up; the old one stays", reason=str(error))
                 taken = False
