@@ -3,6 +3,7 @@ from typing import get_args
 import pytest
 
 from floodmark.config.checks import check
+from floodmark.config.formats import CARRIES
 from floodmark.config.gateway import SourceKind
 from floodmark.config.gateway_checks import _FORMATS, _ONLY_SIGN
 from floodmark.config.locate import read_yaml
@@ -34,6 +35,8 @@ def test_what_is_right_is_silent():
 def test_every_kind_is_known_here():
     assert set(_FORMATS) | {"generic"} == set(get_args(SourceKind))
     assert set(_ONLY_SIGN) == ONLY_SIGNED
+    for format, signal in _FORMATS.values():
+        assert format not in CARRIES or signal in CARRIES[format]
 
 
 @pytest.mark.parametrize("secret", ["", ", secret: ''", ", secret: null", ", open: false"])

@@ -11,6 +11,11 @@ import aiohttp.web
 import pytest
 from ruamel.yaml import YAML
 
+from floodmark.config.formats import CARRIES
+from floodmark.config.models import Limits
+from floodmark.decode import decoder
+from floodmark.records import Record
+
 FOLDER = Path(__file__).parents[2] / "deploy" / "gateway"
 ODD = 'one or more objects failed: "payment" \\ line\nbreak'
 
@@ -30,6 +35,18 @@ APP = {
     },
     "context": {"argocdUrl": "https://argocd.example.org"},
 }
+
+
+DECODED = frozenset(CARRIES)
+
+
+def one_of(format, signal, body):
+    """The one signal that the engine makes of a body."""
+    record = Record("t", 0, 0, 1769860900000, None, body.encode(), ())
+    decoded = decoder(signal, format, Limits()).decode(record)
+    assert decoded.refused == []
+    (found,) = decoded.signals
+    return found
 
 
 def at(values, path):
@@ -77,6 +94,10 @@ def test_argo_cd_posts_a_native_change_when_it_begins_and_when_it_is_over():
     sent = {each for rule in data["trigger.floodmark"] for each in rule["send"]}
     assert sent == {"floodmark-started", "floodmark-over"}
     assert data["subscriptions"] == [{"recipients": ["floodmark"], "triggers": ["floodmark"]}]
+    if "argocd" in DECODED:
+        started, over = (one_of("argocd", "change", json.dumps(body)) for body in posted.values())
+        assert (started.id, started.status) == (over.id, "started")
+        assert (over.service, over.status, over.summary) == ("payment", "failed", ODD)
 
 
 def test_kibana_posts_json_whatever_is_in_its_values():
@@ -95,6 +116,9 @@ def test_kibana_posts_json_whatever_is_in_its_values():
     found = json.loads(body)
     assert (found["rule"]["name"], found["context"]["reason"]) == ('Errors "5xx"', ODD)
     assert found["labels"]["service"] == "payment"
+    if "kibana" in DECODED:
+        alert = one_of("kibana", "alert", body)
+        assert (alert.name, alert.status, alert.labels) == ('Errors "5xx"', "resolved", {"service": "payment"})
 
 
 def test_new_relic_posts_json_whatever_is_in_its_values():
@@ -109,13 +133,23 @@ def test_new_relic_posts_json_whatever_is_in_its_values():
         "createdAt": 1769860800000,
         "updatedAt": 1769860860000,
     }
-    found = json.loads(rendered((FOLDER / "newrelic.handlebars").read_text(), values))
+    body = rendered((FOLDER / "newrelic.handlebars").read_text(), values)
+    found = json.loads(body)
     assert (found["issueId"], found["title"], found["createdAt"]) == ("i-1", ODD, 1769860800000)
+    if "newrelic" in DECODED:
+        alert = one_of("newrelic", "alert", body)
+        assert (alert.fingerprint, alert.status, alert.summary) == ("i-1", "firing", ODD)
+        assert (alert.started, alert.labels["service"]) == (1769860800.0, "payment")
 
 
 def test_wandbs_body_is_json_of_its_variables():
     found = json.loads((FOLDER / "wandb.json").read_text())
     assert all(value == f"${{{name}}}" for name, value in found.items())
+    if "wandb" in DECODED:
+        given = {"event_type": "ADD_ARTIFACT_ALIAS", "artifact_alias": "production", "event_author": "ann"}
+        given |= {"artifact_version_string": "shop/registry/fraud:v3", "artifact_collection_name": "fraud"}
+        change = one_of("wandb", "change", json.dumps({name: given.get(name, "") for name in found}))
+        assert (change.kind, change.service, change.version) == ("model", "fraud", "production")
 
 
 def test_jenkins_tells_a_native_change():
