@@ -61,7 +61,8 @@ class Clock:
 
 
 class Place:
-    def __init__(self, url, carrier, telemetry, server, clock, session):
+    def __init__(self, url, carrier, telemetry, server, clock, session, stop):
+        self.stop = stop
         self.url, self.carrier, self.telemetry = url, carrier, telemetry
         self.server, self.clock, self.session = server, clock, session
 
@@ -85,8 +86,11 @@ async def gateway(kind, token=None, timeout=5.0, **more):
     carrier, telemetry, clock = Carrier(), Telemetry(), Clock()
     settings = Gateway(port=0, timeout=timeout, sources={"it": source})
     server = Server(settings, carrier, telemetry, token=token, now=lambda: clock.now, clock=lambda: clock.ticks)
-    async with listening(settings, server, None) as url, aiohttp.ClientSession() as session:
-        yield Place(url, carrier, telemetry, server, clock, session)
+    async with contextlib.AsyncExitStack() as stack:
+        session = await stack.enter_async_context(aiohttp.ClientSession())
+        listener = await stack.enter_async_context(contextlib.AsyncExitStack())
+        url = await listener.enter_async_context(listening(settings, server, None))
+        yield Place(url, carrier, telemetry, server, clock, session, listener.aclose)
 
 
 def asked(kind, way, secret=SECRET, body=BODY, now=NOW):
@@ -356,3 +360,26 @@ async def test_what_is_no_http_is_not_shown_in_the_log(capsys, debugged):
         assert b" 400 " in (await reader.readline())
         writer.close()
     assert "hunter2" not in capsys.readouterr().err
+
+
+async def test_what_is_being_answered_when_it_stops_is_answered():
+    place = contextlib.AsyncExitStack()
+    at = await place.enter_async_context(gateway("gitlab", open=True))
+    at.carrier.let.clear()
+    posted = asyncio.create_task(at.post({}))
+    async with asyncio.timeout(30):
+        while at.server.once.waiting == 0:
+            await asyncio.sleep(0.001)
+
+    async def let():
+        await asyncio.sleep(0.05)
+        at.carrier.let.set()
+        return await posted
+
+    answered = asyncio.create_task(let())
+    await at.stop()
+    status, _, _ = await answered
+    assert (status, len(at.carrier.sent)) == (200, 1)
+    with pytest.raises(aiohttp.ClientError):
+        await at.post({})
+    await place.aclose()
