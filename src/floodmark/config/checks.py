@@ -57,12 +57,12 @@ def check(tree: Located) -> tuple[list[Problem], list[Problem]]:
         *_services(tree),
         *_idle_security(tree),
         *_open_http(tree),
+        *gateway_checks.warnings(tree),
         *_shadowed(tree),
         *_odd(tree),
         *_budget(tree),
     ]
     warnings += [*detector_checks.warnings(tree), *addresses.warnings(tree), *slips.warnings(tree)]
-    warnings += gateway_checks.warnings(tree)
     return errors, sorted(warnings, key=lambda p: (p.file, p.line, p.column))
 
 
