@@ -4,6 +4,7 @@ import sys
 import orjson
 import pytest
 import structlog
+from aiohttp.http_exceptions import LineTooLong
 
 from floodmark.runtime import log as module
 from floodmark.runtime.log import GRACE_SECONDS, QUIET_SECONDS, Quiet, folding
@@ -150,3 +151,14 @@ def test_text_is_coloured_at_terminals_only_and_never_against_no_color(
     lines = configured("info", "text")
     structlog.get_logger("floodmark.x").warning("mind this")
     assert any("\x1b[" in line for line in lines()) == coloured
+
+
+def test_the_bytes_of_what_is_no_http_are_not_shown(configured):
+    lines = configured("debug", "json")
+    try:
+        raise LineTooLong("Authorization: Bearer hunter2", "8190")
+    except LineTooLong as error:
+        logging.getLogger("aiohttp.server").error("Error handling request from %s", "127.0.0.1", exc_info=error)
+    (line,) = lines()
+    assert "Error handling request from 127.0.0.1" in line
+    assert "hunter2" not in line

@@ -25,6 +25,7 @@ COMMANDS: Final = {
     "explain": "Say why a point of a recorded series alarmed, or why not: each head, the level, and every guard.",
     "doctor": "Look at all that the config needs: brokers, topics, rights, inputs, clocks, the state, the engine.",
     "init": "Look at the topics, guess what they hold, and write a commented config that `floodmark check` accepts.",
+    "gateway": "Take webhooks of other systems over HTTP and write them to Kafka as they came, until SIGTERM.",
     "incidents": "What is wrong, what was, and why: the incidents that the engine has told.",
     "notify": "Tell people of incidents, as `notify` of the config says, until SIGTERM or Ctrl-C.",
     "act": "Do something to an incident: acknowledge, assign, snooze, resolve, merge, split, dismiss, silence, …",

@@ -61,7 +61,8 @@ def _wanted(config: Config, partitions: int, replication: int, inputs: bool) -> 
     spec = TopicSpec(partitions, replication)
     names = written(config)
     if inputs:
-        names = [source.topic for source in config.inputs] + names
+        posted = config.gateway.sources.values() if config.gateway is not None else ()
+        names = [source.topic for source in (*config.inputs, *posted)] + names
     wanted = dict.fromkeys(names, spec)
     if config.actions is not None:
         wanted[config.topics.actions] = TopicSpec(partitions, replication, _FOR_EVER)

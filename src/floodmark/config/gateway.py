@@ -38,15 +38,18 @@ class Source(Section):
     topic: str = Field(min_length=1)
     """Topic that gets the bodies as they came; one of `inputs`, with the format of that system."""
     secret: SecretStr | None = None
-    """What its requests prove themselves with: the key of their signature, or the token that they show."""
+    """What its requests prove themselves with: the key of their signature, or the token that they show. Write
+    ${ENV_NAME} or file:/path rather than the secret itself."""
     previous: SecretStr | None = None
-    """The secret before, while it is being changed."""
+    """The secret before, which is taken as well while it is being changed."""
     username: str | None = None
     """User name, where it can only do HTTP's basic authentication; `secret` is the password."""
+    header: str | None = None
+    """Name of the header that shows `secret`, where it can only set a header of its own."""
     open: bool = False
     """Take what proves nothing. Only behind something that checks, such as a mesh."""
     tolerance: Duration = Field(default=300.0, ge=10, le=3600)
-    """How old a signed request may be."""
+    """How old a signed request may be, and for how long one that is repeated is known."""
     limit: Size = 5_000_000
     """Largest body."""
     rate: int = Field(default=600, ge=1)

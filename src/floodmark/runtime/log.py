@@ -94,6 +94,7 @@ class Quiet(logging.Filter):
     def filter(self, record: logging.LogRecord) -> bool:
         template = str(record.msg)
         if not record.name.startswith("aiokafka"):
+            _without_bytes(record)
             # A drain that was given up leaves clients open, and says so itself.
             return not (record.name == "asyncio" and template.startswith("Unclosed AIOKafka"))
         if record.levelno <= logging.INFO and not template.startswith(_MEANT):
@@ -139,6 +140,14 @@ def folding(away: Callable[[], bool]) -> Iterator[None]:
     finally:
         for quiet in filters:
             quiet.away = lambda: False
+
+
+def _without_bytes(record: logging.LogRecord) -> None:
+    """Leave out the bytes that aiohttp shows of a request that is no HTTP: a token may be among them."""
+    error = record.exc_info[1] if record.exc_info else None
+    if record.name == "aiohttp.server" and type(error).__module__ == "aiohttp.http_exceptions":
+        record.exc_info = None
+        _relevel(record, logging.WARNING)
 
 
 def _colours() -> bool:
