@@ -8,8 +8,9 @@ from ipaddress import ip_address
 from typing import Final
 
 from floodmark.config.gateway import Gateway
+from floodmark.config.http import Http
 from floodmark.config.locate import Located, absent, items, text
-from floodmark.config.models import Http, Topics
+from floodmark.config.models import Topics
 from floodmark.config.problems import Path, Problem, dotted
 
 _NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._~-]{0,99}", re.ASCII)
