@@ -415,6 +415,9 @@ def _odd(tree: Located) -> Iterator[Problem]:
         elif signal == "change":
             message = "says nothing for changes: every task hears of them"
             yield rekey.place.problem(("inputs", index, "rekey"), message, "leave it out")
+        elif signal in ("alert", "action"):
+            message = f"says nothing for {signal}s: they go where they are heard"
+            yield rekey.place.problem(("inputs", index, "rekey"), message, "leave it out")
 
 
 def _dotted(*keys: str) -> str:
