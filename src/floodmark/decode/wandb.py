@@ -23,16 +23,12 @@ def read(said: Json, post: Post) -> Iterator[ChangeEvent]:
         raise EventError("missing_field", "this is no automation of W&B: it names no event, or no artifact or project")
     version = "" if named.startswith("wandb-artifact:") else named.rpartition(":")[2]
     run = text(said, "run_name", "run_id")
-    words = [
-        event.replace("_", " ").lower() or "changed",
-        *([named] if named else []),
-        *([f"run {run}"] if run else []),
-    ]
+    words = [event.replace("_", " ").lower() or "changed", named, f"run {run}" if run else ""]
     yield ChangeEvent(
         timestamp=post.moment(said.get("timestamp"), said.get("created_at")),
         service=name,
         kind="model",
-        summary=text(said, "summary", "message") or ", ".join(words),
+        summary=text(said, "summary", "message") or ", ".join(filter(None, words)),
         id=text(said, "id") or None,
         status=status_of(text(said, "run_state", "state", "status")),
         version=text(said, "version", "artifact_alias", "alias") or version,
