@@ -71,7 +71,7 @@ _LOOKS: Final[Mapping[SignalName, tuple[tuple[FormatName, tuple[str, ...]], ...]
         ("docker_event", ("Action Actor", "status Type time", "Status Type Name")),
         ("k8s_event", ("involvedObject", "regarding", "resourceLogs", "type object")),
         ("openlineage", ("eventType run job",)),
-        ("mlflow", ("entity action data",)),
+        ("mlflow", ("entity action data", "event model_name")),
         ("native", ("timestamp service kind",)),
         ("jenkins", ("build name", "build url")),
         (

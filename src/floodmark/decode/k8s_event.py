@@ -50,7 +50,7 @@ _REASONS: Final[dict[str, tuple[ChangeKind, str]]] = {
 def unfold(value: bytes) -> list[Any]:
     """The Events of a message, each as the API has it. Raises EventError."""
     if value.lstrip()[:1] in (b"{", b"["):
-        found = objects(value)
+        found = objects(value.decode(errors="replace").encode())
     else:
         message = LogsData()
         try:

@@ -17,6 +17,9 @@ _OURS: Final = "floodmark."
 
 def read(said: Json, post: Post) -> Iterator[ChangeEvent]:
     """Raises EventError."""
+    if text(said, "model_name") and text(said, "event"):
+        yield from _of_databricks(said, post)
+        return
     entity, action, data = text(said, "entity").lower(), text(said, "action").lower(), at(said, "data")
     if not entity or not isinstance(data, dict):
         raise EventError("missing_field", "this is no webhook of MLflow: it has no entity, or no data")
@@ -46,9 +49,23 @@ def read(said: Json, post: Post) -> Iterator[ChangeEvent]:
         id=identity,
         version=version,
         actor=text(data, "user_id", "user") or "MLflow",
-        environment="",
-        url="",
     )
+
+
+def _of_databricks(said: Json, post: Post) -> Iterator[ChangeEvent]:
+    """Databricks's own registry has other webhooks than MLflow."""
+    event, stage = text(said, "event").upper(), text(said, "to_stage")
+    if event == "MODEL_VERSION_CREATED" or event.startswith("MODEL_VERSION_TRANSITIONED"):
+        version = text(said, "version")
+        yield ChangeEvent(
+            timestamp=post.moment(said.get("event_timestamp")),
+            service=text(said, "model_name"),
+            kind="model",
+            summary=f"version {version} is in stage {stage} now" if stage else f"version {version} was registered",
+            id=f"version-{version}-{stage or 'created'}-{text(said, 'event_timestamp')}",
+            version=version,
+            actor=text(said, "user_name", "user") or "Databricks",
+        )
 
 
 def _after(mark: str, words: str) -> str:

@@ -66,9 +66,9 @@ class PostedDecoder:
     def __init__(
         self, read: Read, signal: SignalName, limits: Limits, unfold: Callable[[bytes], list[Any]] | None = None
     ) -> None:
-        """`unfold`: the objects of a message, for a format that is no plain JSON. Raises EventError."""
+        """`unfold`: the objects of a message as it came, for a format that is no plain JSON. Raises EventError."""
         self._read = read
-        self._unfold = unfold or objects
+        self._unfold = unfold
         self._event = EVENTS[signal]
         self._limits = limits
         self._admission = Admission(limits)
@@ -87,7 +87,7 @@ class PostedDecoder:
             return whole("too_large", words, value)
         latest = self._admission.begin(record)
         try:
-            found = self._unfold(value if value.isascii() else self._admission.utf8(value).encode())
+            found = self._unfold(value) if self._unfold is not None else objects(self._sound(value))
         except EventError as error:
             return whole(error.error, error.message, value)
         alone = len(found) == 1 and value.lstrip()[:1] != b"["
@@ -106,6 +106,9 @@ class PostedDecoder:
             except EventError as error:
                 decoded.refused.append(_refused(error, None if alone else index, value, each))
         return decoded
+
+    def _sound(self, value: bytes) -> bytes:
+        return value if value.isascii() else self._admission.utf8(value).encode()
 
     def _events(self, each: Any, post: Post) -> list[Event]:
         """The events of the signal in one object. Raises EventError."""

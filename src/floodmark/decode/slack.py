@@ -38,7 +38,10 @@ def unfold(value: bytes) -> list[Any]:
 
 def read(said: Json, post: Post) -> Iterator[ActionEvent]:
     """Raises EventError."""
-    if text(said, "type") != "block_actions":
+    kind = text(said, "type")
+    if not kind:
+        raise EventError("missing_field", "this is no interaction of Slack: it has no type")
+    if kind != "block_actions":
         return
     user = text(said, "user.id")
     for pressed in each(said, "actions"):
