@@ -141,7 +141,8 @@ def test_it_does_not_matter_in_which_order_the_words_come():
 def test_an_alert_of_another_tool_joins_the_incident_of_its_service():
     said = [alert(BEGAN + 330, BEGAN + 300), alert(BEGAN + 630, BEGAN + 300)]
     said.append(alert(BEGAN + 1230, BEGAN + 300, over=BEGAN + 1200))
-    (incident,) = incidents(run([*WORLD, *said])).values()
+    out = run([*WORLD, *said])
+    (incident,) = incidents(out).values()
     (member,) = [member for member in incident.members if member.signal == "alert"]
     assert member.entity == "cart"
     assert member.summary.startswith("Alertmanager: HighLatency on cart: too slow")
@@ -198,7 +199,7 @@ def test_what_is_critical_and_lasts_opens_one():
 @pytest.mark.parametrize("severity", ["critical", "error", "warning", ""])
 def test_what_flaps_stays_within_the_budget(severity):
     draw = random.Random(7)
-    days = 21
+    days = 14
     beat = [
         at("metrics", now, {"timestamp": now, "name": "x", "value": draw.gauss(5, 1), "labels": {"service": "web"}})
         for now in range(START, START + days * 86_400, 600)
@@ -215,7 +216,7 @@ def test_what_flaps_stays_within_the_budget(severity):
             )
             now = over + draw.expovariate(1 / 5400)
     opened = [i for i in bodies(run([*beat, *said]), Incident) if i.event == "opened"]
-    assert len(said) > 2_000
+    assert len(said) > 1_000
     assert len(opened) <= 2 * days / 7  # at most about the budget, of one a week
 
 

@@ -69,34 +69,34 @@ _LOOKS: Final[Mapping[SignalName, tuple[tuple[FormatName, tuple[str, ...]], ...]
     "change": (
         ("gitlab", ("object_kind",)),
         ("docker_event", ("Action Actor", "status Type time", "Status Type Name")),
-        ("k8s_event", ("involvedObject", "regarding", "resourceLogs", "type object")),
-        ("openlineage", ("eventType run job",)),
-        ("mlflow", ("entity action data", "event model_name")),
+        ("k8s_event", ("involvedObject:", "regarding:", "resourceLogs", "type object:")),
+        ("openlineage", ("eventType run: job:",)),
+        ("mlflow", ("entity action data:", "event model_name")),
         ("native", ("timestamp service kind",)),
-        ("jenkins", ("build name", "build url")),
+        ("jenkins", ("build: name", "build: url")),
         (
             "wandb",
             ("artifact_version", "artifact_version_string", "artifact_collection_name", "event_type event_author"),
         ),
-        ("argocd", ("app", "application", "metadata spec status")),
+        ("argocd", ("app:", "application:", "metadata: spec: status:")),
     ),
     "alert": (
-        ("alertmanager", ("alerts", "labels startsAt", "labels annotations")),
+        ("alertmanager", ("alerts", "labels: startsAt", "labels: annotations:")),
         ("newrelic", ("issueId", "issueUrl", "issue_id", "condition_name", "current_state")),
-        ("opsgenie", ("action alert",)),
-        ("pagerduty", ("event",)),
+        ("opsgenie", ("action alert:",)),
+        ("pagerduty", ("event:",)),
         ("native", ("timestamp source name status",)),
         ("kibana", ("rule", "rule_name", "ruleName", "alertId", "alert_id", "kibana.alert.uuid", "kibana")),
     ),
     "action": (
         ("native", ("timestamp id verb by",)),
         ("jira", ("webhookEvent",)),
-        ("opsgenie", ("action alert",)),
-        ("pagerduty", ("event",)),
+        ("opsgenie", ("action alert:",)),
+        ("pagerduty", ("event:",)),
         ("slack", ("type actions",)),
     ),
 }
-"""Fields that a format has together, of the formats of a signal; the first that fits."""
+"""Fields that a format has together, of the formats of a signal; the first that fits. With a colon, it is an object."""
 _HEC: Final = ("sourcetype", "index", "fields", "source", "time", "host")
 _JOURNAL: Final = ("__REALTIME_TIMESTAMP", "__CURSOR", "_BOOT_ID")
 _AGAIN: Final = re.compile(rb"\}\s*+\{")
@@ -257,7 +257,7 @@ def _of_json(signal: SignalName, fields: Fields, record: Record) -> FormatName |
         return _spans(fields)
     if signal in _LOOKS:
         for name, looks in _LOOKS[signal]:
-            if any(all(field in fields for field in one.split()) for one in looks):
+            if any(all(_has(fields, field) for field in one.split()) for one in looks):
                 return name
     return "native"
 
@@ -376,6 +376,12 @@ def _proto_spans(value: bytes) -> FormatName | None:
         return "jaeger_proto"
     within = wires(first).get(6)
     return "jaeger_proto" if within == 2 else "zipkin_proto" if within == 1 else "otlp_proto"
+
+
+def _has(fields: Fields, name: str) -> bool:
+    if name[-1] != ":":
+        return name in fields
+    return bytes(fields.get(name[:-1], b"")).lstrip()[:1] == b"{"
 
 
 def _any(fields: Fields, names: Iterable[str]) -> bool:
