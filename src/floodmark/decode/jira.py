@@ -16,6 +16,9 @@ from floodmark.decode.wire import ActionEvent
 
 _LABEL: Final = re.compile(r"(?:floodmark-)?(inc-[0-9a-f]{16})")
 _DEEPEST: Final = 12
+_HEADINGS: Final = frozenset({"Why now", "What", "Who", "What to do", "Changes nearby"})
+"""Of what we tell in an issue; see `floodmark.notify.wording`."""
+_WIKI: Final = re.compile(r"^h4\. (?:Why now|What|Who|What to do|Changes nearby)\s*$", re.MULTILINE)
 _PRIORITIES: Final = {"highest": "p1", "high": "p2", "medium": "p3", "low": "p4", "lowest": "p5"}
 
 
@@ -32,7 +35,7 @@ def read(said: Json, post: Post) -> Iterator[ActionEvent]:
     comment = at(said, "comment")
     if isinstance(comment, dict):
         who = _person(comment.get("author")) or _person(said.get("user"))
-        if who and "deleted" not in event:
+        if who and "deleted" not in event and not _is_ours(comment.get("body")):
             yield ActionEvent(
                 timestamp=post.moment(comment.get("updated"), comment.get("created"), said.get("timestamp")),
                 id=f"jira-{key}-comment-{text(comment, 'id') or change}",
@@ -93,6 +96,13 @@ def _person(user: Any) -> str:
     mail = text(user, "emailAddress")
     account = text(user, "accountId", "name", "key")
     return mail or (f"jira:{account}" if account else "")
+
+
+def _is_ours(body: Any) -> bool:
+    """Whether it is a comment that we have written: by its headings, for its account may be a person's."""
+    if isinstance(body, str):
+        return _WIKI.search(body) is not None
+    return any(text(node, "type") == "heading" and _words(node) in _HEADINGS for node in each(body, "content"))
 
 
 def _words(body: Any, depth: int = 0) -> str:

@@ -40,7 +40,7 @@ def read(said: Json, post: Post) -> Iterator[AlertEvent]:
         started=stamp(found(whole, "alert.start", "started", "start")),
         severity=text(whole, "severity", "alert.severity", "params.severity") or None,
         summary=text(whole, "context.message", "message", "summary", "context.reason", "reason"),
-        labels=_labels(whole) | plain(whole.get("labels")),
+        labels=_labels(whole) | {name: value for name, value in plain(whole.get("labels")).items() if value != ""},
         url=text(whole, "context.alertDetailsUrl", "alertDetailsUrl", "rule.url", "rule_url", "ruleUrl", "url"),
         value=_number(found(whole, "context.value", "value")),
     )

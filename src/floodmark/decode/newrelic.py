@@ -26,7 +26,7 @@ def read(said: Json, post: Post) -> Iterator[AlertEvent]:
     labels: dict[str, Any] = {}
     for target in each(said, "targets")[:1]:
         labels |= plain(target.get("labels")) if isinstance(target, dict) else {}
-    labels |= plain(said.get("labels")) | plain(said.get("tags"))
+    labels |= _firsts(said.get("labels")) | _firsts(said.get("tags"))
     if entities and not any(name in labels for name in ("service", "host")):
         labels["service"] = last(entities[0])
     if policies:
@@ -44,6 +44,14 @@ def read(said: Json, post: Post) -> Iterator[AlertEvent]:
         labels=labels,
         url=text(said, "issueUrl", "issuePageUrl", "issue_url", "incident_url", "violationChartUrl"),
     )
+
+
+def _firsts(owner: Any) -> dict[str, Any]:
+    """Labels; of tags with several values the first."""
+    if not isinstance(owner, dict):
+        return {}
+    given = {name: value[0] if isinstance(value, list) and value else value for name, value in owner.items()}
+    return {name: value for name, value in plain(given).items() if value != ""}
 
 
 def _names(said: Json, *paths: str) -> list[str]:

@@ -113,6 +113,12 @@ def people(config: Config) -> Mapping[str, str]:
     return {identity.lower(): name for name, person in config.notify.people.items() for identity in person.identities}
 
 
+def accounts(config: Config) -> frozenset[str]:
+    """The accounts in whose name we do something elsewhere, in lower case: what they do is told back to us."""
+    targets = config.notify.targets.values() if config.notify is not None else ()
+    return frozenset(each.jira.email.lower() for each in targets if each.jira is not None and each.jira.email)
+
+
 def by_name(action: Action, known: Mapping[str, str]) -> Action:
     """The action, by the person as we know them. `slack:U123` is known by that, or by what follows the colon."""
     said = action.by.lower()

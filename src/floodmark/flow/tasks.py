@@ -81,6 +81,7 @@ class RouteTask:
         self._arrivals = Arrivals(Decoding(config, source, "route", schemas).times)
         self._tick = 0.0
         self._detect, self._people = config.detect, said.people(config)
+        self._accounts = said.accounts(config)
         self._counts: Counter[str] = Counter()
 
     def process(self, records: Sequence[Record]) -> list[Output]:
@@ -114,6 +115,9 @@ class RouteTask:
         for index, signal in enumerate(self._decode.signals(record, out)):
             if isinstance(signal, Alert) and said.is_ours(signal):
                 self._counts["alerts:ours"] += 1
+                continue
+            if isinstance(signal, Action) and signal.by.lower() in self._accounts:
+                self._counts["actions:ours"] += 1
                 continue
             made = self._encode(signal, record, f"{record.offset}.{index}")
             out.append(with_arrival(made, record) if made.stream in ("model_events", "rekeyed") else made)
