@@ -249,3 +249,23 @@ def test_an_action_that_nobody_listens_to_is_a_dead_letter():
     assert not bodies(out, Action)
     (letter,) = [each for each in out if each.stream == "dead_letters"]
     assert ("floodmark.error", b"not_heard") in letter.headers
+
+
+def test_an_alert_in_maintenance_is_kept_out_and_counted():
+    window = {"match": {"service": "cart"}, "from": stamp(BEGAN - 600), "to": stamp(BEGAN + 600)}
+    config = Config.model_validate({**CONFIG.model_dump(exclude_unset=True), "maintenance": [window]})
+    said = [alert(BEGAN, BEGAN - 30), alert(BEGAN, BEGAN - 30, service="web"), alert(BEGAN + 700, BEGAN - 30)]
+    found = [each for each in bodies(run(said, config), Anomaly) if each.signal == "alert"]
+    assert [(each.entity, each.updated_at.timestamp()) for each in found] == [("web", BEGAN), ("cart", BEGAN + 700)]
+
+
+def test_what_our_own_account_does_is_not_taken_back():
+    jira = {"url": "https://j.example.org", "project": "OPS", "email": "Bot@example.org", "token": "x"}
+    inputs = [{"topic": "jira", "signal": "action", "format": "jira"}]
+    config = Config.model_validate({"inputs": inputs, "actions": {}, "notify": {"targets": {"j": {"jira": jira}}}})
+    done = {"webhookEvent": "jira:issue_updated", "timestamp": BEGAN * 1000}
+    done["issue"] = {"key": "OPS-1", "fields": {"labels": [f"floodmark-{INCIDENT}"]}}
+    done["changelog"] = {"id": "1", "items": [{"field": "resolution", "toString": "Done"}]}
+    people = ("bot@example.org", "ann@example.org")
+    both = [at("jira", BEGAN, {**done, "user": {"emailAddress": who}}) for who in people]
+    assert [action.by for action in bodies(run(both, config), Action)] == ["ann@example.org"]

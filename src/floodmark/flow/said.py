@@ -6,15 +6,16 @@ Pure functions of what was said, the config and when the record was here.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 from msgspec.structs import replace
 
 from floodmark.actions import Action
 from floodmark.alerts import Anomaly, ChangeNotice, Evidence, content_id, utc
-from floodmark.config.models import Config, Detect
-from floodmark.detect.series import label_entity, label_scope, series_key
+from floodmark.config.models import Config, Detect, Maintenance
+from floodmark.detect.series import Series, label_entity, label_scope, series_key
+from floodmark.detect.watchlist import matches
 from floodmark.signals import Alert, Change
 
 ALERT: Final = "alert"
@@ -104,6 +105,15 @@ def anomaly(alert: Alert, detect: Detect, here: float) -> Anomaly:
         evidence=Evidence(facts=facts),
         level=1.0,
     )
+
+
+def is_maintained(odd: Anomaly, windows: Sequence[Maintenance]) -> bool:
+    """Whether an alert was said in a time in which no alarm opens. What is still firing after it is said again then."""
+    if odd.event == "closed" or not windows:
+        return False
+    said = odd.updated_at.timestamp()
+    series = Series(odd.series, odd.name, odd.labels, odd.entity, odd.scope, "alert")
+    return any(window.from_ <= said < window.to and matches(window.match, series) for window in windows)
 
 
 def people(config: Config) -> Mapping[str, str]:

@@ -81,7 +81,7 @@ class RouteTask:
         self._arrivals = Arrivals(Decoding(config, source, "route", schemas).times)
         self._tick = 0.0
         self._detect, self._people = config.detect, said.people(config)
-        self._accounts = said.accounts(config)
+        self._accounts, self._maintenance = said.accounts(config), config.maintenance
         self._counts: Counter[str] = Counter()
 
     def process(self, records: Sequence[Record]) -> list[Output]:
@@ -113,14 +113,22 @@ class RouteTask:
 
     def _brought(self, record: Record, out: list[Output]) -> None:
         for index, signal in enumerate(self._decode.signals(record, out)):
-            if isinstance(signal, Alert) and said.is_ours(signal):
-                self._counts["alerts:ours"] += 1
-                continue
-            if isinstance(signal, Action) and signal.by.lower() in self._accounts:
-                self._counts["actions:ours"] += 1
+            if (ours := self._kept_out(signal, record)) is not None:
+                self._counts[ours] += 1
                 continue
             made = self._encode(signal, record, f"{record.offset}.{index}")
             out.append(with_arrival(made, record) if made.stream in ("model_events", "rekeyed") else made)
+
+    def _kept_out(self, signal: Signal, record: Record) -> str | None:
+        """Why something that was said goes no further, as it is counted; None if it does."""
+        if isinstance(signal, Alert):
+            if said.is_ours(signal):
+                return "alerts:ours"
+            if said.is_maintained(said.anomaly(signal, self._detect, arrival(record)), self._maintenance):
+                return "alerts:maintenance"
+        if isinstance(signal, Action) and signal.by.lower() in self._accounts:
+            return "actions:ours"
+        return None
 
     def _grid_of(self, time: float) -> float:
         return (time - self._lateness) // self._grid * self._grid
