@@ -12,6 +12,7 @@ import pytest
 from floodmark.actions import Action
 from floodmark.alerts import Anomaly, Incident
 from floodmark.config.models import Config
+from floodmark.console.anomaly import verdict
 from floodmark.events import TYPES, event_type
 from floodmark.flow.local import LocalFlow
 from floodmark.records import Output, Record
@@ -193,6 +194,7 @@ def test_what_is_critical_and_lasts_opens_one():
     assert incident.title.startswith("cart: HighLatency (Alertmanager)")
     assert incident.why.startswith("One alert of Alertmanager by itself")
     assert incident.severity == "critical"
+    assert incident.by_chance == 0
     assert incident.resolved_at is not None
 
 
@@ -269,3 +271,9 @@ def test_what_our_own_account_does_is_not_taken_back():
     people = ("bot@example.org", "ann@example.org")
     both = [at("jira", BEGAN, {**done, "user": {"emailAddress": who}}) for who in people]
     assert [action.by for action in bodies(run(both, config), Action)] == ["ann@example.org"]
+
+
+def test_the_page_of_an_alert_says_whose_word_it_is():
+    (told,) = [a for a in bodies(run([alert(BEGAN, BEGAN - 30)]), Anomaly) if a.signal == "alert"]
+    said = verdict([told], None)
+    assert said[0] == "Alertmanager says so; it counts by how seldom this alert fires."
