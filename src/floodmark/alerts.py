@@ -125,6 +125,12 @@ class ChangeNotice(Struct, frozen=True, kw_only=True):
     url: str = ""
     actor: str = ""
 
+    def said(self) -> str:
+        """What it is in a few words: "deploy 2.14.0 of payment (failed)". What succeeded needs no word."""
+        what = f"{self.kind} {self.version}" if self.version else self.kind
+        how = {"started": " (still going on)", "failed": " (failed)", "cancelled": " (cancelled)"}.get(self.status, "")
+        return f"{what} of {self.service}{how}"
+
 
 class Watermark(Struct, frozen=True, kw_only=True):
     """A detect task's promise: nothing older than `time` will follow, except what is late.

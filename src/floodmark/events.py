@@ -202,7 +202,8 @@ def _place(body: Placed, source: str) -> tuple[Stream, str, datetime, str]:
         told = f"{body.id}/{body.event}/{body.updated_at.timestamp():.3f}"
         return "anomalies", told, body.updated_at, body.entity
     if isinstance(body, ChangeNotice):
-        return "anomalies", body.id, body.time, body.service
+        told = f"{body.id}/{body.status}@{body.time.timestamp():.3f}" if body.status else body.id
+        return "anomalies", told, body.time, body.service
     if isinstance(body, Watermark):
         return (
             "anomalies",

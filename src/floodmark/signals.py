@@ -1,4 +1,4 @@
-"""What flows in, decoded: metrics, histograms, logs, spans, predictions, outcomes, changes, and verdicts of people.
+"""What flows in, decoded: metrics, histograms, logs, spans, predictions, outcomes, changes, alerts, and what people do.
 
 Times are float seconds since the epoch, UTC. A signal is what a producer said, nothing derived.
 """
@@ -10,6 +10,8 @@ from datetime import datetime
 from typing import Annotated, Literal, NamedTuple
 
 from msgspec import Meta, Struct, field
+
+from floodmark.actions import Action
 
 SaidKind = Literal["gauge", "counter", "delta"]
 """counter: only grows, and starts again at zero. delta: an increment since the sample before."""
@@ -169,8 +171,9 @@ class Change(Struct, frozen=True, gc=False, omit_defaults=True):
 class Alert(Struct, frozen=True, gc=False, omit_defaults=True):
     """What another tool says is wrong, or is so no more.
 
-    `time`: when it was said. `started`: since when it is, epoch seconds; `ended`: until when it was, 0 if it goes on.
-    `fingerprint`: what the tool calls it, the same from its beginning to its end. `severity` is ours, or empty.
+    `time`: when it was said. `started`: since when it is, epoch seconds, 0 if the tool does not say; `ended`: until
+    when it was, 0 if it goes on. `fingerprint`: what the tool calls it, the same from its beginning to its end.
+    `severity` is ours, or empty.
     `entity` is left to the labels (`detect.entity`).
     """
 
@@ -234,5 +237,5 @@ class Verdict(Struct, frozen=True, kw_only=True, omit_defaults=True):
             raise ValueError("`at` is not between 1973 and 2100")
 
 
-Signal = Metric | Histogram | Log | Prediction | Inference | Outcome | Change | Alert | Span
-SignalName = Literal["metric", "log", "prediction", "outcome", "change", "span"]
+Signal = Metric | Histogram | Log | Prediction | Inference | Outcome | Change | Alert | Span | Action
+SignalName = Literal["metric", "log", "prediction", "outcome", "change", "span", "alert", "action"]

@@ -291,3 +291,13 @@ def test_a_budget_in_which_nearly_every_anomaly_opens_an_incident_is_remarked(bu
 @pytest.mark.parametrize("budget", ["1/week", "5/day", "1/month", "nonsense", "0/day"])
 def test_other_budgets_are_not_or_are_the_models_business(budget):
     assert look(f"{INPUT}correlate: {{false_incidents: {budget}}}\n") == ([], [])
+
+
+def test_alerts_and_actions_need_somebody_who_hears_them():
+    _, warnings = look("inputs: [{topic: a, signal: alert}, {topic: b, signal: action}]\n")
+    assert [each.partition(": ")[2].partition(":")[0] for each in warnings] == ["inputs[0].signal", "inputs[1].signal"]
+    assert "add actions: {}" in warnings[1]
+    fine = "inputs: [{topic: a, signal: alert}, {topic: b, signal: action}, {topic: m, signal: metric}]\nactions: {}\n"
+    assert look(fine) == ([], [])
+    _, warnings = look("inputs: [{topic: a, signal: alert, rekey: true}, {topic: m, signal: metric}]\n")
+    assert "says nothing for alerts" in warnings[0]

@@ -60,7 +60,8 @@ def test_the_line_says_all(write):
     with pytest.raises(ConfigError) as caught:
         load(path, {})
     assert str(caught.value) == (
-        f"{path}:3:13: inputs[0].signal: 'metrix' is not one of metric, log, prediction, outcome, change, span; "
+        f"{path}:3:13: inputs[0].signal: 'metrix' is not one of "
+        "metric, log, prediction, outcome, change, span, alert, action; "
         "did you mean 'metric'?"
     )
 

@@ -13,6 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from floodmark.actions import Action
 from floodmark.config.formats import CARRIES
 from floodmark.config.models import Input, Limits
 from floodmark.decode import decoder, input_decoder
@@ -50,7 +51,7 @@ def check(pair, value, headers=(), timestamp=NOW, key=b"k"):
     decoded = _decoder(*pair).decode(Record("t", 0, 0, timestamp, key, value, headers))
     assert all(refused.error and refused.message for refused in decoded.refused)
     for signal in decoded.signals:
-        assert math.isfinite(signal.time)
+        assert math.isfinite(signal.at.timestamp() if isinstance(signal, Action) else signal.time)
         if isinstance(signal, Log):
             assert len(signal.body.encode()) <= LIMITS.body
         if isinstance(signal, Metric):

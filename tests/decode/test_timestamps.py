@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from floodmark.decode.decoder import EventError
-from floodmark.decode.timestamps import EARLIEST, LATEST, parse
+from floodmark.decode.timestamps import EARLIEST, LATEST, ended, parse
 
 NOON = 1769860800
 
@@ -24,6 +24,14 @@ NOON = 1769860800
         "2026-01-31T17:30:00+0530",
         "2026-01-31T07:00:00.000-05:00",
         "2026-01-31T11:59:60Z",
+        "2026-01-31 13:00:00 +0100",
+        "2026-01-31 13:00:00+01",
+        "2026-01-31 12:00:00 UTC",
+        "2026-01-31 12:00:00 GMT",
+        "2026-01-31 12:00:00 +0000 UTC",
+        "2026-01-31 12:00:00.000 +0000 UTC m=+0.021",
+        "2026-01-31 09:00:00 -0300 -03",
+        "2026-01-31T12:00:00,000Z",
         "1769860800",
         "1769860800.0",
         "1769860800000",
@@ -145,3 +153,26 @@ def test_any_value_is_a_plausible_time_or_refused(value):
     except EventError:
         return
     assert EARLIEST <= seconds < LATEST
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        None,
+        "",
+        0,
+        "0001-01-01T00:00:00Z",
+        "0001-01-01 00:00:00 +0000 UTC",
+        -62135596800,
+        "9999-12-31T23:59:59Z",
+        "1970-01-01T00:00:00Z",
+    ],
+)
+def test_an_end_that_has_not_come(value):
+    assert ended(value) == 0.0
+
+
+def test_an_end_that_has_come():
+    assert ended("2026-01-31 13:00:00 +0100") == NOON
+    with pytest.raises(EventError):
+        ended("soon")

@@ -183,3 +183,22 @@ def test_every_draft_is_right(tmp_path, text):
     path = tmp_path / "floodmark.yaml"
     path.write_text(text)
     assert [w for w in load_with_warnings(path, {}).warnings if "there are no inputs" not in w.message] == []
+
+
+def test_a_change_is_mapped_with_its_id_and_how_far_it_is():
+    body = {"app": "cart", "description": "release 4", "time": ISO, "type": "Deployment", "state": "RUNNING"}
+    found = guess(CONFIG, records([{**body, "build_id": "b-7", "commit": "279484c"}] * 3), "deploys")
+    fields = found.source.fields
+    assert (fields.kind, fields.id, fields.status, fields.version) == ("type", "build_id", "state", "commit")
+    assert found.share == 1.0
+
+
+def test_alerts_and_actions_of_other_tools_are_told():
+    alert = {"alerts": [{"status": "firing", "labels": {"alertname": "Down"}, "startsAt": ISO}]}
+    found = guess(CONFIG, records([alert] * 3), "hooks")
+    assert (found.source.signal, found.source.format) == ("alert", "alertmanager")
+    jira = {"webhookEvent": "jira:issue_updated", "timestamp": NOW, "user": {"accountId": "5b"}}
+    jira["issue"] = {"key": "OPS-1", "fields": {"labels": ["floodmark-inc-4c1e5a0b9d7f2e63"]}}
+    jira["changelog"] = {"id": "1", "items": [{"field": "resolution", "toString": "Done"}]}
+    found = guess(CONFIG, records([jira] * 3), "hooks")
+    assert (found.source.signal, found.source.format) == ("action", "jira")

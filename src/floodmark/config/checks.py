@@ -409,6 +409,7 @@ def _budget(tree: Located) -> Iterator[Problem]:
 def _odd(tree: Located) -> Iterator[Problem]:
     if not items(tree.at(("inputs",))):
         yield tree.place.problem((), "there are no inputs: nothing will be read", "add a topic under inputs:")
+    yield from _unheard(tree)
     for index, item in enumerate(items(tree.at(("inputs",)))):
         rekey, signal = item.child("rekey"), text(item.child("signal"))
         if rekey is None or rekey.value is not True:
@@ -419,6 +420,26 @@ def _odd(tree: Located) -> Iterator[Problem]:
         elif signal == "change":
             message = "says nothing for changes: every task hears of them"
             yield rekey.place.problem(("inputs", index, "rekey"), message, "leave it out")
+        elif signal in ("alert", "action"):
+            message = f"says nothing for {signal}s: they go where they are heard"
+            yield rekey.place.problem(("inputs", index, "rekey"), message, "leave it out")
+
+
+def _unheard(tree: Located) -> Iterator[Problem]:
+    """Inputs that lead nowhere as long as something else is missing."""
+    signals = [item.child("signal") for item in items(tree.at(("inputs",)))]
+    said = [text(signal) for signal in signals]
+    judged = not {"metric", "log", "span", "prediction"}.isdisjoint(said)
+    for index, signal in enumerate(signals):
+        if signal is None:
+            continue
+        path = ("inputs", index, "signal")
+        if said[index] == "alert" and not judged:
+            message = "alerts become incidents only beside metrics, logs, spans or predictions: by these, time goes on"
+            yield signal.place.problem(path, message, "add an input of what is measured of the same services")
+        if said[index] == "action" and tree.at(("actions",)) is None:
+            message = "nobody listens to actions, so that they will be refused"
+            yield signal.place.problem(path, message, "add actions: {}")
 
 
 def _dotted(*keys: str) -> str:

@@ -83,6 +83,8 @@ REQUIRED: Final[dict[SignalName, frozenset[str]]] = {
     "outcome": frozenset({"model", "prediction_id", "label"}),
     "change": frozenset({"service", "kind", "summary"}),
     "span": frozenset({"duration", "service", "operation"}),
+    "alert": frozenset({"source", "name", "status"}),
+    "action": frozenset({"id", "verb", "by"}),
 }
 """Fields that a mapping must have. Without a timestamp an event has Kafka's time; a metric may have `values` instead
 of name and value."""
@@ -91,8 +93,12 @@ OPTIONAL: Final[dict[SignalName, frozenset[str]]] = {
     "log": frozenset({"severity", "severity_scale", "labels", "attributes", "trace_id", "count"}),
     "prediction": frozenset({"scores", "groups"}),
     "outcome": frozenset(),
-    "change": frozenset(),
+    "change": frozenset({"id", "status", "version", "environment", "url", "actor"}),
     "span": frozenset({"kind", "error", "trace_id", "span_id", "parent_id", "peer", "labels"}),
+    "alert": frozenset({"fingerprint", "started", "ended", "severity", "summary", "labels", "url", "value"}),
+    "action": frozenset(
+        {"incident", "scope", "seen", "via", "reason", "text", "to", "until", "priority", "playbook", "url"}
+    ),
 }
 ALWAYS: Final = frozenset({"events", "timestamp", "timestamp_format", "timezone"})
 """Fields of a mapping for any signal."""
@@ -113,9 +119,9 @@ class Fields(Section):
     timezone: Timezone = "UTC"
     """Of times whose format has no offset."""
     name: Source | None = None
-    """Of a metric."""
+    """Of a metric or an alert."""
     value: Source | None = None
-    """Of a metric; text is read as a number."""
+    """Of a metric or an alert; text is read as a number."""
     values: dict[str, Source] | None = None
     """Several metrics in one event, instead of name and value: their names and where each value is."""
     kind: Source | None = None
@@ -125,7 +131,7 @@ class Fields(Section):
     body: Source | None = None
     """Of a log record."""
     severity: Source | None = None
-    """Of a log record; left out, what the line itself says."""
+    """Of a log record (left out, what the line itself says) or an alert."""
     severity_scale: Scale | None = None
     """On which scale a severity is that is a number: syslog (0 to 7), opentelemetry (1 to 24), bunyan (10 to 60, also
     pino's), python (10 to 50), monolog (100 to 600), logback (5000 to 50000) or google (0 to 800). Left out, it is told
@@ -141,7 +147,7 @@ class Fields(Section):
     model: Source | None = None
     """Of a prediction or an outcome."""
     version: Source | None = None
-    """Of a prediction."""
+    """Of a prediction or a change."""
     prediction_id: Source | None = None
     """Of a prediction or an outcome."""
     features: dict[str, Source] | None = None
@@ -157,7 +163,49 @@ class Fields(Section):
     service: Source | None = None
     """Of a change or a span."""
     summary: Source | None = None
+    """Of a change or an alert."""
+    id: Source | None = None
+    """Of a change, the same in all that is said of it; of an action, unique."""
+    status: Source | None = None
+    """Of a change: started, succeeded, failed or cancelled; of an alert: firing or resolved; or usual spellings."""
+    environment: Source | None = None
     """Of a change."""
+    url: Source | None = None
+    """Of a change, an alert or an action: where to read more."""
+    actor: Source | None = None
+    """Of a change: who did it."""
+    source: Source | None = None
+    """Of an alert: which tool says so; usually a constant (`=Zabbix`)."""
+    fingerprint: Source | None = None
+    """Of an alert: what the tool calls it; left out, its name and labels."""
+    started: Source | None = None
+    """Of an alert: since when it is."""
+    ended: Source | None = None
+    """Of an alert: until when it was."""
+    verb: Source | None = None
+    """Of an action: ack, resolve, comment …"""
+    by: Source | None = None
+    """Of an action: who did it."""
+    incident: Source | None = None
+    """Of an action: the id of the incident."""
+    scope: Source | None = None
+    """Of an action: the scope of the incident."""
+    seen: Source | None = None
+    """Of an action: the newest revision that was seen."""
+    via: Source | None = None
+    """Of an action: by which way it came."""
+    reason: Source | None = None
+    """Of an action: why."""
+    text: Source | None = None
+    """Of an action that is a comment."""
+    to: Source | None = None
+    """Of an action: to whom it is assigned."""
+    until: Source | None = None
+    """Of an action: until when it holds."""
+    priority: Source | None = None
+    """Of an action: p1 to p5."""
+    playbook: Source | None = None
+    """Of an action: which playbook is approved."""
     duration: Source | None = None
     """Of a span, in seconds."""
     operation: Source | None = None

@@ -94,7 +94,7 @@ class Input(Section):
     topic: str = Field(min_length=1)
     """Name of the topic."""
     signal: SignalName
-    """What the events are: metric, log, prediction, outcome, change or span."""
+    """What the events are: metric, log, span, prediction, outcome, change, alert (of another tool) or action."""
     format: FormatName = "native"
     """Wire format of the messages; docs/formats.md tells what each becomes."""
     fields: Fields | None = None

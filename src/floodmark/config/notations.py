@@ -26,6 +26,8 @@ _WORDS: Final[Mapping[str, str]] = {
     **dict.fromkeys(("logs", "logging", "line", "lines", "syslog"), "log"),
     **dict.fromkeys(("trace", "traces", "tracing", "spans"), "span"),
     **dict.fromkeys(("deploy", "deploys", "deployment", "deployments", "release", "releases", "changes"), "change"),
+    **dict.fromkeys(("alerts", "alarm", "alarms", "notification", "notifications"), "alert"),
+    **dict.fromkeys(("actions", "acks", "acknowledgement", "button", "buttons"), "action"),
     **dict.fromkeys(("inference", "inferences", "predictions"), "prediction"),
     **dict.fromkeys(("truth", "label", "labels", "ground_truth", "outcomes"), "outcome"),
     **dict.fromkeys(("increase", "rise", "rising", "above", "high", "higher", "upper", "upwards"), "up"),

@@ -48,6 +48,8 @@ def verdict(told: Sequence[Anomaly], incident: Incident | None, calmer: float = 
     said = []
     if first.event != "opened":
         said.append("Its opening is not in the topic any more.")
+    elif first.signal == "alert":
+        said.append(f"{safe(first.detector, 80)} says so; it counts by how seldom this alert fires.")
     elif first.level > 0:
         own = 10**-first.surprise if first.surprise > 0 else first.p_value
         said.append(
@@ -94,10 +96,18 @@ def _facts(told: Sequence[Anomaly]) -> Table:
     elif first.expected is not None:
         facts.add_row("expected", Text(number(first.expected, unit, name)))
     facts.add_row("head", f"{first.head}, {first.direction}wards" if first.direction != "none" else first.head)
+    if first.signal == "alert":
+        _own(facts, last)
+        return facts
     facts.add_row(
         "surprise", f"{first.surprise:.3g} when it opened, {max(each.surprise for each in told):.3g} at its oddest"
     )
     facts.add_row("p-value", f"{first.p_value:.2g}, as far as what was seen before can say")
+    _own(facts, last)
+    return facts
+
+
+def _own(facts: Table, last: Anomaly) -> None:
+    """What the anomaly itself brings along."""
     for key, value in list(last.evidence.facts.items())[:12]:
         facts.add_row(safe(key, 60), Text(safe(f"{value:.6g}" if isinstance(value, float) else value)))
-    return facts

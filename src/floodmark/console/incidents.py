@@ -140,11 +140,7 @@ def changes(before: Incident, now: Incident) -> list[str]:
     if now.causes and (not before.causes or before.causes[0].entity != now.causes[0].entity):
         said.append(f"first cause: {safe(now.causes[0].entity)}: {safe(now.causes[0].reason)}")
     seen = {each.id for each in before.changes}
-    said += [
-        f"change: {each.kind} of {safe(each.service)}: {safe(each.summary)}"
-        for each in now.changes
-        if each.id not in seen
-    ]
+    said += [f"change: {safe(each.said())}: {safe(each.summary)}" for each in now.changes if each.id not in seen]
     return said
 
 
@@ -176,7 +172,7 @@ def whole(
         ("What it costs", [safe(each.summary) for each in now.impact]),
         (
             "What changed before",
-            [f"{clock(e.time)}  {e.kind} of {safe(e.service)}: {safe(e.summary)}" for e in now.changes],
+            [f"{clock(e.time)}  {safe(e.said())}: {safe(e.summary)}" for e in now.changes],
         ),
         ("Log lines that say most", [safe(line) for line in _lines(now, evidence)]),
         ("What people did", list(done_by(known)) if known is not None else []),

@@ -46,6 +46,8 @@ _OWN: Final = 0.99
 _UNDIMINISHED: Final = 0.9
 """An incident of which nearly all is still odd gets worse, by what comes on its own entities soon (7 minutes), and a
 lone series by whatever it comes to later (15 minutes on: a leak is felt at its end)."""
+_REPEATED: Final = 16_200.0
+"""Seconds in which another tool says an alert again, at most, that goes on (Alertmanager: four hours)."""
 QUIET: Final = 7200.0
 """Seconds in which no member is said to be odd, after which an incident is over although alarms are open."""
 PACE: Final = 20.0
@@ -82,9 +84,17 @@ def alive(group: Group, time: float, conf: Correlate) -> float:
     for symptom in group.symptoms.values():
         weight = nats(symptom) + 0.1
         total += weight
-        if symptom.seen + lasts(symptom) >= time - conf.gap or (symptom.ended is None and symptom.head == "stale"):
+        if symptom.seen + lasts(symptom) >= time - conf.gap or stands(symptom, time):
             odd += weight
     return odd / total if total else 0.0
+
+
+def stands(symptom: Symptom, time: float) -> bool:
+    """Whether it is as it was although nobody says so: who is silent says nothing, and another tool says an alert again
+    only every few hours."""
+    if symptom.ended is not None:
+        return False
+    return symptom.head == "stale" or (symptom.signal == "alert" and time <= symptom.seen + _REPEATED)
 
 
 def lasts(symptom: Symptom) -> float:

@@ -6,15 +6,18 @@ It holds what each scope has taught (`nulls`), and weighs groups by it (`evidenc
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
-from floodmark.alerts import ChangeNotice
+from msgspec import Struct
+from msgspec.structs import replace
+
+from floodmark.alerts import Anomaly, ChangeNotice, Severity
 from floodmark.config.models import Correlate
 from floodmark.correlate import evidence
 from floodmark.correlate.changes import EFFECT, SLACK, RecentChanges
 from floodmark.correlate.group import Group
-from floodmark.correlate.nulls import Null
+from floodmark.correlate.nulls import MEMORY, Null
 from floodmark.correlate.relations import Relations
 from floodmark.correlate.symptoms import Symptom
 
@@ -22,8 +25,26 @@ _SCOPES: Final = 1_000
 """Scopes whose chance is known; the least recently used is learned anew."""
 _ENTITIES: Final = 10_000
 """Entities of which it is known when they last came back."""
+_ALERTS: Final = 10_000
+"""Alerts of other tools of which it is known how often they fire; the least recently fired is learned anew."""
+_TIMES: Final[Mapping[Severity, float]] = {"warning": 86_400.0, "info": 3_600.0}
+"""Seconds in which an alert fires once, before anything is known of it; graver ones as often as an incident may be
+chance."""
+_SELDOM: Final = 2.0
+"""Times as often as that, at most, so that a critical one is worth an incident by itself."""
 _BACK: Final = "back"
 """The kind of change that it is to come back after silence: whatever is restarted is silent for a while."""
+
+
+class Fired(Struct):
+    """How often an alert has fired, since `first` and lately more than long ago."""
+
+    first: float
+    last: float
+    times: float
+
+    def times_by(self, time: float) -> float:
+        return self.times * math.exp(min(0.0, self.last - time) / MEMORY)
 
 
 class Chance:
@@ -36,13 +57,14 @@ class Chance:
         self._nulls: dict[str, Null] = {}
         self._spoke: dict[tuple[str, str], float] = {}
         self._floods: dict[str, float] = {}
+        self._fired: dict[tuple[str, str], Fired] = {}
 
     def state(self) -> object:
-        return self._nulls, self._spoke, self._floods
+        return self._nulls, self._spoke, self._floods, self._fired
 
     def restore(self, state: tuple[Any, ...]) -> None:
         """Go on from what `state` gave."""
-        self._nulls, self._spoke, self._floods = state
+        self._nulls, self._spoke, self._floods, self._fired = state
 
     def bar(self, scope: str, now: float) -> float:
         """The surprise that chance reaches as often as the budget allows, in nats."""
@@ -74,6 +96,26 @@ class Chance:
     def opened(self, group: Group) -> None:
         """The group is an incident."""
         self._null(group.scope).tail.opened += 1
+
+    def told(self, alert: Anomaly) -> Anomaly:
+        """Another tool's alert that fires now, with how probable it is that it does within a burst by chance: its own
+        rate so far says so. What flaps is no evidence."""
+        now, key = alert.started_at.timestamp(), (alert.scope, alert.series)
+        fired = self._fired.pop(key, None) or Fired(now, now, 0.0)
+        before = fired.times_by(now)
+        watched = MEMORY * -math.expm1(-max(0.0, now - fired.first) / MEMORY)
+        usual = _TIMES.get(alert.severity, 1 / self._conf.false_incidents)
+        rate = (before + 1) / (watched + usual)
+        self._fired[key] = Fired(min(fired.first, now), max(fired.last, now), before + 1)
+        if len(self._fired) > _ALERTS:
+            del self._fired[next(iter(self._fired))]
+        probable = min(1.0, max(1e-6, -math.expm1(-rate * self._conf.gap)))
+        return replace(alert, p_value=probable, surprise=-math.log10(probable), level=1.0)
+
+    def is_seldom(self, alert: Symptom) -> bool:
+        """Whether an alert fires hardly more often than an incident may be chance."""
+        often = -math.expm1(-_SELDOM * self._conf.false_incidents * self._conf.gap)
+        return alert.p_value <= often * (1 + 1e-9)
 
     def explain(self, scope: str, symptom: Symptom) -> None:
         """Note the change of its entity that a symptom may come from."""

@@ -33,6 +33,8 @@ _ECHOES: Final = 8
 """The strongest families of an entity, of which another one may be an echo."""
 _LOAD: Final = 0.7
 """How much of an echo it is that more work, or less, is felt elsewhere too: by others, and in what it uses."""
+_HEARSAY: Final = 0.7
+"""And that another tool says so of an entity that is odd anyway: it looks at the same series."""
 _USUAL: Final = 4.0
 """Changes for which the prior of their effects counts."""
 _EXPECTED: Final = 0.3
@@ -44,7 +46,7 @@ _NOVELTY: Final = ("log_new_templates", "log_rare_templates")
 
 class Row(NamedTuple):
     """What a family of an entity says, in nats; how usual it is after a change that there was (0: none); of which kind
-    of trouble it is a sign, and where it goes."""
+    of trouble it is a sign, and where it goes. `told`: another tool says so."""
 
     nats: float
     entity: str
@@ -52,6 +54,7 @@ class Row(NamedTuple):
     usual: float = 0.0
     kind: str = "other"
     direction: str = "none"
+    told: bool = False
 
 
 def nats(symptom: Symptom) -> float:
@@ -112,7 +115,7 @@ def rows(symptoms: Iterable[Symptom], null: Null) -> list[Row]:
         key = symptom.entity, symptom.family
         said, usual = evident(symptom, null)
         if key not in found or (said, -usual) > (found[key].nats, -found[key].usual):
-            found[key] = Row(said, *key, usual, kinds.kind(symptom), symptom.direction)
+            found[key] = Row(said, *key, usual, kinds.kind(symptom), symptom.direction, symptom.signal == "alert")
     return sorted(found.values(), key=lambda row: (-row.nats, row.entity, row.family))
 
 
@@ -131,6 +134,7 @@ def surprise(strongest_first: Sequence[Row], null: Null, chance: float) -> float
     heard: dict[str, list[str]] = {}
     loads = {row.direction for row in strongest_first if row.kind == "load"} - {"none"}
     loaded: set[str] = set()
+    hearsay: set[str] = set()
     strongest = [(row.entity, row.family) for row in strongest_first[:_ECHOES]]
     for i, row in enumerate(strongest_first[:_FAMILIES]):
         own = heard.setdefault(row.entity, [])
@@ -145,6 +149,10 @@ def surprise(strongest_first: Sequence[Row], null: Null, chance: float) -> float
             if row.direction in loaded:
                 echo = max(echo, _LOAD)
             loaded.add(row.direction)
+        if own and (row.told or row.entity in hearsay):
+            echo = max(echo, _HEARSAY)
+        if row.told:
+            hearsay.add(row.entity)
         if own:
             presence -= math.log(min(1.0, max(echo, chance, row.usual)))
         elif i:

@@ -150,6 +150,8 @@ class Lifecycle:
             return
         if not anomaly.level:
             self._counts["levels:unknown"] += 1
+        if anomaly.signal == "alert":
+            anomaly = self._chance.told(anomaly)
         self._onset(anomaly, anomaly.started_at.timestamp(), late=late)
 
     def updated(self, anomaly: Anomaly, time: float, *, late: bool) -> None:
@@ -204,10 +206,12 @@ class Lifecycle:
         """Somebody has changed something, at event time `time`."""
         del late  # its own time counts
         self.advance(time)
+        known = self._changes.knows(notice)
         if not self._changes.add(time, notice):
             self._counts["duplicates"] += 1
             return
-        self._chance.changed(notice)
+        if not known:
+            self._chance.changed(notice)
         self._explain_again(notice.scope, notice.service)
         hit = (notice.service, *self._topology.dependents(notice.service))
         for group in list(self._open.values()):
@@ -264,6 +268,8 @@ class Lifecycle:
             return
         related = self._relations.of(anomaly)
         joining = [link for link in related if bursts.joins(link.group, onset, self._conf)]
+        if not joining and anomaly.signal == "alert":  # other tools wait before they speak
+            joining = [link for link in related if bursts.goes_on(link.group, onset, self._conf)]
         if not joining:
             self._start(anomaly, onset, related, late=late, again=again)
             return
@@ -283,7 +289,8 @@ class Lifecycle:
 
     def _join(self, group: Group, anomaly: Anomaly, onset: float, why: str, *, late: bool) -> None:
         group.started = min(group.started, onset)
-        group.last_start = max(group.last_start, onset)
+        if anomaly.signal != "alert" or bursts.joins(group, onset, self._conf):
+            group.last_start = max(group.last_start, onset)
         symptom = group.symptoms.get(anomaly.series)
         if symptom is not None:  # it flaps: one member, from its first onset
             self._members.again(group, symptom, anomaly, onset)
@@ -394,7 +401,7 @@ class Lifecycle:
         if self._now >= bursts.end_of_life(group, self._conf):
             return  # it was told so late that its incident would be over
         bar = self._chance.bar(group.scope, self._now)
-        limit = any(symptom.head == "limit" for symptom in group.symptoms.values())
+        limit = any(symptom.head == "limit" for symptom in group.symptoms.values()) or self._is_called(group)
         if group.surprise < bar and not limit:
             return
         parent = self._groups.get(group.parent)
@@ -407,6 +414,17 @@ class Lifecycle:
         group.bar = bar
         if not (self._is_simultaneous(group) or self._is_back(group)):
             self._make_open(group)
+
+    def _is_called(self, group: Group) -> bool:
+        """Whether another tool says that it is critical, still does after a while, and seldom says so."""
+        return any(
+            symptom.signal == "alert"
+            and symptom.severity == "critical"
+            and symptom.ended is None
+            and self._now >= symptom.started + self._conf.gap
+            and self._chance.is_seldom(symptom)
+            for symptom in group.symptoms.values()
+        )
 
     def _trim(self, group: Group) -> None:
         """Let go of what came by chance before."""
@@ -538,8 +556,8 @@ class Lifecycle:
             self._resolve(group, narrate.capped(group, self._conf.lifetime))
             self._learn(group)
             self._forget(group)
-        elif group.open and any(s.ended is None and s.head == "stale" for s in group.symptoms.values()):
-            group.last_odd = self._now  # who is silent says nothing, and is so all the same
+        elif group.open and any(bursts.stands(symptom, self._now) for symptom in group.symptoms.values()):
+            group.last_odd = self._now
             self._schedule(group)
         else:
             self._resolve(group, narrate.over(group, bursts.QUIET if group.open else self._conf.gap))
@@ -584,6 +602,9 @@ class Lifecycle:
         self._revisions.forget(group)
         if group.revision:
             self._over[group.id] = self._over[group.first.id] = None  # what it is named after may have been let go
+            for symptom in group.symptoms.values():
+                if symptom.signal == "alert":  # that is said again for as long as it goes on
+                    self._over[symptom.anomaly] = None
             while len(self._over) > REMEMBERED:
                 del self._over[next(iter(self._over))]
 

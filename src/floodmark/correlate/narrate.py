@@ -95,6 +95,8 @@ def _together(group: Group) -> str:
     """What belongs together, and by what."""
     began = moment(group.started)
     if group.member_count == 1:
+        if group.first.signal == "alert":
+            return f"One alert of {group.first.labels.get('source', 'another tool')} by itself, since {began}"
         return f"One series of {group.first.entity} by itself, since {began}"
     onsets = group.last_start - group.started
     when = f"became unusual within {span(onsets)} of each other" if onsets >= 1 else "became unusual at the same time"

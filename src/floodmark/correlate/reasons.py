@@ -8,12 +8,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
+from floodmark.alerts import ChangeNotice
 from floodmark.correlate.kinds import Kind, kind
 from floodmark.correlate.sentences import cut, listed, readable, sentence, span
 from floodmark.correlate.signs import Suspect
 from floodmark.correlate.symptoms import Symptom
 from floodmark.correlate.topology import Topology
 
+_NOUNS: Final = {"deploy": "deploy", "rollback": "rollback", "restart": "restart", "scale": "scaling"}
+"""Kinds of changes that are called so; others are changes of something."""
 _BEGAN: Final = 0.5
 """From where on the sign says that a change of load began here."""
 
@@ -37,12 +40,20 @@ def reason(suspect: Suspect, suspects: Sequence[Suspect], topology: Topology) ->
         parts.append(f"{listed(dependents)} {verb} on it")
     if suspect.change is not None:
         lead = suspect.onset - suspect.change.time.timestamp()
-        # "a deploy", "a config change", "a flag change"
-        what = "a deploy" if suspect.change.kind == "deploy" else f"a {suspect.change.kind} change"
+        what = _changed(suspect.change)
         when = f"came {span(lead)} earlier" if lead >= 1 else "came at the same time"
         about = f" ({cut(suspect.change.summary, 80)})" if suspect.change.summary else ""
         parts.append(f"{what}{about} {when}")
     return sentence(", ".join(parts))
+
+
+def _changed(change: ChangeNotice) -> str:
+    """ "a deploy", "a failed deploy of 2.14.0", "a config change", "a rollback to 2.13.2"."""
+    noun = _NOUNS.get(change.kind, f"{change.kind} change")
+    word = {"started": "unfinished ", "failed": "failed ", "cancelled": "cancelled "}.get(change.status, "")
+    of = "to" if change.kind == "rollback" else "of"
+    version = f" {of} {cut(change.version, 40)}" if change.version else ""
+    return f"{'an' if word[:1] == 'u' else 'a'} {word}{noun}{version}"
 
 
 def _when(suspect: Suspect, suspects: Sequence[Suspect]) -> str:
@@ -65,6 +76,10 @@ def _when(suspect: Suspect, suspects: Sequence[Suspect]) -> str:
 
 def _what(own: Sequence[Symptom], above_all: Kind | None) -> str:
     """What moved, above all series of one kind if one is given."""
+    if alerts := [symptom for symptom in own if symptom.signal == "alert"]:
+        told = dict.fromkeys(f"{each.labels.get('source', 'another tool')} says {each.name}" for each in alerts)
+        rest = [symptom for symptom in own if symptom.signal != "alert"]
+        return listed([*([_what(rest, above_all)] if rest else []), *told])
     if own[0].head == "entity":
         return "many of its series are a little odd at once"
     silent = [symptom for symptom in own if symptom.head == "stale"]

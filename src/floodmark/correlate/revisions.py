@@ -116,7 +116,8 @@ class Revisions:
         )
         self._changes.attach(group, services, max(group.started - self._conf.changes, now - self._kept), now)
         self._chance.weigh(group)
-        group.by_chance = self._chance.apart(group)
+        called = all(symptom.signal == "alert" for symptom in group.symptoms.values())
+        group.by_chance = 0.0 if called else self._chance.apart(group)  # of what other tools call critical nobody says
         group.severity = narrate.severity(group)
         group.causes = rank(group.symptoms.values(), group.changes.values(), self._topology)
 

@@ -24,7 +24,7 @@ from floodmark.correlate.order import BUFFER, EventOrder, Item, Stamp
 from floodmark.correlate.topology import Topology
 from floodmark.state import Codec, StateError, classes_in
 
-_MADE_BY: Final = "correlate 4"
+_MADE_BY: Final = "correlate 5"
 """The form of the state."""
 _SCOPES: Final = 5
 """Scopes whose bar is told."""
@@ -68,7 +68,7 @@ class CorrelateStage:
             self._misplaced.watermark(item.task, item.time.timestamp())
             self._order.hear(item)
             return self._advanced()
-        if isinstance(item, Anomaly) and task:
+        if isinstance(item, Anomaly) and task and item.signal != "alert":
             self._misplaced.anomaly(item, task)
         stamp = self._order.stamp(item)
         self._taken[_KINDS[stamp.kind]] += 1

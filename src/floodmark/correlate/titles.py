@@ -200,6 +200,9 @@ def _move(
     over: bool,
 ) -> Move:
     first = group[0]
+    if first.signal == "alert":
+        mark = _how_many(group, entity, common) if len(group) > 1 else ""
+        return Move(f"{first.name} ({first.labels.get('source', 'alert')}){mark}", "", f"alert {first.name}")
     labels = Labels(first.labels, entity, common.items())
     if first.head == "stale":
         return Move(_silent(group, entity, labels, over=over), "", "silent")

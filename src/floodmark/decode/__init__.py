@@ -9,10 +9,27 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
-from typing import get_args
+from typing import Any, get_args
 
-from floodmark.config.formats import FormatName
+from floodmark.config.formats import CARRIES, FormatName
 from floodmark.config.models import Input, Limits
+from floodmark.decode import (
+    alertmanager,
+    argocd,
+    docker_event,
+    gitlab,
+    jenkins,
+    jira,
+    k8s_event,
+    kibana,
+    mlflow,
+    newrelic,
+    openlineage,
+    opsgenie,
+    pagerduty,
+    slack,
+    wandb,
+)
 from floodmark.decode.auto import AutoColumns, AutoDecoder
 from floodmark.decode.bentoml import BentoMlDecoder
 from floodmark.decode.collectd import CollectdCommandDecoder, CollectdGraphiteDecoder, CollectdJsonDecoder
@@ -34,6 +51,7 @@ from floodmark.decode.otlp_logs import JsonLogDecoder, ProtoLogDecoder
 from floodmark.decode.otlp_proto import OtlpProtoDecoder
 from floodmark.decode.otlp_spans import JsonSpanDecoder, ProtoSpanDecoder
 from floodmark.decode.points import PointColumns
+from floodmark.decode.posted import PostedDecoder, Read
 from floodmark.decode.prometheus_kafka_adapter import KafkaAdapterDecoder
 from floodmark.decode.prometheus_remote_write import RemoteWriteDecoder
 from floodmark.decode.prometheus_text import PrometheusTextDecoder
@@ -64,8 +82,35 @@ __all__ = [
     "schemas_needed",
 ]
 
+_POSTED: dict[FormatName, Read] = {
+    "alertmanager": alertmanager.read,
+    "argocd": argocd.read,
+    "docker_event": docker_event.read,
+    "gitlab": gitlab.read,
+    "jenkins": jenkins.read,
+    "jira": jira.read,
+    "k8s_event": k8s_event.read,
+    "kibana": kibana.read,
+    "mlflow": mlflow.read,
+    "newrelic": newrelic.read,
+    "openlineage": openlineage.read,
+    "opsgenie": opsgenie.read,
+    "pagerduty": pagerduty.read,
+    "slack": slack.read,
+    "wandb": wandb.read,
+}
+"""What reads an object of a webhook, or an event of a platform."""
+_UNFOLDED: dict[FormatName, Callable[[bytes], list[Any]]] = {"k8s_event": k8s_event.unfold, "slack": slack.unfold}
+"""What finds the objects of a message that is no plain JSON."""
+
+
+def _posted(format: FormatName, signal: SignalName) -> Callable[[Limits], Decoder]:
+    return lambda limits: PostedDecoder(_POSTED[format], signal, limits, _UNFOLDED.get(format))
+
+
 DECODERS: dict[tuple[FormatName, SignalName], Callable[[Limits], Decoder]] = {
     **{("native", signal): partial(NativeDecoder, signal) for signal in get_args(SignalName)},
+    **{(format, signal): _posted(format, signal) for format in _POSTED for signal in CARRIES[format]},
     ("bentoml", "prediction"): BentoMlDecoder,
     ("collectd_command", "metric"): CollectdCommandDecoder,
     ("collectd_graphite", "metric"): CollectdGraphiteDecoder,

@@ -11,17 +11,20 @@ import math
 import re
 from collections import Counter
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, cast
 
+from floodmark.actions import Action, Arguments
+from floodmark.alerts import content_id, utc
 from floodmark.config.models import Limits
 from floodmark.decode import wire
 from floodmark.decode.bodies import facts, plain, repeated
 from floodmark.decode.decoder import EventError
+from floodmark.decode.phases import Grade, alert_status_of, grade_of, status_of
 from floodmark.decode.repeats import repeats
 from floodmark.decode.severities import severity
-from floodmark.decode.timestamps import EARLIEST, LATEST, arrival, latest, parse
+from floodmark.decode.timestamps import EARLIEST, LATEST, arrival, ended, latest, parse
 from floodmark.records import Record, bound
-from floodmark.signals import Change, Log, Metric, Outcome, Prediction, Scalar, Signal, SignalName, Span
+from floodmark.signals import Alert, Change, Log, Metric, Outcome, Prediction, Scalar, Signal, SignalName, Span
 
 _NUMBER = re.compile(r"\s*[+-]?(?:\d{1,400}(?:\.\d{0,400})?|\.\d{1,400})(?:[eE][+-]?\d{1,4})?\s*", re.ASCII)
 _NO_NUMBER = {"nan", "+nan", "-nan", "null", "none", ""}
@@ -36,7 +39,8 @@ class Admission:
     no_value (a null or NaN metric, prediction or label), number_as_text, labels_dropped (null ones), body_as_json,
     body_cut, colours_removed, repeats (records that stand for several), count_cut, attributes_cut,
     attributes_not_finite, severity_unknown, not_utf8, features_not_finite (NaN ones, now missing),
-    scores_dropped (null or NaN ones), summary_cut, time_of_arrival (no time of its own: Kafka's).
+    scores_dropped (null or NaN ones), summary_cut, time_of_arrival (no time of its own: Kafka's), status_unknown,
+    text_cut (of changes, alerts and actions: what is only read by people).
     """
 
     def __init__(self, limits: Limits) -> None:
@@ -65,6 +69,8 @@ class Admission:
             "outcome": self.outcome,
             "change": self.change,
             "span": self.span,
+            "alert": self.alert,
+            "action": self.action,
         }
         return methods[signal]
 
@@ -221,7 +227,94 @@ class Admission:
             summary = summary[: self._limits.label]
             self.counts["summary_cut"] += 1
         time = self.time(event.timestamp, latest)
-        return Change(time, self.named("service", event.service), event.kind, summary)
+        status = status_of(event.status)
+        if event.status and not status:
+            self.counts["status_unknown"] += 1
+        return Change(
+            time,
+            self.named("service", event.service),
+            event.kind,
+            summary,
+            id=self._short_id(event.id),
+            status=status,
+            version=self._read("" if event.version is None else str(event.version), 200),
+            environment=self._read(event.environment, 200),
+            url=self._link(event.url),
+            actor=self._read(event.actor, 200),
+        )
+
+    def alert(self, event: wire.AlertEvent, latest: float) -> Alert:
+        time = self.time(event.timestamp, latest)
+        status = alert_status_of(event.status)
+        if status is None:
+            raise EventError("wrong_type", f"status is {_short(event.status)}, which is neither firing nor resolved")
+        grade: Grade = ""
+        if event.severity is not None and event.severity != "":
+            grade = grade_of(event.severity)
+            if not grade:
+                self.counts["severity_unknown"] += 1
+        started = ended(event.started)
+        labels = self.labels(event.labels, "labels")
+        fingerprint = self._short_id(event.fingerprint)
+        if not fingerprint:
+            fingerprint = content_id("alert", event.name, *(f"{name}={labels[name]}" for name in sorted(labels)))
+        value = self._number(event.value) if isinstance(event.value, str) else event.value
+        return Alert(
+            time,
+            self.named("source", event.source),
+            fingerprint,
+            self.named("name", event.name),
+            status,
+            min(started, latest),
+            ended(event.ended) if status == "resolved" else 0.0,
+            grade,
+            self._read(event.summary, self._limits.label),
+            labels,
+            self._link(event.url),
+            value if value is not None and math.isfinite(value) else None,
+        )
+
+    def action(self, event: wire.ActionEvent, latest: float) -> Action:
+        until = ended(event.until)
+        priority = (event.priority or "").lower()
+        return Action(
+            id=self._short_id(event.id) or self.named("id", ""),
+            verb=event.verb,
+            by=self._read(self.named("by", event.by), 200),
+            at=utc(self.time(event.timestamp, latest)),
+            incident=self._read(event.incident, 200),
+            scope=self._read(event.scope, 200),
+            seen=max(0, event.seen or 0),
+            via=self._read(event.via, 40) or "topic",
+            reason=self._read(event.reason, 4_000),
+            args=Arguments(
+                to=self._read(event.to, 200),
+                text=self._read(event.text, 4_000),
+                url=self._link(event.url),
+                priority=cast("Any", priority if priority in ("p1", "p2", "p3", "p4", "p5") else ""),
+                until=utc(until) if until else None,
+                playbook=self._read(event.playbook, 200),
+            ),
+        )
+
+    def _short_id(self, given: str | int | None) -> str:
+        """An id that fits: a longer one is known by its digest."""
+        text = "" if given is None else str(given)
+        return text if len(text) <= 200 else content_id("long", text)
+
+    def _read(self, text: str | None, most: int) -> str:
+        """What is only read by people: cut rather than refused."""
+        text = text or ""
+        if len(text) > most:
+            self.counts["text_cut"] += 1
+            text = text[:most]
+        return text
+
+    def _link(self, url: str | None) -> str:
+        """An address that can be followed; anything else is none."""
+        if not url or len(url) > 2_000 or not url.startswith(("https://", "http://")):
+            return ""
+        return url
 
     def span(self, event: wire.SpanEvent, latest: float) -> Span:
         if not math.isfinite(event.duration):

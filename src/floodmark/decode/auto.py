@@ -15,7 +15,7 @@ from typing import Final
 
 import msgspec
 
-from floodmark.config.formats import FormatName
+from floodmark.config.formats import CARRIES, FormatName
 from floodmark.config.models import Limits
 from floodmark.decode.decoder import ColumnDecoder, Decoded, Decoder, Refused
 from floodmark.decode.otlp_records import first_embedded, wires
@@ -54,6 +54,49 @@ _VECTOR: Final = (
     *("aggregated_histogram", "aggregated_summary", "sketch"),
 )
 
+_KIND: Final = "floodmark-kind"
+"""The header in which `floodmark gateway` says who has posted a message."""
+_POSTED: Final[Mapping[bytes, tuple[FormatName, tuple[SignalName, ...]]]] = {
+    **{
+        name.encode(): (name, signals)
+        for name, signals in CARRIES.items()
+        if len(signals) < 3 and {"alert", "action", "change"} & set(signals)
+    },
+    b"docker": ("docker_event", CARRIES["docker_event"]),
+    b"grafana": ("alertmanager", CARRIES["alertmanager"]),
+}
+_LOOKS: Final[Mapping[SignalName, tuple[tuple[FormatName, tuple[str, ...]], ...]]] = {
+    "change": (
+        ("gitlab", ("object_kind",)),
+        ("docker_event", ("Action Actor", "status Type time", "Status Type Name")),
+        ("k8s_event", ("involvedObject:", "regarding:", "resourceLogs", "type object:")),
+        ("openlineage", ("eventType run: job:",)),
+        ("mlflow", ("entity action data:", "event model_name")),
+        ("native", ("timestamp service kind",)),
+        ("jenkins", ("build: name", "build: url")),
+        (
+            "wandb",
+            ("artifact_version", "artifact_version_string", "artifact_collection_name", "event_type event_author"),
+        ),
+        ("argocd", ("app:", "application:", "metadata: spec: status:")),
+    ),
+    "alert": (
+        ("alertmanager", ("alerts", "labels: startsAt", "labels: annotations:")),
+        ("newrelic", ("issueId", "issueUrl", "issue_id", "condition_name", "current_state")),
+        ("opsgenie", ("action alert:",)),
+        ("pagerduty", ("event:",)),
+        ("native", ("timestamp source name status",)),
+        ("kibana", ("rule", "rule_name", "ruleName", "alertId", "alert_id", "kibana.alert.uuid", "kibana")),
+    ),
+    "action": (
+        ("native", ("timestamp id verb by",)),
+        ("jira", ("webhookEvent",)),
+        ("opsgenie", ("action alert:",)),
+        ("pagerduty", ("event:",)),
+        ("slack", ("type actions",)),
+    ),
+}
+"""Fields that a format has together, of the formats of a signal; the first that fits. With a colon, it is an object."""
 _HEC: Final = ("sourcetype", "index", "fields", "source", "time", "host")
 _JOURNAL: Final = ("__REALTIME_TIMESTAMP", "__CURSOR", "_BOOT_ID")
 _AGAIN: Final = re.compile(rb"\}\s*+\{")
@@ -151,6 +194,9 @@ class AutoColumns:
 def told(signal: SignalName, record: Record) -> FormatName | None:
     """The format of a record that holds such signals, by its looks; None if there is none that looks like it."""
     value = (record.value or b"").lstrip()
+    for name, kind in record.headers:
+        if name == _KIND and signal in _POSTED.get(kind, ("native", ()))[1]:
+            return _POSTED[kind][0]
     if value[:1] in (b"{", b"["):
         fields = _first(value)
         if fields is None:
@@ -207,7 +253,13 @@ def _of_json(signal: SignalName, fields: Fields, record: Record) -> FormatName |
         return _logs(fields)
     if signal == "prediction":
         return _predictions(fields, record)
-    return _spans(fields) if signal == "span" else "native"
+    if signal == "span":
+        return _spans(fields)
+    if signal in _LOOKS:
+        for name, looks in _LOOKS[signal]:
+            if any(all(_has(fields, field) for field in one.split()) for one in looks):
+                return name
+    return "native"
 
 
 def _metrics(fields: Fields) -> FormatName | None:
@@ -233,6 +285,10 @@ def _is_metric(event: msgspec.Raw) -> bool:
 def _logs(fields: Fields) -> FormatName | None:
     if "body" in fields:
         return "native"
+    if "reason" in fields and _any(fields, ("involvedObject", "regarding")):
+        return "k8s_event"
+    if "Action" in fields and "Actor" in fields:
+        return "docker_event"
     if "short_message" in fields:
         return "gelf"
     if "event" in fields and "@timestamp" not in fields and _any(fields, _HEC):
@@ -302,6 +358,8 @@ def _of_bytes(signal: SignalName, value: bytes, record: Record) -> FormatName | 
         if _INFLUX.match(value):
             return "telegraf_influx"
         return "prometheus_remote_write" if value and not value[:64].isascii() else None
+    if signal == "action":
+        return "slack" if value.startswith(b"payload=") else None
     if signal == "log":
         if _CRI.match(value):
             return "cri"
@@ -318,6 +376,12 @@ def _proto_spans(value: bytes) -> FormatName | None:
         return "jaeger_proto"
     within = wires(first).get(6)
     return "jaeger_proto" if within == 2 else "zipkin_proto" if within == 1 else "otlp_proto"
+
+
+def _has(fields: Fields, name: str) -> bool:
+    if name[-1] != ":":
+        return name in fields
+    return bytes(fields.get(name[:-1], b"")).lstrip()[:1] == b"{"
 
 
 def _any(fields: Fields, names: Iterable[str]) -> bool:

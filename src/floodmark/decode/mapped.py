@@ -21,6 +21,7 @@ from floodmark.config.models import Limits
 from floodmark.decode.admit import Admission
 from floodmark.decode.decoder import Decoded, EventError, Refused
 from floodmark.decode.native import in_plain_words, whole
+from floodmark.decode.phases import kind_of
 from floodmark.decode.severities import on_scale
 from floodmark.decode.timestamps import EARLIEST, LATEST, parse
 from floodmark.decode.wire import EVENTS
@@ -50,6 +51,7 @@ class MappedDecoder:
             name: [(key, _get(text)) for key, text in given[name].items()] for name in given if name in NESTED
         }
         self._needed = REQUIRED[signal]
+        self._of_change = signal == "change"
         self._scale = _scale(fields) if signal == "log" else None
 
     def counts(self) -> Mapping[str, int]:
@@ -90,7 +92,7 @@ class MappedDecoder:
         try:
             if not value.isascii():
                 value = self._admission.utf8(value).encode()
-            said = _parsed(value)
+            said = parsed(value)
         except ValueError as error:
             raise EventError("not_json", f"the message is not JSON: {str(error)[:200]}") from None
         if self._events is not None:
@@ -124,7 +126,7 @@ class MappedDecoder:
                 if value is not _MISSING and value is not None:
                     made[name] = self._scale(value, event) or (value if isinstance(value, str) else "")
             elif value is not _MISSING:
-                made[name] = value
+                made[name] = (kind_of(value) or value) if name == "kind" and self._of_change else value
             elif name in self._needed:
                 raise EventError("missing_field", f"{name} is missing: there is nothing at {text}")
         for name, members in self._many.items():
@@ -147,7 +149,7 @@ def _refused(error: EventError, event: Any, value: bytes | None, index: int) -> 
     return Refused(index, error.error, error.message, json.dumps(event, separators=(",", ":")).encode())
 
 
-def _parsed(text: bytes) -> Any:
+def parsed(text: bytes) -> Any:
     """Raises ValueError. Python's json.dumps writes NaN and Infinity, which are not JSON."""
     try:
         return orjson.loads(text)

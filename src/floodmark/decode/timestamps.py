@@ -3,7 +3,8 @@
 Two forms are understood:
 
 - RFC 3339 text: any offset or Z, upper or lower case, "T" or a space between date and time, any number of digits
-  of fraction, a leap second (taken as the second after :59).
+  of fraction, a leap second (taken as the second after :59). As programs print it, there may be a blank before the
+  offset, which may be UTC or GMT, have hours only (+02), or be followed by the name of its zone, as Go does.
 - A number, or its text, since the epoch, whose unit is told by its magnitude:
 
   ===================  ============  ======================
@@ -27,16 +28,23 @@ from __future__ import annotations
 import math
 import re
 from datetime import UTC, datetime, timedelta
+from typing import Final
 
 from floodmark.decode.decoder import EventError
 from floodmark.records import EARLIEST, LATEST, Record, arrival, bound
 
-__all__ = ["EARLIEST", "LATEST", "arrival", "latest", "parse"]
+__all__ = ["EARLIEST", "LATEST", "arrival", "ended", "latest", "parse"]
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _SECOND = timedelta(seconds=1)
 _NUMBER = re.compile(r"[+-]?\d{1,40}(?:\.(\d{0,40}))?(?:[eE][+-]?\d{1,3})?", re.ASCII)
-_RFC3339 = re.compile(r"(\d{4}-\d\d-\d\d)[Tt ](\d\d:\d\d:)(\d\d)(?:\.(\d{1,40}))?(?:([Zz])|([+-]\d\d:?\d\d))", re.ASCII)
+_RFC3339 = re.compile(
+    r"(\d{4}-\d\d-\d\d)[Tt ](\d\d:\d\d:)(\d\d)(?:[.,](\d{1,40}))?"
+    r" ?(?:([Zz]|UTC|GMT)|([+-]\d\d(?::?\d\d)?)(?: (?:[A-Z]{1,6}|[+-]\d\d(?:\d\d)?))?(?: m=[+-][\d.]{1,40})?)",
+    re.ASCII,
+)
+_NEVER: Final = ("0001-01-01", "1970-01-01T00:00:00", "1970-01-01 00:00:00", "9999-12-31")
+"""How times begin that say that there is none: Go's zero, the epoch, and the end of all days."""
 
 
 def parse(value: str | int | float) -> float:
@@ -63,6 +71,19 @@ def parse(value: str | int | float) -> float:
     if not EARLIEST <= seconds < LATEST:
         raise EventError("implausible_time", f"timestamp {_short(value)} is not between 1973 and 2100")
     return seconds
+
+
+def ended(value: str | int | float | None) -> float:
+    """Epoch seconds of an end; 0 if it says in some way that there is none yet: nothing, zero, the year 1 of Go, or a
+    time that is not between 1973 and 2100. Raises EventError `not_a_time`."""
+    if not value or (isinstance(value, str) and value.strip().startswith(_NEVER)):
+        return 0.0
+    try:
+        return parse(value)
+    except EventError as error:
+        if error.error != "implausible_time":
+            raise
+        return 0.0
 
 
 def latest(record: Record, ahead: float) -> float:

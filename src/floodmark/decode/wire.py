@@ -12,6 +12,7 @@ from typing import Annotated, Any
 import msgspec
 from msgspec import Meta, Struct
 
+from floodmark.actions import Verb
 from floodmark.signals import ChangeKind, SaidKind, SignalName, SpanKind
 
 Timestamp = Annotated[
@@ -101,8 +102,68 @@ class ChangeEvent(Struct, gc=False):
 
     timestamp: Timestamp
     service: Annotated[str, Meta(description="The service that was changed.", min_length=1)]
-    kind: Annotated[ChangeKind, Meta(description="A deployment, a configuration, or a feature flag.")]
+    kind: Annotated[
+        ChangeKind,
+        Meta(
+            description="A deployment, a configuration, a feature flag, a rollback, another number of replicas, a "
+            "model, or a restart."
+        ),
+    ]
     summary: Annotated[str, Meta(description="What was changed, in a sentence.")]
+    id: Annotated[
+        str | int | None,
+        Meta(description="What its system calls it: the same when it starts and when it is done, so that it is one."),
+    ] = None
+    status: Annotated[
+        str | None,
+        Meta(description="started, succeeded, failed or cancelled, or a usual spelling. Left out, it is done."),
+    ] = None
+    version: Annotated[str | int | float | None, Meta(description="What is there now: 2.14.0, a commit.")] = None
+    environment: Annotated[str | None, Meta(description="Where: prod, staging.")] = None
+    url: Annotated[str | None, Meta(description="Where to read more.")] = None
+    actor: Annotated[str | None, Meta(description="Who did it.")] = None
+
+
+class AlertEvent(Struct, gc=False):
+    """Another tool says that something is wrong, or is so no more."""
+
+    timestamp: Timestamp
+    source: Annotated[str, Meta(description="The tool: Alertmanager, Zabbix.", min_length=1)]
+    name: Annotated[str, Meta(description="What it calls this kind of trouble: HighErrorRate.", min_length=1)]
+    status: Annotated[str, Meta(description="firing or resolved, or a usual spelling.")]
+    fingerprint: Annotated[
+        str | int | None,
+        Meta(description="What the tool calls it, the same until it is resolved. Left out, its name and labels."),
+    ] = None
+    started: Annotated[Timestamp | None, Meta(description="Since when it is; the same until it is resolved.")] = None
+    ended: Annotated[Timestamp | None, Meta(description="Until when it was.")] = None
+    severity: Annotated[
+        str | int | None, Meta(description="info, warning, error or critical, or a usual spelling.")
+    ] = None
+    summary: Annotated[str | None, Meta(description="What is wrong, in a sentence.")] = None
+    labels: Labels = None
+    url: Annotated[str | None, Meta(description="Where to read more.")] = None
+    value: Annotated[float | str | None, Meta(description="What was measured.")] = None
+
+
+class ActionEvent(Struct, gc=False):
+    """Somebody has done something to an incident, elsewhere."""
+
+    timestamp: Timestamp
+    id: Annotated[str | int, Meta(description="Unique; a repetition of it changes nothing.")]
+    verb: Annotated[Verb, Meta(description="What was done.")]
+    by: Annotated[str, Meta(description="Who did it: ann@example.org, slack:U123.", min_length=1)]
+    incident: Annotated[str | None, Meta(description="Id of the incident.")] = None
+    scope: Annotated[str | None, Meta(description="Scope of the incident.")] = None
+    seen: Annotated[int | None, Meta(description="Newest revision that was seen.")] = None
+    via: Annotated[str | None, Meta(description="By which way it came.")] = None
+    reason: Annotated[str | None, Meta(description="Why.")] = None
+    text: Annotated[str | None, Meta(description="comment: what is said.")] = None
+    to: Annotated[str | None, Meta(description="assign: a person.")] = None
+    until: Annotated[Timestamp | None, Meta(description="ack, snooze: until when.")] = None
+    priority: Annotated[str | None, Meta(description="priority: p1 to p5.")] = None
+    playbook: Annotated[str | None, Meta(description="approve: which playbook.")] = None
+    url: Annotated[str | None, Meta(description="link: where it leads.")] = None
 
 
 class SpanEvent(Struct, gc=False):
@@ -124,7 +185,7 @@ class SpanEvent(Struct, gc=False):
     labels: Labels = None
 
 
-Event = MetricEvent | LogEvent | PredictionEvent | OutcomeEvent | ChangeEvent | SpanEvent
+Event = MetricEvent | LogEvent | PredictionEvent | OutcomeEvent | ChangeEvent | SpanEvent | AlertEvent | ActionEvent
 
 EVENTS: dict[SignalName, type[Event]] = {
     "metric": MetricEvent,
@@ -133,6 +194,8 @@ EVENTS: dict[SignalName, type[Event]] = {
     "outcome": OutcomeEvent,
     "change": ChangeEvent,
     "span": SpanEvent,
+    "alert": AlertEvent,
+    "action": ActionEvent,
 }
 
 _EXAMPLES: dict[SignalName, dict[str, object]] = {
@@ -168,6 +231,12 @@ _EXAMPLES: dict[SignalName, dict[str, object]] = {
         "service": "payment",
         "kind": "deploy",
         "summary": "payment 2.14.0: new card vault client",
+        "id": "deploy-7041",
+        "status": "succeeded",
+        "version": "2.14.0",
+        "environment": "prod",
+        "url": "https://ci.example.org/7041",
+        "actor": "ann@example.org",
     },
     "span": {
         "timestamp": "2026-01-31T12:00:00.250Z",
@@ -180,6 +249,27 @@ _EXAMPLES: dict[SignalName, dict[str, object]] = {
         "span_id": "00f067aa0ba902b7",
         "parent_id": "53995c3f42cd8ad8",
         "labels": {"env": "prod"},
+    },
+    "alert": {
+        "timestamp": "2026-01-31T12:01:00Z",
+        "source": "Zabbix",
+        "name": "HighErrorRate",
+        "status": "firing",
+        "fingerprint": "trigger-3117",
+        "started": "2026-01-31T12:00:30Z",
+        "severity": "error",
+        "summary": "more than 5 % of payments fail",
+        "labels": {"service": "payment", "env": "prod"},
+        "url": "https://zabbix.example.org/tr/3117",
+        "value": 0.38,
+    },
+    "action": {
+        "timestamp": "2026-01-31T12:04:00Z",
+        "id": "desk-9918",
+        "verb": "ack",
+        "by": "ann@example.org",
+        "incident": "inc-4c1e5a0b9d7f2e63",
+        "via": "desk",
     },
 }
 

@@ -7,12 +7,24 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
+from floodmark.actions import Action
 from floodmark.config.models import Config, Input
 from floodmark.decode import input_decoder
 from floodmark.decode.timestamps import EARLIEST, LATEST
 from floodmark.detect.logs.secrets import masked
 from floodmark.records import Record, Schemas
-from floodmark.signals import Alert, Change, Histogram, Inference, Log, Metric, Outcome, Prediction, Signal, Span
+from floodmark.signals import (
+    Alert,
+    Change,
+    Histogram,
+    Inference,
+    Log,
+    Metric,
+    Outcome,
+    Prediction,
+    Signal,
+    Span,
+)
 
 _SHOWN: Final = 160
 """Characters shown of what a producer wrote."""
@@ -106,12 +118,13 @@ def _signal(config: Config, found: Contents, signal: Signal, record: Record) -> 
     thing = next((labels[name] for name in config.detect.entity if labels.get(name)), "")
     if thing:
         found.things.add(thing)
-    found.earliest = min(found.earliest or signal.time, signal.time)
-    found.latest = max(found.latest, signal.time)
+    time = signal.at.timestamp() if isinstance(signal, Action) else signal.time
+    found.earliest = min(found.earliest or time, time)
+    found.latest = max(found.latest, time)
     arrived = record.timestamp / 1000
-    if EARLIEST <= arrived < LATEST and abs(signal.time - arrived) > 0.0005:
+    if EARLIEST <= arrived < LATEST and abs(time - arrived) > 0.0005:
         source = next((labels[name] for name in _HOSTS if labels.get(name)), thing) or record.topic
-        ahead = signal.time - arrived
+        ahead = time - arrived
         found.ahead[source] = max(found.ahead.get(source, ahead), ahead)
 
 
@@ -123,6 +136,8 @@ def _labels(signal: Signal) -> dict[str, str]:
             return {**signal.labels, "service": signal.service}
         case Change():
             return {"service": signal.service}
+        case Action():
+            return {}
         case Prediction() | Inference() | Outcome():
             return {"model": signal.model}
 
@@ -138,6 +153,8 @@ def _series(config: Config, signal: Signal, labels: dict[str, str]) -> str:
             return signal.service
         case Alert():
             return f"{signal.source} {signal.fingerprint}"
+        case Action():
+            return signal.via
         case Prediction() | Inference() | Outcome():
             return signal.model
 
@@ -166,6 +183,10 @@ def told(config: Config, signal: Signal) -> str:
             text = f"{signal.model} {signal.prediction_id} was {signal.label}"
         case Change():
             text = f"{signal.service} {signal.kind}: {signal.summary}"
+        case Alert():
+            text = f"{signal.source}: {signal.name} is {signal.status}"
+        case Action():
+            text = f"{signal.by}: {signal.verb} {signal.incident}"
     return shown(config, text)
 
 

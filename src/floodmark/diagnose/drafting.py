@@ -46,7 +46,7 @@ correlate:
 _EXAMPLES: Final = """\
 inputs:
   - topic: metrics
-    signal: metric                # metric, log, span, prediction, outcome or change
+    signal: metric                # metric, log, span, prediction, outcome, change, alert or action
     format: auto                  # or its name: otlp_proto, telegraf_influx, … (docs/formats.md)
     # rekey: true                 # if the producers do not key by series
   - topic: logs

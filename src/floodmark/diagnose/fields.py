@@ -15,6 +15,7 @@ import orjson
 
 from floodmark.config.mapping import Fields
 from floodmark.decode.decoder import EventError
+from floodmark.decode.phases import kind_of
 from floodmark.decode.severities import severity, syslog_severity
 from floodmark.decode.timestamps import parse
 from floodmark.signals import SignalName
@@ -64,7 +65,15 @@ _PREDICTION: Final[Mapping[str, tuple[str, ...]]] = {
 _CHANGE: Final[Mapping[str, tuple[str, ...]]] = {
     "kind": ("kind", "type", "changetype"),
     "summary": ("summary", "message", "description", "title", "msg"),
+    "id": ("id", "deploymentid", "deployid", "changeid", "releaseid", "runid", "buildid"),
+    "status": ("status", "state", "result", "outcome", "phase"),
+    "version": ("version", "release", "tag", "revision", "commit", "sha"),
+    "environment": ("environment", "env", "stage"),
+    "url": ("url", "link", "htmlurl", "weburl"),
+    "actor": ("actor", "user", "author", "username", "by", "deployedby"),
 }
+_MORE: Final = ("id", "status", "version", "environment", "url", "actor")
+"""Fields of a change that may be missing."""
 _FORMS: Final = (
     "%Y-%m-%d %H:%M:%S", "%Y-%m-%d %H:%M:%S.%f", "%Y-%m-%d %H:%M:%S,%f", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%dT%H:%M:%S.%f",
     "%Y-%m-%d %H:%M:%S %z", "%Y-%m-%dT%H:%M:%S.%f%z", "%Y/%m/%d %H:%M:%S", "%d/%m/%Y %H:%M:%S", "%m/%d/%Y %H:%M:%S",
@@ -347,7 +356,7 @@ def _changes(members: Sequence[_Member], base: dict[str, Any], topic: str) -> _F
     service = next((m.source for m in members if _LABELS.get(m.flat) == "service"), None)
     summary = _first(members, _CHANGE["summary"])
     if service and summary:
-        kinds = next(
-            (m for m in _called(members, _CHANGE["kind"]) if set(m.values) <= {"deploy", "config", "flag"}), None
-        )
-        yield "change", {**base, "service": service, "kind": kinds.source if kinds else "=deploy", "summary": summary}
+        kinds = next((m for m in _called(members, _CHANGE["kind"]) if all(map(kind_of, m.values))), None)
+        more = {name: found for name in _MORE if (found := _first(members, _CHANGE[name]))}
+        kind = kinds.source if kinds else "=deploy"
+        yield "change", {**base, "service": service, "kind": kind, "summary": summary, **more}

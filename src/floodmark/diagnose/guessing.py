@@ -29,13 +29,24 @@ _PLAIN: Final = ("otlp_json", "otlp_proto", "collectd_json", "prometheus_kafka_a
 """Formats that nothing else looks like: no mapping is tried where a message looks like one, even if it is refused."""
 _TRIED: Final = 200
 """Records that each guess is tried on, at most; from all over the sample."""
-_SIGNALS: Final[tuple[SignalName, ...]] = ("span", "metric", "prediction", "outcome", "change", "log")
+_SIGNALS: Final[tuple[SignalName, ...]] = (
+    "span",
+    "metric",
+    "prediction",
+    "outcome",
+    "action",
+    "alert",
+    "change",
+    "log",
+)
 """Those first that are hard to take for something else."""
 _ENVELOPES: Final[tuple[EnvelopeName, ...]] = ("none", "connect", "cloudevents")
 _HINTS: Final[dict[SignalName, str]] = {
     "metric": r"metric|stat|gauge|tsdb|telegraf|collectd|prom",
     "log": r"log|syslog|event|audit|journal",
     "span": r"span|trace|zipkin|jaeger",
+    "action": r"action|ack|feedback|button",
+    "alert": r"alert|alarm|incident",
     "change": r"change|deploy|release|rollout|flag",
     "prediction": r"predict|inference|score|model",
     "outcome": r"outcome|label|truth|feedback",

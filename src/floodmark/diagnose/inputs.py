@@ -23,7 +23,7 @@ _WORST: Final = 5
 _NOUNS: Final = {
     "metric": ("series", "series"), "log": ("log source",), "prediction": ("model",), "outcome": ("model",),
 }  # fmt: skip
-_RARE: Final = ("change", "outcome", "prediction")
+_RARE: Final = ("action", "alert", "change", "outcome", "prediction")
 
 
 def inputs(

@@ -22,8 +22,10 @@ from floodmark.files.ordering import Clock, Line, sorted_lines
 from floodmark.records import Record
 from floodmark.signals import SignalName
 
-SIGNALS: Final[tuple[SignalName, ...]] = ("metric", "log", "prediction", "outcome", "change", "span")
+SIGNALS: Final[tuple[SignalName, ...]] = ("metric", "log", "prediction", "outcome", "change", "span", "alert", "action")
 _TELLING: Final[Mapping[str, SignalName]] = {
+    "fingerprint": "alert",
+    "verb": "action",
     "body": "log",
     "prediction": "prediction",
     "label": "outcome",

@@ -8,6 +8,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple, Protocol
 
+from floodmark.actions import Action
 from floodmark.config.formats import CARRIES, FormatName
 from floodmark.config.models import Config, Input, Limits
 from floodmark.decode import Decoder, input_decoder
@@ -192,7 +193,8 @@ class Files:
             self._decoders[topic] = input_decoder(self._inputs[topic], Limits())
         came = -1 if self._asked.arrived is None else int(self._asked.arrived * 1000)
         signals = self._decoders[topic].decode(Record(topic, 0, 0, came, None, value)).signals
-        return min((each.time for each in signals), default=float("-inf"))
+        times = (each.at.timestamp() if isinstance(each, Action) else each.time for each in signals)
+        return min(times, default=float("-inf"))
 
     def _made(self, name: str) -> Input:
         asked = self._asked

@@ -3,7 +3,8 @@
 metrics, logs, spans ────────► detect ──► anomalies ──► correlate ──► alerts
 those with rekey ─ route ─► rekeyed ─► detect ─┤
 predictions, outcomes ─ route ─► model events ─► detect ─┘
-changes ─ route ─────────────────────────────► anomalies
+changes, alerts of others ─ route ───────────► anomalies
+what people do elsewhere ─ route ─► actions
 """
 
 from __future__ import annotations
@@ -15,10 +16,10 @@ from functools import partial
 
 from floodmark.config.models import Config, Input
 from floodmark.detect.feedback import Feedback
-from floodmark.flow.tasks import CorrelateTask, DetectTask, RouteTask
+from floodmark.flow.tasks import TOLD, CorrelateTask, DetectTask, RouteTask
 from floodmark.records import Schemas, Task
 
-__all__ = ["CorrelateTask", "DetectTask", "RouteTask", "TaskFactory", "groups", "prepare", "written"]
+__all__ = ["TOLD", "CorrelateTask", "DetectTask", "RouteTask", "TaskFactory", "groups", "prepare", "written"]
 
 TaskFactory = Callable[[str, int, Mapping[str, int]], Task]
 """(topic, partition, number of partitions by topic of the group) → task."""
@@ -38,7 +39,7 @@ def groups(
     route: dict[str, TaskFactory] = {}
     detect: dict[str, TaskFactory] = {}
     for source in config.inputs:
-        if source.signal in (*JOINED, "change") or source.rekey:
+        if source.signal in (*JOINED, *TOLD) or source.rekey:
             route[source.topic] = partial(_route, config, source, schemas)
         else:
             detect[source.topic] = partial(_detect, config, feedback, source, schemas)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 
+from floodmark.actions import Action
 from floodmark.config.models import Config, Input
 from floodmark.decode import Decoded, column_decoder, input_decoder
 from floodmark.detect.stage import Judged
@@ -23,6 +24,7 @@ class Decoding:
         if source is not None and source.signal == "metric" and self._decoder is not None:
             bare = source.envelope == "none"
             self._samples = column_decoder(self._decoder, source.format, config.limits) if bare else None
+        self._unheard = source is not None and source.signal == "action" and config.actions is None
         self._stage = stage
         self._ahead = config.limits.ahead
         self._counts: Counter[str] = Counter()
@@ -52,6 +54,10 @@ class Decoding:
             return [item]
         decoded = self._decoder.decode(record)
         self._refused(record, decoded, out)
+        if self._unheard and decoded.signals:
+            words = "nobody listens to actions: the config has no `actions:`"
+            self._refuse(record, "not_heard", words, record.value or b"", None, out)
+            return []
         return decoded.signals
 
     def times(self, record: Record) -> list[float]:
@@ -82,4 +88,4 @@ class Decoding:
 
 def judged(signals: list[Signal]) -> list[Judged]:
     """Those that detection judges."""
-    return [signal for signal in signals if not isinstance(signal, Change | Alert)]
+    return [signal for signal in signals if not isinstance(signal, Change | Alert | Action)]

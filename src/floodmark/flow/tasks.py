@@ -13,7 +13,8 @@ from typing import Any
 
 import msgspec
 
-from floodmark.alerts import Absence, Anomaly, ChangeNotice, Dependencies, SeriesSample, Watermark, content_id, utc
+from floodmark.actions import Action
+from floodmark.alerts import Absence, Anomaly, ChangeNotice, Dependencies, SeriesSample, Watermark, utc
 from floodmark.config.models import Config, Input
 from floodmark.correlate import CorrelateStage
 from floodmark.correlate.order import Blocker, EventOrder
@@ -33,6 +34,7 @@ from floodmark.events import (
     maker,
     with_arrival,
 )
+from floodmark.flow import said
 from floodmark.flow.arrivals import Arrivals, Makers, Run
 from floodmark.flow.decoding import Decoding, judged
 from floodmark.flow.merge import Merge
@@ -44,13 +46,18 @@ from floodmark.signals import (
     Log,
     Metric,
     Signal,
+    SignalName,
     Span,
 )
 from floodmark.state import StateError
 
+TOLD: frozenset[SignalName] = frozenset({"change", "alert", "action"})
+"""What is brought to where it is heard, and not judged by itself."""
+
 
 class RouteTask:
-    """Predictions and outcomes to the model events, keyed by model; changes to the anomalies.
+    """Predictions and outcomes to the model events, keyed by model; changes and other tools' alerts to the anomalies;
+    what people do elsewhere to the actions.
 
     Metrics, logs and spans of an input with `rekey` to the rekeyed ones, keyed by series, log source or service.
 
@@ -73,6 +80,9 @@ class RouteTask:
         self._joined = dict(joined) if joined and source.topic in joined else {}
         self._arrivals = Arrivals(Decoding(config, source, "route", schemas).times)
         self._tick = 0.0
+        self._detect, self._people = config.detect, said.people(config)
+        self._accounts, self._maintenance = said.accounts(config), config.maintenance
+        self._counts: Counter[str] = Counter()
 
     def process(self, records: Sequence[Record]) -> list[Output]:
         """Where words are said, records whose time is doubted are held until the next ones come (see `Arrivals`): how
@@ -103,8 +113,22 @@ class RouteTask:
 
     def _brought(self, record: Record, out: list[Output]) -> None:
         for index, signal in enumerate(self._decode.signals(record, out)):
+            if (ours := self._kept_out(signal, record)) is not None:
+                self._counts[ours] += 1
+                continue
             made = self._encode(signal, record, f"{record.offset}.{index}")
-            out.append(made if made.stream == "anomalies" else with_arrival(made, record))
+            out.append(with_arrival(made, record) if made.stream in ("model_events", "rekeyed") else made)
+
+    def _kept_out(self, signal: Signal, record: Record) -> str | None:
+        """Why something that was said goes no further, as it is counted; None if it does."""
+        if isinstance(signal, Alert):
+            if said.is_ours(signal):
+                return "alerts:ours"
+            if said.is_maintained(said.anomaly(signal, self._detect, arrival(record)), self._maintenance):
+                return "alerts:maintenance"
+        if isinstance(signal, Action) and signal.by.lower() in self._accounts:
+            return "actions:ours"
+        return None
 
     def _grid_of(self, time: float) -> float:
         return (time - self._lateness) // self._grid * self._grid
@@ -122,7 +146,7 @@ class RouteTask:
         return ()
 
     def counts(self) -> Mapping[str, int]:
-        return Counter(self._decode.counts()) + Counter(self._arrivals.counts())
+        return Counter(self._decode.counts()) + Counter(self._arrivals.counts()) + self._counts
 
     def sizes(self) -> Mapping[str, int]:
         return self._arrivals.sizes() if self._joined else {}
@@ -167,14 +191,14 @@ class RouteTask:
         if isinstance(signal, Span):
             return encode_rekeyed(signal, source=self._name, key=signal.service, number=number)
         if isinstance(signal, Change):
-            told, here = notice(signal), arrival(record)
-            if (
-                signal.time > here
-            ):  # a plan, or a clock that is ahead: whoever waits for that time would wait for nothing
-                told = msgspec.structs.replace(told, time=utc(here))
+            told = said.notice(signal, arrival(record))
             return encode(told, source=self._name, key=signal.service, everywhere=True)
         if isinstance(signal, Alert):
-            raise TypeError("no input gives alerts yet")
+            odd = said.anomaly(signal, self._detect, arrival(record))
+            return encode(odd, source=self._name, key=odd.scope)
+        if isinstance(signal, Action):
+            done = said.by_name(signal, self._people)
+            return encode(done, source=self._name, key=done.key())
         return encode(signal, source=self._name, key=signal.model)
 
 
@@ -371,7 +395,7 @@ class CorrelateTask:
         self._partition = partition
         self._decode = Decoding(config, None, "correlate")
         self._stage = CorrelateStage(config.correlate, config.services)
-        self._detected = any(source.signal != "change" for source in config.inputs)
+        self._detected = any(source.signal not in TOLD for source in config.inputs)
         # An anomaly at t is let through by a watermark beyond t, which lags by `lateness` and comes each `tick`; a
         # partition where nothing comes is waited for until it is idle.
         self._bound = config.detect.lateness + config.detect.tick + config.correlate.idle
@@ -466,15 +490,3 @@ def _still(warming: Warming) -> str:
     if warming.until is None:
         return f"{warming.what}: warming up, {warming.learned} of {warming.needed} points so far"
     return f"{warming.what}: warming up until {utc(warming.until):%-d %b %H:%M} UTC"
-
-
-def notice(change: Change) -> ChangeNotice:
-    """A change as every partition of the anomalies hears of it: it names a service, which any scope may have."""
-    return ChangeNotice(
-        id=content_id("chg", change.service, change.kind, f"{change.time:.3f}", change.summary),
-        scope="",
-        time=utc(change.time),
-        service=change.service,
-        kind=change.kind,
-        summary=change.summary,
-    )

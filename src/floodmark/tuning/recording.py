@@ -14,6 +14,7 @@ from fnmatch import fnmatchcase
 from itertools import groupby, islice
 from typing import Final, NamedTuple
 
+from floodmark.actions import Action
 from floodmark.config.models import Config, Input
 from floodmark.decode import ColumnDecoder, Decoded, Decoder, column_decoder, input_decoder
 from floodmark.detect.metrics import MetricSeries
@@ -139,7 +140,7 @@ class Recording:
                     values.append(math.nan if signal.value is None else signal.value)
                 elif isinstance(signal, Histogram):
                     histograms.append((len(times), signal))
-                elif not isinstance(signal, Change | Alert):
+                elif not isinstance(signal, Change | Alert | Action):
                     signals.append(signal)
         return _Read(Samples(origins, times, values, histograms, starts=starts), signals)
 
