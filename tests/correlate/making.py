@@ -136,7 +136,9 @@ def wrongs(incidents: list[Incident], *, ended: bool = True) -> dict[str, int]:
         wrong["opened twice"] += event == "opened" and before is not None
         wrong["event before open"] += event != "opened" and before is None and not incident.told
         wrong["told after what was told"] += bool(incident.told) and (before is not None or event != "resolved")
-        wrong["opened as it resolved"] += event == "resolved" and before == "opened" and last[incident.id] == at(incident)
+        wrong["opened as it resolved"] += (
+            event == "resolved" and before == "opened" and last[incident.id] == at(incident)
+        )
         wrong["update after end"] += event in ("updated", "merged") and before in ("resolved", "merged")
         wrong["resolved twice"] += event == "resolved" and before in ("resolved", "merged")
         wrong["reopened unresolved"] += event == "reopened" and before != "resolved"

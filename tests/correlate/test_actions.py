@@ -180,7 +180,7 @@ REFUSED = [
 ]
 
 
-@pytest.mark.parametrize("action, why", REFUSED)
+@pytest.mark.parametrize(("action", "why"), REFUSED)
 def test_what_is_refused_is_said_and_changes_nothing(action, why):
     got, (come,) = outcome(A, B, action)
     assert come.startswith(why)
@@ -191,7 +191,10 @@ def test_what_is_over_is_refused_with_what_became_of_it():
     late = act("resolve", PAYMENT, 90)
     assert outcome(A, act("resolve", PAYMENT, 60), late)[1] == ["applied", f"{PAYMENT} is resolved already."]
     forgotten = act("reopen", PAYMENT, 5000)
-    assert outcome(A, act("resolve", PAYMENT, 60), forgotten)[1][1] == f"{PAYMENT} is over, and longer than correlate.grace."
+    assert (
+        outcome(A, act("resolve", PAYMENT, 60), forgotten)[1][1]
+        == f"{PAYMENT} is over, and longer than correlate.grace."
+    )
     gone = act("resolve", SEARCH, 90)
     _, come = outcome(A, B, act("merge", PAYMENT, 60, into_it=[SEARCH]), gone)
     assert come == ["applied", f"{SEARCH} was merged into {PAYMENT}: act on that one."]
@@ -202,7 +205,8 @@ def test_incidents_of_two_scopes_are_not_merged():
     other = ids(A, foreign)["search"]
     _, (come,) = outcome(A, foreign, act("merge", PAYMENT, 60, into_it=[other]))
     assert come == (
-        f"There is no incident {other} in scope default, of which {PAYMENT} is: only incidents of one scope can be merged."
+        f"There is no incident {other} in scope default, of which {PAYMENT} is: "
+        "only incidents of one scope can be merged."
     )
 
 
@@ -296,6 +300,8 @@ def test_a_person_may_open_again_what_has_lived_too_long_but_not_for_ever():
 def test_a_flood_leaves_alone_what_was_held_apart():
     one, other = burst(0, "payment")[:2]
     group = ids(one, other)["payment"]
-    got, come = outcome(one, other, act("split", group, 30, anomalies=[other.id]), opened(40, "cart"), opened(41, "bank"))
+    got, come = outcome(
+        one, other, act("split", group, 30, anomalies=[other.id]), opened(40, "cart"), opened(41, "bank")
+    )
     assert come == ["applied"]
     assert all(not {one.id, other.id} <= {m.id for m in i.members} for i in got if i.updated_at >= utc(T0 + 30))

@@ -174,7 +174,9 @@ def test_disorder_breaks_no_life(streams, how, random):
     stage = CorrelateStage(conf(**how), SHOP, buffer=5)
     got = run(stage, items) + stage.finish()
     found = wrongs(got)
-    found.pop("opened as it resolved", None)  # late items are of one moment, and what one has opened is told by the next
+    found.pop(
+        "opened as it resolved", None
+    )  # late items are of one moment, and what one has opened is told by the next
     if stage.counts()["watermarks:healed"]:  # event time itself went back, by a day
         found.pop("time went back", None)
     assert found == {}
@@ -256,7 +258,9 @@ def test_disorder_of_actions_breaks_no_life(world, random):
     stage = CorrelateStage(conf(**how), services, buffer=5)
     got = run(stage, items) + stage.finish()
     found = wrongs(got)
-    found.pop("opened as it resolved", None)  # late items are of one moment, and what one has opened is told by the next
+    found.pop(
+        "opened as it resolved", None
+    )  # late items are of one moment, and what one has opened is told by the next
     if stage.counts()["watermarks:healed"]:
         found.pop("time went back", None)
     assert found == {}
@@ -285,7 +289,9 @@ def test_a_replay_with_the_moments_at_which_actions_held_says_the_same(world, ra
     items = [item for stream in streams for item in stream]
     first, last = items[:-1], items[-1]
     for each in actions:
-        first.insert(random.randrange(len(first) + 1), random.choice([each, msgspec.structs.replace(each, effective=None)]))
+        first.insert(
+            random.randrange(len(first) + 1), random.choice([each, msgspec.structs.replace(each, effective=None)])
+        )
     live = CorrelateStage(conf(**how), services)
     said = come(live, [*first, last])
     held = {each.action: each.applied_at for each in said[1]}

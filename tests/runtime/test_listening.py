@@ -85,7 +85,7 @@ async def running(settings):
                 embedded=True,
                 ready=ready,
                 on_output=outputs.append,
-                listener=listener,
+                listeners=[listener],
             )
         )
         waiting = asyncio.create_task(ready.wait())

@@ -16,7 +16,7 @@ from floodmark.runtime.topics import TopicSpec
 from floodmark.runtime.topics import create as create_topics
 
 _FOR_EVER: Final = {"cleanup.policy": "delete", "retention.ms": "-1", "retention.bytes": "-1"}
-"""Of the feedback, whose history is the audit trail."""
+"""Of the feedback and of actions, whose history is the audit trail."""
 
 topics = typer.Typer(help="The topics that a config needs.", no_args_is_help=True, add_completion=False)
 
@@ -51,6 +51,8 @@ def _wanted(config: Config, partitions: int, replication: int, inputs: bool) -> 
     if inputs:
         names = [source.topic for source in config.inputs] + names
     wanted = dict.fromkeys(names, spec)
+    if config.actions is not None:
+        wanted[config.topics.actions] = TopicSpec(partitions, replication, _FOR_EVER)
     if config.feedback is not None:
         wanted[config.feedback.topic] = TopicSpec(1, replication, _FOR_EVER)
     return wanted

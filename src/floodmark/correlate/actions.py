@@ -169,12 +169,10 @@ def _merge(action: Action, group: Group, lives: Lifecycle, now: float) -> None:
         if other is None or other.scope != group.scope:
             # The same words, whether or not both are of one partition.
             into = lives.fate(name) if other is None else None
-            raise RefusedError(
-                _gone(name, into, group.scope)
-                if into is not None
-                else f"There is no incident {name} in scope {group.scope}, of which {group.id} is: only incidents of one "
-                "scope can be merged"
-            )
+            if into is not None:
+                raise RefusedError(_gone(name, into, group.scope))
+            words = f"There is no incident {name} in scope {group.scope}, of which {group.id} is"
+            raise RefusedError(f"{words}: only incidents of one scope can be merged")
         _open(other)
         others[name] = other
     if not others:

@@ -59,7 +59,7 @@ def severity(group: Group) -> Severity:
 
 def title(group: Group, beside: Sequence[Symptom] = ()) -> str:
     """What the one on call would say, at most 120 characters: "payment: HTTP errors 0.1 → 38 a second; 3 more services
-    affected". Of the entity that leads: what still goes on, or that it is over. What people have named keeps its name."""
+    affected". Of the entity that leads: what still goes on, or that it is over. What people name keeps its name."""
     if group.named:
         return cut(one_line(group.named), _TITLE)
     members = list(group.symptoms.values())

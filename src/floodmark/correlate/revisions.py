@@ -104,8 +104,8 @@ class Revisions:
         self._tell(group, "merged", now, merged_into=into.id)
 
     def resolved(self, group: Group, resolution: str, now: float) -> None:
-        """It is over. One that would be opened at this very moment is only told afterwards, so that nobody is called for
-        what is over."""
+        """It is over. One that would be opened at this very moment is only told afterwards: nobody is called for what
+        is over."""
         after = self._at_once(group, now)
         if not after:
             self.announce(group, now)

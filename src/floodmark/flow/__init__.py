@@ -3,7 +3,7 @@
 metrics, logs, spans ────────► detect ──► anomalies ──► correlate ──► alerts
 those with rekey ─ route ─► rekeyed ─► detect ─┤
 predictions, outcomes ─ route ─► model events ─► detect ─┘
-changes ─ route ─────────────────────────────► anomalies
+changes, actions ─ route ────────────────────► anomalies
 """
 
 from __future__ import annotations
@@ -15,10 +15,12 @@ from functools import partial
 
 from floodmark.config.models import Config, Input
 from floodmark.detect.feedback import Feedback
+from floodmark.detect.upkeep import Upkeep
+from floodmark.flow.actions import ActionTask
 from floodmark.flow.tasks import CorrelateTask, DetectTask, RouteTask
 from floodmark.records import Schemas, Task
 
-__all__ = ["CorrelateTask", "DetectTask", "RouteTask", "TaskFactory", "groups", "prepare", "written"]
+__all__ = ["ActionTask", "CorrelateTask", "DetectTask", "RouteTask", "TaskFactory", "groups", "prepare", "written"]
 
 TaskFactory = Callable[[str, int, Mapping[str, int]], Task]
 """(topic, partition, number of partitions by topic of the group) → task."""
@@ -28,12 +30,16 @@ REKEYED = ("metric", "log", "span")
 
 
 def groups(
-    config: Config, feedback: Feedback | None = None, schemas: Schemas | None = None
+    config: Config,
+    feedback: Feedback | None = None,
+    schemas: Schemas | None = None,
+    upkeep: Upkeep | None = None,
 ) -> dict[str, dict[str, TaskFactory]]:
     """The work by consumer group: in each, the topics that it reads and what makes the task of a partition.
 
     Groups are in the order of the flow. A group that would read nothing is left out. `feedback`: what people say of
-    anomalies, for all tasks of a process. `schemas`: of a schema registry, those that are needed by then.
+    anomalies, and `upkeep`: which series they are at work on, for all tasks of a process. `schemas`: of a schema
+    registry, those that are needed by then.
     """
     route: dict[str, TaskFactory] = {}
     detect: dict[str, TaskFactory] = {}
@@ -41,9 +47,11 @@ def groups(
         if source.signal in (*JOINED, "change") or source.rekey:
             route[source.topic] = partial(_route, config, source, schemas)
         else:
-            detect[source.topic] = partial(_detect, config, feedback, source, schemas)
+            detect[source.topic] = partial(_detect, config, feedback, upkeep, source, schemas)
     for topic in _meeting_places(config):
-        detect[topic] = partial(_detect, config, feedback, None, None)
+        detect[topic] = partial(_detect, config, feedback, upkeep, None, None)
+    if config.actions is not None:
+        route[config.topics.actions] = partial(_act, config)
     correlate: dict[str, TaskFactory] = {config.topics.anomalies: partial(_correlate, config)}
     work = {"route": route, "detect": detect, "correlate": correlate}
     return {group: topics for group, topics in work.items() if topics}
@@ -64,7 +72,8 @@ def prepare(config: Config) -> float:
 def written(config: Config) -> list[str]:
     """The topics that this config writes, and that must exist: the internal ones only where something goes through."""
     topics = config.topics
-    return [topics.anomalies, topics.alerts, topics.dead_letters, *_meeting_places(config)]
+    acted = [topics.actions] if config.actions is not None else []
+    return [topics.anomalies, topics.alerts, topics.dead_letters, *acted, *_meeting_places(config)]
 
 
 def _meeting_places(config: Config) -> list[str]:
@@ -86,13 +95,18 @@ def _route(
 def _detect(
     config: Config,
     feedback: Feedback | None,
+    upkeep: Upkeep | None,
     source: Input | None,
     schemas: Schemas | None,
     topic: str,
     partition: int,
     topics: Mapping[str, int],
 ) -> Task:
-    return DetectTask(config, source, topic, partition, sum(topics.values()), feedback, topics, schemas)
+    return DetectTask(config, source, topic, partition, sum(topics.values()), feedback, topics, schemas, upkeep)
+
+
+def _act(config: Config, topic: str, partition: int, _: Mapping[str, int]) -> Task:
+    return ActionTask(config, topic, partition)
 
 
 def _correlate(config: Config, topic: str, partition: int, _: Mapping[str, int]) -> Task:
