@@ -66,7 +66,7 @@ def deeds(incidents: Sequence[Incident], seed: int) -> list[Action]:
 
 
 def _act(
-    number: int, incident: Incident, at: datetime, verb: str, later: float = 0, args: Arguments = Arguments(), *,
+    number: int, incident: Incident, at: datetime, verb: str, later: float = 0, args: Arguments | None = None, *,
     scoped: bool = True, id: str = "",
 ) -> Action:  # fmt: skip
     when = at + timedelta(seconds=later)
@@ -81,7 +81,7 @@ def _act(
         effective=when,
         via="crash",
         reason="as planned",
-        args=args,
+        args=args or Arguments(),
     )
 
 
