@@ -36,7 +36,7 @@ def config(broker, name, port, store):
         "topics": {each: f"{name}.{each}" for each in ("anomalies", "alerts", "dead_letters", "actions")},
         "services": {"web": {"depends_on": ["cart"]}, "cart": {"depends_on": ["db"]}},
         "actions": {},
-        "correlate": {"idle": "1d", "patience": "5m", "false_incidents": "60/hour"},
+        "correlate": {"idle": "1d", "patience": "1m", "false_incidents": "60/hour"},
         "http": {"port": port},
     }
 
