@@ -49,7 +49,7 @@ def deeds(incidents: Sequence[Incident], seed: int) -> list[Action]:
 
         act = partial(_act, number, first, at)
         found.append(act("ack"))
-        if near and number % 2:
+        if near:
             found.append(act("merge", args=Arguments(from_=near[:1])))
         elif len(members) > 1 and number % 3 == 0:
             found.append(act("split", args=Arguments(anomalies=members[1:2], title=f"number {number}"), scoped=False))

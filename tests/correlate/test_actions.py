@@ -258,6 +258,15 @@ def test_a_late_action_holds_from_what_has_passed_and_is_counted(at):
     assert replayed.counts()["late:actions"] == 0
 
 
+def test_an_action_of_a_time_that_was_wrong_holds_once_time_is_right_again():
+    correlate = stage()
+    run(correlate, [A, mark(100), mark(10**8), act("resolve", PAYMENT), mark(10**8 + 1)])
+    correlate.outcomes()
+    run(correlate, [act("resolve", "inc-x", scope="eu"), mark(200), mark(201)])
+    (come,) = correlate.outcomes()
+    assert come.applied_at == utc(T0 + 200)
+
+
 def test_an_action_waits_for_nobody_where_all_are_idle():
     correlate = stage()
     got = run(correlate, [A, mark(100), act("resolve", PAYMENT, 10**5), mark(100, idle=True)])

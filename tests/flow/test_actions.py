@@ -10,6 +10,8 @@ from typer.testing import CliRunner
 from floodmark.actions import Action, ActionOutcome, Arguments
 from floodmark.alerts import Anomaly, Incident, utc
 from floodmark.cli import app
+from floodmark.cli.topics import _wanted
+from floodmark.config.diff import diff, effective
 from floodmark.config.models import Actions, Config, Input, Service
 from floodmark.events import TYPES, encode, event_type
 from floodmark.flow import groups, written
@@ -61,6 +63,10 @@ def test_without_actions_in_the_config_nobody_listens():
     assert TOPIC not in written(CONFIG)
     assert TOPIC in groups(HEEDING)["route"]
     assert TOPIC in written(HEEDING)
+    made = _wanted(HEEDING, 3, -1, False)[TOPIC]
+    assert (made.partitions, made.config["retention.ms"]) == (3, "-1")
+    assert [str(change) for change in diff(CONFIG, HEEDING)] == ["actions: null → {} (at the next restart)"]
+    assert effective(CONFIG, HEEDING).actions is None
 
 
 @pytest.mark.parametrize("scope", ["", "eu"])

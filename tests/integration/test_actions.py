@@ -117,7 +117,7 @@ def test_what_people_do_while_it_runs_is_what_a_replay_says(kafka, tmp_path):
     exported = [msgspec.structs.replace(each, effective=outcomes[each.id].applied_at) for each in (resolve, wrong)]
     acts, again = tmp_path / "actions.jsonl", tmp_path / "incidents.jsonl"
     acts.write_bytes(b"\n".join(map(msgspec.json.encode, exported)))
-    options = ["--topic", f"{name}.metrics", "--actions", acts, "--incidents", again]
+    options = ["--topic", f"{name}.metrics", "--from", "1d", "--actions", acts, "--incidents", again]
     subprocess.run([*FLOODMARK, "replay", "-c", path, *options], check=True)
     replayed = by_incident(again.read_bytes().splitlines())
     for id, revisions in by_incident(told).items():  # at the end of a replay all are resolved

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Final
 from floodmark.actions import Action, ActionOutcome
 from floodmark.alerts import Acted, content_id, utc
 from floodmark.correlate.group import Group
-from floodmark.correlate.sentences import counted, cut, listed, sentence
+from floodmark.correlate.sentences import cut, listed, sentence
 from floodmark.correlate.symptoms import Symptom
 from floodmark.correlate.titles import one_line
 
@@ -193,7 +193,7 @@ def _split(action: Action, group: Group, lives: Lifecycle, now: float) -> str:
     if lives.find(made) is not None or lives.fate(made) is not None:
         raise RefusedError(f"It was split off before, as {made}")
     new = lives.split(group, leaving, made, action.args.title.strip())
-    _note(group, action, now, f"{_who(action)} split {counted(len(leaving), 'series')} off, as {made}")
+    _note(group, action, now, f"{_who(action)} split {len(leaving)} series off, as {made}")
     _note(new, action, now, f"{_who(action)} split it off from {group.id}")
     lives.open(new)
     return made
@@ -206,7 +206,7 @@ def _dismiss(action: Action, group: Group, lives: Lifecycle, now: float) -> None
         group.dismissed = True
         lives.close(group, sentence(f"Not an anomaly, says {_who(action)}{_because(action)}"))
         return
-    _note(group, action, now, f"{_who(action)} struck {counted(len(struck), 'series')} out as no anomaly")
+    _note(group, action, now, f"{_who(action)} struck {len(struck)} series out as no anomaly")
     lives.strike(group, struck)
 
 

@@ -168,6 +168,7 @@ class CorrelateStage:
         """What the words heard so far let through."""
         if self._order.heal():
             self._lifecycle.go_back(self._order.passed)
+            self._waiting.go_back(self._order.passed)
         self._in_order(self._order.take())
         self._act_before((self._order.passed,))
         if len(self._waiting) and self._order.all_idle:

@@ -39,11 +39,16 @@ class Waiting:
 
     def put(self, action: Action, passed: float) -> bool:
         """Keep an action. Whether it is late: event time, which is at `passed`, has passed it."""
-        wanted = -math.inf if action.effective is None else _whole(action.effective.timestamp())
-        late = wanted < passed or action.effective is None
+        wanted = _wanted(action)
         # `passed` itself is still to come: what is of that very moment goes first, as in a replay.
         self._push(max(wanted, passed), action)
-        return late
+        return wanted < passed or action.effective is None
+
+    def go_back(self, passed: float) -> None:
+        """Event time had gone wrong, and is at `passed` again: what was late by it may not be."""
+        waiting, self._heap = sorted(self._heap), []
+        for _, action in waiting:
+            self._push(max(_wanted(action), passed), action)
 
     def before(self, stamp: Stamp | tuple[float]) -> Iterator[tuple[Stamp, Action]]:
         """The actions that stand before an item, in order; of a tuple of a time, those that are older."""
@@ -60,6 +65,8 @@ class Waiting:
         heapq.heappush(self._heap, (Stamp(time, KIND, time, action.id, self._arrivals), action))
 
 
-def _whole(time: float) -> float:
-    """The whole millisecond in which a time is: what is written of it must stand where it stood."""
-    return math.floor(round(time * 1000, 3)) / 1000
+def _wanted(action: Action) -> float:
+    """From when on it is to hold, to the whole millisecond: what is written of it must stand where it stood."""
+    if action.effective is None:
+        return -math.inf
+    return math.floor(round(action.effective.timestamp() * 1000, 3)) / 1000
