@@ -19,7 +19,7 @@ from typing import Any, Final
 from floodmark.actions import Action, ActionOutcome
 from floodmark.alerts import Anomaly, ChangeNotice, Incident, content_id, utc
 from floodmark.config.models import Correlate
-from floodmark.correlate import bursts, evidence, narrate
+from floodmark.correlate import bursts, evidence, narrate, parting
 from floodmark.correlate.actions import Doings
 from floodmark.correlate.apart import Apart
 from floodmark.correlate.chance import Chance
@@ -59,6 +59,7 @@ class Lifecycle:
         self._revisions = Revisions(correlate, topology, self._changes, self._chance)
         self._floods = Floods(correlate.gap * bursts.TOGETHER or 1.0)
         self._members = Membership(4 * correlate.members)
+        self._parting = parting.Parting(self._members, self._relations, self._chance)
         self._kept = correlate.changes + correlate.lifetime + correlate.grace  # a change, for as long as it can matter
         self._now = -math.inf
         self._groups: dict[str, Group] = {}
@@ -322,29 +323,12 @@ class Lifecycle:
 
     def split(self, group: Group, leaving: Sequence[Symptom], made: str, name: str) -> Group:
         """Some members leave, for a group of their own that is still to be opened; the two are held apart from now."""
-        staying = [series for series in group.symptoms if series not in {each.series for each in leaving}]
-        self._apart.hold(made, group.scope, staying, [symptom.series for symptom in leaving])
-        new = Group(
-            id=made,
-            scope=group.scope,
-            first=leaving[0],
-            started=leaving[0].started,
-            last_start=max(symptom.started for symptom in leaving),
-            last_end=max((each.ended for each in leaving if each.ended is not None), default=-math.inf),
-            last_odd=max(symptom.seen + bursts.lasts(symptom) for symptom in leaving),
-            changes=dict(group.changes),
-            bar=group.bar,
-            opened_at=self._now,  # by people, which says nothing of chance
-            again=True,
-            named=name,
-        )
+        gone = {symptom.series: None for symptom in leaving}
+        self._apart.hold(made, group.scope, [series for series in group.symptoms if series not in gone], gone)
+        new = parting.offshoot(group, leaving, made, name, self._now)
         self._groups[new.id] = self._held[new.id] = new
-        for symptom in leaving:
-            self._members.remove(group, symptom)
-            self._members.add(new, symptom)
-        self._regroup(group)
-        self._regroup(new)
-        self._use(group)
+        self._parting.move(leaving, group, new)
+        self._changed(group)
         return new
 
     def open(self, group: Group) -> None:
@@ -353,21 +337,15 @@ class Lifecycle:
 
     def strike(self, group: Group, symptoms: Sequence[Symptom]) -> None:
         """These are no anomalies: they are no members any more, nor ever again."""
+        self._parting.strike(group, symptoms)
         for symptom in symptoms:
-            self._members.remove(group, symptom)
             self._is_over(symptom.id)
             self._is_over(symptom.anomaly)
-        self._regroup(group)
-        self._use(group)
+        self._changed(group)
 
-    def _regroup(self, group: Group) -> None:
-        """Some of its members have left or come: who is first, and how bad it is, follows from those that are there."""
-        group.first = min(group.symptoms.values(), key=lambda symptom: (symptom.started, symptom.id))
-        group.first.why, group.first.member, group.started = "first", None, group.first.started
-        group.severity = "info"
-        self._relations.renew(group)
-        self._chance.weigh(group)
+    def _changed(self, group: Group) -> None:
         self._revisions.touch(group)
+        self._use(group)
         self._schedule(group)
 
     def _parted(self, group: Group, other: Group) -> bool:
