@@ -78,6 +78,11 @@ def test_what_changes_incidents_goes_where_the_anomalies_are(scope):
     assert msgspec.json.decode(copy.value, type=Action) == told
 
 
+def test_what_names_no_incident_is_refused_once():
+    (copy,) = task().process([record(action("resolve"))])
+    assert (copy.stream, copy.everywhere) == ("anomalies", False)
+
+
 def test_what_others_hear_and_what_came_of_actions_is_passed_over():
     outcome = ActionOutcome(action="a", verb="resolve", incident="i", result="applied", applied_at=AT)
     items = [action(verb, "inc-1") for verb in ("ack", "silence", "maintain", "shelve")] + [outcome]

@@ -111,7 +111,7 @@ def _incident(action: Action, lives: Lifecycle) -> Group | None:
             return None
         raise RefusedError(_gone(action.incident, into, action.scope))
     if action.scope and action.scope != group.scope:
-        raise RefusedError(f"{group.id} is of scope {group.scope}, not {action.scope}")
+        raise RefusedError(f"{group.id} is of scope {group.scope}, not {one_line(action.scope)}")
     if action.seen > group.revision:
         raise RefusedError(f"Revision {action.seen} of {group.id} is not known here: the newest is {group.revision}")
     return group
@@ -120,11 +120,12 @@ def _incident(action: Action, lives: Lifecycle) -> Group | None:
 def _gone(incident: str, into: str | None, scope: str) -> str:
     """Why there is nothing to be done to an incident; `into`: where it went, empty if it is over, None if it was never
     heard of."""
+    incident = one_line(incident)
     if into:
         return f"{incident} was merged into {into}: act on that one"
     if into is not None:
         return f"{incident} is over, and longer than correlate.grace"
-    where = f" in scope {scope}" if scope else ""
+    where = f" in scope {one_line(scope)}" if scope else ""
     return f"There is no incident {incident}{where}: it is not known here, or it has long been over"
 
 
@@ -171,7 +172,7 @@ def _merge(action: Action, group: Group, lives: Lifecycle, now: float) -> None:
             into = lives.fate(name) if other is None else None
             if into is not None:
                 raise RefusedError(_gone(name, into, group.scope))
-            words = f"There is no incident {name} in scope {group.scope}, of which {group.id} is"
+            words = f"There is no incident {one_line(name)} in scope {group.scope}, of which {group.id} is"
             raise RefusedError(f"{words}: only incidents of one scope can be merged")
         _open(other)
         others[name] = other

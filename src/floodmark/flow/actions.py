@@ -40,8 +40,8 @@ class ActionTask:
             if isinstance(found, Action):
                 self._counts["signals:action"] += 1
                 if found.verb in CORRELATED:
-                    key = found.scope or found.key()
-                    copy = encode(found, source=self._name, key=key, everywhere=not found.scope)
+                    key, any_may_have_it = found.scope or found.key(), bool(found.incident) and not found.scope
+                    copy = encode(found, source=self._name, key=key, everywhere=any_may_have_it)
                     out.append(copy._replace(stream="anomalies"))
             elif found is not None and not isinstance(found, ActionOutcome):
                 self._decode.refuse(record, "not_ours", f"this is no action but a {type(found).__name__}", out)
