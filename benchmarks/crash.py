@@ -97,11 +97,12 @@ def settle(fleet: Fleet, bootstrap: str) -> list[Written]:
     """All that was written, once all input is committed and nothing new comes. Raises GaveUpError."""
     deadline = time.monotonic() + PATIENCE_SECONDS
     before: list[Written] = []
+    behind: dict[tuple[str, int], int] = {}
     while True:
         if time.monotonic() > deadline:
             words = "\n".join(f"--- {worker.name}\n{worker.last_words()}" for worker in fleet.workers if worker.alive)
             raise GaveUpError(
-                f"not all input is committed after {PATIENCE_SECONDS:.0f} s; {unread(bootstrap)}\n{words}"
+                f"not all is committed after {PATIENCE_SECONDS:.0f} s; {unread(bootstrap) or behind}\n{words}"
             )
         fleet.look()
         if unread(bootstrap):
@@ -118,7 +119,8 @@ def settle(fleet: Fleet, bootstrap: str) -> list[Written]:
                 last[record.topic, record.partition] = record.offset + 1
         done = committed(bootstrap, f"{GROUP}-correlate", [ANOMALIES])
         done |= committed(bootstrap, f"{GROUP}-route", [ACTIONS])
-        if len(records) == len(before) and all(done.get(place, 0) >= end for place, end in last.items()):
+        behind = {place: end - done.get(place, 0) for place, end in last.items() if end > done.get(place, 0)}
+        if len(records) == len(before) and not behind:
             return records
         before = records
         time.sleep(1)
