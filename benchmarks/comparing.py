@@ -27,15 +27,15 @@ class Difference(NamedTuple):
         return Difference(self.lost + other.lost, self.doubled + other.doubled, self.changed + other.changed)
 
 
-KINDS = ("anomaly", "watermark", "series-sample", "incident", "dead letter")
+KINDS = ("anomaly", "watermark", "series-sample", "incident", "action-outcome", "dead letter")
 
 
 def sorted_by_kind(records: Iterable[Written]) -> dict[str, dict[Lane, list[Item]]]:
     """Our records by kind and lane, in order within a lane.
 
     A lane is what has an order that no interleaving may change: of anomalies and watermarks, a task's records in one
-    partition; of incidents, the revisions of one; of dead letters, one origin. A watermark that says "idle", or
-    is said again, is the wall clock's word and left out.
+    partition; of incidents, the revisions of one and what came of actions on it; of dead letters, one origin. A
+    watermark that says "idle", or is said again, is the wall clock's word and left out.
     """
     kinds: dict[str, dict[Lane, list[Item]]] = {kind: defaultdict(list) for kind in KINDS}
     for r in records:
@@ -46,7 +46,7 @@ def sorted_by_kind(records: Iterable[Written]) -> dict[str, dict[Lane, list[Item
             why = reason(r.headers)
             place = "" if why.element is None else str(why.element)
             kinds["dead letter"][why.topic, why.partition, why.offset].append((place, said))
-        elif kind == "incident":
+        elif kind in ("incident", "action-outcome"):
             kinds[kind][r.key].append((name, said))
         elif kind in kinds and not name.endswith(("/idle", "/again")):
             kinds[kind][r.header("ce_source"), r.partition].append((name, said))

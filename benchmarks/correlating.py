@@ -110,10 +110,10 @@ def correlated(events: list[Anomaly], services: dict[str, Service]) -> tuple[lis
     opened: list[float] = []
     most, begun = 0, time.process_time()
     for i, item in enumerate(words(events)):
-        opened += [i.updated_at.timestamp() for i in stage.process(item) if i.event == "opened"]
+        opened += [i.updated_at.timestamp() for i in stage.process(item) if i.event == "opened" or i.told]
         if not i % 1000:
             most = max(most, stage.sizes()["anomalies"])
-    opened += [i.updated_at.timestamp() for i in stage.finish() if i.event == "opened"]
+    opened += [i.updated_at.timestamp() for i in stage.finish() if i.event == "opened" or i.told]
     return opened, most, time.process_time() - begun
 
 

@@ -5,9 +5,12 @@
 A reference run first: all input is there, one worker, no fault. Then the same input on a fresh broker, fed in pieces
 while workers are killed with -9 at random moments (some while they still start or recover), the number of workers goes
 3, 2, 1, 3, ..., and the broker is killed and comes back in the middle. Then once more with zombies: a worker is stopped
-(SIGSTOP) past its session's timeout, another one takes over, and it continues. After each run all input is committed
-and the outputs are quiet; then they are read with read_committed and compared with the reference, bytes, keys, headers
-and order: anomalies and watermarks of each task, the revisions of each incident, the dead letters of each origin.
+(SIGSTOP) past its session's timeout, another one takes over, and it continues. Meanwhile people act: incidents are
+resolved, opened again, merged, split and dismissed, as of moments of event time (`acting`). After each run all input is
+committed and the outputs are quiet; then they are read with read_committed and compared with the reference, bytes,
+keys, headers and order: anomalies and watermarks of each task, the revisions of each incident, what came of each
+action, the dead letters of each origin. And `floodmark replay --actions` must tell, byte for byte, the incidents of the
+reference.
 
 The engine is `floodmark run` as a process. Its config is the default one but for: short sessions, snapshots often and a
 `state.history` that reaches back over all the input (who is killed before its first snapshot has nothing else), small
@@ -34,10 +37,12 @@ from typing import Any
 
 from confluent_kafka import KafkaException
 
+import acting
 import workload
-from comparing import KINDS, Difference, Item, Lane, compare, sorted_by_kind
+from comparing import KINDS, Difference, compare, sorted_by_kind
 from engine import GaveUpError, end_in_order, until
 from fleet import Feeder, Fleet, shares
+from floodmark.config.models import Config
 from kafka_side import (
     ApacheKafka,
     KafkaUnavailableError,
@@ -53,14 +58,15 @@ from kafka_side import (
 GROUP = "crash"
 INPUTS = (workload.METRICS, workload.LOGS)
 ANOMALIES, ALERTS, DEAD_LETTERS = "crash.anomalies", "crash.alerts", "crash.dead-letters"
-OUTPUTS = (ANOMALIES, ALERTS, DEAD_LETTERS)
+ACTIONS = "crash.actions"
+OUTPUTS = (ANOMALIES, ALERTS, DEAD_LETTERS, ACTIONS)
 SESSION_SECONDS = 10.0
 COUNTS = (3, 2, 1)
 """Workers, over and over."""
 PATIENCE_SECONDS = 600.0
 """So long anything is waited for; on a busy machine much takes minutes."""
 
-Run = dict[str, dict[Lane, list[Item]]]
+Run = list[Written]
 Trouble = Callable[[Fleet, Feeder, ApacheKafka], None]
 
 
@@ -77,7 +83,8 @@ def config(bootstrap: str, store: Path) -> dict[str, Any]:
             {"topic": workload.METRICS, "signal": "metric"},
             {"topic": workload.LOGS, "signal": "log"},
         ],
-        "topics": {"anomalies": ANOMALIES, "alerts": ALERTS, "dead_letters": DEAD_LETTERS},
+        "topics": {"anomalies": ANOMALIES, "alerts": ALERTS, "dead_letters": DEAD_LETTERS, "actions": ACTIONS},
+        "actions": {},
         "state": {"store": str(store), "interval": "1s", "history": "3d"},
         "detect": {"scope": ["region"]},
         "logs": {"learning": "10m"},
@@ -90,11 +97,12 @@ def settle(fleet: Fleet, bootstrap: str) -> list[Written]:
     """All that was written, once all input is committed and nothing new comes. Raises GaveUpError."""
     deadline = time.monotonic() + PATIENCE_SECONDS
     before: list[Written] = []
+    behind: dict[tuple[str, int], int] = {}
     while True:
         if time.monotonic() > deadline:
             words = "\n".join(f"--- {worker.name}\n{worker.last_words()}" for worker in fleet.workers if worker.alive)
             raise GaveUpError(
-                f"not all input is committed after {PATIENCE_SECONDS:.0f} s; {unread(bootstrap)}\n{words}"
+                f"not all is committed after {PATIENCE_SECONDS:.0f} s; {unread(bootstrap) or behind}\n{words}"
             )
         fleet.look()
         if unread(bootstrap):
@@ -104,10 +112,15 @@ def settle(fleet: Fleet, bootstrap: str) -> list[Written]:
         read_committed(bootstrap, OUTPUTS, records.append)
         last: Counter[tuple[str, int]] = Counter()
         for record in records:
-            if record.topic == ANOMALIES:  # by the last record: behind it are only markers, which nobody commits
+            if record.topic in (
+                ANOMALIES,
+                ACTIONS,
+            ):  # by the last record: behind it are only markers, which nobody commits
                 last[record.topic, record.partition] = record.offset + 1
         done = committed(bootstrap, f"{GROUP}-correlate", [ANOMALIES])
-        if len(records) == len(before) and all(done.get(place, 0) >= end for place, end in last.items()):
+        done |= committed(bootstrap, f"{GROUP}-route", [ACTIONS])
+        behind = {place: end - done.get(place, 0) for place, end in last.items() if end > done.get(place, 0)}
+        if len(records) == len(before) and not behind:
             return records
         before = records
         time.sleep(1)
@@ -141,7 +154,7 @@ def run(messages: list[Message], folder: Path, trouble: Trouble | None, keep: bo
         fleet.stop()
         if keep:
             print(f"logs and state of this run are in {folder}")
-        return sorted_by_kind(records), fleet, took
+        return records, fleet, took
 
 
 def killing(kills: int, rebalances: int, seed: int) -> Trouble:
@@ -207,17 +220,18 @@ def zombies(rounds: int, seed: int) -> Trouble:
     return trouble
 
 
-def report(title: str, reference: Run, found: Run, fleet: Fleet, seconds: float) -> Difference:
+def report(title: str, expected: Run, got: Run, fleet: Fleet, seconds: float) -> Difference:
     """Print a table and what happened; the sum of all differences."""
-    print(f"\n## {title}\n\n| {'records':<12} | reference | found | lost | doubled | changed |")
-    print(f"|{'-' * 14}|-----------|-------|------|---------|---------|")
+    reference, found = sorted_by_kind(expected), sorted_by_kind(got)
+    print(f"\n## {title}\n\n| {'records':<14} | reference | found | lost | doubled | changed |")
+    print(f"|{'-' * 16}|-----------|-------|------|---------|---------|")
     total = Difference()
     for kind in KINDS:
         difference = compare(reference[kind], found[kind])
         total += difference
         should, has = (sum(map(len, run[kind].values())) for run in (reference, found))
         lost, doubled, changed = difference
-        print(f"| {kind:<12} | {should:9} | {has:5} | {lost:4} | {doubled:7} | {changed:7} |")
+        print(f"| {kind:<14} | {should:9} | {has:5} | {lost:4} | {doubled:7} | {changed:7} |")
     print(f"\nIn {seconds:.0f} s: " + ", ".join(f"{count} {words}" for words, count in fleet.happened.items() if count))
     print("As the workers counted it, while they lived: " + ", ".join(f"{n} {w}" for w, n in fleet.counted().items()))
     return total
@@ -229,13 +243,24 @@ def play(args: argparse.Namespace, folder: Path) -> Difference:
     end = int(time.time()) // 86400 * 86400  # the last midnight: a seed then means the same run all day
     messages = list(workload.Workload(args.seed, args.hours, end).messages())
     print(f"input: {len(messages):,} messages, seed {args.seed}", flush=True)
+    alone, _, _ = run(messages, folder / "alone", None, keep)
+    told = acting.incidents_of(alone)
+    if len({incident.id for incident in told}) < 3:
+        raise GaveUpError(f"the first run made {len({i.id for i in told})} incidents: too few to compare")
+    actions = acting.deeds(told, args.seed)
+    plain, messages = messages, acting.with_deeds(messages, actions, ACTIONS, workload.PARTITIONS)
     reference, fleet, seconds = run(messages, folder / "reference", None, keep)
-    incidents = reference["incident"]
-    if len(incidents) < 3:
-        raise GaveUpError(f"the reference run made {len(incidents)} incidents: too few to compare")
-    sizes = ", ".join(f"{sum(map(len, reference[kind].values()))} {kind}" for kind in KINDS)
-    print(f"reference: {seconds:.0f} s, {len(incidents)} incidents; records: {sizes}", flush=True)
-    total = Difference()
+    by_kind = sorted_by_kind(reference)
+    sizes = ", ".join(f"{sum(map(len, by_kind[kind].values()))} {kind}" for kind in KINDS)
+    print(f"reference: {seconds:.0f} s, {len(by_kind['incident'])} incidents; records: {sizes}", flush=True)
+    outcomes = acting.outcomes_of(reference)
+    came = Counter(f"{each.verb} {each.result}" for each in outcomes)
+    print(f"{len(actions)} actions: " + ", ".join(f"{n} {what}" for what, n in sorted(came.items())), flush=True)
+    settings = Config.model_validate(config("replay", folder))
+    again = acting.replayed(settings, plain, actions, outcomes, folder / "actions.jsonl")
+    differing = acting.differing(again, reference)
+    print(f"replay --actions: {differing} of {len(by_kind['incident'])} incidents differ in a byte", flush=True)
+    total = Difference(changed=differing)
     troubles: list[tuple[str, Trouble]] = []
     if args.kills or args.rebalances:
         troubles.append(("Kills, rebalances and the broker's death", killing(args.kills, args.rebalances, args.seed)))

@@ -43,6 +43,7 @@ class Message(NamedTuple):
     key: bytes | None
     value: bytes | None
     timestamp: int
+    headers: tuple[tuple[str, bytes], ...] = ()
 
 
 class Written(NamedTuple):
@@ -103,7 +104,7 @@ class Sender:
     def send(self, messages: Iterable[Message]) -> None:
         """Returns when all are handed over; they are acknowledged after `flush`."""
         for m in messages:
-            self.put(m.topic, m.partition, m.key, m.value, m.timestamp)
+            self.put(m.topic, m.partition, m.key, m.value, m.timestamp, m.headers)
 
     def put(
         self,

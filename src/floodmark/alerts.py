@@ -267,7 +267,8 @@ class Incident(Struct, frozen=True, kw_only=True):
     those that all members share, `lines` the log lines that say most. `by_chance`: how many seconds pass between two
     groups of anomalies as improbable as this one where nothing is wrong, as far as this scope has shown; 0 if nobody
     said. `impact`: what it has cost so far. `watermark`: event time that was known when it was written. `acts`: what
-    people did to it, the newest last, at most 20.
+    people did to it, the newest last, at most 20. `told`: "after" if it was over by the moment at which it would have
+    been opened, so that this is the first that is said of it.
     """
 
     id: str
@@ -293,3 +294,4 @@ class Incident(Struct, frozen=True, kw_only=True):
     impact: list[Impact] = field(default_factory=list)
     watermark: datetime | None = None
     acts: list[Acted] = field(default_factory=list)
+    told: Literal["", "after"] = ""

@@ -163,7 +163,7 @@ def decode(record: Record) -> Event:
         )
     try:
         body: Event = decoder.decode(record.value or b"")
-    except msgspec.MsgspecError as error:
+    except (ValueError, RecursionError) as error:  # msgspec's errors are ValueErrors
         raise MalformedEventError(f"the body is not a {name}: {error}") from error
     return body
 

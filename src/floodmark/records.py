@@ -99,10 +99,16 @@ class Listener(Protocol):
     """
 
     @property
+    def what(self) -> str:
+        """What it hears, for metrics: feedback, actions."""
+        ...
+
+    @property
     def topic(self) -> str: ...
 
-    def hear(self, record: Record) -> Remark:
-        """Take a record; one that was heard before changes nothing. Bad input never raises: it is remarked on."""
+    def hear(self, record: Record) -> Remark | None:
+        """Take a record; one that was heard before changes nothing. Bad input never raises: it is remarked on. None: it
+        is of no concern here."""
         ...
 
     def standing(self) -> int:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 
+from floodmark.actions import Action, Arguments
 from floodmark.alerts import Absence, Anomaly, ChangeNotice, Evidence, Incident, Watermark, content_id, utc
 from floodmark.config.models import Correlate, Service
 from floodmark.correlate.symptoms import Symptom
@@ -92,6 +93,17 @@ def absence(*tasks, at=0, silent=30.0):
     return Absence(correlator="anomalies/0", time=utc(T0 + at), tasks=list(tasks), silent=silent)
 
 
+def act(verb, incident, at=None, *, id="", by="ann", said=None, scope="", seen=0, reason="", **args):
+    """What somebody does; `at`: from when on it holds, None if that is not said."""
+    effective = None if at is None else utc(T0 + at)
+    known = {"from_" if name == "into_it" else name: value for name, value in args.items()}
+    return Action(
+        id=id or content_id("act", verb, incident, at, by, sorted(map(str, known.values()))), verb=verb, by=by,
+        at=utc(T0 + (at or 0) if said is None else T0 + said), incident=incident, scope=scope, seen=seen,
+        effective=effective, reason=reason, args=Arguments(**known),
+    )  # fmt: skip
+
+
 def symptom(at, entity, name="latency", **more):
     return Symptom.of(opened(at, entity, name, **more), T0 + at, "first", late=False)
 
@@ -108,6 +120,10 @@ def events(incidents: list[Incident]) -> list[str]:
     return [incident.event for incident in incidents]
 
 
+def at(incident: Incident) -> float:
+    return incident.updated_at.timestamp()
+
+
 def wrongs(incidents: list[Incident], *, ended: bool = True) -> dict[str, int]:
     """What the life cycles do wrong: all must be zero."""
     state: dict[str, str] = {}
@@ -118,13 +134,17 @@ def wrongs(incidents: list[Incident], *, ended: bool = True) -> dict[str, int]:
         before = state.get(incident.id)
         event = incident.event
         wrong["opened twice"] += event == "opened" and before is not None
-        wrong["event before open"] += event != "opened" and before is None
+        wrong["event before open"] += event != "opened" and before is None and not incident.told
+        wrong["told after what was told"] += bool(incident.told) and (before is not None or event != "resolved")
+        wrong["opened as it resolved"] += (
+            event == "resolved" and before == "opened" and last[incident.id] == at(incident)
+        )
         wrong["update after end"] += event in ("updated", "merged") and before in ("resolved", "merged")
         wrong["resolved twice"] += event == "resolved" and before in ("resolved", "merged")
         wrong["reopened unresolved"] += event == "reopened" and before != "resolved"
         wrong["revision skipped"] += incident.revision != revision.get(incident.id, 0) + 1
-        wrong["time went back"] += incident.updated_at.timestamp() < last.get(incident.id, 0.0)
+        wrong["time went back"] += at(incident) < last.get(incident.id, 0.0)
         state[incident.id], revision[incident.id] = event, incident.revision
-        last[incident.id] = incident.updated_at.timestamp()
+        last[incident.id] = at(incident)
     wrong["never resolved"] = sum(s not in ("resolved", "merged") for s in state.values()) if ended else 0
     return {what: n for what, n in wrong.items() if n}

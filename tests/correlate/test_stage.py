@@ -307,9 +307,13 @@ def test_the_longest_without_news_makes_room():
     assert wrongs(got, ended=False) == {}
 
 
-def test_one_that_makes_room_at_the_moment_of_its_opening_is_told_in_full():
+def test_one_that_makes_room_at_the_moment_of_its_opening_is_told_only_afterwards():
     got = outcome(opened(0, "x"), opened(0, "y"), open_incidents=1)
-    assert events(got) == ["opened", "resolved", "opened", "resolved"]
+    assert [(i.event, i.told, i.revision) for i in got] == [
+        ("resolved", "after", 1),
+        ("opened", "", 1),
+        ("resolved", "", 2),
+    ]
     assert wrongs(got) == {}
 
 

@@ -11,9 +11,12 @@ import pytest
 from aiokafka import AIOKafkaProducer
 from structlog.testing import capture_logs
 
+from floodmark.actions import Action, Arguments
 from floodmark.cli.run import routes
-from floodmark.config.models import Config
+from floodmark.config.models import Actions, Config
+from floodmark.events import encode
 from floodmark.flow import prepare
+from floodmark.flow.actions import ActionsListener
 from floodmark.flow.feedback import FeedbackListener
 from floodmark.runtime import run
 from floodmark.runtime.embedded import EmbeddedBroker
@@ -85,7 +88,7 @@ async def running(settings):
                 embedded=True,
                 ready=ready,
                 on_output=outputs.append,
-                listener=listener,
+                listeners=[listener],
             )
         )
         waiting = asyncio.create_task(ready.wait())
@@ -145,6 +148,25 @@ async def test_what_was_read_is_counted(broker):
     await listening.stop()
     counts = [telemetry.registry.get_sample_value("floodmark_feedback_records_total", {"result": r}) for r in RESULTS]
     assert counts == [2, 1]
+
+
+async def test_actions_are_heard_too_and_counted_by_themselves(broker):
+    settings, telemetry = config(broker, "acted"), Telemetry()
+    until = datetime(2030, 1, 1, tzinfo=UTC)
+    actions = [
+        Action(id=verb, verb=verb, by="ann", at=START, args=Arguments(until=until)) for verb in ("maintain", "ack")
+    ]
+    async with AIOKafkaProducer(bootstrap_servers=broker) as producer:
+        for each in actions:
+            told = encode(each, source="test", key=each.id)
+            await producer.send_and_wait(settings.topics.actions, told.value, headers=list(told.headers), partition=0)
+    await send(broker, settings.topics.actions, b"nonsense")
+    listener = ActionsListener(settings.topics.actions, Actions())
+    listening = Listening(settings.kafka, listener, telemetry)
+    await listening.start()
+    await listening.stop()
+    counts = [telemetry.registry.get_sample_value("floodmark_actions_records_total", {"result": r}) for r in RESULTS]
+    assert (counts, listener.standing()) == ([2, 1], 1)
 
 
 async def test_without_a_broker_it_says_so():

@@ -241,7 +241,7 @@ async def test_a_certificate_that_is_refused_ends_a_start_but_not_a_run(lives, c
 
 async def test_a_pause_is_over_when_kafka_is_back(lives, cluster):
     stop = asyncio.Event()
-    made = service._Run(Kafka(), [], Topics(), State(store=None), 1, 30, stop, False, None, None, "", None)
+    made = service._Run(Kafka(), [], Topics(), State(store=None), 1, 30, stop, False, None, None, "", ())
     with capture_logs():
         made.telemetry.presence.away("b:9092: connection refused")
         pause = asyncio.create_task(made.stopped(1000))

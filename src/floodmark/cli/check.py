@@ -54,7 +54,8 @@ def _topics(config: Config) -> Table:
     for group, factories in groups(config).items():
         for topic in factories:
             source = signals.get(topic)
-            what = f"{source.signal} ({source.format})" if source else "internal"
+            own = "what people do" if topic == config.topics.actions else "internal"
+            what = f"{source.signal} ({source.format})" if source else own
             table.add_row(topic, what, f"{config.kafka.group}-{group}")
     table.add_row(config.topics.alerts, "incidents, for your tools", "")
     table.add_row(config.topics.dead_letters, "input that could not be used", "")

@@ -14,7 +14,9 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
+from floodmark.actions import ActionOutcome
 from floodmark.alerts import Anomaly, Incident
+from floodmark.cli.acted import ActionsPath, heeding, read_actions
 from floodmark.cli.console import err, fail, out, read_config
 from floodmark.cli.recorded import (
     Arrived,
@@ -82,6 +84,7 @@ def replay(
     ] = None,
     anomalies: Annotated[Path | None, typer.Option(help="Write anomalies as JSONL here ('-': stdout).")] = None,
     feedback: FeedbackPath = None,
+    actions: ActionsPath = None,
     templates: Annotated[bool, typer.Option("--templates", help="Show the log templates that were mined.")] = False,
 ) -> None:
     """Run files through the engine and show the incidents: the same answer as under Kafka, byte for byte.
@@ -97,6 +100,10 @@ def replay(
     `floodmark replay collectd.txt -c floodmark.yaml --input collectd`
 
     `floodmark replay -c floodmark.yaml --topic collectd --from 2h`
+
+    With what people did meanwhile (`floodmark actions export`), incidents are resolved, merged and split as they were:
+
+    `floodmark replay collectd.txt -c floodmark.yaml --input collectd --actions actions.jsonl`
     """
     settings = read_config(config) if config else Config()
     labels = dict(item.partition("=")[::2] for item in label or [])
@@ -105,9 +112,14 @@ def replay(
     found = source(wanted, settings)
     settings = inputs_of(found, settings)
     registered = Registered(settings)
-    flow = LocalFlow(settings, read_verdicts(feedback, settings), found.partitions, registered.schemas)
+    done, upkeep = None, None
+    if actions is not None:
+        settings = heeding(settings)
+        done, upkeep = read_actions(actions, settings)
+    flow = LocalFlow(settings, read_verdicts(feedback, settings), found.partitions, registered.schemas, upkeep)
     seen = Seen(found.place)
     try:
+        seen.take(flow.process(done or []))  # each waits until event time comes to it
         with progress("replay", found.size) as moved:
             for count, record in enumerate(registered.supplied(found.records())):
                 seen.take(flow.process([record]))
@@ -134,6 +146,7 @@ class Seen:
         self.revisions: list[Incident] = []
         self.latest: dict[str, Incident] = {}
         self.anomalies: list[Anomaly] = []
+        self.outcomes: list[ActionOutcome] = []
         self.refused: Counter[str] = Counter()
         self.first_refusal: dict[str, str] = {}
 
@@ -150,6 +163,8 @@ class Seen:
                 incident = msgspec.json.decode(output.value or b"", type=Incident)
                 self.revisions.append(incident)
                 self.latest[incident.id] = incident
+            elif TYPES[name] is ActionOutcome:
+                self.outcomes.append(msgspec.json.decode(output.value or b"", type=ActionOutcome))
             elif TYPES[name] is Anomaly:
                 self.anomalies.append(msgspec.json.decode(output.value or b"", type=Anomaly))
 
@@ -196,6 +211,13 @@ def _account(flow: LocalFlow, seen: Seen) -> None:
     opened = sum(a.event == "opened" for a in seen.anomalies)
     incidents = sum(incident.merged_into is None for incident in seen.latest.values())
     err.print(f"{taken} → {_many(opened, 'anomaly')} → {_many(incidents, 'incident')}", markup=False, soft_wrap=True)
+    if seen.outcomes:
+        applied = sum(outcome.result == "applied" for outcome in seen.outcomes)
+        err.print(f"{_many(len(seen.outcomes), 'action')} of people, {applied:,} applied", markup=False)
+    for outcome in seen.outcomes:
+        if outcome.result == "refused":
+            words = f"  {outcome.verb} ({outcome.action}) is refused: {outcome.reason}"
+            err.print(words, style="yellow", markup=False, soft_wrap=True)
     for name, n in sorted(counts.items()):
         if n and (name.startswith(("skipped:", "evicted:", "late", "held:feedback")) or name in _TOLD):
             err.print(f"  {name.replace(':', ' ')}: {n:,}", style="dim", markup=False)

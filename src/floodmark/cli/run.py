@@ -27,6 +27,8 @@ from floodmark.runtime.workers import REFUSED, commands, for_worker, stop_with_p
 
 if TYPE_CHECKING:
     from floodmark.detect.feedback import Feedback
+    from floodmark.detect.upkeep import Upkeep
+    from floodmark.flow.actions import ActionsListener
     from floodmark.flow.feedback import FeedbackListener
 
 logger = structlog.get_logger(__name__)
@@ -89,11 +91,12 @@ async def _run(config: Config, path: Path, seen: bytes, worker: int | None) -> N
         asked = entered.enter_context(reload_on_hangup())
         if worker is not None:
             entered.enter_context(stop_with_parent(stop))
-        listener = _listener(config)
-        feedback = listener.feedback if listener is not None else None
+        verdicts, actions = _verdicts(config), _actions(config)
+        feedback = verdicts.feedback if verdicts is not None else None
+        upkeep = actions.upkeep if actions is not None else None
         registry = _registry(config)
         schemas = registry.schemas if registry is not None else None
-        work = routes(config, feedback, schemas)
+        work = routes(config, feedback, schemas, upkeep)
         # Each record is an object that lives for milliseconds: at Python's own threshold the collector would walk the
         # state of all series some hundred times a second, and find nothing.
         gc.set_threshold(100_000, 20, 20)
@@ -113,9 +116,9 @@ async def _run(config: Config, path: Path, seen: bytes, worker: int | None) -> N
                 lambda: _load(path, worker),
                 config,
                 work,
-                lambda new: routes(new, feedback, schemas),
+                lambda new: routes(new, feedback, schemas, upkeep),
             ),
-            listener=listener,
+            listeners=[listener for listener in (verdicts, actions) if listener is not None],
             hide=_hiding(config),
             registry=registry,
         )
@@ -139,10 +142,16 @@ def _hiding(config: Config) -> Callable[[str], str]:
     return partial(masked, secrets=config.logs.secrets)
 
 
-def _listener(config: Config) -> FeedbackListener | None:
+def _verdicts(config: Config) -> FeedbackListener | None:
     from floodmark.flow.feedback import FeedbackListener  # noqa: PLC0415 - as in `routes`
 
     return FeedbackListener(config.feedback) if config.feedback is not None else None
+
+
+def _actions(config: Config) -> ActionsListener | None:
+    from floodmark.flow.actions import ActionsListener  # noqa: PLC0415 - as in `routes`
+
+    return ActionsListener(config.topics.actions, config.actions) if config.actions is not None else None
 
 
 def _registry(config: Config) -> Registry | None:
@@ -151,11 +160,16 @@ def _registry(config: Config) -> Registry | None:
     return Registry(config.schema_registry, schemas_needed) if config.schema_registry is not None else None
 
 
-def routes(config: Config, feedback: Feedback | None = None, schemas: Schemas | None = None) -> list[Route]:
+def routes(
+    config: Config,
+    feedback: Feedback | None = None,
+    schemas: Schemas | None = None,
+    upkeep: Upkeep | None = None,
+) -> list[Route]:
     """The config's work as the runtime takes it: a route for each consumer group."""
     from floodmark.flow import groups  # noqa: PLC0415 - the engine itself, which a parent of workers never needs
 
-    work = groups(config, feedback, schemas)
+    work = groups(config, feedback, schemas, upkeep)
 
     def route(group: str) -> Route:
         factories = work[group]

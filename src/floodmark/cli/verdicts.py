@@ -28,7 +28,7 @@ def read_verdicts(path: Path | None, config: Config) -> Feedback | None:
     for number, line in enumerate(path.read_bytes().splitlines(), 1):
         if line.strip():
             remark = listener.hear(Record(str(path), 0, number, -1, None, line))
-            if remark.wrong:
+            if remark is not None and remark.wrong:
                 said = f"{path}:{number}: {remark.facts['reason']}"
                 err.print(said, style="yellow", markup=False, soft_wrap=True)
     return listener.feedback

@@ -19,7 +19,7 @@ from floodmark.config.shape import Shape, shape_of
 _NAMES: Final[Mapping[type, str]] = {Input: "topic", Detector: "name", ModelMonitor: "match"}
 """What an element of a list is known by."""
 
-_AT_RESTART: Final = ("kafka", "schema_registry", "topics", "state", "feedback", "http")
+_AT_RESTART: Final = ("kafka", "schema_registry", "topics", "state", "feedback", "actions", "http")
 """Sections that are read once, when connections, producers and listeners are made."""
 _ONCE: Final = ("correlate.idle", "notify.http")
 """And these parts of others."""

@@ -11,7 +11,7 @@ from typing import Literal
 
 from msgspec import Struct, field
 
-from floodmark.alerts import Cause, ChangeNotice, Severity
+from floodmark.alerts import Acted, Cause, ChangeNotice, Severity
 from floodmark.correlate.symptoms import Symptom
 
 
@@ -77,6 +77,16 @@ class Group(Struct, eq=False):
     """When it was last told."""
     pending: bool = False
     """There is news that waits for more."""
+    acts: list[Acted] = field(default_factory=list)
+    """What people did to it, the newest last; bounded."""
+    said: list[str] = field(default_factory=list)
+    """The same as clauses, the newest last; bounded."""
+    acted: bool = False
+    """Somebody has done something to it since the last revision."""
+    named: str = ""
+    """What people call it, if they have said so."""
+    dismissed: bool = False
+    """People have said that it is none: nothing that comes later is the same again."""
     scheduled: float | None = None
     """The time for which the earliest timer of it is set."""
 

@@ -12,13 +12,16 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from functools import partial
 from typing import Any, Final
 
+from floodmark.actions import Action, ActionOutcome
 from floodmark.alerts import Anomaly, ChangeNotice, Incident, content_id, utc
 from floodmark.config.models import Correlate
-from floodmark.correlate import bursts, evidence, narrate
+from floodmark.correlate import bursts, evidence, narrate, parting
+from floodmark.correlate.actions import Doings
+from floodmark.correlate.apart import Apart
 from floodmark.correlate.chance import Chance
 from floodmark.correlate.changes import RecentChanges
 from floodmark.correlate.faint import Faint
@@ -56,6 +59,7 @@ class Lifecycle:
         self._revisions = Revisions(correlate, topology, self._changes, self._chance)
         self._floods = Floods(correlate.gap * bursts.TOGETHER or 1.0)
         self._members = Membership(4 * correlate.members)
+        self._parting = parting.Parting(self._members, self._relations, self._chance)
         self._kept = correlate.changes + correlate.lifetime + correlate.grace  # a change, for as long as it can matter
         self._now = -math.inf
         self._groups: dict[str, Group] = {}
@@ -63,7 +67,9 @@ class Lifecycle:
         self._held: dict[str, Group] = {}
         self._open: dict[str, Group] = {}
         self._resolved: dict[str, Group] = {}
-        self._over: dict[str, None] = {}
+        self._over: dict[str, str] = {}  # each with what it was merged into
+        self._apart = Apart()
+        self._doings = Doings()
         self._faint = Faint()
         self._timers = Timers()
         self._weighed: dict[str, Group] = {}  # is more or less surprising at this moment
@@ -75,6 +81,7 @@ class Lifecycle:
             self._groups,
             (self._held, self._open, self._resolved, self._over),
             (self._chance.state(), self._faint.state(), self._floods.state()),
+            (self._apart.state(), self._doings.state()),
             self._timers.state(),
             self._weighed,
             self._revisions.state(),
@@ -86,13 +93,16 @@ class Lifecycle:
 
     def restore(self, state: tuple[Any, ...], *, same: bool) -> None:
         """Go on from what `state` gave. If the settings are not the `same`, incidents live by those of now."""
-        self._now, self._groups, by_state, chance, timers, self._weighed, revisions, *parts = state
+        self._now, self._groups, by_state, chance, people, timers, self._weighed, revisions, *parts = state
         relations, changes, members, topology = parts
         self._held, self._open, self._resolved, self._over = by_state
         known, faint, floods = chance
         self._chance.restore(known)
         self._faint.restore(faint)
         self._floods.restore(floods)
+        apart, doings = people
+        self._apart.restore(apart)
+        self._doings.restore(doings)
         self._revisions.restore(revisions)
         self._timers.restore(timers)
         self._relations.restore(relations, self._groups.values())
@@ -110,6 +120,10 @@ class Lifecycle:
         """What has become certain since the last call."""
         self._settle()
         return self._revisions.take()
+
+    def outcomes(self) -> list[ActionOutcome]:
+        """What has come of actions since the last call."""
+        return self._doings.take()
 
     def advance(self, until: float) -> None:
         """Event time reaches `until` (epoch seconds, or infinity): fire all timers before it."""
@@ -224,11 +238,23 @@ class Lifecycle:
         self._topology.learn(calls, time)
         self._topology.expire(self._now)
 
+    def act(self, action: Action, time: float) -> None:
+        """Somebody has done something, that holds from event time `time` on."""
+        self.advance(time)
+        self._settle(acted=False)  # an action stands behind all else of its moment
+        self._doings.do(action, self, self._now)
+
+    def refuse(self, action: Action, reason: str) -> None:
+        """Say that an action changes nothing."""
+        self._doings.refuse(action, reason, self._now)
+
     def counts(self) -> Mapping[str, int]:
         """Monotonic counters."""
         return {
             **self._counts,
             **self._revisions.counts,
+            **self._doings.counts,
+            "apart:evicted": self._apart.evicted,
             "faint:evicted": self._faint.evicted,
             "changes:evicted": self._changes.evicted,
             "members:beyond": self._members.beyond,
@@ -259,14 +285,89 @@ class Lifecycle:
         for group in list(self._open.values()):
             self._revisions.cost(anomaly, group, self._now)
 
+    # -- what people do (`actions`) -------------------------------------------------------------------------------
+
+    def find(self, incident: str) -> Group | None:
+        """An incident that is open, or in its grace."""
+        group = self._groups.get(incident)
+        return group if group is not None and group.revision else None
+
+    def fate(self, incident: str) -> str | None:
+        """Of an incident that is over and forgotten: what it was merged into, if it was; None: never heard of."""
+        return self._over.get(incident)
+
+    def is_spent(self, group: Group) -> bool:
+        """Whether it has lived as long as it may."""
+        return self._now >= bursts.end_of_life(group, self._conf)
+
+    def member(self, group: Group, anomaly_id: str) -> Symptom | None:
+        """The member of this anomaly."""
+        owner = self._members.owner(anomaly_id)
+        return owner[1] if owner is not None and owner[0] is group else None
+
+    def close(self, group: Group, resolution: str) -> None:
+        """It is over, and in its grace."""
+        self._resolve(group, resolution)
+        self._learn(group)
+        group.state = "resolved"
+        self._resolved[group.id] = group
+        self._end_grace()
+        self._schedule(group)
+
+    def reopen(self, group: Group) -> None:
+        """It is not over after all."""
+        group.resolved_at, group.resolution, group.reopened, group.dismissed = None, "", True, False
+        self._make_open(group)
+
+    def merge(self, group: Group, other: Group, why: str) -> None:
+        """They are one, whatever was said before."""
+        self._apart.join(group.scope, group.symptoms, other.symptoms)
+        self._merge(group, other, why)
+        self._use(group)
+
+    def split(self, group: Group, leaving: Sequence[Symptom], made: str, name: str) -> Group:
+        """Some members leave, for a group of their own that is still to be opened; the two are held apart from now."""
+        gone = {symptom.series: None for symptom in leaving}
+        self._apart.hold(made, group.scope, [series for series in group.symptoms if series not in gone], gone)
+        new = parting.offshoot(group, leaving, made, name, self._now)
+        self._groups[new.id] = self._held[new.id] = new
+        self._parting.move(leaving, group, new)
+        self._changed(group)
+        return new
+
+    def open(self, group: Group) -> None:
+        """What people have made is an incident, whatever chance would say."""
+        self._make_open(group)
+
+    def strike(self, group: Group, symptoms: Sequence[Symptom]) -> None:
+        """These are no anomalies: they are no members any more, nor ever again."""
+        self._parting.strike(group, symptoms)
+        for symptom in symptoms:
+            self._is_over(symptom.id)
+            self._is_over(symptom.anomaly)
+        self._changed(group)
+
+    def _changed(self, group: Group) -> None:
+        self._revisions.touch(group)
+        self._use(group)
+        self._schedule(group)
+
+    def _parted(self, group: Group, other: Group) -> bool:
+        """Whether people have held them apart."""
+        return self._apart.parted(group.scope, other.symptoms, group.symptoms)
+
     # -- groups ---------------------------------------------------------------------------------------------------
 
     def _onset(self, anomaly: Anomaly, onset: float, *, late: bool, again: bool = False) -> None:
         """A series becomes odd at `onset`: it joins a burst, or begins one."""
-        if (flood := self._flood(anomaly.scope, onset)) is not None:
+        mine = anomaly.scope, (anomaly.series,)
+        flood = self._flood(anomaly.scope, onset)
+        if flood is not None and not self._apart.parted(*mine, flood.symptoms):
             self._join(flood, anomaly, onset, f"began together with {flood.first.entity}", late=late)
             return
         related = self._relations.of(anomaly)
+        if len(self._apart):
+            related = [link for link in related if not self._apart.parted(*mine, link.group.symptoms)]
         joining = [link for link in related if bursts.joins(link.group, onset, self._conf)]
         if not joining and anomaly.signal == "alert":  # other tools wait before they speak
             joining = [link for link in related if bursts.goes_on(link.group, onset, self._conf)]
@@ -282,7 +383,7 @@ class Lifecycle:
         alike = [link.group for link in together if link.group.state == nearest.group.state]
         group = min(alike, key=lambda group: (group.started, group.id))  # that people have known for longest
         for link in together:
-            if link.group is not group:
+            if link.group is not group and not self._parted(group, link.group):
                 self._merge(group, link.group, self._relations.why(anomaly, link))
         group.again = group.again and again
         self._join(group, anomaly, onset, why, late=late)
@@ -388,7 +489,7 @@ class Lifecycle:
         group.joined = True
         self._revisions.touch(group)
         self._relations.take_over(group, other)
-        self._drop(other)
+        self._drop(other, group.id)
         self._weighed[group.id] = group
         self._schedule(group)
 
@@ -405,7 +506,8 @@ class Lifecycle:
         if group.surprise < bar and not limit:
             return
         parent = self._groups.get(group.parent)
-        if parent is not None and parent.state == "open" and bursts.is_worse(group, parent):
+        goes_on = parent is not None and parent.state == "open" and bursts.is_worse(group, parent)
+        if parent is not None and goes_on and not self._parted(parent, group):
             self._merge(parent, group, f"{parent.first.entity} has been odd since {utc(parent.started):%H:%M} UTC")
             return
         if group.parent and not limit and not bursts.is_another(group, parent, self._now, bar, self._conf):
@@ -447,7 +549,9 @@ class Lifecycle:
         together = [
             other
             for other in self._open.values()
-            if other.scope == group.scope and bursts.began_together(other, group, self._conf)
+            if other.scope == group.scope
+            and bursts.began_together(other, group, self._conf)
+            and not self._parted(other, group)
         ]
         if not together:
             return False
@@ -481,7 +585,8 @@ class Lifecycle:
         self._chance.flooded(first.scope, first.started)
         self._floods.began(first.scope, first.id)
         for other in others:
-            self._merge(first, other, f"began together with {first.first.entity}")
+            if not self._parted(first, other):
+                self._merge(first, other, f"began together with {first.first.entity}")
         if first.state == "held":
             self._chance.weigh(first)
             first.bar = self._chance.bar(first.scope, self._now)
@@ -496,7 +601,7 @@ class Lifecycle:
     def _is_back(self, group: Group) -> bool:
         """Reopen an incident that has just resolved if what is odd now was odd then."""
         for other in self._resolved.values():
-            if self._now >= bursts.end_of_life(other, self._conf):
+            if self._now >= bursts.end_of_life(other, self._conf) or other.dismissed or self._parted(other, group):
                 continue
             same = sum(series in other.symptoms for series in group.symptoms)
             if other.scope == group.scope and 2 * same >= len(group.symptoms):
@@ -560,12 +665,7 @@ class Lifecycle:
             group.last_odd = self._now
             self._schedule(group)
         else:
-            self._resolve(group, narrate.over(group, bursts.QUIET if group.open else self._conf.gap))
-            self._learn(group)
-            group.state = "resolved"
-            self._resolved[group.id] = group
-            self._end_grace()
-            self._schedule(group)
+            self.close(group, narrate.over(group, bursts.QUIET if group.open else self._conf.gap))
 
     def _drop_candidate(self, group: Group) -> None:
         """It was no more than chance, or the aftermath of what is open."""
@@ -596,17 +696,21 @@ class Lifecycle:
         self._relations.forget(group)
         self._drop(group)
 
-    def _drop(self, group: Group) -> None:
+    def _drop(self, group: Group, into: str = "") -> None:
         for groups in (self._groups, self._held, self._open, self._resolved, self._weighed):
             groups.pop(group.id, None)
         self._revisions.forget(group)
         if group.revision:
-            self._over[group.id] = self._over[group.first.id] = None  # what it is named after may have been let go
+            self._is_over(group.id, into)
+            self._is_over(group.first.id)  # what it is named after may have been let go
             for symptom in group.symptoms.values():
                 if symptom.signal == "alert":  # that is said again for as long as it goes on
-                    self._over[symptom.anomaly] = None
-            while len(self._over) > REMEMBERED:
-                del self._over[next(iter(self._over))]
+                    self._is_over(symptom.anomaly)
+
+    def _is_over(self, id: str, into: str = "") -> None:
+        self._over[id] = into
+        while len(self._over) > REMEMBERED:
+            del self._over[next(iter(self._over))]
 
     def _schedule(self, group: Group) -> None:
         """Set a timer for the deadline, if it has not gone."""
@@ -621,14 +725,17 @@ class Lifecycle:
             self._open.pop(group.id, None)
             self._open[group.id] = group
 
-    def _settle(self) -> None:
-        """Judge what has changed at this moment, and make one revision of all that has happened to each incident."""
+    def _settle(self, *, acted: bool = True) -> None:
+        """Judge what has changed at this moment, and make one revision of all that has happened to each incident.
+
+        Without `acted`, what people do is not told yet: they may do more at this moment.
+        """
         while self._weighed:
             group = self._weighed.pop(next(iter(self._weighed)))
             if group.state == "held" and group.id in self._groups:
                 self._chance.weigh(group)
                 self._judge(group)
-        while (touched := self._revisions.touched()) is not None:
+        while (touched := self._revisions.touched(acted=acted)) is not None:
             self._revisions.announce(touched, self._now)
             if touched.pending:  # it is told when there has been time for more
                 self._schedule(touched)

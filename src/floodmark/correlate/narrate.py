@@ -10,7 +10,8 @@ from typing import Literal
 
 from floodmark.alerts import SEVERITIES, Incident, Severity, utc
 from floodmark.correlate.group import Group
-from floodmark.correlate.impact import brief, impacts, told
+from floodmark.correlate.impact import brief, impacts
+from floodmark.correlate.impact import told as impact_told
 from floodmark.correlate.sentences import counted, cut, moment, seldom, sentence, span
 from floodmark.correlate.symptoms import RANK, Symptom
 from floodmark.correlate.titles import compose, labels_in_common, moves, one_line, order
@@ -33,7 +34,8 @@ _LINE = 500
 
 
 def severity(group: Group) -> Severity:
-    """The worst of the members, raised by breadth; it never falls while an incident lives.
+    """The worst of the members, raised by breadth; it never falls while an incident lives, but when people take members
+    away.
 
     Three affected entities make at least an error. Six make it critical if some member is an error by itself: many
     faint anomalies at once are one problem worth a look, not one worth a pager. What moves in the direction that hurts
@@ -57,7 +59,9 @@ def severity(group: Group) -> Severity:
 
 def title(group: Group, beside: Sequence[Symptom] = ()) -> str:
     """What the one on call would say, at most 120 characters: "payment: HTTP errors 0.1 → 38 a second; 3 more services
-    affected". Of the entity that leads: what still goes on, or that it is over."""
+    affected". Of the entity that leads: what still goes on, or that it is over. What people name keeps its name."""
+    if group.named:
+        return cut(one_line(group.named), _TITLE)
     members = list(group.symptoms.values())
     lead = _lead(group)
     own = [symptom for symptom in members if symptom.entity == lead]
@@ -86,8 +90,9 @@ def why(group: Group, beside: Sequence[Symptom] = ()) -> str:
     ended = sum(symptom.ended is not None for symptom in group.symptoms.values())
     if ended and group.resolved_at is None and group.member_count > 1:
         said.append(f"{ended} of them {'is' if ended == 1 else 'are'} over" if group.open else "All of them are over")
-    if cost := told(impacts(group.symptoms.values(), beside)):
+    if cost := impact_told(impacts(group.symptoms.values(), beside)):
         said.append(f"Impact: {cost}")
+    said += group.said
     return " ".join(sentence(each) for each in said)
 
 
@@ -199,10 +204,11 @@ def incident(
     most: int,
     merged_into: str | None = None,
     beside: Sequence[Symptom] = (),
+    told: Literal["", "after"] = "",
 ) -> Incident:
     """The message of one revision. Lists the first member and the most telling ones, at most `most`, by onset.
 
-    `beside`: KPIs that are odd now, and no members: what they lose is told as well.
+    `beside`: KPIs that are odd now, and no members: what they lose is told as well. `told`: as in the message.
     """
     symptoms = list(group.symptoms.values())
     if len(symptoms) > most:
@@ -231,6 +237,9 @@ def incident(
         lines=lines(group),
         by_chance=group.by_chance,
         impact=impacts(group.symptoms.values(), beside),
+        watermark=utc(at),
+        acts=list(group.acts),
+        told=told,
     )
 
 

@@ -126,6 +126,11 @@ class EventOrder:
         return self._said.keys()
 
     @property
+    def all_idle(self) -> bool:
+        """Whether nobody is waited for, as nothing comes to anybody."""
+        return self._unheard_name() is None and not self._awake()
+
+    @property
     def absent(self) -> int:
         """How many detect tasks are done without."""
         return len(self._absent)
@@ -286,11 +291,14 @@ class EventOrder:
     def _limit(self) -> float:
         if self._unheard_name() is not None:
             return -math.inf
-        awake = [said.time for name, said in self._said.items() if not said.idle and name not in self._absent]
-        if awake:
+        if awake := self._awake():
             return min(awake)
         # Nobody is waited for: nothing is to come before what we have, as far as anybody knows.
         return max(self._newest + _TICK, *(said.time for said in self._said.values()), -math.inf)
+
+    def _awake(self) -> list[float]:
+        """Where those are who are waited for."""
+        return [said.time for name, said in self._said.items() if not said.idle and name not in self._absent]
 
     def _forget_the_gone(self) -> None:
         """Once all the tasks that there are said to be agree on who there is, those beyond are gone."""

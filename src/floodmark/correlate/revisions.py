@@ -7,7 +7,7 @@ clock, and decides nothing about which anomalies are an incident.
 from __future__ import annotations
 
 from collections import Counter
-from typing import Any
+from typing import Any, Literal
 
 from floodmark.alerts import Anomaly, Incident
 from floodmark.config.models import Correlate
@@ -55,9 +55,9 @@ class Revisions:
         if group.state == "open":
             self._touched[group.id] = group
 
-    def touched(self) -> Group | None:
-        """The next of which there may be news."""
-        return next(iter(self._touched.values()), None)
+    def touched(self, *, acted: bool = True) -> Group | None:
+        """The next of which there may be news; without `acted`: and to which nobody has done anything."""
+        return next((group for group in self._touched.values() if acted or not group.acted), None)
 
     def forget(self, group: Group) -> None:
         """There is nothing to be told of it any more."""
@@ -80,7 +80,7 @@ class Revisions:
         is `pending` then if that can wait for more."""
         if self._touched.pop(group.id, None) is None:
             return
-        quiet = group.told + bursts.PACE > now and group.revision > 0 and not group.reopened
+        quiet = group.told + bursts.PACE > now and group.revision > 0 and not group.reopened and not group.acted
         if quiet and narrate.severity(group) == group.severity:
             group.pending = True
             return
@@ -91,11 +91,11 @@ class Revisions:
             event = "opened"
         elif group.reopened:
             event = "reopened"
-        elif group.joined or before != (group.severity, group.causes[0].entity):
+        elif group.joined or group.acted or before != (group.severity, group.causes[0].entity):
             event = "updated"
         else:
             return
-        group.joined = group.reopened = False
+        group.joined = group.reopened = group.acted = False
         self._tell(group, event, now)
 
     def merged(self, group: Group, into: Group, now: float) -> None:
@@ -104,11 +104,30 @@ class Revisions:
         self._tell(group, "merged", now, merged_into=into.id)
 
     def resolved(self, group: Group, resolution: str, now: float) -> None:
-        """It is over."""
-        self.announce(group, now)
+        """It is over. One that would be opened at this very moment is only told afterwards: nobody is called for what
+        is over."""
+        after = self._at_once(group, now)
+        if not after:
+            self.announce(group, now)
+        self._touched.pop(group.id, None)
+        group.joined = group.reopened = group.acted = False
         group.resolved_at, group.resolution = now, resolution
         self._assess(group, now)
-        self._tell(group, "resolved", now)
+        self._tell(group, "resolved", now, told="after" if after else "")
+
+    def _at_once(self, group: Group, now: float) -> bool:
+        """Whether the opening of an incident has not been told yet, or is taken back, as it was at this moment."""
+        if not group.revision:
+            return True
+        if group.revision > 1 or group.told != now:
+            return False
+        others = [each for each in self._out if each.id != group.id]
+        if len(others) == len(self._out):
+            return False  # it has been taken already
+        self._out = others
+        self.counts["incidents:opened"] -= 1
+        group.revision = 0
+        return True
 
     def _assess(self, group: Group, now: float) -> None:
         services = dict.fromkeys(
@@ -121,9 +140,16 @@ class Revisions:
         group.severity = narrate.severity(group)
         group.causes = rank(group.symptoms.values(), group.changes.values(), self._topology)
 
-    def _tell(self, group: Group, event: narrate.Event, now: float, merged_into: str | None = None) -> None:
+    def _tell(
+        self,
+        group: Group,
+        event: narrate.Event,
+        now: float,
+        merged_into: str | None = None,
+        told: Literal["", "after"] = "",
+    ) -> None:
         group.revision += 1
         group.told, group.pending = now, False
         self.counts[f"incidents:{event}"] += 1
         beside = self._kpis.beside(group)
-        self._out.append(narrate.incident(group, event, now, self._conf.members, merged_into, beside))
+        self._out.append(narrate.incident(group, event, now, self._conf.members, merged_into, beside, told))

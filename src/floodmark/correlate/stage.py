@@ -9,12 +9,13 @@ from __future__ import annotations
 
 import math
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from functools import cache
 from typing import Final
 
 from msgspec.msgpack import decode, encode
 
+from floodmark.actions import Action, ActionOutcome
 from floodmark.alerts import Absence, Anomaly, ChangeNotice, Dependencies, Incident, SeriesSample, Watermark
 from floodmark.config.models import Correlate, Service
 from floodmark.config.quantities import budget_in_words
@@ -22,13 +23,14 @@ from floodmark.correlate.lifecycle import Lifecycle
 from floodmark.correlate.misplaced import Misplaced
 from floodmark.correlate.order import BUFFER, EventOrder, Item, Stamp
 from floodmark.correlate.topology import Topology
+from floodmark.correlate.waiting import MOST, Waiting
 from floodmark.state import Codec, StateError, classes_in
 
 _MADE_BY: Final = "correlate 5"
 """The form of the state."""
 _SCOPES: Final = 5
 """Scopes whose bar is told."""
-_KINDS = ("changes", "anomalies", "updates", "closes", "dependencies")  # by `Stamp.kind`
+_KINDS = ("changes", "anomalies", "updates", "closes", "dependencies", "actions")  # by `Stamp.kind`
 
 
 class CorrelateStage:
@@ -43,13 +45,14 @@ class CorrelateStage:
         self._settings = _settings(correlate, services)
         self._budget = correlate.false_incidents
         self._order = EventOrder(buffer)
+        self._waiting = Waiting()
         self._lifecycle = Lifecycle(correlate, Topology(services))
         self._taken = dict.fromkeys((*_KINDS, "watermarks", "absences"), 0)
         self._misplaced = Misplaced()
         self._late = {f"late:{kind}": 0 for kind in _KINDS}
 
     def process(
-        self, item: Item | Absence | Watermark | SeriesSample, task: str = "", since: float = math.nan
+        self, item: Item | Absence | Action | Watermark | SeriesSample, task: str = "", since: float = math.nan
     ) -> list[Incident]:
         """Take the next item of the partition; return the revisions that are now certain, in event-time order.
 
@@ -68,6 +71,9 @@ class CorrelateStage:
             self._misplaced.watermark(item.task, item.time.timestamp())
             self._order.hear(item)
             return self._advanced()
+        if isinstance(item, Action):
+            self._act(item)
+            return self._lifecycle.revisions()
         if isinstance(item, Anomaly) and task and item.signal != "alert":
             self._misplaced.anomaly(item, task)
         stamp = self._order.stamp(item)
@@ -76,9 +82,12 @@ class CorrelateStage:
             self._late[f"late:{_KINDS[stamp.kind]}"] += 1
             self._hand_over(stamp, item, late=True)
             return self._lifecycle.revisions()
-        for forced, ready in self._order.push(stamp, item, since):
-            self._hand_over(forced, ready)
+        self._in_order(self._order.push(stamp, item, since))
         return self._lifecycle.revisions()
+
+    def outcomes(self) -> list[ActionOutcome]:
+        """What has come of people's actions since that was last asked."""
+        return self._lifecycle.outcomes()
 
     @property
     def order(self) -> EventOrder:
@@ -90,8 +99,8 @@ class CorrelateStage:
 
         Everything that waits is handled and every incident resolves. The stage is spent: later items are late.
         """
-        for stamp, ready in self._order.drain():
-            self._hand_over(stamp, ready)
+        self._in_order(self._order.drain())
+        self._act_before((math.inf,))
         self._lifecycle.advance(self._order.passed)
         return self._lifecycle.revisions()
 
@@ -101,7 +110,8 @@ class CorrelateStage:
 
     def snapshot(self) -> bytes:
         """All state, so that a stage that restores it goes on as this one would."""
-        state = self._settings, self._order.state(), self._lifecycle.state(), self._misplaced.state()
+        order = self._order.state(), self._waiting.state()
+        state = self._settings, order, self._lifecycle.state(), self._misplaced.state()
         return encode((_MADE_BY, _codec().dumps(state)))
 
     def restore(self, data: bytes) -> Mapping[str, int]:
@@ -119,7 +129,9 @@ class CorrelateStage:
         if not isinstance(state, tuple) or len(state) != 4:
             raise StateError("the snapshot does not hold the state of a correlate task")
         settings, order, lifecycle, misplaced = state
-        self._order.restore(order)
+        items, actions = order
+        self._order.restore(items)
+        self._waiting.restore(actions)
         self._lifecycle.restore(lifecycle, same=settings == self._settings)
         self._misplaced.restore(misplaced)
         return {}
@@ -140,7 +152,8 @@ class CorrelateStage:
     def sizes(self) -> Mapping[str, int]:
         """How much state is held now."""
         order = self._order
-        return {"waiting": len(order), "tasks": order.tasks, "absent": order.absent, **self._lifecycle.sizes()}
+        waiting = {"waiting": len(order), "actions_waiting": len(self._waiting)}
+        return {**waiting, "tasks": order.tasks, "absent": order.absent, **self._lifecycle.sizes()}
 
     def learning(self) -> list[str]:
         """What opens an incident today, in words; of the first scopes."""
@@ -155,10 +168,32 @@ class CorrelateStage:
         """What the words heard so far let through."""
         if self._order.heal():
             self._lifecycle.go_back(self._order.passed)
-        for stamp, ready in self._order.take():
-            self._hand_over(stamp, ready)
+            self._waiting.go_back(self._order.passed)
+        self._in_order(self._order.take())
+        self._act_before((self._order.passed,))
+        if len(self._waiting) and self._order.all_idle:
+            for stamp, action in self._waiting.at_once(self._order.passed):
+                self._lifecycle.act(action, stamp.time)
         self._lifecycle.advance(self._order.passed)
         return self._lifecycle.revisions()
+
+    def _in_order(self, ready: Iterable[tuple[Stamp, Item]]) -> None:
+        """Hand over what is ready, and before each item the actions that stand before it."""
+        for stamp, item in ready:
+            self._act_before(stamp)
+            self._hand_over(stamp, item)
+
+    def _act(self, action: Action) -> None:
+        """Take an action: it waits for event time to come to it, or to go on if that has passed it."""
+        self._taken["actions"] += 1
+        if len(self._waiting) >= MOST:
+            self._lifecycle.refuse(action, f"{MOST:,} actions wait already for event time to come to them")
+        elif self._waiting.put(action, self._order.passed):
+            self._late["late:actions"] += 1
+
+    def _act_before(self, stamp: Stamp | tuple[float]) -> None:
+        for own, action in self._waiting.before(stamp):
+            self._lifecycle.act(action, own.time)
 
     def _hand_over(self, stamp: Stamp, item: Item, *, late: bool = False) -> None:
         if isinstance(item, ChangeNotice):
@@ -180,4 +215,4 @@ def _settings(correlate: Correlate, services: Mapping[str, Service]) -> str:
 
 @cache
 def _codec() -> Codec:
-    return Codec(classes_in(sys.modules, "floodmark.correlate", "floodmark.alerts"))
+    return Codec(classes_in(sys.modules, "floodmark.correlate", "floodmark.alerts", "floodmark.actions"))

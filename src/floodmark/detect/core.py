@@ -21,6 +21,7 @@ from floodmark.detect.model import Judgement
 from floodmark.detect.schedules import Schedules
 from floodmark.detect.series import LARGEST, Finding, Sample, Series
 from floodmark.detect.silence import Deadlines, DeadlinesState
+from floodmark.detect.upkeep import Upkeep
 from floodmark.detect.watched import Watched
 from floodmark.detect.watchlist import Fits, Watchlist, WatchlistState
 
@@ -30,9 +31,9 @@ CoreState = tuple[WatchlistState, DeadlinesState, AlarmsState]
 class SeriesCore:
     """All series of one task, least recently used evicted beyond `limits.series`. Deterministic (law 1)."""
 
-    def __init__(self, config: Config, feedback: Feedback | None = None) -> None:
-        """`feedback`: what people say of its series; shared, and no part of its state."""
-        schedules = Schedules(config)
+    def __init__(self, config: Config, feedback: Feedback | None = None, upkeep: Upkeep | None = None) -> None:
+        """`feedback`, `upkeep`: what people say of its series; shared, and no part of its state."""
+        schedules = Schedules(config, upkeep)
         self._alarms = Alarms(config.detect, schedules, feedback or Feedback(), self._judged)
         self._watchlist = Watchlist(config, self._alarms.orphan)
         self._deadlines = Deadlines(self._watchlist, schedules)

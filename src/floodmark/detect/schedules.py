@@ -5,12 +5,14 @@ It must never read a clock, know an alarm or keep anything: what is held is kept
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Final, Literal
 from zoneinfo import ZoneInfo
 
 from floodmark.config.models import Config, Detector, Maintenance, Quiet
 from floodmark.detect.series import Series
+from floodmark.detect.upkeep import Upkeep, Window
 from floodmark.detect.watchlist import matches
 
 Why = Literal["quiet", "maintenance"]
@@ -55,27 +57,39 @@ class Hours:
 
 
 class Schedules:
-    """The quiet hours and maintenance of a config."""
+    """The quiet hours and maintenance of a config, and the maintenance that people announce (`upkeep`)."""
 
-    def __init__(self, config: Config) -> None:
+    def __init__(self, config: Config, upkeep: Upkeep | None = None) -> None:
         self._hours = {id(each): [Hours(quiet) for quiet in each.quiet] for each in config.detectors if each.quiet}
         self._maintenance = config.maintenance
+        self._upkeep = upkeep or Upkeep()
+        self._lifted = 0
 
     def why(self, series: Series, detector: Detector, time: float) -> Why | None:
         """Why the series may open no alarm at `time`, None if it may. `detector`: the config's own that judges it."""
         if any(window.from_ <= time < window.to and matches(window.match, series) for window in self._maintenance):
             return "maintenance"
+        if self._upkeep.holds(series, time):
+            return "maintenance"
         return "quiet" if any(hours.hold(time) for hours in self._hours.get(id(detector), ())) else None
+
+    def lifted(self) -> Sequence[Window]:
+        """The maintenance that people have taken back since that was last asked: what waits for its end may come
+        earlier."""
+        found = self._upkeep.lifted(self._lifted)
+        self._lifted += len(found)
+        return found
 
     def free(self, series: Series, detector: Detector, time: float) -> float | None:
         """The first moment from `time` on at which it may open one; None if none is in sight."""
         hours = self._hours.get(id(detector), ())
-        if not hours and not self._maintenance:
+        if not hours and not self._maintenance and not self._upkeep.standing_at(time):
             return time
         mine: list[Maintenance] = [window for window in self._maintenance if matches(window.match, series)]
         for _ in range(_WINDOWS):
             ends = [window.to for window in mine if window.from_ <= time < window.to]
             ends += [each.end(time) for each in hours if each.hold(time)]
+            ends += self._upkeep.ends(series, time)
             if not ends:
                 return time
             time = max(ends)

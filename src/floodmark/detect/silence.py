@@ -15,7 +15,7 @@ import numpy as np
 
 from floodmark.detect.schedules import Schedules
 from floodmark.detect.watched import Watched
-from floodmark.detect.watchlist import Watchlist
+from floodmark.detect.watchlist import Watchlist, matches
 
 _STALE_INTERVALS: Final = 5.0
 """Intervals without a point, at least, before a series is stale; its own longest gap counts double."""
@@ -67,6 +67,10 @@ class Deadlines:
 
         The caller sets a new one, or removes the series, before it asks for the next.
         """
+        if lifted := self._schedules.lifted():
+            for each in self._watchlist.series.values():
+                if each.due is not None and any(matches(window.match, each.series) for window in lifted):
+                    self.set_earlier(each)
         self._postpone(watermark)
         while self._heap and self._heap[0][0] <= watermark:
             entry = heapq.heappop(self._heap)

@@ -33,6 +33,7 @@ from floodmark.detect.predictions import ModelMonitors
 from floodmark.detect.sampling import QUIET, Identity, SeriesSampler
 from floodmark.detect.series import Finding, Sample, Series
 from floodmark.detect.spans import SpanSeries
+from floodmark.detect.upkeep import Upkeep
 from floodmark.detect.warming import Warming
 from floodmark.signals import Histogram, Inference, Log, Metric, Origin, Outcome, Prediction, Samples, Span
 from floodmark.state import StateError
@@ -80,11 +81,12 @@ class DetectStage:
         tasks: int,
         feedback: Feedback | None = None,
         topics: Mapping[str, int] | None = None,
+        upkeep: Upkeep | None = None,
     ) -> None:
         """`task`: "topic/partition", named in the watermarks. `tasks`: how many detect tasks there are in all, and
         `topics` of which topics, with the number of partitions of each.
 
-        `feedback`: what people say of its series; shared, and no part of its state.
+        `feedback`, `upkeep`: what people say of its series; shared, and no part of its state.
         """
         self._config = config
         self._task = task
@@ -92,7 +94,7 @@ class DetectStage:
         self._topics = dict(sorted(topics.items())) if topics else {}
         self._lateness = config.detect.lateness
         self._grid = config.detect.tick
-        self._core = SeriesCore(config, feedback)
+        self._core = SeriesCore(config, feedback, upkeep)
         self._sampler = SeriesSampler()
         self._metrics = MetricSeries(config.limits, config.detect, self._sampler, config.detectors)
         self._histograms = Histograms(config.limits)

@@ -12,6 +12,8 @@ from floodmark.flow import written
 
 HOUR: Final = 3_600.0
 _DEFAULT_MESSAGE: Final = 1_048_588
+_AUDITED: Final = ("feedback", "actions")
+"""Topics whose history is the audit trail."""
 
 
 def kafka(cluster: Cluster) -> Iterator[Finding]:
@@ -108,13 +110,13 @@ def _settings(config: Config, cluster: Cluster, name: str, settings: dict[str, s
         yield from _ledger(name, settings, compacted)
         return
     if compacted and stream != "alerts":
-        mark: Mark = "problem" if stream in ("anomalies", "model_events", "rekeyed", "feedback") else "warning"
+        mark: Mark = "problem" if stream in ("anomalies", "model_events", "rekeyed", *_AUDITED) else "warning"
         words = "is compacted: of each key only the newest record stays, so that history and what is late are lost"
         yield Finding("topics", mark, name, words, "set cleanup.policy=delete")
-    if stream == "feedback" and kept is not None:
+    if stream in _AUDITED and kept is not None:
         words = f"is kept for {lasting(kept)}, and its history is the audit trail: what is deleted no longer holds"
         yield Finding("topics", "warning", name, words, "set retention.ms=-1")
-    elif kept is not None and kept < HOUR and stream not in ("alerts", "feedback"):
+    elif kept is not None and kept < HOUR and stream not in ("alerts", *_AUDITED):
         words = f"is kept for {lasting(kept)} only: what is not read by then is lost"
         yield Finding(
             "topics", "problem", name, words, "set retention.ms to more than the longest outage, such as 1 day"

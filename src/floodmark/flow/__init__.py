@@ -3,7 +3,7 @@
 metrics, logs, spans ────────► detect ──► anomalies ──► correlate ──► alerts
 those with rekey ─ route ─► rekeyed ─► detect ─┤
 predictions, outcomes ─ route ─► model events ─► detect ─┘
-changes, alerts of others ─ route ───────────► anomalies
+changes, alerts of others, what people do ─ route ─► anomalies
 what people do elsewhere ─ route ─► actions
 """
 
@@ -16,10 +16,22 @@ from functools import partial
 
 from floodmark.config.models import Config, Input
 from floodmark.detect.feedback import Feedback
+from floodmark.detect.upkeep import Upkeep
+from floodmark.flow.actions import ActionTask
 from floodmark.flow.tasks import TOLD, CorrelateTask, DetectTask, RouteTask
 from floodmark.records import Schemas, Task
 
-__all__ = ["TOLD", "CorrelateTask", "DetectTask", "RouteTask", "TaskFactory", "groups", "prepare", "written"]
+__all__ = [
+    "TOLD",
+    "ActionTask",
+    "CorrelateTask",
+    "DetectTask",
+    "RouteTask",
+    "TaskFactory",
+    "groups",
+    "prepare",
+    "written",
+]
 
 TaskFactory = Callable[[str, int, Mapping[str, int]], Task]
 """(topic, partition, number of partitions by topic of the group) → task."""
@@ -29,12 +41,16 @@ REKEYED = ("metric", "log", "span")
 
 
 def groups(
-    config: Config, feedback: Feedback | None = None, schemas: Schemas | None = None
+    config: Config,
+    feedback: Feedback | None = None,
+    schemas: Schemas | None = None,
+    upkeep: Upkeep | None = None,
 ) -> dict[str, dict[str, TaskFactory]]:
     """The work by consumer group: in each, the topics that it reads and what makes the task of a partition.
 
     Groups are in the order of the flow. A group that would read nothing is left out. `feedback`: what people say of
-    anomalies, for all tasks of a process. `schemas`: of a schema registry, those that are needed by then.
+    anomalies, and `upkeep`: which series they are at work on, for all tasks of a process. `schemas`: of a schema
+    registry, those that are needed by then.
     """
     route: dict[str, TaskFactory] = {}
     detect: dict[str, TaskFactory] = {}
@@ -42,9 +58,11 @@ def groups(
         if source.signal in (*JOINED, *TOLD) or source.rekey:
             route[source.topic] = partial(_route, config, source, schemas)
         else:
-            detect[source.topic] = partial(_detect, config, feedback, source, schemas)
+            detect[source.topic] = partial(_detect, config, feedback, upkeep, source, schemas)
     for topic in _meeting_places(config):
-        detect[topic] = partial(_detect, config, feedback, None, None)
+        detect[topic] = partial(_detect, config, feedback, upkeep, None, None)
+    if config.actions is not None:
+        route[config.topics.actions] = partial(_act, config)
     correlate: dict[str, TaskFactory] = {config.topics.anomalies: partial(_correlate, config)}
     work = {"route": route, "detect": detect, "correlate": correlate}
     return {group: topics for group, topics in work.items() if topics}
@@ -65,7 +83,9 @@ def prepare(config: Config) -> float:
 def written(config: Config) -> list[str]:
     """The topics that this config writes, and that must exist: the internal ones only where something goes through."""
     topics = config.topics
-    return [topics.anomalies, topics.alerts, topics.dead_letters, *_meeting_places(config), *_of_notify(config)]
+    acted = [topics.actions] if config.actions is not None else []
+    own = [topics.anomalies, topics.alerts, topics.dead_letters, *acted, *_meeting_places(config)]
+    return [*own, *_of_notify(config)]
 
 
 def _of_notify(config: Config) -> list[str]:
@@ -94,13 +114,18 @@ def _route(
 def _detect(
     config: Config,
     feedback: Feedback | None,
+    upkeep: Upkeep | None,
     source: Input | None,
     schemas: Schemas | None,
     topic: str,
     partition: int,
     topics: Mapping[str, int],
 ) -> Task:
-    return DetectTask(config, source, topic, partition, sum(topics.values()), feedback, topics, schemas)
+    return DetectTask(config, source, topic, partition, sum(topics.values()), feedback, topics, schemas, upkeep)
+
+
+def _act(config: Config, topic: str, partition: int, _: Mapping[str, int]) -> Task:
+    return ActionTask(config, topic, partition)
 
 
 def _correlate(config: Config, topic: str, partition: int, _: Mapping[str, int]) -> Task:

@@ -75,6 +75,10 @@ class Decoding:
     def counts(self) -> Mapping[str, int]:
         return self._counts + Counter(self._decoder.counts()) if self._decoder is not None else self._counts
 
+    def refuse(self, record: Record, error: str, message: str, out: list[Output]) -> None:
+        """Refuse an event of ours that was read, but has no place here."""
+        self._refuse(record, error, message, record.value or b"", None, out)
+
     def _refused(self, record: Record, decoded: Decoded, out: list[Output]) -> None:
         for refused in decoded.refused:
             self._refuse(record, refused.error, refused.message, refused.value, refused.index, out)

@@ -19,6 +19,8 @@ _DECODER: Final = msgspec.json.Decoder(Verdict)
 class FeedbackListener:
     """Hears the feedback topic (`records.Listener`); `feedback` is for the tasks."""
 
+    what = "feedback"
+
     def __init__(self, settings: models.Feedback) -> None:
         self.topic = settings.topic
         self.feedback = Feedback(settings.delay)

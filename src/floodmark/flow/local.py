@@ -11,6 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from floodmark.config.models import Config
 from floodmark.detect.feedback import Feedback
+from floodmark.detect.upkeep import Upkeep
 from floodmark.flow import groups
 from floodmark.flow.tasks import CorrelateTask, DetectTask, RouteTask
 from floodmark.records import Output, Record, Schemas, Task
@@ -25,11 +26,12 @@ class LocalFlow:
         feedback: Feedback | None = None,
         partitions: Mapping[str, int] | None = None,
         schemas: Schemas | None = None,
+        upkeep: Upkeep | None = None,
     ) -> None:
         """`partitions`: of the inputs that have more than one. `schemas`: those that the values need which a schema
-        registry's serialisers have framed."""
+        registry's serialisers have framed. `upkeep`: the maintenance that people have announced."""
         streams = config.topics.model_dump()
-        work = groups(config, feedback, schemas)
+        work = groups(config, feedback, schemas, upkeep)
         counts = {topic: (partitions or {}).get(topic, 1) for topics in work.values() for topic in topics}
         self._tasks: dict[tuple[str, int], Task] = {
             (topic, number): factory(topic, number, {each: counts[each] for each in topics})

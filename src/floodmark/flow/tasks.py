@@ -24,6 +24,7 @@ from floodmark.detect.feedback import Feedback
 from floodmark.detect.logs import source_key
 from floodmark.detect.series import series_key
 from floodmark.detect.stage import Judged, Told
+from floodmark.detect.upkeep import Upkeep
 from floodmark.detect.warming import Warming
 from floodmark.events import (
     WORDS,
@@ -215,6 +216,7 @@ class DetectTask:
         feedback: Feedback | None = None,
         topics: Mapping[str, int] | None = None,
         schemas: Schemas | None = None,
+        upkeep: Upkeep | None = None,
     ) -> None:
         """`source` is None for the model events and the rekeyed ones, whose records are our own. `topics`: of which
         topics the `tasks` are, and the number of partitions of each."""
@@ -233,7 +235,7 @@ class DetectTask:
             self._merge = Merge(self._bound + config.detect.tick)
             # What comes out of it is in order: what is late has been waited for already.
             config = config.model_copy(update={"detect": config.detect.model_copy(update={"lateness": 0.0})})
-        self._stage = DetectStage(config, self._name, tasks, feedback, topics)
+        self._stage = DetectStage(config, self._name, tasks, feedback, topics, upkeep)
 
     def process(self, records: Sequence[Record]) -> list[Output]:
         """Dead letters come before all else: their order among themselves is that of the records, however split.
@@ -395,6 +397,8 @@ class CorrelateTask:
         self._partition = partition
         self._decode = Decoding(config, None, "correlate")
         self._stage = CorrelateStage(config.correlate, config.services)
+        self._heeds = config.actions is not None
+        self._unheeded = 0
         self._detected = any(source.signal not in TOLD for source in config.inputs)
         # An anomaly at t is let through by a watermark beyond t, which lags by `lateness` and comes each `tick`; a
         # partition where nothing comes is waited for until it is idle.
@@ -406,9 +410,13 @@ class CorrelateTask:
             item = self._decode.event(record, out)
             if isinstance(item, Absence) and item.correlator != self._name:
                 continue  # another one's decision, copied here
-            if isinstance(item, Absence | Anomaly | ChangeNotice | Dependencies | SeriesSample | Watermark):
+            if isinstance(item, Action) and not self._heeds:
+                self._unheeded += 1
+                continue
+            if isinstance(item, Absence | Action | Anomaly | ChangeNotice | Dependencies | SeriesSample | Watermark):
                 found = self._stage.process(item, maker(record.headers), _written(record))
                 out += [encode(i, source=self._name, key=i.id) for i in found]
+                out += self._outcomes()
         return out
 
     def speak(self, *, idle: bool) -> list[Output]:
@@ -427,10 +435,15 @@ class CorrelateTask:
 
     def finish(self) -> list[Output]:
         """The input has ended for good (replay): resolve what is open."""
-        return [encode(i, source=self._name, key=i.id) for i in self._stage.finish()]
+        return [encode(i, source=self._name, key=i.id) for i in self._stage.finish()] + self._outcomes()
+
+    def _outcomes(self) -> list[Output]:
+        """What has come of actions, for whoever did them."""
+        return [encode(o, source=self._name, key=o.incident or o.action) for o in self._stage.outcomes()]
 
     def counts(self) -> Mapping[str, int]:
-        return Counter(self._decode.counts()) + Counter(self._stage.counts())
+        own = Counter({"actions:unheeded": self._unheeded} if self._unheeded else {})
+        return Counter(self._decode.counts()) + own + Counter(self._stage.counts())
 
     def sizes(self) -> Mapping[str, int]:
         return self._stage.sizes()

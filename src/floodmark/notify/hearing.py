@@ -40,6 +40,7 @@ class Hearing:
 
     def __init__(self, topic: str, clock: Callable[[], float] = time.time) -> None:
         self.topic = topic
+        self.what = "actions"
         self.left_out = 0
         self._clock = clock
         self._of_one: OrderedDict[str, Heard] = OrderedDict()

@@ -28,6 +28,7 @@ class _Opened(Struct):
     event: str
     started_at: datetime
     updated_at: datetime
+    told: str = ""
 
 
 _decode = msgspec.json.Decoder(_Opened).decode
@@ -55,7 +56,7 @@ class Delays:
         )
 
     def hear(self, output: Output) -> None:
-        """An output is safe. Only openings count: what is told again was told before."""
+        """An output is safe. Only what is told first counts: what is told again was told before."""
         stage = _STAGES.get(output.stream)
         if stage is None or not output.value or not any(v in _TYPES for k, v in output.headers if k == "ce_type"):
             return
@@ -63,7 +64,7 @@ class Delays:
             body = _decode(output.value)
         except msgspec.MsgspecError:
             return  # not of the form that we write: whoever reads the topic will say so
-        if body.event != "opened":
+        if body.event != "opened" and not body.told:
             return
         begun = body.started_at.timestamp()
         self._delay.labels(stage).observe(max(0.0, self._clock() - begun))

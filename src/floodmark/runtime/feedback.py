@@ -28,7 +28,7 @@ async def hear_all(kafka: Kafka, listener: Listener) -> Sequence[str]:
         for source in sources:
             async for record in records(consumer, source, 0, 0):
                 remark = listener.hear(record)
-                if remark.wrong:
+                if remark is not None and remark.wrong:
                     wrong.append(f"{source.topic}/{source.partition}@{record.offset}: {remark.facts['reason']}")
     return wrong
 

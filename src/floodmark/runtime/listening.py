@@ -95,8 +95,9 @@ class Listening:
     def _hear(self, record: Record, *, aloud: bool) -> None:
         """`aloud`: say it, and not only what is wrong with it."""
         remark = self._listener.hear(record)
-        self._telemetry.feedback.labels("wrong" if remark.wrong else "taken").inc()
-        if remark.wrong or aloud:
+        result = "wrong" if remark is not None and remark.wrong else "taken"
+        self._telemetry.heard[self._listener.what].labels(result).inc()
+        if remark is not None and (remark.wrong or aloud):
             say = log.warning if remark.wrong else log.info
             place = {"topic": record.topic, "partition": record.partition, "offset": record.offset}
             say(remark.words, **remark.facts, **place)

@@ -65,7 +65,7 @@ async def run(
     on_output: Callable[[Output], None] | None = None,
     create_with: str = "floodmark topics create",
     reloads: AsyncIterator[Reload] | None = None,
-    listener: Listener | None = None,
+    listeners: Sequence[Listener] = (),
     progress: Progress | None = None,
     hide: Callable[[str], str] | None = None,
     registry: Registry | None = None,
@@ -77,14 +77,14 @@ async def run(
     least once, and no snapshots are kept, for they would outlive the broker. `ready` is set once all tasks are
     recovered and heard. `idle` and `patience` are `correlate`'s. `on_output` is called with each output after it is
     committed. `create_with` is the command that creates missing topics, for the message. `reloads` are the configs to
-    go on with. `listener` has heard all of its topic before a task begins, and goes on hearing.
+    go on with. Each of `listeners` has heard all of its topic before a task begins, and goes on hearing.
     `progress` is told the groups. `hide` takes secrets out of what our log shows of a record (without it: nothing).
     `registry` has the schemas that records need; it is closed at the end.
 
     Raises RunError (MissingTopicsError, SecurityError, PermissionDeniedError, AddressError, SnapshotError, DrainError)
     with a sentence for the operator; any other exception is a bug.
     """
-    run_ = _Run(kafka, routes, topics, state, idle, patience, stop, embedded, ready, on_output, create_with, listener)
+    run_ = _Run(kafka, routes, topics, state, idle, patience, stop, embedded, ready, on_output, create_with, listeners)
     run_.progress = progress
     run_.telemetry.refusals.hide = hide
     run_.supply = registry.supply if registry is not None else None
@@ -122,14 +122,13 @@ class _Run:
         ready: asyncio.Event | None,
         on_output: Callable[[Output], None] | None,
         create_with: str,
-        listener: Listener | None,
+        listeners: Sequence[Listener],
     ) -> None:
         self.telemetry = Telemetry()
         self.progress: Progress | None = None
         self.supply: Callable[[Sequence[Record]], Awaitable[None]] | None = None
         self.telemetry.oversight = self._oversight = Oversight(kafka, patience)
-        if listener is not None:
-            self.telemetry.standing = listener.standing
+        self.telemetry.standing = {listener.what: listener.standing for listener in listeners}
         self.telemetry.reloaded(success=True, now=time.time())
         self.stopping = asyncio.create_task(stop.wait())
         self._kafka = kafka
@@ -142,7 +141,7 @@ class _Run:
         self._ready = ready
         self._on_output = on_output
         self._create_with = create_with
-        self._listener = listener
+        self._listeners = listeners
         self._streams: Mapping[Stream, str] = {name: getattr(topics, name) for name in get_args(Stream)}
         kept = state.store is not None and not embedded
         self._snapshots = Snapshots(state, self.telemetry) if kept else None
@@ -223,11 +222,10 @@ class _Run:
         self.telemetry.groups = self._groups = groups
         if self.progress is not None:
             self.progress.groups = groups
-        heard_by = self._listener
-        listening = Listening(self._kafka, heard_by, self.telemetry, self._turns) if heard_by is not None else None
-        heard = asyncio.create_task(listening.start() if listening is not None else asyncio.sleep(0))
+        listening = [Listening(self._kafka, each, self.telemetry, self._turns) for each in self._listeners]
+        heard = asyncio.create_task(_all_started(listening))
         starts = [heard, *(asyncio.create_task(_after(heard, group.start)) for group in groups)]
-        failed = [each.failed for each in (*groups, listening) if each is not None]
+        failed = [*(group.failed for group in groups), *(each.failed for each in listening)]
         started = asyncio.gather(*starts)
         try:
             await _first(self.stopping, started, self._changed)
@@ -257,10 +255,11 @@ class _Run:
             try:
                 await _drain(groups, for_good=self._stop.is_set())
             finally:
-                if listening is not None:
-                    await listening.stop()
-        if listening is not None and listening.failed.done():
-            listening.failed.result()
+                for each in listening:
+                    await each.stop()
+        for each in listening:
+            if each.failed.done():
+                each.failed.result()
 
     async def _prepared(self) -> list[Group]:
         """The groups of this life, not started, once the cluster answers and has all that is needed."""
@@ -299,7 +298,7 @@ class _Run:
     async def _check_topics(self, routes: Sequence[Route]) -> set[str]:
         """The topics that the routes need. Raises MissingTopicsError if Kafka says twice that one is not there."""
         inputs = {topic for route in routes for topic in route.topics}
-        inputs |= {self._listener.topic} if self._listener is not None else set()
+        inputs |= {listener.topic for listener in self._listeners}
         # Internal topics are written only where somebody reads them too: without such inputs they are not needed.
         needed = inputs | {self._streams[name] for name in _ALWAYS}
         if not self._embedded and (absent := await missing(self._kafka, needed)):
@@ -325,6 +324,11 @@ async def _lasting(watch: Callable[[], Coroutine[Any, Any, None]]) -> None:
 
 async def _first(*futures: asyncio.Future[Any]) -> None:
     await asyncio.wait(futures, return_when=asyncio.FIRST_COMPLETED)
+
+
+async def _all_started(listening: Sequence[Listening]) -> None:
+    for each in listening:
+        await each.start()
 
 
 async def _after(first: asyncio.Task[None], start: Callable[[], Awaitable[None]]) -> None:

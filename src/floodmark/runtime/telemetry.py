@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import platform
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import Protocol
+from typing import Final, Protocol
 
 from prometheus_client import (
     CollectorRegistry,
@@ -33,6 +33,12 @@ _REASONS = 20
 """Most sentences of one kind in an answer."""
 _STORE_SECONDS = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 120.0, 300.0)
 _SECONDS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
+
+
+_STANDING: Final = {
+    "feedback": ("floodmark_feedback_standing", "Verdicts of people that are not undone."),
+    "actions": ("floodmark_maintenance_standing", "Maintenance that people have announced and not taken back."),
+}
 
 
 class PartitionView(Protocol):
@@ -108,8 +114,9 @@ class Reasons(Protocol):
 
 class Telemetry(Collector):
     """The run's counters, and a collector over the live tasks. `groups`, `failure`, `damaged` (snapshots that could not
-    be read back), `standing` (verdicts of people, if they are heard) and `oversight` (of partitions that are not read
-    by this process) are set by the run; `presence`, `refusals` and `delays` are told by it."""
+    be read back), `standing` (how much of what people said stands, of the feedback and of the actions, if they are
+    heard) and `oversight` (of partitions that are not read by this process) are set by the run; `presence`, `refusals`
+    and `delays` are told by it."""
 
     def __init__(self) -> None:
         self.groups: Sequence[GroupView] = ()
@@ -117,7 +124,7 @@ class Telemetry(Collector):
         self.presence = Presence()
         self.damaged: Callable[[], int] = lambda: 0
         self.oversight: Reasons | None = None
-        self.standing: Callable[[], int] | None = None
+        self.standing: dict[str, Callable[[], int]] = {}
         disable_created_metrics()  # type: ignore[no-untyped-call]  # a series more a counter that nobody asks for
         self.registry = registry = CollectorRegistry()
         self.refusals = Refusals()
@@ -186,12 +193,15 @@ class Telemetry(Collector):
             buckets=_SECONDS,
             registry=registry,
         )
-        self.feedback = Counter(
-            "floodmark_feedback_records",
-            "Records of the feedback topic that were read, by result: taken or wrong.",
-            ("result",),
-            registry=registry,
-        )
+        self.heard = {
+            what: Counter(
+                f"floodmark_{what}_records",
+                f"Records of the {what} topic that were read, by result: taken or wrong.",
+                ("result",),
+                registry=registry,
+            )
+            for what in ("feedback", "actions")
+        }
         self.store_failures = Counter(
             "floodmark_state_store_failures",
             "Snapshots that could not be written or read, by reason: full, slow, denied, unreachable, or other.",
@@ -279,10 +289,9 @@ class Telemetry(Collector):
         yield CounterMetricFamily(
             "floodmark_snapshots_damaged", "Snapshots that could not be read back.", value=self.damaged()
         )
-        if self.standing is not None:
-            yield GaugeMetricFamily(
-                "floodmark_feedback_standing", "Verdicts of people that are not undone.", value=self.standing()
-            )
+        for what, (name, words) in _STANDING.items():
+            if what in self.standing:
+                yield GaugeMetricFamily(name, words, value=self.standing[what]())
         tasks = GaugeMetricFamily("floodmark_tasks", "Tasks in work: one a partition.", labels=("group",))
         place = ("group", "topic", "partition")
         replay = GaugeMetricFamily(

@@ -106,7 +106,8 @@ class Display:
             self._shown.pop(incident.id, None)
             lasted = duration(((incident.resolved_at or incident.updated_at) - incident.started_at).total_seconds())
             how = f"after {lasted}" if incident.event == "resolved" else f"into {incident.merged_into}"
-            self._entry(at, incident.event, "green", f"{how}: {incident.title}", faint=True)
+            details = self._details(incident) if incident.told else []
+            self._entry(at, incident.event, "green", f"{how}: {incident.title}", details, faint=True)
             return
         self._shown[incident.id] = (incident.severity, cause)
         if incident.event == "updated" and before is not None:
