@@ -242,7 +242,8 @@ class Post:
         lane = case.lanes[target]
         head = lane.queue[0]
         if not head.id:
-            if len(lane.queue) == 1:  # what comes after it is of a later revision
+            # An end is of the revision that ended it, if the incident is open again; so is what more waits behind.
+            if len(lane.queue) == 1 and not (head.event == "resolve" and case.alive()):
                 head.revision = case.revision
             head.id = lane.name(case.key, head.revision, target)
             head.owner, head.first = case.owner, head.first or now
