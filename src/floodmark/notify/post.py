@@ -124,7 +124,9 @@ class Post:
             self.counts["unknown_target"] += 1
             return False
         lane, flying = case.lane(target), (case.key, target) in self._flying
-        if event == "update" and lane.told in ("no",) and not lane.queue and case.alive():
+        if event == "update" and case.alive() and (lane.ending() or (lane.told == "no" and not lane.queue)):
+            if lane.ending() and not loud:  # it has heard the last of it, unless it is told anew
+                return False
             event = "open"
         if event not in self.takes.get(target, ALL):
             self.counts["not_taken"] += 1
