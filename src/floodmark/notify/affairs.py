@@ -428,7 +428,7 @@ class Affairs:
             if fired is None:
                 return
             self.post.counts["escalations"] += fired.number > 0
-            reason = fired.reason or f"{case.newest().severity}, and nobody has it yet: you are asked first"
+            reason = fired.reason or f"{case.newest().severity}: you are asked first (route {case.plan.route})"
             reached = self.page(case, fired.names, reason, now)
             if not reached and case.climb is not None:
                 case.climb.due = now  # nobody is there to wait for
