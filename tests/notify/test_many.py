@@ -3,7 +3,7 @@
 from floodmark.notify.sink import Delivered, Later
 from floodmark.notify.throttle import Bucket, next_token, take
 
-from .world import START, World, config
+from .world import START, World, config, member
 
 
 def setting(**more):
@@ -70,6 +70,15 @@ def test_what_was_told_before_a_silence_is_resolved_under_it():
     assert {event for _, _, event, _ in world.told()} == {"resolve"}
 
 
+def test_a_pager_that_rang_before_a_silence_is_not_told_that_it_is_new():
+    world = World(setting(), NOT_PD)
+    world.revise(1, severity="critical")
+    world.act("silence", incident="", match={"entity": "checkout"}, until=START + 3600)
+    world.told()
+    world.run(3601)
+    assert {(target, event) for _, target, event, _ in world.told("pd")} == {("pd", "update")}
+
+
 def test_an_unsilence_ends_it_and_a_silence_of_nothing_mutes_nothing():
     world = World(setting(), NOT_PD)
     world.act("silence", incident="", id="s1", match={"entity": "checkout"}, until=START + 3600)
@@ -117,6 +126,19 @@ def test_a_storm_is_one_message_that_is_kept_up_to_date():
     assert {message.event for message in ends} == {"digest"}
     assert ends[-1].lines[0] == "The storm of all is over: 20 incidents since 08:00 UTC, 10 of them still open"
     assert len(ends) <= 3
+
+
+def test_a_machine_that_takes_no_digest_hears_of_each_in_a_storm():
+    incidents = frozenset(("open", "update", "resolve"))
+    world = World(config(targets={"am": {}, "pd": {}}), {"am": incidents, "pd": incidents})
+    for number in range(30):
+        world.revise(1, id=f"inc-{number:02}")
+    world.run(40)
+    told = world.told()
+    assert len([each for each in told if each[1] == "am"]) == 30
+    assert len([each for each in told if each[1] == "pd"]) == 10
+    world.revise(2, "resolved", id="inc-29")
+    assert [each[1:3] for each in world.told()] == [("am", "resolve")]
 
 
 def test_a_target_gets_ten_and_then_one_in_half_a_minute_but_every_end():
@@ -209,3 +231,16 @@ def test_cases_are_bounded(monkeypatch):
         world.revise(2, "resolved", id=f"inc-{number}", severity="critical")
     assert world.desk.sizes()["cases"] <= 50
     assert world.desk.counts()["cases_forgotten"] >= 150
+
+
+def test_a_record_fits_into_a_message_of_kafka():
+    world = World(setting(), answer=lambda *_: Later("no answer"))
+    members = [member(f"service-{number}", START) for number in range(4000)]
+    for revision in range(1, 5):
+        world.revise(revision, "opened" if revision == 1 else "updated", severity="critical", members=members)
+    world.run(100)
+    assert max(len(entry.value) for entry in world.log.values()) < 600_000
+    world.answer = lambda *_: Delivered()
+    world.restart()
+    world.run(600)
+    assert {message.event for _, _, message in world.sent} >= {"open"}

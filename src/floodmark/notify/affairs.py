@@ -18,9 +18,9 @@ from floodmark.config.calendars import Calendar
 from floodmark.fold import Revision, life
 from floodmark.notify import chains, routes, silences
 from floodmark.notify.addressing import addressed, person_of
-from floodmark.notify.cases import Case
+from floodmark.notify.cases import Case, slim
 from floodmark.notify.digests import Digests
-from floodmark.notify.kinds import RECORDS
+from floodmark.notify.kinds import PEOPLE, RECORDS
 from floodmark.notify.playbooks import Playbooks
 from floodmark.notify.post import ALL, Came, Post
 from floodmark.notify.sink import Event
@@ -69,7 +69,7 @@ class Affairs:
             counts["stale"] += 1
             return
         case.revision = incident.revision
-        case.bodies[incident.revision] = incident
+        case.bodies[incident.revision] = slim(incident)
         self._remember(case, incident)
         self._look(case, now, incident)
         self._records(case, incident, now)
@@ -104,6 +104,13 @@ class Affairs:
     def _keeps(self, target: str) -> bool:
         found = self.post.notify.targets.get(target)
         return found is not None and found.kind() in RECORDS
+
+    def _groups(self, target: str) -> bool:
+        """Whether a target is a machine that takes no digest: it makes of many what it likes."""
+        found = self.post.notify.targets.get(target)
+        if found is None or found.kind() in RECORDS | PEOPLE:
+            return False
+        return "digest" not in self.post.takes.get(target, ALL)
 
     # -- what has changed of its life
 
@@ -157,6 +164,9 @@ class Affairs:
         anew = not any(lane.told != "no" or lane.queue for t, lane in case.lanes.items() if not self._keeps(t))
         if anew and not digested and case.stage != "storm" and self.storms.take(case, now):
             case.stage, case.storm = "storm", self.storms.key(case.plan.route)
+            for target in case.plan.targets:
+                if self._groups(target):
+                    post.put(case, target, "open", now)
             return
         case.stage, case.storm = "told", ""
         case.worst = incident.severity
@@ -166,11 +176,12 @@ class Affairs:
         if case.began and not reason and incident.revision > 1 and now - incident.started_at.timestamp() > KEPT:
             reason = "it has been open for more than a day"
         for target in case.plan.targets:
-            takes = post.takes.get(target)
-            if digested and (takes is None or "digest" in takes):
-                case.lane(target).told = "maybe"
+            lane = case.lane(target)
+            if digested and "digest" in post.takes.get(target, ALL):
+                lane.told = "maybe" if lane.told in ("no", "over") else lane.told
             elif not self._keeps(target):
-                post.put(case, target, "open", now, loud=loud, reason=reason)
+                event: Event = "update" if lane.told in ("maybe", "open") and not lane.ending() else "open"
+                post.put(case, target, event, now, loud=loud, reason=reason)
         if loud:
             case.climb = chains.begin(case.plan, now, told=digested)
             self._climb(case, now)
@@ -417,7 +428,8 @@ class Affairs:
             if fired is None:
                 return
             self.post.counts["escalations"] += fired.number > 0
-            reached = self.page(case, fired.names, fired.reason, now)
+            reason = fired.reason or f"{case.newest().severity}: you are asked first (route {case.plan.route})"
+            reached = self.page(case, fired.names, reason, now)
             if not reached and case.climb is not None:
                 case.climb.due = now  # nobody is there to wait for
 

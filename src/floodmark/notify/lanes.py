@@ -56,6 +56,11 @@ class Lane(Struct, omit_defaults=True):
     def idle(self) -> bool:
         return not self.queue
 
+    def ending(self) -> bool:
+        """Whether an end waits, and no new beginning after it."""
+        last = next((each.event for each in reversed(self.queue) if each.event in ("open", "resolve")), "")
+        return last == "resolve"
+
     def name(self, key: str, revision: int, target: str) -> str:
         """An id for the next message: KEY/REVISION/TARGET, and a number where the revision has had one already."""
         self.count = self.count + 1 if self.named == revision else 0

@@ -70,6 +70,7 @@ class Post:
         self._ledger_changed = False
         self._told: dict[bytes, Delivery | None] = {}
         self._flying: set[tuple[str, str]] = set()
+        self._flights: dict[tuple[str, str], str] = {}  # by target and id of the message
         self._timers: list[tuple[float, str]] = []
         self._due: dict[str, float] = {}
         self._health = Health()
@@ -124,7 +125,11 @@ class Post:
             self.counts["unknown_target"] += 1
             return False
         lane, flying = case.lane(target), (case.key, target) in self._flying
-        if event == "update" and lane.told in ("no",) and not lane.queue and case.alive():
+        if event == "update" and not case.alive() and lane.told == "no" and not lane.queue:
+            return False  # it never heard of it, and it is over
+        if event == "update" and case.alive() and (lane.ending() or (lane.told == "no" and not lane.queue)):
+            if lane.ending() and not loud:  # it has heard the last of it, unless it is told anew
+                return False
             event = "open"
         if event not in self.takes.get(target, ALL):
             self.counts["not_taken"] += 1
@@ -242,13 +247,15 @@ class Post:
         lane = case.lanes[target]
         head = lane.queue[0]
         if not head.id:
-            if len(lane.queue) == 1:  # what comes after it is of a later revision
+            # An end is of the revision that ended it, if the incident is open again; so is what more waits behind.
+            if len(lane.queue) == 1 and not (head.event == "resolve" and case.alive()):
                 head.revision = case.revision
             head.id = lane.name(case.key, head.revision, target)
             head.owner, head.first = case.owner, head.first or now
             head.state = case.state_at(head.revision)
         head.attempts += 1
         self._flying.add((case.key, target))
+        self._flights[target, head.id] = case.key
         return Job(target, self.message(case, head), dict(lane.memory))
 
     def message(self, case: Case, head: Pending) -> Message:
@@ -282,12 +289,14 @@ class Post:
 
     def settle(self, job: Job, outcome: Outcome, now: float) -> tuple[Case | None, Came | None]:
         """Of which case it was, and what it has come to in the end; None: it is tried again, or of no more interest."""
-        target, key = job.target, next((k for k, t in self._flying if t == job.target and self._is(k, t, job)), "")
-        case = self.cases.get(key)
+        target = job.target
+        case = self.cases.get(self._flights.pop((target, job.message.id), ""))
         if case is None:
             return None, None
-        self._flying.discard((key, target))
-        lane = case.lanes[target]
+        self._flying.discard((case.key, target))
+        lane = case.lane(target)
+        if lane.idle() or lane.queue[0].id != job.message.id:  # it was forgotten meanwhile, and is another one now
+            return case, None
         head = lane.queue[0]
         if isinstance(outcome, Later):
             self._health.failed(target, outcome.after, now)
@@ -310,11 +319,6 @@ class Post:
             if target in case.lanes and case.lanes[target].queue:
                 self._due[case.key] = min(now, self._due.get(case.key, math.inf))
                 heapq.heappush(self._timers, (self._due[case.key], case.key))
-
-    def _is(self, key: str, target: str, job: Job) -> bool:
-        case = self.cases.get(key)
-        queue = case.lanes[target].queue if case is not None and target in case.lanes else []
-        return bool(queue) and queue[0].id == job.message.id
 
     def _there(self, case: Case, target: str, lane: Lane, outcome: Delivered, now: float) -> Came:
         head = lane.queue.pop(0)
@@ -433,6 +437,7 @@ class Post:
 
     def forget(self, case: Case) -> None:
         del self.cases[case.key]
+        self._flying -= {(case.key, target) for target in case.lanes}
         self._due.pop(case.key, None)
         self._changed[case.key] = None
         for target in case.lanes:
