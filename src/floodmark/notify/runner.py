@@ -218,8 +218,12 @@ class _Run:
         self._masking.learn(config)
         work = self._worked(config)
         counts = await self._counts(config)
-        self._work = work  # between two lives, the next one takes it
-        if self._group is not None:
+        before, self._work = self._work, work  # between two lives, the next one takes it
+        if (before.config.actions is None) != (config.actions is None):
+            log.info("whether people act has changed: joining anew")
+            if not self._changed.done():
+                self._changed.set_result(None)
+        elif self._group is not None:
             await self._group.reload(work, counts)
         return True
 
