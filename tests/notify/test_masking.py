@@ -11,7 +11,7 @@ from pydantic import BaseModel, SecretStr
 from floodmark.config import targets
 from floodmark.config.models import Config, Kafka, KafkaSecurity
 from floodmark.config.notify import KINDS, Notify, Target
-from floodmark.notify.masking import Masking, covering
+from floodmark.notify.masking import Masking, cover, covering
 from floodmark.notify.sink import Message
 
 HOOK = "https://hooks.example.org/services/T0123456/B0123456/abcdefghijklmnopqrstuvwx?sig=0123456789abcdef"
@@ -114,7 +114,11 @@ def test_the_log_shows_none_not_even_in_a_traceback(capsys):
                 raise ValueError("pass-of-kafka in an exception")
             except ValueError:
                 logging.getLogger("x").exception("with %s", "pass-of-kafka")
-        assert handler.formatter is None
+            root.handlers[:] = [handler := logging.StreamHandler()]  # as a reload does
+            cover(masking)
+            cover(masking)
+            logging.getLogger("x").error("again pass-of-kafka")
+        assert type(handler.formatter) is logging.Formatter
     finally:
         root.handlers[:] = before
     said = capsys.readouterr().err

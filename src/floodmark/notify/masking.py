@@ -58,21 +58,27 @@ class Masking:
 @contextmanager
 def covering(masking: Masking) -> Iterator[None]:
     """While entered, nothing of it is in what the log writes, tracebacks included."""
-    handlers = [(handler, handler.formatter) for handler in logging.getLogger().handlers]
-    for handler, inner in handlers:
-        handler.setFormatter(_Covered(inner or logging.Formatter(), masking))
+    cover(masking)
     try:
         yield
     finally:
-        for handler, inner in handlers:
-            handler.setFormatter(inner)
+        for handler in logging.getLogger().handlers:
+            if isinstance(handler.formatter, _Covered):
+                handler.setFormatter(handler.formatter.inner)
+
+
+def cover(masking: Masking) -> None:
+    """The same of handlers that have come since: whoever configures the log makes new ones."""
+    for handler in logging.getLogger().handlers:
+        if not isinstance(handler.formatter, _Covered):
+            handler.setFormatter(_Covered(handler.formatter or logging.Formatter(), masking))
 
 
 class _Covered(logging.Formatter):
     def __init__(self, inner: logging.Formatter, masking: Masking) -> None:
         super().__init__()
-        self._inner = inner
+        self.inner = inner
         self._masking = masking
 
     def format(self, record: logging.LogRecord) -> str:
-        return self._masking(self._inner.format(record))
+        return self._masking(self.inner.format(record))

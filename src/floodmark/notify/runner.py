@@ -23,7 +23,7 @@ from floodmark.notify import aside, exchange, sinks
 from floodmark.notify.desk import Desk
 from floodmark.notify.group import Group, Setting, Work
 from floodmark.notify.hearing import Hearing
-from floodmark.notify.masking import Masking, covering
+from floodmark.notify.masking import Masking, cover, covering
 from floodmark.notify.metrics import Metrics
 from floodmark.notify.posting import Posting
 from floodmark.notify.sink import Event, Sink
@@ -202,6 +202,7 @@ class _Run:
     async def follow(self, reloads: AsyncIterator[Reloaded]) -> None:
         """Take over each config that comes."""
         async for config, *_ in reloads:
+            cover(self._masking)
             try:
                 taken = config is not None and await self._take_over(config)
             except RunError as error:
