@@ -23,7 +23,6 @@ from floodmark.notify.desk import Desk
 from floodmark.notify.elsewhere import Ask, Elsewhere
 from floodmark.notify.hearing import Hearing
 from floodmark.notify.ledger import Ledger
-from floodmark.notify.masking import Masking
 from floodmark.notify.metrics import Metrics
 from floodmark.notify.partition import Member, Partition
 from floodmark.notify.posting import Posting
@@ -63,7 +62,6 @@ class Setting:
     turns: Turns
     telemetry: Telemetry
     metrics: Metrics
-    masking: Masking
     hearing: Hearing | None
     counts: Mapping[str, int]
     embedded: bool = False
@@ -193,7 +191,6 @@ class Group(ConsumerRebalanceListener):
             consumer=self._consumer,
             posting=work.posting,
             hearing=setting.hearing,
-            masking=setting.masking,
             telemetry=setting.telemetry,
             metrics=setting.metrics,
             make=work.make,

@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from typing import Final
 
 import msgspec
+from msgspec.structs import replace
 from pydantic import BaseModel
 
 from floodmark.notify.secrets import forms
@@ -44,15 +45,16 @@ class Masking:
     def __call__(self, text: str) -> str:
         return text if self._text is None else self._text.sub(_STARS, text)
 
-    def octets(self, data: bytes) -> bytes:
-        """The same of bytes."""
-        return data if self._bytes is None else self._bytes.sub(_STARS.encode(), data)
-
     def message(self, message: Message) -> Message:
-        """A message without them; the very same where there are none."""
+        """A message without them; the very same where there are none. Its id and its key stay: they are ours, and what
+        idempotent targets go by."""
         if self._bytes is None or not self._bytes.search(data := msgspec.json.encode(message)):
             return message
-        return _message.decode(self._bytes.sub(_STARS.encode(), data))
+        try:
+            masked = _message.decode(self._bytes.sub(_STARS.encode(), data))
+        except msgspec.MsgspecError:
+            return message  # a secret that is a word of our own form: it says nothing
+        return replace(masked, id=message.id, key=message.key)
 
 
 @contextmanager

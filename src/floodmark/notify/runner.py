@@ -240,9 +240,7 @@ class _Run:
         written = {topics.deliveries, topics.dead_letters} | ({topics.actions} if hearing is not None else set())
         largest = {} if self._embedded else await largest_messages(kafka, sorted(written))
         mail = Mail(streams, largest, self.telemetry, None, self._turns)
-        setting = Setting(
-            mail, self._turns, self.telemetry, self._metrics, self._masking, hearing, counts, self._embedded
-        )
+        setting = Setting(mail, self._turns, self.telemetry, self._metrics, hearing, counts, self._embedded)
         group = Group(work, setting)
         self.telemetry.groups = (group,)
         self._metrics.views = lambda: list(group.views())
