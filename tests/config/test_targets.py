@@ -13,6 +13,15 @@ CASES = [
     ("grafana: {url: 'grafana:3000', token: secretpart}", "no address"),
     ("elasticsearch: {url: 'https://'}", "no address"),
     ("gitlab_alerts: {url: secretpart, token: secretpart}", "no address"),
+    ("alertmanager: {url: 'am:9093', token: secretpart}", "no address"),
+    ("alertmanager: {url: 'http://am:9093', labels: {bad-label: secretpart}}", "no name of a label"),
+    ("jira: {url: 'http://j', project: P, token: 'secretpart x'}", "cannot be sent in a header"),
+    ("keep: {api_key: 'secretpartü'}", "cannot be sent in a header"),
+    ("opsgenie: {api_key: ''}", "cannot be sent in a header"),
+    ("webhook: {url: 'https://h', secret: whsec_secretpart*}", "no base64"),
+    ("webhook: {url: 'https://h', headers: {'X Y': secretpart}}", "no name of a header"),
+    ("email: {host: h, sender: nobody, to: [a@example.org]}", "no address of mail"),
+    ('email: {host: h, sender: a@example.org, to: ["a@example.org\\nBcc: b@example.org"]}', "no address of mail"),
     ("newrelic: {account: acme, api_key: secretpart}", "no id"),
 ]
 

@@ -34,7 +34,7 @@ URL = "https://hooks.example.org/services/T0000AAAA/B0000BBBB/xYz123456789?sig=q
             Jira.model_validate({"url": "http://j", "project": "P", "token": "tok-12345", "email": "a@b.c"}),
             f"Basic {base64.b64encode(b'a@b.c:tok-12345').decode()} tok-12345",
         ),
-        (Slack.model_validate({"token": "xoxb-1-2-abc"}), '{"token":"xoxb-1-2-abc"}'),
+        (Slack.model_validate({"token": "xoxb-1-2-abc", "channel": "C1"}), '{"token":"xoxb-1-2-abc"}'),
     ],
 )
 def test_a_secret_is_hidden(settings: Any, text: str) -> None:

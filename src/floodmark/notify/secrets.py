@@ -15,6 +15,7 @@ from urllib.parse import quote, quote_plus, urlsplit
 
 from pydantic import BaseModel, SecretStr
 
+from floodmark.notify import wording
 from floodmark.notify.sink import (
     Answer,
     Delivered,
@@ -30,6 +31,7 @@ from floodmark.notify.sink import (
 )
 
 _HIDDEN: Final = "***"
+_LONGEST: Final = 600
 _SHORTEST: Final = 4
 """A secret that is shorter would hide words that are none."""
 _PART: Final = re.compile(r"(?=.*\d).{8,}|.{16,}")
@@ -49,7 +51,7 @@ class Secrets:
 
 
 class Guarded:
-    """A sink whose outcomes have no secrets in them."""
+    """A sink whose outcomes are a line of text, without secrets."""
 
     def __init__(self, sink: Sink, secrets: Secrets) -> None:
         self._sink, self._secrets = sink, secrets
@@ -58,10 +60,13 @@ class Guarded:
     async def deliver(self, message: Message, memory: Mapping[str, str]) -> Outcome:
         outcome = await self._sink.deliver(message, memory)
         if isinstance(outcome, Delivered):
-            return outcome._replace(note=self._secrets.hide(outcome.note))
+            return outcome._replace(note=self._shown(outcome.note))
         if isinstance(outcome, Later):
-            return outcome._replace(reason=self._secrets.hide(outcome.reason))
-        return Refused(self._secrets.hide(outcome.reason))
+            return outcome._replace(reason=self._shown(outcome.reason))
+        return Refused(self._shown(outcome.reason))
+
+    def _shown(self, text: str) -> str:
+        return wording.line(self._secrets.hide(text), _LONGEST)
 
 
 def masking(exchange: Exchange, secrets: Secrets) -> Exchange:

@@ -35,7 +35,7 @@ def silences(config: Notify, session: aiohttp.ClientSession) -> dict[str, Ask]:
     found: dict[str, Ask] = {}
     for name, target in config.targets.items():
         if target.alertmanager is not None and target.alertmanager.silences:
-            exchange = HttpExchange(session, target.timeout)
+            exchange = HttpExchange(session, target.timeout, target.alertmanager.ca_file)
             found[name] = partial(alertmanager.silenced, target.alertmanager, exchange)
     return found
 

@@ -18,6 +18,7 @@ from typing import Any, Protocol
 from urllib.parse import parse_qsl, urlsplit
 
 import jsonschema
+from pydantic import BaseModel, SecretStr
 
 from floodmark.config.notify import Target
 from floodmark.notify.secrets import Guarded, Secrets, masking
@@ -104,6 +105,22 @@ class Case:
 
     def secrets(self) -> Secrets:
         return Secrets(getattr(self.target(), self.kind))
+
+    def secret_texts(self) -> set[str]:
+        """Its secrets as the config has them, and what comes after the host of those that are addresses: found without
+        the help of what hides them."""
+        found, todo = set[str](), [getattr(self.target(), self.kind)]
+        while todo:
+            each = todo.pop()
+            if isinstance(each, SecretStr):
+                text = each.get_secret_value()
+                parts = urlsplit(text)
+                found |= {parts.path, parts.query} - {"", "/"} if parts.scheme in ("http", "https") else {text}
+            elif isinstance(each, BaseModel):
+                todo += [getattr(each, name) for name in type(each).model_fields]
+            elif isinstance(each, dict):
+                todo += each.values()
+        return found
 
     def sink(self, exchange: Exchange) -> Sink:
         """The sink as `floodmark notify` has it."""

@@ -207,25 +207,25 @@ def filled(event: Event, text: str) -> Message:
         "owner": text,
         "team": text,
         "people": (text, text),
-        "lines": (text,) * 300,
+        "lines": (text,) * 60,
         "parameters": {"service": text, text: text},
         "runbook": text,
     }
     example = telling(event)
     if example.incident is not None:
-        members = [member(n, entity=text, summary=text, series=text, why=text, template=text) for n in range(30)]
+        members = [member(n, entity=text, summary=text, series=text, why=text, template=text) for n in range(12)]
         given["incident"] = incident(
             scope=text,
             title=text,
             why=text,
             resolution=text,
-            entities=[text] * 300,
-            member_count=30,
+            entities=[text] * 60,
+            member_count=12,
             members=members,
             causes=[Cause(entity=text, share=0.5, reason=text, anomalies=[text])] * 5,
             changes=[_changed(text)] * 5,
             labels={text: text, **{f"{text[:40]}{n}": text for n in range(60)}},
-            lines=[text] * 50,
+            lines=[text] * 20,
             impact=[
                 Impact(entity=text, series=text, name=text, unit=text, since=BEGAN, share=None, loss=1.0, summary=text)
             ],

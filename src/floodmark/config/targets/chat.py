@@ -67,7 +67,7 @@ class Email(Section):
 class Webhook(Section):
     """A signed webhook: CloudEvents in JSON, signed as Standard Webhooks say."""
 
-    url: SecretStr
+    url: SecretAddress
     """Where to post to; it may hold a secret."""
     secret: Annotated[SecretStr, AfterValidator(signing_secret)] | None = None
     """What the signature is made with: whsec_… (base64), or any text."""
@@ -75,3 +75,5 @@ class Webhook(Section):
     """Headers that each request has as well."""
     mode: Literal["structured", "binary"] = "structured"
     """CloudEvents' content mode."""
+    ca_file: str | None = None
+    """PEM file of the authority that signed its certificate (default: the system's)."""

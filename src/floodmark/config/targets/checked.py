@@ -51,6 +51,14 @@ def headers(values: dict[str, SecretStr]) -> dict[str, SecretStr]:
     return values
 
 
+def token(secret: SecretStr) -> SecretStr:
+    """What goes into a header as it is."""
+    text = secret.get_secret_value()
+    if not text or not text.isascii() or not text.isprintable() or " " in text:
+        raise SaidError("it cannot be sent in a header: it is empty, or has blanks, line ends or more than ASCII in it")
+    return secret
+
+
 def labels(values: dict[str, str]) -> dict[str, str]:
     """Labels of Prometheus, of which all releases of Alertmanager take the names."""
     for name in values:
@@ -84,4 +92,5 @@ SecretAddress = Annotated[SecretStr, AfterValidator(secret_address)]
 Digits = Annotated[str, AfterValidator(digits)]
 Mailbox = Annotated[str, AfterValidator(mailbox)]
 Headers = Annotated[dict[str, SecretStr], AfterValidator(headers)]
+Token = Annotated[SecretStr, AfterValidator(token)]
 Labels = Annotated[dict[str, str], AfterValidator(labels)]

@@ -8,13 +8,13 @@ from pydantic import Field, SecretStr
 
 from floodmark.config.quantities import Duration
 from floodmark.config.section import Section
-from floodmark.config.targets.checked import Labels
+from floodmark.config.targets.checked import Address, Labels, Token
 
 
 class Alertmanager(Section):
     """Prometheus Alertmanager, API v2: one alert an incident, told again for as long as it is open."""
 
-    url: str
+    url: Address
     """Its address, with any prefix of its routes: http://alertmanager:9093."""
     labels: Labels = {}
     """Labels that each alert has as well, for Alertmanager's own routes."""
@@ -26,8 +26,10 @@ class Alertmanager(Section):
     """User name for HTTP's basic authentication."""
     password: SecretStr | None = None
     """What proves it; write ${ENV_NAME} or file:/path rather than the secret itself."""
-    token: SecretStr | None = None
+    token: Token | None = None
     """Bearer token, instead of a user name."""
+    ca_file: str | None = None
+    """PEM file of the authority that signed its certificate (default: the system's)."""
 
 
 class PagerDuty(Section):
@@ -35,20 +37,20 @@ class PagerDuty(Section):
 
     routing_key: SecretStr
     """Integration key of a service, or of an event orchestration (32 characters)."""
-    url: str = "https://events.pagerduty.com"
+    url: Address = "https://events.pagerduty.com"
     """Address of the Events API (EU: https://events.eu.pagerduty.com)."""
 
 
 class Opsgenie(Section):
     """Opsgenie, or Jira Service Management: alerts."""
 
-    api_key: SecretStr
+    api_key: Token
     """Key of an API integration."""
-    url: str = "https://api.opsgenie.com"
+    url: Address = "https://api.opsgenie.com"
     """Address (EU: https://api.eu.opsgenie.com; Jira Service Management: https://api.atlassian.com/jsm/ops/integration).
     """
     responders: list[str] = []
-    """Teams that are told, by name."""
+    """Teams that are told: by name (Opsgenie), or by id (both)."""
     tags: list[str] = []
     """Tags that each alert has as well."""
 
@@ -56,7 +58,7 @@ class Opsgenie(Section):
 class Jira(Section):
     """Jira: an issue an incident."""
 
-    url: str
+    url: Address
     """Its address: https://example.atlassian.net."""
     project: str
     """Key of the project: OPS."""
@@ -66,7 +68,7 @@ class Jira(Section):
     """Data Center has API v2 and plain text only."""
     email: str | None = None
     """Account of `token`, in the cloud."""
-    token: SecretStr
+    token: Token
     """API token (cloud) or personal access token (Data Center)."""
     resolved: str = "Done"
     """Name of the transition, or of the status, that an issue gets when its incident is resolved."""
@@ -74,12 +76,16 @@ class Jira(Section):
     """The same for one that is open again."""
     labels: list[str] = []
     """Labels that each issue has as well."""
+    ca_file: str | None = None
+    """PEM file of the authority that signed its certificate (default: the system's)."""
 
 
 class Keep(Section):
     """Keep: alerts by its API."""
 
-    url: str = "https://api.keephq.dev"
+    url: Address = "https://api.keephq.dev"
     """Address of its API."""
-    api_key: SecretStr
+    api_key: Token
     """API key."""
+    ca_file: str | None = None
+    """PEM file of the authority that signed its certificate (default: the system's)."""

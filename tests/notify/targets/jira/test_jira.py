@@ -122,3 +122,33 @@ async def test_editions_differ_in_version_account_and_text() -> None:
         assert version in made.url
         assert made.headers["authorization"].startswith(account)
         assert isinstance(json.loads(made.body)["fields"]["description"], kind)
+
+
+@pytest.mark.parametrize("status", [500, 502, 504])
+async def test_an_error_of_the_server_may_have_made_one_too(status: int) -> None:
+    vendor = CLOUD.vendor()
+
+    def made(number: int, request: Request) -> Answer | None:
+        if number != 1:
+            return None
+        vendor(request)
+        return Answer(status, {}, b"bad gateway")
+
+    outcome = await CLOUD.sink(Wire(CLOUD, vendor, made)).deliver(tellings.telling("open"), {})
+    assert isinstance(outcome, Later)
+    assert outcome.after == 60.0
+    assert isinstance(await CLOUD.sink(Wire(CLOUD, vendor)).deliver(tellings.telling("open"), {}), Delivered)
+    assert len(vendor.standing() or ()) == 1
+
+
+async def test_what_somebody_closed_there_opens_again_for_what_rings_only() -> None:
+    vendor: Any = CLOUD.vendor()
+    first = await CLOUD.sink(Wire(CLOUD, vendor)).deliver(tellings.telling("open"), {})
+    assert isinstance(first, Delivered)
+    vendor.issues["OPS-1"]["status"] = "Done"
+    sink = CLOUD.sink(Wire(CLOUD, vendor))
+    await sink.deliver(tellings.telling("update", 2), first.memory)
+    assert vendor.issues["OPS-1"]["status"] == "Done"
+    await sink.deliver(tellings.telling("update", 3, loud=True), first.memory)
+    assert vendor.issues["OPS-1"]["status"] == "To Do"
+    assert len(vendor.issues["OPS-1"]["comments"]) == 2

@@ -54,7 +54,7 @@ CASES = [
         section={
             "api_key": "eb243592-faa2-4ba2-a551q-1afdf565c889",
             "url": url,
-            "responders": ["payments"],
+            "responders": ["payments", "4513b7ea-3b91-438f-b7e4-e3e54af9147c"],
             "tags": ["eu"],
         },
         hosts=frozenset({url.split("/")[2]}),

@@ -59,7 +59,10 @@ async def test_an_alert_has_what_a_responder_needs() -> None:
     assert alert["priority"] == "P2"
     assert alert["alias"] == tellings.KEY
     assert alert["tags"] == ["floodmark", "eu", "env:production", "team:payments"]
-    assert alert["responders"] == [{"type": "team", "name": "payments"}]
+    assert alert["responders"] == [
+        {"type": "team", "name": "payments"},
+        {"type": "team", "id": "4513b7ea-3b91-438f-b7e4-e3e54af9147c"},
+    ]
     assert "Probable causes" in alert["description"]
 
 

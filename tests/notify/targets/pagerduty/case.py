@@ -44,6 +44,8 @@ CASES = [
         vendor=_Vendor,
         identity=_identity,
         most=512 * 1024,
+        contract="pagerduty-events-v2.json",
+        path=lambda path: path.removeprefix("/v2"),
     )
     for name, key in (("service", _KEY), ("orchestration", "R" + _KEY[1:].upper()))
 ]

@@ -12,6 +12,7 @@ import aiosmtplib
 
 from floodmark.config.targets import Email
 from floodmark.notify import wording
+from floodmark.notify.posts import passed_over, remembered
 from floodmark.notify.secrets import Secrets
 from floodmark.notify.sink import (
     Delivered,
@@ -53,10 +54,12 @@ class _Sink:
         self._secrets = Secrets(settings)
 
     async def deliver(self, message: Message, memory: Mapping[str, str]) -> Outcome:
+        if (enough := passed_over(message, memory)) is not None:
+            return enough
         first, subject = memory.get("first", ""), wording.line(memory.get("subject", ""), _SUBJECT)
         known = bool(subject and _ID.fullmatch(first))
         mail = letter(message, self._settings.sender, self._settings.to, subject * known, first * known)
-        told = {"first": first, "subject": subject} if known else _told(mail)
+        told = {**remembered(message), **({"first": first, "subject": subject} if known else _told(mail))}
         try:
             refused = await self._post(self._settings, mail)
         except aiosmtplib.SMTPRecipientsRefused as error:

@@ -36,6 +36,8 @@ _SUMMARY: Final = 255
 _KEY: Final = re.compile(r"[A-Z][A-Z0-9_]{0,50}-[0-9]{1,12}")
 _DONE: Final = "done"
 _MISSING: Final = 404
+_ANY_ERROR: Final = 500
+"""From here on a status does not say whether the request was done."""
 _INDEXED: Final = 60.0
 
 
@@ -130,10 +132,12 @@ class _Sink:
         try:
             answer = await self._send("POST", "/issue", made)
         except UnansweredError as error:
-            return Later(f"{error}; an issue may have been made, so it is looked for first", _INDEXED)
+            return _unsure(str(error))
+        if answer.status >= _ANY_ERROR and isinstance(outcome := settled(answer), Later):
+            return outcome if outcome.after is not None else _unsure(outcome.reason)
         key = text_at(self._good(answer), "key")
         if not _KEY.fullmatch(key):
-            return Later("an issue was made, but the answer does not say which; it is looked for first", _INDEXED)
+            return _unsure("the answer to the making of an issue does not say which it is")
         return Delivered({"key": key})
 
     async def _move(self, issue: _Issue, wanted: str, done: bool) -> str:
@@ -179,6 +183,10 @@ class _Sink:
             return await self._exchange(Request(method, self._base + path, headers))
         headers["content-type"] = "application/json"
         return await self._exchange(Request(method, self._base + path, headers, encoded(body)))
+
+
+def _unsure(reason: str) -> Later:
+    return Later(f"{reason}; an issue may have been made, so it is looked for first", _INDEXED)
 
 
 def _issue(found: Any, key: str) -> _Issue:

@@ -6,6 +6,7 @@ does it later; it knows an alert by its alias, among those that are open.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any, Final
 from urllib.parse import quote
@@ -28,6 +29,7 @@ _SHORT: Final = 100
 _MISSING: Final = 404
 _AT_WORK: Final = ("acked", "snoozed")
 _SOURCE: Final = "Floodmark"
+_UUID: Final = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 
 
 def sink(settings: Opsgenie, exchange: Exchange) -> Sink:
@@ -72,7 +74,9 @@ class _Sink:
         if tags := [short for tag in self._tags(message) if (short := wording.line(tag, _TAG))]:
             alert["tags"] = tags[:_TAGS]
         if self._settings.responders:
-            alert["responders"] = [{"type": "team", "name": name} for name in self._settings.responders]
+            alert["responders"] = [
+                {"type": "team", "id" if _UUID.fullmatch(each) else "name": each} for each in self._settings.responders
+            ]
         return await self._post("", alert)
 
     def _tags(self, message: Message) -> list[str]:
