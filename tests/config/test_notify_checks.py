@@ -1,5 +1,7 @@
 """What is said of `notify`, and where."""
 
+from pathlib import Path
+
 import pytest
 
 from floodmark.config.loader import ConfigError, load_with_warnings
@@ -112,3 +114,14 @@ def test_without_services_the_last_route_takes_all(tmp_path):
     assert said(tmp_path, text) == [
         "3:12: notify.routes[0]: no route is sure to have an incident: some may be told to nobody"
     ]
+
+
+def test_the_example_of_the_docs(tmp_path):
+    page = Path(__file__).parents[2] / "docs" / "notify.md"
+    example = page.read_text().partition("```yaml\n")[2].partition("```")[0]
+    example = example.replace("file:/run/secrets/pagerduty", "0123456789abcdef0123456789abcdef")
+    path = tmp_path / "f.yaml"
+    path.write_text(example)
+    environ = dict.fromkeys(("SLACK_TOKEN", "ELASTIC_KEY", "ARGOCD_TOKEN"), "x")
+    found = [problem for problem in load_with_warnings(path, environ).warnings if problem.path]
+    assert found == []

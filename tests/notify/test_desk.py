@@ -334,3 +334,19 @@ def test_changes_that_wait_are_told_each():
         ("chg-1/1/hook", "started"),
         ("chg-1/2/hook", "succeeded"),
     ]
+
+
+def test_an_end_that_waits_where_nobody_hears_of_the_new_beginning_is_of_its_own_revision():
+    down = True
+    world = World(
+        config(targets={"hook": {}, "other": {}}, routes=[{"targets": ["hook"], "fallback": ["other"]}]),
+        answer=lambda target, message, now: Later("no answer") if down else Delivered(),
+    )
+    world.revise(1, severity="critical")
+    world.run(1000)
+    world.revise(2, "merged", severity="critical", merged_into="inc-9")
+    world.revise(3, "reopened", severity="critical")
+    down = False
+    world.run(600)
+    found = [(m.event, m.revision, m.state) for _, target, m in world.sent if target == "other"]
+    assert found == [("resolve", 2, "merged")]

@@ -119,6 +119,19 @@ def test_a_storm_is_one_message_that_is_kept_up_to_date():
     assert len(ends) <= 3
 
 
+def test_a_machine_that_takes_no_digest_hears_of_each_in_a_storm():
+    incidents = frozenset(("open", "update", "resolve"))
+    world = World(config(targets={"am": {}, "pd": {}}), {"am": incidents, "pd": incidents})
+    for number in range(30):
+        world.revise(1, id=f"inc-{number:02}")
+    world.run(40)
+    told = world.told()
+    assert len([each for each in told if each[1] == "am"]) == 30
+    assert len([each for each in told if each[1] == "pd"]) == 10
+    world.revise(2, "resolved", id="inc-29")
+    assert [each[1:3] for each in world.told()] == [("am", "resolve")]
+
+
 def test_a_target_gets_ten_and_then_one_in_half_a_minute_but_every_end():
     world = World(config(targets={"slack": {}}, storm={"incidents": 1000}))
     for number in range(20):

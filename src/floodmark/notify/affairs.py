@@ -20,7 +20,7 @@ from floodmark.notify import chains, routes, silences
 from floodmark.notify.addressing import addressed, person_of
 from floodmark.notify.cases import Case
 from floodmark.notify.digests import Digests
-from floodmark.notify.kinds import RECORDS
+from floodmark.notify.kinds import PEOPLE, RECORDS
 from floodmark.notify.playbooks import Playbooks
 from floodmark.notify.post import ALL, Came, Post
 from floodmark.notify.sink import Event
@@ -105,6 +105,13 @@ class Affairs:
         found = self.post.notify.targets.get(target)
         return found is not None and found.kind() in RECORDS
 
+    def _groups(self, target: str) -> bool:
+        """Whether a target is a machine that takes no digest: it makes of many what it likes."""
+        found = self.post.notify.targets.get(target)
+        if found is None or found.kind() in RECORDS | PEOPLE:
+            return False
+        return "digest" not in self.post.takes.get(target, ALL)
+
     # -- what has changed of its life
 
     def _look(self, case: Case, now: float, incident: Incident | None = None) -> None:
@@ -157,6 +164,9 @@ class Affairs:
         anew = not any(lane.told != "no" or lane.queue for t, lane in case.lanes.items() if not self._keeps(t))
         if anew and not digested and case.stage != "storm" and self.storms.take(case, now):
             case.stage, case.storm = "storm", self.storms.key(case.plan.route)
+            for target in case.plan.targets:
+                if self._groups(target):
+                    post.put(case, target, "open", now)
             return
         case.stage, case.storm = "told", ""
         case.worst = incident.severity

@@ -56,6 +56,10 @@ class Lane(Struct, omit_defaults=True):
     def idle(self) -> bool:
         return not self.queue
 
+    def ending(self) -> bool:
+        """Whether the last that waits is an end."""
+        return bool(self.queue) and self.queue[-1].event == "resolve"
+
     def name(self, key: str, revision: int, target: str) -> str:
         """An id for the next message: KEY/REVISION/TARGET, and a number where the revision has had one already."""
         self.count = self.count + 1 if self.named == revision else 0

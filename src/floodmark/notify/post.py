@@ -124,7 +124,9 @@ class Post:
             self.counts["unknown_target"] += 1
             return False
         lane, flying = case.lane(target), (case.key, target) in self._flying
-        if event == "update" and lane.told in ("no",) and not lane.queue and case.alive():
+        if event == "update" and case.alive() and (lane.ending() or (lane.told == "no" and not lane.queue)):
+            if lane.ending() and not loud:  # it has heard the last of it, unless it is told anew
+                return False
             event = "open"
         if event not in self.takes.get(target, ALL):
             self.counts["not_taken"] += 1
@@ -242,7 +244,8 @@ class Post:
         lane = case.lanes[target]
         head = lane.queue[0]
         if not head.id:
-            if len(lane.queue) == 1:  # what comes after it is of a later revision
+            # An end is of the revision that ended it, if the incident is open again; so is what more waits behind.
+            if len(lane.queue) == 1 and not (head.event == "resolve" and case.alive()):
                 head.revision = case.revision
             head.id = lane.name(case.key, head.revision, target)
             head.owner, head.first = case.owner, head.first or now
