@@ -62,8 +62,8 @@ class Aside:
             turns.share(self._consumer)
 
     async def start(self, known: Mapping[tuple[str, int], int], partitions: Mapping[str, int]) -> Positions:
-        """Go on from what is known. A topic of which nothing is known begins at its end, a partition that has come since
-        at its beginning. The positions from which it goes on. `partitions`: how many each topic has."""
+        """Go on from what is known. A topic of which nothing is known begins at its end, a partition that is new at its
+        beginning. The positions from which it goes on. `partitions`: how many each topic has."""
         consumer = self._consumer
         await consumer.start()
         # A change is in each partition of the anomalies.
