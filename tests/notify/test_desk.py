@@ -350,3 +350,12 @@ def test_an_end_that_waits_where_nobody_hears_of_the_new_beginning_is_of_its_own
     world.run(600)
     found = [(m.event, m.revision, m.state) for _, target, m in world.sent if target == "other"]
     assert found == [("resolve", 2, "merged")]
+
+
+def test_what_is_said_after_the_end_goes_to_those_who_have_heard_of_it():
+    world = World(config(targets={"hook": {}, "pd": {}}))
+    world.revise(1)
+    world.revise(2, "resolved")
+    world.told()
+    world.act("comment", seen=2, text="it was the pool")
+    assert world.told() == [(0, "hook", "update", False)]

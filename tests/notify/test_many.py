@@ -70,6 +70,15 @@ def test_what_was_told_before_a_silence_is_resolved_under_it():
     assert {event for _, _, event, _ in world.told()} == {"resolve"}
 
 
+def test_a_pager_that_rang_before_a_silence_is_not_told_that_it_is_new():
+    world = World(setting(), NOT_PD)
+    world.revise(1, severity="critical")
+    world.act("silence", incident="", match={"entity": "checkout"}, until=START + 3600)
+    world.told()
+    world.run(3601)
+    assert {(target, event) for _, target, event, _ in world.told("pd")} == {("pd", "update")}
+
+
 def test_an_unsilence_ends_it_and_a_silence_of_nothing_mutes_nothing():
     world = World(setting(), NOT_PD)
     world.act("silence", incident="", id="s1", match={"entity": "checkout"}, until=START + 3600)

@@ -176,11 +176,12 @@ class Affairs:
         if case.began and not reason and incident.revision > 1 and now - incident.started_at.timestamp() > KEPT:
             reason = "it has been open for more than a day"
         for target in case.plan.targets:
-            takes = post.takes.get(target)
-            if digested and (takes is None or "digest" in takes):
-                case.lane(target).told = "maybe"
+            lane = case.lane(target)
+            if digested and "digest" in post.takes.get(target, ALL):
+                lane.told = "maybe" if lane.told in ("no", "over") else lane.told
             elif not self._keeps(target):
-                post.put(case, target, "open", now, loud=loud, reason=reason)
+                event: Event = "update" if lane.told in ("maybe", "open") and not lane.ending() else "open"
+                post.put(case, target, event, now, loud=loud, reason=reason)
         if loud:
             case.climb = chains.begin(case.plan, now, told=digested)
             self._climb(case, now)
@@ -427,7 +428,8 @@ class Affairs:
             if fired is None:
                 return
             self.post.counts["escalations"] += fired.number > 0
-            reached = self.page(case, fired.names, fired.reason, now)
+            reason = fired.reason or f"{case.newest().severity}, and nobody has it yet: you are asked first"
+            reached = self.page(case, fired.names, reason, now)
             if not reached and case.climb is not None:
                 case.climb.due = now  # nobody is there to wait for
 

@@ -124,6 +124,8 @@ class Post:
             self.counts["unknown_target"] += 1
             return False
         lane, flying = case.lane(target), (case.key, target) in self._flying
+        if event == "update" and not case.alive() and lane.told == "no" and not lane.queue:
+            return False  # it never heard of it, and it is over
         if event == "update" and case.alive() and (lane.ending() or (lane.told == "no" and not lane.queue)):
             if lane.ending() and not loud:  # it has heard the last of it, unless it is told anew
                 return False
