@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -188,8 +189,13 @@ NASTY: Mapping[str, str] = {
 }
 
 
-def nasty(event: Event) -> Iterator[tuple[str, Message]]:
+@functools.cache
+def nasty(event: Event) -> tuple[tuple[str, Message], ...]:
     """Messages with hostile text in every field that a producer or a person can fill, each with its name."""
+    return tuple(_nasty(event))
+
+
+def _nasty(event: Event) -> Iterator[tuple[str, Message]]:
     for name, text in NASTY.items():
         yield name, filled(event, text)
     if event in ("open", "update", "resolve"):
