@@ -359,3 +359,15 @@ def test_what_is_said_after_the_end_goes_to_those_who_have_heard_of_it():
     world.told()
     world.act("comment", seen=2, text="it was the pool")
     assert world.told() == [(0, "hook", "update", False)]
+
+
+def test_what_was_said_after_an_end_does_not_hide_the_new_beginning():
+    down = True
+    world = World(config(), answer=lambda target, message, now: Later("no answer") if down else Delivered())
+    world.revise(1, severity="critical")
+    world.revise(2, "resolved", severity="critical")
+    world.act("comment", seen=2, text="x")
+    world.revise(3, "reopened")
+    down = False
+    world.run(600)
+    assert [event for _, _, event, _ in world.told()] == ["resolve", "open"]

@@ -59,8 +59,9 @@ class Lane(Struct, omit_defaults=True):
         return not self.queue
 
     def ending(self) -> bool:
-        """Whether the last that waits is an end."""
-        return bool(self.queue) and self.queue[-1].event == "resolve"
+        """Whether an end waits, and no new beginning after it."""
+        last = next((each.event for each in reversed(self.queue) if each.event in ("open", "resolve")), "")
+        return last == "resolve"
 
     def name(self, key: str, revision: int, target: str) -> str:
         """An id for the next message: KEY/REVISION/TARGET, and a number where the revision has had one already."""
