@@ -3,7 +3,7 @@
 from floodmark.notify.sink import Delivered, Later
 from floodmark.notify.throttle import Bucket, next_token, take
 
-from .world import START, World, config
+from .world import START, World, config, member
 
 
 def setting(**more):
@@ -231,3 +231,16 @@ def test_cases_are_bounded(monkeypatch):
         world.revise(2, "resolved", id=f"inc-{number}", severity="critical")
     assert world.desk.sizes()["cases"] <= 50
     assert world.desk.counts()["cases_forgotten"] >= 150
+
+
+def test_a_record_fits_into_a_message_of_kafka():
+    world = World(setting(), answer=lambda *_: Later("no answer"))
+    members = [member(f"service-{number}", START) for number in range(4000)]
+    for revision in range(1, 5):
+        world.revise(revision, "opened" if revision == 1 else "updated", severity="critical", members=members)
+    world.run(100)
+    assert max(len(entry.value) for entry in world.log.values()) < 600_000
+    world.answer = lambda *_: Delivered()
+    world.restart()
+    world.run(600)
+    assert {message.event for _, _, message in world.sent} >= {"open"}

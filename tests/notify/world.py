@@ -175,4 +175,4 @@ def day(text):
     return datetime.fromisoformat(text).timestamp()
 
 
-__all__ = ["START", "World", "action", "change", "config", "day", "incident", "math", "replace"]
+__all__ = ["START", "World", "action", "change", "config", "day", "incident", "math", "member", "replace"]

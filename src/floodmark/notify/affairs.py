@@ -18,7 +18,7 @@ from floodmark.config.calendars import Calendar
 from floodmark.fold import Revision, life
 from floodmark.notify import chains, routes, silences
 from floodmark.notify.addressing import addressed, person_of
-from floodmark.notify.cases import Case
+from floodmark.notify.cases import Case, slim
 from floodmark.notify.digests import Digests
 from floodmark.notify.kinds import PEOPLE, RECORDS
 from floodmark.notify.playbooks import Playbooks
@@ -69,7 +69,7 @@ class Affairs:
             counts["stale"] += 1
             return
         case.revision = incident.revision
-        case.bodies[incident.revision] = incident
+        case.bodies[incident.revision] = slim(incident)
         self._remember(case, incident)
         self._look(case, now, incident)
         self._records(case, incident, now)
@@ -428,7 +428,7 @@ class Affairs:
             if fired is None:
                 return
             self.post.counts["escalations"] += fired.number > 0
-            reason = fired.reason or f"{case.newest().severity}, and nobody has it yet: you are asked first"
+            reason = fired.reason or f"{case.newest().severity}: you are asked first (route {case.plan.route})"
             reached = self.page(case, fired.names, reason, now)
             if not reached and case.climb is not None:
                 case.climb.due = now  # nobody is there to wait for

@@ -27,6 +27,10 @@ _LARGEST: Final = 512 * 1024
 """Bytes of a record, from which on it keeps fewer members of its incidents. Kafka takes a MiB by default."""
 _FEW: Final = 5
 
+MEMBERS: Final = 100
+"""Members of an incident that are kept, and told; all are counted."""
+ENTITIES: Final = 1_000
+
 Stage = Literal["unrouted", "held", "muted", "storm", "told", "over"]
 """unrouted: nobody is told of it. held: it may grow. muted: by a silence. storm: it is a line of a digest."""
 
@@ -182,6 +186,13 @@ class Ledger(Struct, omit_defaults=True):
     storms: dict[str, Storm] = field(default_factory=dict)
     buckets: dict[str, Bucket] = field(default_factory=dict)
     runs: dict[str, Run] = field(default_factory=dict)
+
+
+def slim(incident: Incident) -> Incident:
+    """The revision as it is kept and told: of what may be many, the first."""
+    if len(incident.members) <= MEMBERS and len(incident.entities) <= ENTITIES:
+        return incident
+    return msgspec.structs.replace(incident, members=incident.members[:MEMBERS], entities=incident.entities[:ENTITIES])
 
 
 def case_key(key: str) -> bytes:

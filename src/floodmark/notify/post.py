@@ -70,6 +70,7 @@ class Post:
         self._ledger_changed = False
         self._told: dict[bytes, Delivery | None] = {}
         self._flying: set[tuple[str, str]] = set()
+        self._flights: dict[tuple[str, str], str] = {}  # by target and id of the message
         self._timers: list[tuple[float, str]] = []
         self._due: dict[str, float] = {}
         self._health = Health()
@@ -254,6 +255,7 @@ class Post:
             head.state = case.state_at(head.revision)
         head.attempts += 1
         self._flying.add((case.key, target))
+        self._flights[target, head.id] = case.key
         return Job(target, self.message(case, head), dict(lane.memory))
 
     def message(self, case: Case, head: Pending) -> Message:
@@ -287,12 +289,14 @@ class Post:
 
     def settle(self, job: Job, outcome: Outcome, now: float) -> tuple[Case | None, Came | None]:
         """Of which case it was, and what it has come to in the end; None: it is tried again, or of no more interest."""
-        target, key = job.target, next((k for k, t in self._flying if t == job.target and self._is(k, t, job)), "")
-        case = self.cases.get(key)
+        target = job.target
+        case = self.cases.get(self._flights.pop((target, job.message.id), ""))
         if case is None:
             return None, None
-        self._flying.discard((key, target))
-        lane = case.lanes[target]
+        self._flying.discard((case.key, target))
+        lane = case.lane(target)
+        if lane.idle() or lane.queue[0].id != job.message.id:  # it was forgotten meanwhile, and is another one now
+            return case, None
         head = lane.queue[0]
         if isinstance(outcome, Later):
             self._health.failed(target, outcome.after, now)
@@ -315,11 +319,6 @@ class Post:
             if target in case.lanes and case.lanes[target].queue:
                 self._due[case.key] = min(now, self._due.get(case.key, math.inf))
                 heapq.heappush(self._timers, (self._due[case.key], case.key))
-
-    def _is(self, key: str, target: str, job: Job) -> bool:
-        case = self.cases.get(key)
-        queue = case.lanes[target].queue if case is not None and target in case.lanes else []
-        return bool(queue) and queue[0].id == job.message.id
 
     def _there(self, case: Case, target: str, lane: Lane, outcome: Delivered, now: float) -> Came:
         head = lane.queue.pop(0)
@@ -439,6 +438,7 @@ class Post:
 
     def forget(self, case: Case) -> None:
         del self.cases[case.key]
+        self._flying -= {(case.key, target) for target in case.lanes}
         self._due.pop(case.key, None)
         self._changed[case.key] = None
         for target in case.lanes:
