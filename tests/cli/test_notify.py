@@ -14,6 +14,7 @@ from typer.testing import CliRunner
 from floodmark.alerts import Incident
 from floodmark.cli import app
 from floodmark.cli.console import out
+from floodmark.cli.deliveries import given_up
 from floodmark.cli.topics import _wanted
 from floodmark.config.models import Config
 from floodmark.deliveries import Delivery
@@ -202,3 +203,14 @@ def test_its_topics_are_made_with_the_others():
     assert made["floodmark.deliveries"].partitions == 4
     assert "floodmark.model-requests" not in made
     assert "floodmark.model-requests" in topics(notify={"requests": [{"targets": ["x"]}]})
+
+
+def test_the_doctor_says_what_was_given_up_in_the_last_day():
+    old = delivery("pager", "inc-0", "dead")
+    well = delivery("slack", "inc-1", "delivered")
+    later = NOW + timedelta(hours=23)
+    assert given_up([well, old], NOW + timedelta(days=2)).mark == "ok"
+    found = given_up([well, old, delivery("pager", "inc-2", "refused")], later)
+    assert (found.mark, found.words) == ("warning", "2 messages given up in the last day: pager (2)")
+    found = given_up([well, delivery("slack", "inc-3", "waiting", attempts=2)], later)
+    assert (found.mark, found.words) == ("warning", "1 message tried in vain so far: slack (1)")

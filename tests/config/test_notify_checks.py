@@ -110,7 +110,7 @@ def test_no_routes_tell_nobody(tmp_path):
 
 
 def test_without_services_the_last_route_takes_all(tmp_path):
-    text = "notify:\n  targets: {a: {webhook: {url: x}}}\n  routes: [{match: {scope: prod}, targets: [a]}]\n"
+    text = "notify:\n  targets: {a: {webhook: {url: 'https://x'}}}\n  routes: [{match: {scope: prod}, targets: [a]}]\n"
     assert said(tmp_path, text) == [
         "3:12: notify.routes[0]: no route is sure to have an incident: some may be told to nobody"
     ]

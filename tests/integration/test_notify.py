@@ -3,11 +3,14 @@
 import asyncio
 import contextlib
 import itertools
+import json
+import signal
 import sys
 from collections import Counter, defaultdict
 from datetime import UTC, datetime
 from pathlib import Path
 
+import aiohttp
 import msgspec
 import pytest
 from aiohttp import web
@@ -42,10 +45,11 @@ class Post:
         self.seen = Counter()
         self.answers = itertools.repeat(200)
         self.url = ""
+        self.paths = []
 
     async def __aenter__(self):
         app = web.Application()
-        app.add_routes([web.post("/", self._take)])
+        app.add_routes([web.post("/", self._take), web.post("/{path}", self._note)])
         self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1)
         await self._runner.setup()
         site = web.TCPSite(self._runner, "127.0.0.1", 0)
@@ -65,6 +69,10 @@ class Post:
         if status == 200:
             self.taken.append((body["key"], body["revision"], body["event"]))
         return web.Response(status=status, headers={"Retry-After": "1"} if status == 429 else {})
+
+    async def _note(self, request):
+        self.paths.append(request.path)
+        return web.Response()
 
     def of(self, key):
         return [revision for each, revision, _ in self.taken if each == key]
@@ -319,3 +327,74 @@ async def test_topics_that_do_not_fit_are_said(kafka):
         with pytest.raises(RunError, match="does not exist; create with: floodmark topics create"):
             async with notifier(config.model_copy(update={"topics": none}), {"post": post}):
                 pass
+
+
+async def test_the_command_makes_its_topics_tells_people_and_takes_up_another_config(kafka, tmp_path, unused_tcp_port):
+    async def floodmark(*arguments):
+        command = [sys.executable, "-m", "floodmark", *arguments, "--config", str(path)]
+        return await asyncio.create_subprocess_exec(*command, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT)  # fmt: skip  # noqa: E501
+
+    async def said(*arguments):
+        done = await floodmark(*arguments)
+        text, _ = await done.communicate()
+        return done.returncode, text.decode()
+
+    def write(target):
+        path.write_text(
+            json.dumps(
+                {
+                    "kafka": {"brokers": [kafka], "group": name, "session_timeout": "6s"},
+                    "topics": {field: f"{name}.{field}" for field in Topics.model_fields},
+                    "notify": {
+                        "hold": "0s",
+                        "http": {"port": unused_tcp_port},
+                        "targets": {target: {"webhook": {"url": f"{post.url}{target}-secret-path"}}},
+                        "routes": [{"targets": [target]}],
+                    },
+                }
+            )
+        )
+
+    async def get(page):
+        async with aiohttp.ClientSession() as session:
+            with contextlib.suppress(aiohttp.ClientError):
+                answer = await session.get(f"http://127.0.0.1:{unused_tcp_port}{page}")
+                return answer.status, await answer.text()
+        return 0, ""
+
+    async def until_it_says(page, words):
+        async with asyncio.timeout(60):
+            while words not in (await get(page))[1]:
+                await asyncio.sleep(0.1)
+
+    name, path = f"notify-cli-{datetime.now(UTC):%H%M%S%f}", tmp_path / "floodmark.yaml"
+    async with Post() as post:
+        write("first")
+        code, text = await said("topics", "create", "--partitions", "2", "--replication", "1")
+        assert code == 0, text
+        assert f"created   {name}.deliveries" in text
+        running = await floodmark("notify")
+        try:
+            await until_it_says("/readyz", '"ready"')
+            config = Config(kafka=Kafka(brokers=[kafka]))
+            async with writing(config) as produce:
+                await produce(f"{name}.alerts", record(incident("inc-1", 1, "opened")))
+                await until(lambda: len(post.paths) == 1)
+                write("second")
+                running.send_signal(signal.SIGHUP)
+                await until_it_says("/metrics", 'floodmark_config_reloads_total{result="success"} 2.0')
+                await produce(f"{name}.alerts", record(incident("inc-2", 1, "opened")))
+                await until(lambda: len(post.paths) == 2)
+            code, text = await said("notify", "deliveries", "--all")
+            assert code == 0, text
+            assert "first" in text
+            assert "second" in text
+            running.send_signal(signal.SIGTERM)
+            text = (await running.communicate())[0].decode()
+            assert running.returncode == 0, text
+        finally:
+            if running.returncode is None:
+                running.kill()
+                await running.wait()
+    assert post.paths == ["/first-secret-path", "/second-secret-path"]
+    assert "secret-path" not in text

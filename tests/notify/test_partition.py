@@ -4,7 +4,6 @@ import asyncio
 import sys
 from pathlib import Path
 
-import pytest
 from aiokafka import TopicPartition
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "integration"))
@@ -137,7 +136,6 @@ class Stand:
             consumer=self.consumer,
             posting=Posting(section, {"t": self.sink}, masking),
             hearing=None,
-            masking=masking,
             telemetry=telemetry,
             metrics=Metrics(telemetry.registry),
             make=lambda: SimpleDesk(config, {"t": Sink.takes}, {}),
@@ -299,13 +297,3 @@ async def test_a_bug_of_the_desk_makes_a_dead_letter_and_holds_up_nothing(monkey
         await stand.until(lambda: stand.sent() == ["inc-1/1/t"])
     letters = [output for some, _ in stand.outbox.commits for output in some if output.stream == "dead_letters"]
     assert len(letters) == 1
-
-
-@pytest.mark.parametrize("word", ["a-secret-path-of-ours", "https://example.org/a-secret-path-of-ours"])
-async def test_no_secret_of_the_config_is_committed(word):
-    async with Stand() as stand:
-        stand.consumer.put(incident("inc-1", 1, "opened", entity=word))
-        await stand.until(lambda: len(stand.outbox.commits) == 2)
-    written = b"".join(output.value or b"" for some, _ in stand.outbox.commits for output in some)
-    assert b"a-secret-path" not in written
-    assert b"***" in written

@@ -13,6 +13,7 @@ import typer
 from rich.text import Text
 
 from floodmark.cli.console import ConfigPath, err, out, read_config
+from floodmark.cli.deliveries import given_up, newest
 from floodmark.config.models import Config
 from floodmark.decode import schemas_needed
 from floodmark.diagnose import topics as topics_of
@@ -126,7 +127,20 @@ async def examine(
         found += await store(config, timeout, time.time())
     if "engine" in parts:
         found += await engine(config, min(timeout, 5.0), expected=running)
+        found += await _deliveries(config, cluster, timeout)
     return [finding for part in PARTS for finding in found if finding.part == part]
+
+
+async def _deliveries(config: Config, cluster: Cluster | None, timeout: float) -> list[Finding]:
+    topic = cluster.topics.get(config.topics.deliveries) if cluster is not None else None
+    if config.notify is None or topic is None or topic.error:
+        return []  # that it is not there is said with the topics
+    try:
+        async with asyncio.timeout(timeout):
+            return [given_up(await newest(config))]
+    except (RunError, TimeoutError) as error:
+        words = f"cannot be read: {error or f'not within {timeout:.0f} s'}"
+        return [Finding("engine", "unknown", "deliveries", words)]
 
 
 async def _schemas(config: Config, samples: dict[str, Sample]) -> tuple[Schemas | None, list[Finding]]:

@@ -19,28 +19,24 @@ from floodmark.actions import Action
 from floodmark.alerts import Incident
 from floodmark.cli.console import ConfigPath, err, fail, out, read_config
 from floodmark.cli.dead_letters import printable
+from floodmark.cli.deliveries import FAILED, newest
 from floodmark.cli.reloading import configs
 from floodmark.config.calendars import read_calendars
 from floodmark.config.loader import load_with_warnings
 from floodmark.config.models import Config
 from floodmark.config.notify import Notify
 from floodmark.console.words import safe
-from floodmark.deliveries import Delivery
-from floodmark.events import event_type
 from floodmark.notify import examples, exchange, sinks
 from floodmark.notify.runner import Reloaded, run
 from floodmark.notify.sink import Event
 from floodmark.runtime import RunError, log
 from floodmark.runtime.stopping import stop_on_signals
-from floodmark.runtime.tailing import held
 from floodmark.runtime.watching import fingerprint, reload_on_hangup, watching
 
 T = TypeVar("T")
 logger = structlog.get_logger(__name__)
 
 _LACKING: Final = "it has no `notify`: nobody is to be told of anything"
-_DELIVERY: Final = "dev.floodmark.delivery.v1"
-_FAILED: Final = ("refused", "dead")
 
 AsJson = Annotated[bool, typer.Option("--json", help="One JSON a line.")]
 
@@ -154,8 +150,8 @@ def deliveries(
     """What was not delivered, to whom, and why."""
     settings = read_config(config)
     _section(settings)
-    found = _do(_deliveries(settings))
-    wanted = _FAILED if failed else ("waiting", *_FAILED)
+    found = _do(newest(settings, lambda words: err.print(words, style="yellow", markup=False, soft_wrap=True)))
+    wanted = FAILED if failed else ("waiting", *FAILED)
     shown = [each for each in found if everything or each.result in wanted]
     if as_json:
         for each in shown:
@@ -189,24 +185,6 @@ async def _reloads(config: Config, path: Path, changes: AsyncIterator[str]) -> A
     lacking: Callable[[Config], str] = lambda new: "" if new.notify is not None else _LACKING  # noqa: E731
     async for taken in configs(changes, lambda: load_with_warnings(path), config, lacking):
         yield Reloaded(taken.config)
-
-
-async def _deliveries(config: Config) -> list[Delivery]:
-    """What holds of each, the newest last."""
-    newest: dict[bytes, Any] = {}
-    async for record in held(config.kafka, config.topics.deliveries, 0):
-        newest.pop(record.key or b"", None)
-        newest[record.key or b""] = record
-    found = []
-    for record in newest.values():
-        if record.value is None or event_type(record.headers) != _DELIVERY:
-            continue
-        try:
-            found.append(msgspec.json.decode(record.value, type=Delivery))
-        except msgspec.MsgspecError as error:
-            place = f"{record.topic}/{record.partition}@{record.offset}"
-            err.print(f"{place} is no delivery: {error}", style="yellow", markup=False, soft_wrap=True)
-    return sorted(found, key=lambda each: each.at)
 
 
 async def _takes(config: Config) -> dict[str, frozenset[Event]]:

@@ -109,7 +109,9 @@ class _Sources:
         self._count_letters()
 
     async def _behind(self) -> list[Behind]:
-        work = groups(self._config)
+        work = {group: list(topics) for group, topics in groups(self._config).items()}
+        if self._config.notify is not None:
+            work["notify"] = [self._config.topics.alerts]
         try:
             counts = await partitions(self._config.kafka, [topic for topics in work.values() for topic in topics])
             missing = [topic for topic, count in counts.items() if not count]

@@ -62,8 +62,8 @@ class Aside:
             turns.share(self._consumer)
 
     async def start(self, known: Mapping[tuple[str, int], int], partitions: Mapping[str, int]) -> Positions:
-        """Go on from what is known; what is not known begins at its end. The positions from which it goes on.
-        `partitions`: how many each topic has."""
+        """Go on from what is known. A topic of which nothing is known begins at its end, a partition that is new at its
+        beginning. The positions from which it goes on. `partitions`: how many each topic has."""
         consumer = self._consumer
         await consumer.start()
         # A change is in each partition of the anomalies.
@@ -71,15 +71,20 @@ class Aside:
         sources = [TopicPartition(topic, number) for topic, count in counts.items() for number in range(count)]
         consumer.assign(sources)
         begins, ends = await consumer.beginning_offsets(sources), await consumer.end_offsets(sources)
+        heard = {topic for topic, _ in known}
         positions: Positions = {}
         for source in sources:
-            key = (source.topic, source.partition)
-            start = known.get(key, ends[source])
-            if start > ends[source]:
+            key, begin, end = (source.topic, source.partition), begins[source], ends[source]
+            start = known.get(key, begin if source.topic in heard else end)
+            if start > end:
                 log.warning("the topic was made anew: it is read from its beginning", topic=source.topic)
-                start = begins[source]
-            positions[key] = max(start, begins[source])
-            consumer.seek(source, positions[key])
+                start = begin
+            elif start < begin:
+                place = {"topic": source.topic, "partition": source.partition}
+                log.error("records were deleted by retention before they were read", records=begin - start, **place)
+                start = begin
+            positions[key] = start
+            consumer.seek(source, start)
         return positions
 
     async def news(self) -> News:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Coroutine, Iterable, Mapping
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any
 
 import structlog
@@ -21,7 +22,7 @@ from floodmark.notify.aside import Aside, topics_of
 from floodmark.notify.desk import Desk
 from floodmark.notify.elsewhere import Ask, Elsewhere
 from floodmark.notify.hearing import Hearing
-from floodmark.notify.masking import Masking
+from floodmark.notify.ledger import Ledger
 from floodmark.notify.metrics import Metrics
 from floodmark.notify.partition import Member, Partition
 from floodmark.notify.posting import Posting
@@ -38,6 +39,8 @@ log = structlog.get_logger(__name__)
 
 _NOWHERE = TopicPartition("", -1)
 _LOOK_SECONDS = 0.02
+_RECALLS = 8
+"""Ledgers that are read at a time: each is read with a consumer of its own."""
 
 
 @dataclass(frozen=True)
@@ -59,7 +62,6 @@ class Setting:
     turns: Turns
     telemetry: Telemetry
     metrics: Metrics
-    masking: Masking
     hearing: Hearing | None
     counts: Mapping[str, int]
     embedded: bool = False
@@ -81,6 +83,7 @@ class Group(ConsumerRebalanceListener):
         self._partitions: dict[TopicPartition, Partition] = {}
         self._first = asyncio.Event()
         self._turn = asyncio.Lock()
+        self._recalls = asyncio.Semaphore(_RECALLS)
         self._leaving = False
         self._watch: asyncio.Task[None] | None = None
 
@@ -188,14 +191,17 @@ class Group(ConsumerRebalanceListener):
             consumer=self._consumer,
             posting=work.posting,
             hearing=setting.hearing,
-            masking=setting.masking,
             telemetry=setting.telemetry,
             metrics=setting.metrics,
             make=work.make,
-            recall=lambda partition: ledger.read(self._kafka, topic, partition, setting.turns),
+            recall=partial(self._recall, topic),
             counts=setting.counts,
             proof=self._kafka.session_timeout / 2,
         )
+
+    async def _recall(self, topic: str, partition: int) -> Ledger:
+        async with self._recalls:
+            return await ledger.read(self._kafka, topic, partition, self._setting.turns)
 
     def _outbox(self, source: TopicPartition) -> Outbox:
         client = client_settings(self._kafka)

@@ -25,7 +25,8 @@ _REASONS: Final = 5
 
 
 class Pending(Struct, omit_defaults=True):
-    """A message that waits. `due`: not before. Once it is tried it has an id, and says what it said then."""
+    """A message that waits. `due`: not before. Once it is tried it has an id, and says what it said then. `failed`: how
+    many `attempts` have had an answer, or none in time; those that a crash has cut off are no reason to wait longer."""
 
     event: Event
     at: float
@@ -38,6 +39,7 @@ class Pending(Struct, omit_defaults=True):
     state: Literal["open", "acked", "snoozed", "resolved", "merged"] = "open"
     owner: str = ""
     attempts: int = 0
+    failed: int = 0
     first: float = 0.0
     why: str = ""
     fell: bool = False

@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from typing import Final
 
 import msgspec
+from msgspec.structs import replace
 from pydantic import BaseModel
 
 from floodmark.notify.secrets import forms
@@ -44,35 +45,42 @@ class Masking:
     def __call__(self, text: str) -> str:
         return text if self._text is None else self._text.sub(_STARS, text)
 
-    def octets(self, data: bytes) -> bytes:
-        """The same of bytes."""
-        return data if self._bytes is None else self._bytes.sub(_STARS.encode(), data)
-
     def message(self, message: Message) -> Message:
-        """A message without them; the very same where there are none."""
+        """A message without them; the very same where there are none. Its id and its key stay: they are ours, and what
+        idempotent targets go by."""
         if self._bytes is None or not self._bytes.search(data := msgspec.json.encode(message)):
             return message
-        return _message.decode(self._bytes.sub(_STARS.encode(), data))
+        try:
+            masked = _message.decode(self._bytes.sub(_STARS.encode(), data))
+        except msgspec.MsgspecError:
+            return message  # a secret that is a word of our own form: it says nothing
+        return replace(masked, id=message.id, key=message.key)
 
 
 @contextmanager
 def covering(masking: Masking) -> Iterator[None]:
     """While entered, nothing of it is in what the log writes, tracebacks included."""
-    handlers = [(handler, handler.formatter) for handler in logging.getLogger().handlers]
-    for handler, inner in handlers:
-        handler.setFormatter(_Covered(inner or logging.Formatter(), masking))
+    cover(masking)
     try:
         yield
     finally:
-        for handler, inner in handlers:
-            handler.setFormatter(inner)
+        for handler in logging.getLogger().handlers:
+            if isinstance(handler.formatter, _Covered):
+                handler.setFormatter(handler.formatter.inner)
+
+
+def cover(masking: Masking) -> None:
+    """The same of handlers that have come since: whoever configures the log makes new ones."""
+    for handler in logging.getLogger().handlers:
+        if not isinstance(handler.formatter, _Covered):
+            handler.setFormatter(_Covered(handler.formatter or logging.Formatter(), masking))
 
 
 class _Covered(logging.Formatter):
     def __init__(self, inner: logging.Formatter, masking: Masking) -> None:
         super().__init__()
-        self._inner = inner
+        self.inner = inner
         self._masking = masking
 
     def format(self, record: logging.LogRecord) -> str:
-        return self._masking(self._inner.format(record))
+        return self._masking(self.inner.format(record))

@@ -29,7 +29,6 @@ from floodmark.notify.desk import Desk, Job
 from floodmark.notify.elsewhere import Elsewhere
 from floodmark.notify.hearing import Hearing
 from floodmark.notify.ledger import Ledger, Positions
-from floodmark.notify.masking import Masking
 from floodmark.notify.metrics import Delays, Metrics
 from floodmark.notify.posting import Posting
 from floodmark.notify.sink import Outcome
@@ -63,7 +62,6 @@ class Member:
     consumer: AIOKafkaConsumer
     posting: Posting
     hearing: Hearing | None
-    masking: Masking
     telemetry: Telemetry
     metrics: Metrics
     make: Callable[[], Desk]
@@ -466,11 +464,10 @@ class Partition:
     async def _commit(self, outputs: list[Output]) -> None:
         said = dict(self._unsaid)
         following = self._next if self._next != self._committed else None
-        hidden = [self._hidden(output) for output in outputs]
         if self._doubted:
             following = self._next  # there has to be something in the transaction
         self._asked = asked = passed()
-        await self._outbox.commit([*hidden, *ledger.written([], said, self.partition)], following)
+        await self._outbox.commit([*outputs, *ledger.written([], said, self.partition)], following)
         self._asked, self._proved, self._doubted = None, asked, False
         self._committed = self._next
         self._unsaid = {place: at for place, at in self._unsaid.items() if said.get(place) != at}
@@ -478,10 +475,6 @@ class Partition:
 
     def _act(self, action: Action) -> Output:
         return encode(action, source=f"notify/{self.topic}/{self.partition}", key=action.key())
-
-    def _hidden(self, output: Output) -> Output:
-        """The output without any secret of the config."""
-        return output._replace(value=self._member.masking.octets(output.value)) if output.value else output
 
     # What goes wrong.
 

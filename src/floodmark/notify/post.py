@@ -334,16 +334,17 @@ class Post:
 
     def _later(self, case: Case, target: str, lane: Lane, outcome: Later, now: float) -> Came | None:
         head = lane.queue[0]
+        head.failed += 1
         head.why = outcome.reason
         self.counts[f"later:{target}"] += 1
         if overtaken(lane):
             settle_over(lane, flying=False)
-            lane.queue[0].due = now + backoff(head.id, head.attempts, outcome.after)
+            lane.queue[0].due = now + backoff(head.id, head.failed, outcome.after)
             self._deliver(case, target, lane, head, "dropped", now, f"it is over; {outcome.reason}")
         elif now >= self._deadline(case, head):
             return self._dead(case, target, now, outcome.reason)
         else:
-            head.due = now + backoff(head.id, head.attempts, outcome.after)
+            head.due = now + backoff(head.id, head.failed, outcome.after)
             self._deliver(case, target, lane, head, "waiting", now, outcome.reason)
             self.give_up(case, now)
         self.touch(case)

@@ -23,7 +23,7 @@ from floodmark.notify import aside, exchange, sinks
 from floodmark.notify.desk import Desk
 from floodmark.notify.group import Group, Setting, Work
 from floodmark.notify.hearing import Hearing
-from floodmark.notify.masking import Masking, covering
+from floodmark.notify.masking import Masking, cover, covering
 from floodmark.notify.metrics import Metrics
 from floodmark.notify.posting import Posting
 from floodmark.notify.sink import Event, Sink
@@ -202,6 +202,7 @@ class _Run:
     async def follow(self, reloads: AsyncIterator[Reloaded]) -> None:
         """Take over each config that comes."""
         async for config, *_ in reloads:
+            cover(self._masking)
             try:
                 taken = config is not None and await self._take_over(config)
             except RunError as error:
@@ -218,8 +219,12 @@ class _Run:
         self._masking.learn(config)
         work = self._worked(config)
         counts = await self._counts(config)
-        self._work = work  # between two lives, the next one takes it
-        if self._group is not None:
+        before, self._work = self._work, work  # between two lives, the next one takes it
+        if (before.config.actions is None) != (config.actions is None):
+            log.info("whether people act has changed: joining anew")
+            if not self._changed.done():
+                self._changed.set_result(None)
+        elif self._group is not None:
             await self._group.reload(work, counts)
         return True
 
@@ -235,9 +240,7 @@ class _Run:
         written = {topics.deliveries, topics.dead_letters} | ({topics.actions} if hearing is not None else set())
         largest = {} if self._embedded else await largest_messages(kafka, sorted(written))
         mail = Mail(streams, largest, self.telemetry, None, self._turns)
-        setting = Setting(
-            mail, self._turns, self.telemetry, self._metrics, self._masking, hearing, counts, self._embedded
-        )
+        setting = Setting(mail, self._turns, self.telemetry, self._metrics, hearing, counts, self._embedded)
         group = Group(work, setting)
         self.telemetry.groups = (group,)
         self._metrics.views = lambda: list(group.views())

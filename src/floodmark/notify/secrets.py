@@ -119,6 +119,7 @@ def _forms(secret: str, user: str) -> Iterator[str]:
         parts = urlsplit(secret)
     except ValueError:
         return
-    yield from (f"{parts.path}?{parts.query}" if parts.query else "", parts.path if len(parts.path) > 1 else "")
-    yield from (parts.query, parts.password or "")
-    yield from (each for each in re.split(r"[/&=]", f"{parts.path}/{parts.query}") if _PART.fullmatch(each))
+    yield parts.password or ""
+    whole = (parts.path, parts.query, f"{parts.path}?{parts.query}")
+    pieces = (*whole, *re.split(r"[/&=]", f"{parts.path}/{parts.query}"))
+    yield from (each for each in pieces if _PART.fullmatch(each))
