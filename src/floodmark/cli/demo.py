@@ -39,14 +39,20 @@ def demo(
     seed: Annotated[int, typer.Option(help="Another seed, another shop and other faults.")] = 7,
     days: Annotated[float, typer.Option(min=1.0, max=14.0, help="Simulated days.")] = 2.0,
     save: Annotated[Path | None, typer.Option(help="Write every incident revision to this JSONL file.")] = None,
+    notify: Annotated[
+        bool, typer.Option("--notify", help="Tell an Alertmanager of this machine as well, and look what it shows.")
+    ] = False,
 ) -> None:
     """See it work: a simulated web shop, eight kinds of faults, incidents as they open, and a scoreboard.
 
     Nothing to install or configure: the broker is inside this process (it keeps nothing, and does not do exactly-once),
     everything else is what `floodmark run` does. A seed always gives the same shop, the same faults and the same
     incidents; if no fault is found, the exit status is 1. With --live, this machine's own CPU, memory, disk and network
-    are watched; it learns for some minutes first.
+    are watched; it learns for some minutes first. With --notify, incidents go to an Alertmanager as well, which is
+    started if it is installed (or runs where FLOODMARK_ALERTMANAGER says).
     """
+    if notify and live:
+        fail("--notify tells what the simulated shop brings: leave --live out.", 2)
     log.configure("error", "text")
     try:
         with EmbeddedBroker() as broker:
@@ -55,7 +61,7 @@ def demo(
 
                 asyncio.run(watch_machine(broker.bootstrap, save))
             else:
-                asyncio.run(_shop(broker.bootstrap, Shop(seed=seed, days=days), save))
+                asyncio.run(_told(broker.bootstrap, Shop(seed=seed, days=days), save, notify=notify))
     except (RunError, PublishError, MissingPsutilError) as error:
         fail(str(error))
     except KeyboardInterrupt:
@@ -77,9 +83,23 @@ class _Ran(NamedTuple):
     """All was published and read; else it was stopped before."""
 
 
-async def _shop(bootstrap: str, shop: Shop, save: Path | None) -> None:
-    title, subtitle = introduce(len(shop.depends_on), shop.start, shop.days, shop.faults)
+async def _told(bootstrap: str, shop: Shop, save: Path | None, *, notify: bool) -> None:
+    """The shop; if `notify`, what is found is told to an Alertmanager as it is."""
     watcher = Watcher()
+    if not notify:
+        await _shop(bootstrap, shop, watcher, save)
+        return
+    from floodmark.cli.bell import alertmanager, ringing  # noqa: PLC0415  only where it is asked for
+
+    async with alertmanager() as url:
+        out.print(f"Alertmanager is told of incidents: {url}", markup=False)
+        async with ringing(url, watcher.told) as rung:
+            await _shop(bootstrap, shop, watcher, save)
+        out.print(str(rung[0]), markup=False, soft_wrap=True)
+
+
+async def _shop(bootstrap: str, shop: Shop, watcher: Watcher, save: Path | None) -> None:
+    title, subtitle = introduce(len(shop.depends_on), shop.start, shop.days, shop.faults)
     longest, why = _LONGEST * max(2.0, shop.days), "Stopped"
     with Display(out, title=title, subtitle=subtitle, start=shop.start, end=shop.end, faults=shop.faults) as display:
         try:

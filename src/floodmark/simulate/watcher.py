@@ -26,6 +26,8 @@ class Watcher:
         self._news: list[Incident] = []
         self.counts: Counter[str] = Counter()
         self.incidents: list[Incident] = []
+        self.told: list[Incident] = []
+        """The same, whatever is cut."""
         self.odd: dict[str, Anomaly] = {}
         """The alarm that is open, by series."""
 
@@ -40,6 +42,7 @@ class Watcher:
             self._tasks = max(self._tasks, body.tasks)
         elif isinstance(body, Incident):
             self.incidents.append(body)
+            self.told.append(body)
             self._news.append(body)
             (self._open.discard if body.event in ("resolved", "merged") else self._open.add)(body.id)
         elif isinstance(body, Anomaly):
