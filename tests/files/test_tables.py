@@ -43,7 +43,7 @@ def values(events):
         ("sep=;\r\n" + PLAIN.replace(",", ";")).encode(),
         ("January\n\n" + PLAIN).encode(),
         PLAIN.removeprefix("timestamp,value\n").encode(),
-        gzip.compress(PLAIN.encode()),
+        gzip.compress(PLAIN.encode(), mtime=0),
         bz2.compress(PLAIN.encode()),
         lzma.compress(PLAIN.encode()),
         bytes(cramjam.zstd.compress(PLAIN.encode())),
