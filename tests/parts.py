@@ -31,7 +31,7 @@ PARTS: Mapping[str, Sequence[str]] = {
     # A Kafka for each process, and the tests of a file in one; the longest, those of crashes, begin.
     "kafka": (*KAFKA, "-m", f"not ({SYSTEMS} or producers or s3 or chaos or image)", *TWO, *IN_ORDER),
     "producers": (*KAFKA, "-m", "producers"),
-    "systems": (*KAFKA, "-m", SYSTEMS),
+    "systems": (*KAFKA, "-m", SYSTEMS, *TWO, *IN_ORDER),
     "object store": (*KAFKA, "-m", "s3"),
     "chaos": (*KAFKA, "-m", "chaos"),
 }

@@ -17,7 +17,8 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-from apache_kafka import ApacheKafka, KafkaUnavailableError
+import senders
+from apache_kafka import ApacheKafka, KafkaUnavailableError, free_ports
 from credentials import Credentials
 from kafka_container import in_docker
 from object_store import ObjectStore, ObjectStoreUnavailableError
@@ -29,7 +30,10 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     Those that start their own go anywhere.
     """
     for item in items:
-        if "kafka_server" in getattr(item, "fixturenames", ()):
+        names = getattr(item, "fixturenames", ())
+        if "mlflow_server" in names:  # it starts for most of a minute: once
+            item.add_marker(pytest.mark.xdist_group("test_gateway_senders"))
+        elif "kafka_server" in names:
             item.add_marker(pytest.mark.xdist_group(item.path.stem))
 
 
@@ -101,3 +105,21 @@ def object_store() -> Iterator[ObjectStore]:
                 pytest.fail(reason)
             pytest.skip(reason)
         yield store
+
+
+@pytest.fixture(scope="session")
+def mlflow_server(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The address of an MLflow, if it is here already, or if this run is for it; FLOODMARK_REQUIRE_SENDERS=1 fails
+    what would be skipped."""
+    if not senders.has_mlflow() and "mlflow" not in str(request.config.getoption("markexpr")):
+        pytest.skip("MLflow is not here; pytest -m mlflow fetches it, which takes minutes")
+    (port,) = free_ports(1)
+    with contextlib.ExitStack() as stack:
+        try:
+            home = senders.mlflow_home()
+            url = stack.enter_context(senders.mlflow(home, tmp_path_factory.mktemp("mlflow"), port))
+        except senders.SenderUnavailableError as error:
+            if os.environ.get("FLOODMARK_REQUIRE_SENDERS") == "1":
+                pytest.fail(str(error))
+            pytest.skip(str(error))
+        yield url

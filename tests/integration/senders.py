@@ -63,7 +63,7 @@ def mlflow_home() -> Path:
         _call([sys.executable, "-m", "venv", "--without-pip", str(home)], home.parent)
         target = home / "lib" / f"python{sys.version_info[0]}.{sys.version_info[1]}" / "site-packages"
         asked = [f"mlflow=={MLFLOW}"]
-        uv = shutil.which("uv")
+        uv = shutil.which("uv", path=f"{Path(sys.executable).parent}:{os.environ['PATH']}")
         tool = [uv, "pip"] if uv else [sys.executable, "-m", "pip"]
         more = ["--python", str(home / "bin" / "python")] if uv else ["--target", str(target)]
         _call([*tool, "install", "-q", *more, *asked], home.parent)

@@ -41,14 +41,6 @@ def debians(request):
     return had(senders.debians)
 
 
-@pytest.fixture(scope="session")
-def mlflow_home(request):
-    """MLflow, if it is here already, or if this run is for it."""
-    if not senders.has_mlflow() and "senders" not in request.config.getoption("markexpr"):
-        pytest.skip("MLflow is not here; pytest -m senders fetches it, which takes minutes")
-    return had(senders.mlflow_home)
-
-
 async def first(place, topic, enough=bool, seconds=180):
     """The records of a topic, once they are enough."""
     until = time.monotonic() + seconds
@@ -143,35 +135,34 @@ receivers:
     assert SECRET not in place.log.read_text()
 
 
-async def test_mlflow_signs_what_the_gateway_takes(kafka, tmp_path, mlflow_home):
+@pytest.mark.mlflow
+async def test_mlflow_signs_what_the_gateway_takes(kafka, tmp_path, mlflow_server):
     place = Place(kafka, tmp_path, {"mlflow": "models"})
     place.create_topics()
-    (port,) = free_ports(1)
     with place.running():
         async with aiohttp.ClientSession() as session:
             await place.ready(session)
-        with senders.mlflow(mlflow_home, tmp_path, port) as url:
 
-            def ask(path, **body):
-                return senders.ask(f"{url}/api/2.0/mlflow/{path}", body)
+        def ask(path, **body):
+            return senders.ask(f"{mlflow_server}/api/2.0/mlflow/{path}", body)
 
-            events = [
-                {"entity": "MODEL_VERSION", "action": "CREATED"},
-                {"entity": "MODEL_VERSION_ALIAS", "action": "CREATED"},
-            ]
-            for name, secret in (("ours", SECRET), ("other", "another secret than ours")):
-                ask("webhooks", name=name, url=f"{place.url}/mlflow", secret=secret, events=events)
-            ask("registered-models/create", name="fraud")
-            run = ask("runs/create", experiment_id="0")["run"]["info"]
-            ask("model-versions/create", name="fraud", source=f"{run['artifact_uri']}/model", run_id=run["run_id"])
-            ask("registered-models/alias", name="fraud", alias="champion", version="1")
-            records = await first(place, "models", lambda found: len(found) >= 2)
-            await asyncio.sleep(1)
+        events = [
+            {"entity": "MODEL_VERSION", "action": "CREATED"},
+            {"entity": "MODEL_VERSION_ALIAS", "action": "CREATED"},
+        ]
+        for name, secret in (("ours", SECRET), ("other", "another secret than ours")):
+            ask("webhooks", name=name, url=f"{place.url}/mlflow", secret=secret, events=events)
+        ask("registered-models/create", name="signed")
+        run = ask("runs/create", experiment_id="0")["run"]["info"]
+        ask("model-versions/create", name="signed", source=f"{run['artifact_uri']}/model", run_id=run["run_id"])
+        ask("registered-models/alias", name="signed", alias="champion", version="1")
+        records = await first(place, "models", lambda found: len(found) >= 2)
+        await asyncio.sleep(1)
         counted = await metrics(place)
     bodies = sorted(record.value for record in records)
     assert len(bodies) == 2
     assert b"model_version_alias" in bodies[0] + bodies[1]
-    assert all(b"fraud" in body for body in bodies)
+    assert all(b"signed" in body for body in bodies)
     assert len({dict(record.headers)["x-mlflow-delivery-id"] for record in records}) == 2
     assert 'floodmark_gateway_requests_total{reason="",result="taken",source="mlflow"} 2.0' in counted
     assert 'reason="forged",result="refused",source="mlflow"' in counted

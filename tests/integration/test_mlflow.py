@@ -1,12 +1,10 @@
 """Requests about models reach a real MLflow: tags of the version, and an alias only where the config names it."""
 
-import os
 from datetime import UTC, datetime
 
 import aiohttp
 import pytest
 import senders
-from apache_kafka import free_ports
 
 from floodmark.config import targets
 from floodmark.notify.sink import Answer, Delivered, Message, Refused
@@ -30,39 +28,24 @@ def message(kind: str, version: str, model: str = "fraud", **more) -> Message:
     return Message(id="m", key="req-1", event="request", at=at, request=request, **more)
 
 
-@pytest.fixture
-def mlflow(request, tmp_path):
-    if not senders.has_mlflow() and "mlflow" not in request.config.getoption("markexpr"):
-        pytest.skip("MLflow is not here; pytest -m mlflow fetches it, which takes minutes")
-    try:
-        home = senders.mlflow_home()
-    except senders.SenderUnavailableError as error:
-        if os.environ.get("FLOODMARK_REQUIRE_SENDERS") == "1":
-            pytest.fail(str(error))
-        pytest.skip(str(error))
-    (port,) = free_ports(1)
-    with senders.mlflow(home, tmp_path, port) as url:
-        yield url
-
-
-async def test_a_version_is_tagged_and_an_alias_moves_only_for_a_rollback_that_the_config_allows(mlflow):
+async def test_a_version_is_tagged_and_an_alias_moves_only_for_a_rollback_that_the_config_allows(mlflow_server):
     def ask(path, **body):
-        return senders.ask(f"{mlflow}/api/2.0/mlflow/{path}", body)
+        return senders.ask(f"{mlflow_server}/api/2.0/mlflow/{path}", body)
 
     ask("registered-models/create", name="fraud")
     run = ask("runs/create", experiment_id="0")["run"]["info"]
     for _ in range(2):
         ask("model-versions/create", name="fraud", source=f"{run['artifact_uri']}/model", run_id=run["run_id"])
 
-    careful = sink(targets.Mlflow(url=mlflow), exchange)
+    careful = sink(targets.Mlflow(url=mlflow_server), exchange)
     assert isinstance(await careful.deliver(message("retrain", "1"), {}), Delivered)
     assert isinstance(await careful.deliver(message("retrain", "1"), {}), Delivered)  # a tag twice is a tag
     assert isinstance(await careful.deliver(message("rollback", "1"), {}), Delivered)
-    bold = sink(targets.Mlflow(url=mlflow, alias="champion"), exchange)
+    bold = sink(targets.Mlflow(url=mlflow_server, alias="champion"), exchange)
     assert isinstance(await bold.deliver(message("retrain", ""), {}), Delivered)
     assert isinstance(await bold.deliver(message("rollback", "2", test=True), {}), Delivered)
 
-    url = f"{mlflow}/api/2.0/mlflow/registered-models/get?name=fraud"
+    url = f"{mlflow_server}/api/2.0/mlflow/registered-models/get?name=fraud"
     async with aiohttp.ClientSession() as session, session.get(url) as answer:
         model = (await answer.json())["registered_model"]
     assert "aliases" not in model  # so far nobody who may has asked
@@ -71,7 +54,7 @@ async def test_a_version_is_tagged_and_an_alias_moves_only_for_a_rollback_that_t
     async with aiohttp.ClientSession() as session, session.get(url) as answer:
         model = (await answer.json())["registered_model"]
     assert model["aliases"] == [{"alias": "champion", "version": "2"}]
-    version = f"{mlflow}/api/2.0/mlflow/model-versions/get?name=fraud&version=1"
+    version = f"{mlflow_server}/api/2.0/mlflow/model-versions/get?name=fraud&version=1"
     async with aiohttp.ClientSession() as session, session.get(version) as answer:
         tags = {tag["key"]: tag["value"] for tag in (await answer.json())["model_version"]["tags"]}
     assert tags == {
