@@ -27,7 +27,7 @@ FIRST, SECOND = "inc-00000000000000a1", "inc-00000000000000b2"
 
 
 def call(*arguments, code=0):
-    said = CliRunner().invoke(app, [str(argument) for argument in arguments])
+    said = CliRunner(env={"COLUMNS": "300"}).invoke(app, [str(argument) for argument in arguments])
     assert said.exit_code == code, said.output
     return said.stdout if code == 0 else said.stderr
 
