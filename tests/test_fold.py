@@ -158,6 +158,15 @@ def test_what_the_engine_said_of_an_action_counts():
     assert life([OPENED], [(0, done)], at(1), ACK, [refused]).effects == (("a", f"{NO_EFFECT}it was merged"),)
 
 
+def test_the_first_outcome_counts_however_often_the_engine_answers():
+    done = action("resolve", id="act-1")
+    said = [
+        ActionOutcome(action="act-1", verb="resolve", incident="inc-1", result=result, applied_at=at(1))
+        for result in ("applied", "refused")
+    ]
+    assert life([revision(1, "opened")], [(1, done)], at(2), outcomes=said).effects == (("act-1", "done"),)
+
+
 @st.composite
 def histories(draw):
     """The revisions and the actions of some incidents, each topic in its order; actions are repeated at later

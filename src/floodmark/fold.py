@@ -71,7 +71,7 @@ def life(
 ) -> Life:
     """The life of one incident at `now`, by its revisions and its actions (each with its offset), in any order and
     with repetitions. `ack`: how long an ack stands that says nothing itself. `outcomes`: what the engine has said of
-    the actions.
+    the actions, the first word on each first: an engine that reads the topic anew may refuse what it did long ago.
 
     Where the first revisions are not known any more (the topic was compacted), it was open before those that are.
     """
@@ -84,7 +84,9 @@ def life(
         ids.add(action.id)
         seen = max(seen, action.seen)
         line.append(((seen, 1, offset), action))
-    said = {each.action: each for each in outcomes}
+    said: dict[str, ActionOutcome] = {}
+    for outcome in outcomes:
+        said.setdefault(outcome.action, outcome)
     effects: list[tuple[str, str]] = []
     so_far = _beginning(known)
     for _, item in sorted(line, key=lambda pair: pair[0]):

@@ -279,6 +279,17 @@ def test_every_verb_of_people_is_a_command():
     assert names == {verb.replace("_", "-") for verb in VERBS} - {"propose", "ran"}
 
 
+def test_the_first_outcome_counts_where_the_engine_has_read_the_topic_twice(fake, run):
+    first = written(run, "resolve", A)
+    at = utc(START + 660)
+    outcome = ActionOutcome(action=first.id, verb="resolve", incident=A, result="applied", applied_at=at)
+    fake.put(outcome)
+    fake.put(msgspec.structs.replace(outcome, result="refused", applied_at=utc(START + 9e5), reason="It is over"))
+    (own,) = [json.loads(each) for each in run("actions", "export").stdout.splitlines()]
+    assert datetime.fromisoformat(own["effective"]) == at
+    assert "no effect" not in run("actions", "list").stdout
+
+
 def test_the_trail_says_what_came_of_each(fake, run):
     first = written(run, "resolve", A, "--reason", "bell\x07")
     at = utc(START + 660)

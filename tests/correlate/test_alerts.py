@@ -1,10 +1,11 @@
 """Another tool's alert is worth as much as it is seldom."""
 
 import itertools
+import random
 
 import pytest
 
-from floodmark.config.models import Correlate
+from floodmark.config.models import Correlate, Service
 from floodmark.correlate import evidence
 from floodmark.correlate.chance import Chance
 from floodmark.correlate.changes import RecentChanges
@@ -102,6 +103,94 @@ def test_an_alert_that_is_said_again_after_its_incident_opens_nothing():
     stage.process(opened_again(told[0], 4_100))
     assert stage.process(mark(9_000)) == []
     assert stage.counts()["duplicates"] == 1
+
+
+def called(stage, at, entity, name="HighErrorRate", *, lasts=1_800, beside=()):
+    """The incidents that an alert opens which is critical and goes on for a while."""
+    first = alert(at, entity, name, severity="critical", series=f"alert/{entity}/{name}")
+    told = [revision for item in (first, *beside) for revision in stage.process(item)]
+    for item in (mark(at + lasts), closed(first, at + lasts), mark(at + lasts + 3_000)):
+        told += stage.process(item)
+    return [revision for revision in told if revision.event == "opened"]
+
+
+def apart(**more):
+    """A stage in which no service has to do with another one."""
+    return CorrelateStage(Correlate(**more), {f"s{i}": Service() for i in range(40)})
+
+
+@pytest.mark.parametrize(("many", "days"), [(10, 7), (40, 30), (5, 1)])
+@pytest.mark.parametrize("seed", [1, 2])
+def test_alerts_that_are_seldom_each_and_often_together_keep_the_budget_of_their_scope(many, days, seed):
+    draw, stage = random.Random(seed), apart()
+    firings = []
+    for entity in (f"s{i}" for i in range(many)):
+        time = draw.expovariate(1 / (days * DAY))
+        while time < 21 * DAY:
+            firings.append((time, entity))
+            time += 5_000 + draw.expovariate(1 / (days * DAY))
+    firings.sort()
+    one_by_one = [firings[0]]
+    for each in firings:
+        if each[0] > one_by_one[-1][0] + 5_000:
+            one_by_one.append(each)
+    opened = [bool(called(stage, *each)) for each in one_by_one]
+    assert opened[0]
+    assert 2 <= sum(opened) <= 4
+
+
+def test_the_first_of_a_quiet_scope_opens_and_the_first_after_a_while():
+    stage = apart()
+    assert [bool(called(stage, day * DAY, f"s{day}")) for day in (0, 1, 2, 13, 15, 17, 40)] == [
+        True, True, False, False, True, True, True,
+    ]  # fmt: skip
+
+
+def test_a_smaller_budget_is_kept_as_well():
+    stage = apart(false_incidents=1 / (30 * DAY))
+    assert sum(bool(called(stage, day * DAY, f"s{day % 40}")) for day in range(0, 118, 3)) == 4
+
+
+def spent():
+    stage = apart()
+    for day in range(3):
+        found = called(stage, day * DAY, f"s{day}")
+    assert found == []
+    return stage
+
+
+def test_beside_an_odd_series_a_critical_one_opens_as_ever():
+    assert not called(spent(), 4 * DAY, "s9")
+    (incident,) = called(spent(), 4 * DAY, "s9", beside=[opened(4 * DAY + 20, "s9", "cpu", p=1e-4)])
+    assert {member.signal for member in incident.members} == {"alert", "metric"}
+
+
+def test_many_alerts_at_once_open_as_ever():
+    stage, at = CorrelateStage(Correlate(), {}), 4 * DAY
+    for day in range(3):
+        called(stage, day * DAY, f"s{day}")
+    others = [alert(at + i, f"t{i}", series=f"alert/t{i}") for i in range(3)]
+    assert len(called(stage, at, "s9", beside=others)) == 1
+
+
+def test_what_begins_together_with_one_that_opens_is_not_counted():
+    stage = apart()
+    for day in (0, 3):
+        both = [alert(day * DAY + 30, f"s{day + 10}", "DiskFull", severity="critical", series="alert/disk")]
+        assert len(called(stage, day * DAY, f"s{day}", beside=both)) == 2
+    assert not called(stage, 5 * DAY, "s5")
+
+
+def test_scopes_do_not_count_for_each_other_and_a_snapshot_knows_what_has_opened():
+    other = apart()
+    other.restore(spent().snapshot())
+    assert not called(other, 4 * DAY, "s9")
+    for number, scope in enumerate(("eu", "us")):
+        at = (5 + number) * DAY
+        first = alert(at, "s9", severity="critical", scope=scope)
+        assert other.process(first) == []
+        told = [revision for revision in other.process(mark(at + 1_800)) if revision.event == "opened"]
+        assert [revision.scope for revision in told] == [scope]
 
 
 def opened_again(first, at):

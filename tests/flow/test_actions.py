@@ -10,6 +10,7 @@ from typer.testing import CliRunner
 from floodmark.actions import Action, ActionOutcome, Arguments
 from floodmark.alerts import Anomaly, Incident, utc
 from floodmark.cli import app
+from floodmark.cli.acted import read_actions
 from floodmark.cli.topics import _wanted
 from floodmark.config.diff import diff, effective
 from floodmark.config.models import Actions, Config, Input, Service
@@ -179,6 +180,20 @@ def test_a_replay_with_what_people_did_is_the_run(first, tmp_path):
     assert "actions.jsonl:4: this is no action" in said.stderr
     assert "2 actions of people, 1 applied" in said.stderr
     assert "resolve (act-2) is refused: There is no incident inc-x in scope x" in said.stderr
+
+
+def test_only_what_changes_incidents_is_missed_without_a_time(tmp_path, capsys):
+    verbs = ("ack", "comment", "maintain", "resolve")
+    done = [action(verb, "inc-1", id=verb, until=AT + timedelta(hours=2)) for verb in verbs]
+    lines = [msgspec.json.encode(each) for each in done]
+    path = tmp_path / "actions.jsonl"
+    path.write_bytes(b"\n".join(lines[:3]))
+    read_actions(path, HEEDING)
+    assert capsys.readouterr().err == ""
+    path.write_bytes(b"\n".join(lines))
+    found, _ = read_actions(path, HEEDING)
+    assert "1 action does not say from when on it holds" in capsys.readouterr().err
+    assert [msgspec.json.decode(each.value, type=Action).effective for each in found] == [None, None, None, AT]
 
 
 def test_maintenance_that_people_announce_opens_no_alarm(first):

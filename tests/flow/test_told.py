@@ -9,10 +9,11 @@ from datetime import UTC, datetime
 import msgspec
 import pytest
 
-from floodmark.actions import Action
+from floodmark.actions import Action, Arguments
 from floodmark.alerts import Anomaly, Incident
 from floodmark.config.models import Config
 from floodmark.console.anomaly import verdict
+from floodmark.detect.upkeep import Upkeep
 from floodmark.events import TYPES, event_type
 from floodmark.flow.local import LocalFlow
 from floodmark.records import Output, Record
@@ -98,8 +99,8 @@ def deployment(second: float, status: str) -> tuple[float, str, bytes]:
     return at("gitlab", second, body)
 
 
-def run(events: list[tuple[float, str, bytes]], config: Config = CONFIG) -> list[Output]:
-    flow = LocalFlow(config)
+def run(events: list[tuple[float, str, bytes]], config: Config = CONFIG, upkeep: Upkeep | None = None) -> list[Output]:
+    flow = LocalFlow(config, upkeep=upkeep)
     offsets: dict[str, int] = {}
     out: list[Output] = []
     for second, topic, value in sorted(events, key=lambda each: each[0]):
@@ -259,6 +260,24 @@ def test_an_alert_in_maintenance_is_kept_out_and_counted():
     said = [alert(BEGAN, BEGAN - 30), alert(BEGAN, BEGAN - 30, service="web"), alert(BEGAN + 700, BEGAN - 30)]
     found = [each for each in bodies(run(said, config), Anomaly) if each.signal == "alert"]
     assert [(each.entity, each.updated_at.timestamp()) for each in found] == [("web", BEGAN), ("cart", BEGAN + 700)]
+
+
+def test_maintenance_that_people_announce_holds_for_alerts():
+    upkeep = Upkeep(delay=60.0)
+    begin, end = (datetime.fromtimestamp(BEGAN + seconds, UTC) for seconds in (-600, 600))
+    match = Arguments(until=end, match={"service": "cart"})
+    assert upkeep.learn(Action(id="m", verb="maintain", by="ann", at=begin, args=match)) == ""
+    early, late = alert(BEGAN - 570, BEGAN - 590), alert(BEGAN + 700, BEGAN - 30)
+    said = [early, alert(BEGAN, BEGAN - 30), alert(BEGAN, BEGAN - 30, service="web"), late]
+    out = run(said, upkeep=upkeep)
+    found = [each for each in bodies(out, Anomaly) if each.signal == "alert"]
+    assert [(each.entity, each.updated_at.timestamp() - BEGAN) for each in found] == [
+        ("cart", -570), ("web", 0), ("cart", 700),
+    ]  # fmt: skip
+    undone = Action(id="u", verb="unmaintain", by="ann", at=begin, args=Arguments(undoes="m"))
+    assert upkeep.learn(undone) == ""
+    again = bodies(run(said, upkeep=upkeep), Anomaly)
+    assert len([each for each in again if each.signal == "alert"]) == 4
 
 
 def test_what_our_own_account_does_is_not_taken_back():

@@ -8,7 +8,7 @@ from typing import Annotated, Final
 import msgspec
 import typer
 
-from floodmark.actions import Action
+from floodmark.actions import CORRELATED, Action
 from floodmark.cli.console import err
 from floodmark.config.models import Actions, Config
 from floodmark.detect.upkeep import Upkeep
@@ -35,7 +35,7 @@ def read_actions(path: Path, config: Config) -> tuple[list[Record], Upkeep]:
     """What the file says, as records of the actions topic, and the maintenance that it announces; what is wrong with
     its lines is printed.
 
-    An action holds from its `effective` on. One without it is taken to hold from when it was done.
+    What changes incidents holds from its `effective` on. Without it, it is taken to hold from when it was done.
     """
     decoder, records, untimed = msgspec.json.Decoder(Action), [], 0
     listener = ActionsListener(config.topics.actions, config.actions or Actions())
@@ -47,7 +47,7 @@ def read_actions(path: Path, config: Config) -> tuple[list[Record], Upkeep]:
         except (ValueError, RecursionError) as error:  # msgspec's errors are ValueErrors
             _tell(f"{path}:{number}: this is no action: {str(error)[:_CUT]}")
             continue
-        if action.effective is None:
+        if action.effective is None and action.verb in CORRELATED:
             untimed += 1
             action = msgspec.structs.replace(action, effective=action.at)
         told = encode(action, source=str(path), key=action.key())

@@ -90,7 +90,8 @@ def export(
 
 
 def exported(records: Iterable[Record]) -> list[Action]:
-    """Each action once, in the order in which they were written, with what the engine has said of when they hold."""
+    """Each action once, in the order in which they were written, with what the engine has said first of when they hold:
+    one that reads the topic anew, as another consumer group, says it again, and may refuse what was applied then."""
     found: dict[str, Action] = {}
     applied: dict[str, datetime] = {}
     for record in records:

@@ -15,6 +15,7 @@ from msgspec.structs import replace
 from floodmark.alerts import Anomaly, ChangeNotice, Severity
 from floodmark.config.models import Correlate
 from floodmark.correlate import evidence
+from floodmark.correlate.bursts import TOGETHER
 from floodmark.correlate.changes import EFFECT, SLACK, RecentChanges
 from floodmark.correlate.group import Group
 from floodmark.correlate.nulls import MEMORY, Null
@@ -32,6 +33,11 @@ _TIMES: Final[Mapping[Severity, float]] = {"warning": 86_400.0, "info": 3_600.0}
 chance."""
 _SELDOM: Final = 2.0
 """Times as often as that, at most, so that a critical one is worth an incident by itself."""
+_SAVED: Final = 2
+"""Incidents that nothing but alerts may open in a scope in so many times the time for which the budget allows one: a
+second one may come soon, but over time there are no more than that."""
+_PLAIN: Final = 1.5
+"""Times the bar: so many alerts at once are no chance."""
 _BACK: Final = "back"
 """The kind of change that it is to come back after silence: whatever is restarted is silent for a while."""
 
@@ -58,13 +64,14 @@ class Chance:
         self._spoke: dict[tuple[str, str], float] = {}
         self._floods: dict[str, float] = {}
         self._fired: dict[tuple[str, str], Fired] = {}
+        self._alone: dict[str, list[float]] = {}
 
     def state(self) -> object:
-        return self._nulls, self._spoke, self._floods, self._fired
+        return self._nulls, self._spoke, self._floods, self._fired, self._alone
 
     def restore(self, state: tuple[Any, ...]) -> None:
         """Go on from what `state` gave."""
-        self._nulls, self._spoke, self._floods, self._fired = state
+        self._nulls, self._spoke, self._floods, self._fired, self._alone = state
 
     def bar(self, scope: str, now: float) -> float:
         """The surprise that chance reaches as often as the budget allows, in nats."""
@@ -116,6 +123,27 @@ class Chance:
         """Whether an alert fires hardly more often than an incident may be chance."""
         often = -math.expm1(-_SELDOM * self._conf.false_incidents * self._conf.gap)
         return alert.p_value <= often * (1 + 1e-9)
+
+    def affords(self, group: Group, bar: float) -> bool:
+        """Whether a group of nothing but alerts may open an incident now; if so, it is noted that it does.
+
+        Each may be seldom, and all of a scope together often: the budget is that of the scope. What begins together
+        with one that has opened is of the same trouble. Where event time had gone wrong, what is noted is far off, and
+        counts no more.
+        """
+        if group.surprise >= _PLAIN * bar:
+            return True
+        began = self._alone.get(group.scope, [])
+        if any(abs(group.started - other) <= TOGETHER * self._conf.gap for other in began):
+            return True
+        window = _SAVED / self._conf.false_incidents
+        if sum(abs(group.started - other) < window for other in began) >= _SAVED:
+            return False
+        self._alone.pop(group.scope, None)
+        self._alone[group.scope] = [*began, group.started][-_SAVED:]
+        while len(self._alone) > _SCOPES:
+            del self._alone[next(iter(self._alone))]
+        return True
 
     def explain(self, scope: str, symptom: Symptom) -> None:
         """Note the change of its entity that a symptom may come from."""

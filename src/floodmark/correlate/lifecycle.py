@@ -512,9 +512,12 @@ class Lifecycle:
             return
         if group.parent and not limit and not bursts.is_another(group, parent, self._now, bar, self._conf):
             return
+        alone = all(symptom.signal == "alert" for symptom in group.symptoms.values())
         self._trim(group)
         group.bar = bar
-        if not (self._is_simultaneous(group) or self._is_back(group)):
+        if self._is_simultaneous(group) or self._is_back(group):
+            return
+        if not alone or self._chance.affords(group, bar):
             self._make_open(group)
 
     def _is_called(self, group: Group) -> bool:

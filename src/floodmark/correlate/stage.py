@@ -26,7 +26,7 @@ from floodmark.correlate.topology import Topology
 from floodmark.correlate.waiting import MOST, Waiting
 from floodmark.state import Codec, StateError, classes_in
 
-_MADE_BY: Final = "correlate 5"
+_MADE_BY: Final = "correlate 6"
 """The form of the state."""
 _SCOPES: Final = 5
 """Scopes whose bar is told."""

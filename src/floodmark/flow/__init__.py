@@ -56,7 +56,7 @@ def groups(
     detect: dict[str, TaskFactory] = {}
     for source in config.inputs:
         if source.signal in (*JOINED, *TOLD) or source.rekey:
-            route[source.topic] = partial(_route, config, source, schemas)
+            route[source.topic] = partial(_route, config, source, schemas, upkeep)
         else:
             detect[source.topic] = partial(_detect, config, feedback, upkeep, source, schemas)
     for topic in _meeting_places(config):
@@ -104,11 +104,17 @@ def _meeting_places(config: Config) -> list[str]:
 
 
 def _route(
-    config: Config, source: Input, schemas: Schemas | None, topic: str, partition: int, topics: Mapping[str, int]
+    config: Config,
+    source: Input,
+    schemas: Schemas | None,
+    upkeep: Upkeep | None,
+    topic: str,
+    partition: int,
+    topics: Mapping[str, int],
 ) -> Task:
     joined = {each.topic for each in config.inputs if each.signal in JOINED}
     meeting = {name: topics[name] for name in sorted(joined & topics.keys())}
-    return RouteTask(config, source, partition, meeting, schemas)
+    return RouteTask(config, source, partition, meeting, schemas, upkeep)
 
 
 def _detect(

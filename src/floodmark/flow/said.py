@@ -15,6 +15,7 @@ from floodmark.actions import Action
 from floodmark.alerts import Anomaly, ChangeNotice, Evidence, content_id, utc
 from floodmark.config.models import Config, Detect, Maintenance
 from floodmark.detect.series import Series, label_entity, label_scope, series_key
+from floodmark.detect.upkeep import Upkeep
 from floodmark.detect.watchlist import matches
 from floodmark.signals import Alert, Change
 
@@ -107,13 +108,17 @@ def anomaly(alert: Alert, detect: Detect, here: float) -> Anomaly:
     )
 
 
-def is_maintained(odd: Anomaly, windows: Sequence[Maintenance]) -> bool:
-    """Whether an alert was said in a time in which no alarm opens. What is still firing after it is said again then."""
-    if odd.event == "closed" or not windows:
+def is_maintained(odd: Anomaly, windows: Sequence[Maintenance], upkeep: Upkeep) -> bool:
+    """Whether an alert was said in a time in which no alarm opens: by the config, or by what people have announced.
+    What is still firing after it is said again then."""
+    if odd.event == "closed":
         return False
     said = odd.updated_at.timestamp()
+    if not windows and not upkeep.standing_at(said):
+        return False
     series = Series(odd.series, odd.name, odd.labels, odd.entity, odd.scope, "alert")
-    return any(window.from_ <= said < window.to and matches(window.match, series) for window in windows)
+    configured = any(window.from_ <= said < window.to and matches(window.match, series) for window in windows)
+    return configured or upkeep.holds(series, said)
 
 
 def people(config: Config) -> Mapping[str, str]:

@@ -72,8 +72,10 @@ class RouteTask:
         partition: int,
         joined: Mapping[str, int] | None = None,
         schemas: Schemas | None = None,
+        upkeep: Upkeep | None = None,
     ) -> None:
-        """`joined`: the topics whose signals meet in the model events, and how many partitions each has."""
+        """`joined`: the topics whose signals meet in the model events, and how many partitions each has. `upkeep`: the
+        maintenance that people announce; shared, and no part of its state."""
         self._decode = Decoding(config, source, "route", schemas)
         self._sources, self._scope = config.logs.source, config.detect.scope
         self._name = f"{source.topic}/{partition}"
@@ -83,6 +85,7 @@ class RouteTask:
         self._tick = 0.0
         self._detect, self._people = config.detect, said.people(config)
         self._accounts, self._maintenance = said.accounts(config), config.maintenance
+        self._upkeep = upkeep or Upkeep()
         self._counts: Counter[str] = Counter()
 
     def process(self, records: Sequence[Record]) -> list[Output]:
@@ -125,7 +128,8 @@ class RouteTask:
         if isinstance(signal, Alert):
             if said.is_ours(signal):
                 return "alerts:ours"
-            if said.is_maintained(said.anomaly(signal, self._detect, arrival(record)), self._maintenance):
+            odd = said.anomaly(signal, self._detect, arrival(record))
+            if said.is_maintained(odd, self._maintenance, self._upkeep):
                 return "alerts:maintenance"
         if isinstance(signal, Action) and signal.by.lower() in self._accounts:
             return "actions:ours"
