@@ -126,6 +126,7 @@ def test_a_storm_is_one_message_that_is_kept_up_to_date():
     assert {message.event for message in ends} == {"digest"}
     assert ends[-1].lines[0] == "The storm of all is over: 20 incidents since 08:00 UTC, 10 of them still open"
     assert len(ends) <= 3
+    assert [message.state for message in ends] == ["open"] * (len(ends) - 1) + ["resolved"], "pagers end it there"
 
 
 def test_a_machine_that_takes_no_digest_hears_of_each_in_a_storm():

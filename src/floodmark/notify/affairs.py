@@ -25,6 +25,7 @@ from floodmark.notify.playbooks import Playbooks
 from floodmark.notify.post import ALL, Came, Post
 from floodmark.notify.sink import Event
 from floodmark.notify.storms import Storms
+from floodmark.notify.wording import changed
 
 KEPT: Final = 86400.0
 """How long what is over is remembered, so that what begins again goes on where it was told."""
@@ -259,7 +260,7 @@ class Affairs:
         if new:
             case.changes = [*case.changes, *(each.id for each in new)][-_CHANGES:]
             if case.state != "snoozed" and not self.muted(case, now):
-                words = ", ".join(f"{each.kind} of {each.service} ({each.summary})" for each in new[:3])
+                words = "; ".join(changed(each) for each in new[:3])
                 self._update(case, now, f"a change was found: {words}")
 
     def _finish(self, case: Case, now: float) -> None:
@@ -326,6 +327,7 @@ class Affairs:
         args = action.args
         if action.verb in ("ack", "snooze") and case.alive():
             case.climb = None
+        approved = self.playbooks.approve(case, action, now) if action.verb == "approve" else ""
         if effect.startswith(("no effect", "kept")) or case.stage in ("unrouted", "muted", "held"):
             return
         why = f": {action.reason}" if action.reason else ""
@@ -349,7 +351,7 @@ class Affairs:
                 if case.alive():
                     self.page(case, (args.to,) if args.to else (), f"{action.by} asks for you{why}", now)
             case "approve":
-                self._update(case, now, self.playbooks.approve(case, action, now))
+                self._update(case, now, approved)
             case "ran" if action.via != "notify":
                 self._update(case, now, f"playbook {args.playbook}: {args.result}")
             case _:

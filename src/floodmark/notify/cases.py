@@ -86,6 +86,7 @@ class Case(Struct, omit_defaults=True, eq=False):
     said: list[str] = field(default_factory=list)
     request: ModelRequest | None = None
     playbook: str = ""
+    dry_run: bool = False
     incident: str = ""
     parameters: dict[str, str] = field(default_factory=dict)
     until: float = 0.0
@@ -122,6 +123,11 @@ class Case(Struct, omit_defaults=True, eq=False):
         if body.event == "resolved":
             return "resolved"
         return "merged" if body.event == "merged" else "open"
+
+    def proposed(self, now: float) -> str:
+        """The playbook that somebody can approve now; empty: none."""
+        standing = (name for name, each in self.offers.items() if each.state == "proposed" and now <= each.until)
+        return next(standing, "") if self.alive() else ""
 
     def alive(self) -> bool:
         """Whether it is an incident that is not over."""

@@ -38,9 +38,10 @@ class Digests:
         *,
         loud: bool = False,
         paged: bool = False,
+        over: bool = False,
     ) -> None:
         """Tell the targets of a plan, as a new revision of the digest `key`. It rings if one of its open incidents
-        would. `paged`: the people of the first step of its chain are told as well."""
+        would. `paged`: the people of the first step of its chain are told as well. `over`: it is the last of it."""
         worst = self._worst(members)
         loud = loud and at_least(worst, plan.page) and any(each.alive() for each in members)
         targets: dict[str, list[str]] = {each: [] for each in plan.targets}
@@ -51,7 +52,7 @@ class Digests:
             for target, people in found.targets.items():
                 targets.setdefault(target, []).extend(people)
         bare = Plan(route=plan.route, targets=plan.targets, page=plan.page, fallback=plan.fallback)
-        self.send(key, targets, [head, *self.lines(members)], reason, now, loud=loud, plan=bare)
+        self.send(key, targets, [head, *self.lines(members)], reason, now, loud=loud, plan=bare, over=over)
 
     def send(
         self,
@@ -63,6 +64,7 @@ class Digests:
         *,
         loud: bool,
         plan: Plan | None = None,
+        over: bool = False,
     ) -> None:
         """Send lines to targets that take digests, each with the people who are meant."""
         post = self._post
@@ -70,6 +72,7 @@ class Digests:
         case.revision += 1
         case.texts[case.revision] = lines
         case.forget = now + 86400.0
+        case.state = "resolved" if over else "open"
         for target in {*targets, *case.lanes}:
             settings = post.notify.targets.get(target)
             if settings is not None and settings.kind() not in RECORDS and "digest" in post.takes.get(target, ALL):

@@ -10,5 +10,8 @@ PAGERS: Final = frozenset({"alertmanager", "jira", "opsgenie", "pagerduty"})
 RECORDS: Final = frozenset({"elasticsearch", "newrelic"})
 """What keeps all for later. It disturbs nobody, so it gets every revision, at once: no hold, no silence, no storm."""
 
+REHEARSES: Final = frozenset({"argocd", "kubernetes"})
+"""What can say what it would do, and do nothing: it is asked to for the dry run of a playbook."""
+
 PEOPLE: Final = frozenset({"email", "gitlab_alerts", "jira", "opsgenie", "pagerduty", "slack", "teams"})
 """What people read, so that it is throttled by default; others are only where `burst` or `every` is written."""

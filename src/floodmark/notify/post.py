@@ -252,7 +252,7 @@ class Post:
                 head.revision = case.revision
             head.id = lane.name(case.key, head.revision, target)
             head.owner, head.first = case.owner, head.first or now
-            head.state = case.state_at(head.revision)
+            head.state, head.playbook = case.state_at(head.revision), case.proposed(now)
         head.attempts += 1
         self._flying.add((case.key, target))
         self._flights[target, head.id] = case.key
@@ -280,8 +280,9 @@ class Post:
             incident=body,
             change=case.notices.get(head.revision),
             request=case.request,
-            playbook=case.playbook,
+            playbook=case.playbook or head.playbook,
             parameters=case.parameters,
+            test=case.dry_run,
             lines=tuple(case.texts.get(head.revision, ())),
         )
 

@@ -92,7 +92,7 @@ class Storms:
         else:
             head = f"{len(members)} new incidents of {route} since {since}, {open_ones} of them open"
         reason = "too many incidents at once for a message each" if first else "brought up to date"
-        self._digests.tell(storm.key, plan, members, head, reason, now, loud=first, paged=first)
+        self._digests.tell(storm.key, plan, members, head, reason, now, loud=first, paged=first, over=calm)
 
     def _storm(self, route: str) -> Storm:
         return self._post.ledger.storms.setdefault(route, Storm())
