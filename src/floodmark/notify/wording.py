@@ -9,7 +9,6 @@ from __future__ import annotations
 import unicodedata
 from datetime import UTC, datetime
 from typing import Final, NamedTuple
-from urllib.parse import quote
 
 from floodmark.alerts import ChangeNotice, Incident, content_id
 from floodmark.notify.sink import Message
@@ -55,13 +54,6 @@ def printable(text: str) -> str:
 def line(text: str, most: int) -> str:
     """The text as one line without blanks around it, at most so many characters."""
     return cut(" ".join(printable(text[: 4 * most]).split()), most)
-
-
-def address(text: str) -> str:
-    """An address that can be followed, with nothing in it that ends it early; empty if it is none of HTTP."""
-    if len(text) > LINE or not text.lower().startswith(("https://", "http://")):
-        return ""
-    return quote(text.encode("utf-8", "replace"), safe="!#$%&'()*+,-./:;=?@[]_~")
 
 
 def known_as(key: str, most: int) -> str:
