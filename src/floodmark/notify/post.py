@@ -75,6 +75,7 @@ class Post:
         self._due: dict[str, float] = {}
         self._health = Health()
         self._again: dict[tuple[str, str], tuple[float, int]] = {}
+        self._repeats: dict[tuple[str, str], str] = {}
 
     # -- what changes
 
@@ -105,6 +106,11 @@ class Post:
         self._due[case.key] = due
         if due < math.inf:
             heapq.heappush(self._timers, (due, case.key))
+
+    def postpone(self, case: Case, due: float) -> None:
+        """Look at a case at `due`, whatever it says itself."""
+        self._due[case.key] = due
+        heapq.heappush(self._timers, (due, case.key))
 
     def put(
         self,
@@ -258,6 +264,11 @@ class Post:
         self._flights[target, head.id] = case.key
         return Job(target, self.message(case, head), dict(lane.memory))
 
+    def ground(self, case: Case, target: str, due: float) -> None:
+        """Take back what was to go: it goes at `due`."""
+        self._flying.discard((case.key, target))
+        case.lanes[target].queue[0].due = due
+
     def message(self, case: Case, head: Pending) -> Message:
         body = case.bodies.get(head.revision)
         key = case.incident or case.key
@@ -299,6 +310,8 @@ class Post:
         if lane.idle() or lane.queue[0].id != job.message.id:  # it was forgotten meanwhile, and is another one now
             return case, None
         head = lane.queue[0]
+        if isinstance(outcome, Later) and not outcome.sent:
+            return case, self._unsent(case, lane, now)
         if isinstance(outcome, Later):
             self._health.failed(target, outcome.after, now)
             return case, self._later(case, target, lane, outcome, now)
@@ -350,6 +363,17 @@ class Post:
             self.give_up(case, now)
         self.touch(case)
         return None
+
+    def _unsent(self, case: Case, lane: Lane, now: float) -> None:
+        """It was not its turn in time. Nobody has heard of it: if it is the first attempt, it is as it was before."""
+        head = lane.queue[0]
+        head.attempts -= 1
+        head.due = now + backoff(head.id, 1, None)
+        if not head.attempts:
+            head.id = ""
+            lane.count -= 1
+        self.counts["crowded"] += 1
+        self.touch(case)
 
     def give_up(self, case: Case, now: float) -> list[Came]:
         """Tell those who stand in for targets that could not be reached for too long; what was never even tried in
@@ -414,20 +438,23 @@ class Post:
             head = Pending("update", now, reasons=["it goes on"], revision=case.revision)
             head.id = f"{case.key}/{case.revision}/{target}/again-{int(now)}"
             head.state, head.owner = case.state_at(case.revision), case.owner
+            self._flying.add((case.key, target))  # an end that comes meanwhile must not overtake it
+            self._repeats[target, head.id] = case.key
             yield Job(target, self.message(case, head), dict(lane.memory))
 
-    def repeated(self, job: Job, outcome: Outcome, now: float) -> bool:
-        """What came of a repeat; False: the job is none."""
-        if "/again-" not in job.message.id:
-            return False
-        case = self.cases.get(job.message.key)
-        if case is not None and job.target in case.lanes and (case.key, job.target) in self._again:
+    def repeated(self, job: Job, outcome: Outcome, now: float) -> Case | None:
+        """What came of a repeat: whose it was; None: the job is none, or its case is forgotten."""
+        case = self.cases.get(self._repeats.pop((job.target, job.message.id), ""))
+        if case is None:
+            return None
+        self._flying.discard((case.key, job.target))
+        if job.target in case.lanes and (case.key, job.target) in self._again:
             tries = self._again[case.key, job.target][1]
             if isinstance(outcome, Delivered):
                 self._plan_again(case, job.target, case.lanes[job.target], now)
             else:
                 self._again[case.key, job.target] = (now + backoff(job.message.id, max(1, tries), None), tries)
-        return True
+        return case
 
     # -- records
 

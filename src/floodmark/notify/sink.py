@@ -62,10 +62,12 @@ class Delivered(NamedTuple):
 
 
 class Later(NamedTuple):
-    """It could not be taken now, for a reason in words without secrets; `after`: seconds the target asks to wait."""
+    """It could not be taken now, for a reason in words without secrets; `after`: seconds the target asks to wait.
+    `sent`: no if the target was not even asked; a sink never says so."""
 
     reason: str
     after: float | None = None
+    sent: bool = True
 
 
 class Refused(NamedTuple):
