@@ -131,3 +131,16 @@ def test_an_action_that_a_desk_cannot_take_ends_nothing():
     hearing.hear(Record("actions", 0, 0, -1, output.key, output.value, output.headers))
     hearing.join(desk, lambda: None)
     assert (desk.heard, told) == (2, [1])
+
+
+def test_long_comments_make_no_record_that_kafka_does_not_take():
+    world = World(config(targets={f"hook-{number}": {} for number in range(20)}))
+    world.answer = lambda target, message, now: Later("away")
+    world.revise(1, severity="critical")
+    for number in range(250):
+        world.act("comment", id=f"act-{number}", text="ü" * 4_000, reason="ü" * 4_000)
+    world.act("ack", until=START + 7000)
+    assert max(len(entry.value or b"") for entry in world.log.values()) < 700_000
+    world.restart()
+    world.revise(2, "updated", severity="critical")
+    assert world.desk._post.cases["inc-1"].state == "acked"

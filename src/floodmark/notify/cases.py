@@ -12,7 +12,7 @@ from typing import Final, Literal
 import msgspec
 from msgspec import Struct, field
 
-from floodmark.actions import Action
+from floodmark.actions import Action, Arguments
 from floodmark.alerts import ChangeNotice, Incident, Severity
 from floodmark.config.schedules import Standin
 from floodmark.fold import Life, Revision, State
@@ -222,7 +222,8 @@ def headers(identity: str) -> tuple[tuple[str, bytes], ...]:
 
 
 def write(record: Case | Ledger) -> bytes:
-    """The record's body. What would be too large for Kafka keeps the first members of its incidents only."""
+    """The record's body. What would be too large for Kafka keeps the first members of its incidents only, and
+    not what people have said."""
     body = _ENCODER.encode(record)
     if len(body) <= _LARGEST or isinstance(record, Ledger):
         return body
@@ -237,7 +238,15 @@ def write(record: Case | Ledger) -> bytes:
         )
         for number, each in record.bodies.items()
     }
+    record.acts = [(offset, _bare(action)) for offset, action in record.acts]
     return _ENCODER.encode(record)
+
+
+def _bare(action: Action) -> Action:
+    """What an incident's life is folded from: what was said with it has been told."""
+    args = action.args
+    kept = Arguments(until=args.until, unless=args.unless, to=args.to, priority=args.priority, playbook=args.playbook)
+    return msgspec.structs.replace(action, reason="", args=kept)
 
 
 def read_case(body: bytes) -> Case:

@@ -25,9 +25,12 @@ from floodmark.notify.lanes import Lane, Pending, backoff, overtaken, put, settl
 from floodmark.notify.routes import service_of
 from floodmark.notify.sink import Delivered, Event, Later, Message, Outcome
 from floodmark.notify.throttle import Bucket, next_token, take
+from floodmark.notify.wording import cut
 
 ALL: Final[frozenset[Event]] = frozenset(("open", "update", "resolve", "digest", "change", "request", "playbook"))
 _AGAIN: Final = 60.0
+_REASON: Final = 1_000
+"""Characters of a reason; a message may have several, and each target its own."""
 
 
 class Job(NamedTuple):
@@ -149,7 +152,7 @@ class Post:
             event=event,
             at=now,
             loud=loud,
-            reasons=[reason] if reason else [],
+            reasons=[cut(reason, _REASON)] if reason else [],
             people=list(people),
             due=due,
             revision=case.revision,
@@ -311,7 +314,8 @@ class Post:
             return case, None
         head = lane.queue[0]
         if isinstance(outcome, Later) and not outcome.sent:
-            return case, self._unsent(case, lane, now)
+            self._unsent(case, lane, now)
+            return case, None
         if isinstance(outcome, Later):
             self._health.failed(target, outcome.after, now)
             return case, self._later(case, target, lane, outcome, now)
