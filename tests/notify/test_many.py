@@ -58,6 +58,34 @@ def test_a_silence_mutes_says_that_it_ends_and_what_is_open_then():
     assert {target for _, target, event, _ in world.told() if event == "resolve"} == {"room", "pd", "ann-hook"}
 
 
+def test_what_rings_nobody_is_no_alert_of_a_pager():
+    world = World(setting())
+    world.act("silence", incident="", match={"entity": "check*"}, until=START + 3600)
+    world.revise(1, severity="critical")
+    world.run(2800)
+    assert world.told() == [(2700, "room", "digest", False)]
+
+
+def test_a_pager_hears_that_all_of_a_digest_is_over():
+    world = World(setting())
+    world.act("silence", incident="", match={"entity": "check*"}, until=START + 3600)
+    for number in range(2):
+        world.revise(1, id=f"inc-{number}", severity="critical")
+    world.run(3601)
+    (key,) = {message.key for _, target, message in world.sent if target == "pd" and message.event == "digest"}
+    world.told()
+    world.revise(2, "resolved", id="inc-0", severity="critical")
+    assert [message for _, _, message in world.sent if message.key == key] == []
+    world.restart()
+    world.revise(2, "resolved", id="inc-1", severity="critical")
+    (last,) = [message for _, target, message in world.sent if message.key == key]
+    assert (last.event, last.state, last.loud) == ("digest", "resolved", False)
+    assert last.lines[0] == "All 2 incidents are over"
+    world.revise(3, "reopened", id="inc-1", severity="critical")
+    world.revise(4, "resolved", id="inc-1", severity="critical")
+    assert len([message for _, _, message in world.sent if message.key == key]) == 1
+
+
 def test_what_was_told_before_a_silence_is_resolved_under_it():
     world = World(setting())
     world.revise(1, severity="critical")

@@ -283,6 +283,7 @@ class Affairs:
                 self.post.put(case, target, "resolve", now, reason=reason)
         if stage == "storm":
             self.storms.stir(case)
+        self.digests.ended(case, now)
         if stage == "held" and incident.event != "merged":
             self._after(case, incident, reason, now)
 
@@ -393,6 +394,8 @@ class Affairs:
             "your quiet hours are over",
             now,
             loud=loud,
+            pagers=bool(still),
+            follow=still,
         )
         for case in cases:
             for target in who.targets if who is not None and case.state == "open" and case.stage == "told" else ():

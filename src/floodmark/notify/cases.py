@@ -73,6 +73,7 @@ class Offer(Struct, omit_defaults=True):
 class Case(Struct, omit_defaults=True, eq=False):
     """`revision` counts what can be told of it. `lanes`: by target. `line`, `acts`: what its life is folded from;
     `heard`: the offset of the newest action that was told. `worst`: the severity that was told since it opened.
+    `said`: of a change, its statuses that were told; of a digest, the incidents whose end is its own.
     `waiting`: people who hear of it when their quiet hours end, and when that is."""
 
     key: str

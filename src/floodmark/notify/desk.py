@@ -83,6 +83,7 @@ class Desk:
             except msgspec.MsgspecError:
                 self._post.counts["unreadable"] += 1
         self._post.restored(now)
+        self._digests.restored()
 
     def revise(self, incident: Incident, now: float) -> None:
         """A revision has come. One that is older than what is known changes nothing."""
@@ -271,7 +272,8 @@ class Desk:
             head = f"The silence of {silence.by}{why} {when}: {len(members)} incidents are open under it"
             reason = f"it has muted {silence.muted} in all"
             over = ending.what == "over"
-            self._digests.tell(f"{silence.id}/{route}", plan, members, head, reason, now, loud=over, paged=over)
+            key = f"{silence.id}/{route}"
+            self._digests.tell(key, plan, members, head, reason, now, loud=over, paged=over, pagers=over, follow=over)
             for case in members if over else ():
                 self._affairs.tell(case, now, head, digested=True)
                 self._affairs.touch(case)
