@@ -58,6 +58,25 @@ def test_a_silence_mutes_says_that_it_ends_and_what_is_open_then():
     assert {target for _, target, event, _ in world.told() if event == "resolve"} == {"room", "pd", "ann-hook"}
 
 
+def test_what_outgrows_its_silence_is_told():
+    world = World(setting())
+    world.act("silence", incident="", match={"severity": "warning"}, until=START + 36000)
+    world.revise(1, severity="warning")
+    world.run(60)
+    assert world.told() == []
+    world.revise(2, "updated", severity="critical")
+    assert [each for each in world.told() if each[1] != "ann-hook"] == [
+        (60, "pd", "open", True),
+        (60, "room", "open", True),
+    ]
+    world.revise(3, "updated", severity="warning")
+    world.act("comment", text="x", seen=3)
+    world.run(3600)
+    assert world.told() == [], "it is muted again"
+    world.revise(4, "resolved", severity="warning")
+    assert {target for _, target, event, _ in world.told() if event == "resolve"} == {"room", "pd", "ann-hook"}
+
+
 def test_what_rings_nobody_is_no_alert_of_a_pager():
     world = World(setting())
     world.act("silence", incident="", match={"entity": "check*"}, until=START + 3600)

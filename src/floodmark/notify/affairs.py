@@ -135,7 +135,9 @@ class Affairs:
             self._again(case, f"told again: {found.woke or 'it is open again'}", now, first)
         elif case.state in ("acked", "snoozed"):
             case.climb = case.climb if before == case.state else None
-        if incident is not None:
+        if incident is not None and case.stage == "muted" and not self.muted(case, now):
+            self.tell(case, now, "the silence is not for it any more")
+        elif incident is not None:
             self._news(case, incident, now)
 
     def _begin(self, case: Case, again: bool, now: float) -> None:
@@ -330,6 +332,8 @@ class Affairs:
             case.climb = None
         approved = self.playbooks.approve(case, action, now) if action.verb == "approve" else ""
         if effect.startswith(("no effect", "kept")) or case.stage in ("unrouted", "muted", "held"):
+            return
+        if case.alive() and self.muted(case, now):
             return
         why = f": {action.reason}" if action.reason else ""
         until = f" until {case.ends:%Y-%m-%d %H:%M} UTC" if case.ends is not None else ""
