@@ -148,7 +148,7 @@ async def test_a_reload_that_meets_a_bug_is_not_the_last(monkeypatch):
         return {"t": 7}
 
     class Told:
-        largest = {}
+        largest = None
         take_over = staticmethod(taken.append)
 
         def reloaded(self, *, success):

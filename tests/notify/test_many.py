@@ -173,7 +173,45 @@ def test_a_storm_is_one_message_that_is_kept_up_to_date():
     assert {message.event for message in ends} == {"digest"}
     assert ends[-1].lines[0] == "The storm of all is over: 20 incidents since 08:00 UTC, 10 of them still open"
     assert len(ends) <= 3
-    assert [message.state for message in ends] == ["open"] * (len(ends) - 1) + ["resolved"], "pagers end it there"
+    assert [message.state for message in ends] == ["open"] * (len(ends) - 1) + ["resolved"]
+
+
+def test_a_storm_is_over_at_pagers_when_none_of_it_is_open():
+    world = World(setting())
+    for number in range(20):
+        world.revise(1, id=f"inc-{number:02}")
+        world.run(2)
+    world.run(60)
+    for number in range(15):
+        world.revise(2, "resolved", id=f"inc-{number:02}")
+    world.run(3600)
+    told = {target: [m for _, t, m in world.sent if t == target and m.event == "digest"] for target in ("room", "pd")}
+    assert [told[target][-1].state for target in ("room", "pd")] == ["resolved", "open"]
+    world.restart()
+    world.sent.clear()
+    for number in range(15, 20):
+        world.revise(2, "resolved", id=f"inc-{number:02}")
+    (last,) = [message for _, target, message in world.sent if message.event == "digest"]
+    assert (last.key, last.state) == (told["pd"][0].key, "resolved")
+    calm = World(setting())
+    for number in range(20):
+        calm.revise(1, id=f"inc-{number:02}")
+        calm.run(2)
+    calm.run(60)
+    for number in range(20):
+        calm.revise(2, "resolved", id=f"inc-{number:02}")
+    calm.run(3600)
+    assert [m.state for _, target, m in calm.sent if target == "pd" and m.event == "digest"][-1] == "resolved"
+
+
+def test_alertmanager_hears_of_each_in_a_storm():
+    world = World(config(targets={"am": {}, "room": {}}))
+    for number in range(20):
+        world.revise(1, id=f"inc-{number:02}")
+        world.run(2)
+    world.run(60)
+    assert {message.event for _, target, message in world.sent if target == "am"} <= {"open", "update"}
+    assert len({message.key for _, target, message in world.sent if target == "am"}) == 20
 
 
 def test_a_machine_that_takes_no_digest_hears_of_each_in_a_storm():

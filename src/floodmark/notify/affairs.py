@@ -22,7 +22,7 @@ from floodmark.notify.cases import Case, slim
 from floodmark.notify.digests import Digests
 from floodmark.notify.kinds import PEOPLE, RECORDS
 from floodmark.notify.playbooks import Playbooks
-from floodmark.notify.post import ALL, Came, Post
+from floodmark.notify.post import Came, Post
 from floodmark.notify.sink import Event
 from floodmark.notify.storms import Storms
 from floodmark.notify.wording import changed
@@ -111,7 +111,7 @@ class Affairs:
         found = self.post.notify.targets.get(target)
         if found is None or found.kind() in RECORDS | PEOPLE:
             return False
-        return "digest" not in self.post.takes.get(target, ALL)
+        return not self.post.digests(target)
 
     # -- what has changed of its life
 
@@ -180,7 +180,7 @@ class Affairs:
             reason = "it has been open for more than a day"
         for target in case.plan.targets:
             lane = case.lane(target)
-            if digested and "digest" in post.takes.get(target, ALL):
+            if digested and post.digests(target):
                 lane.told = "maybe" if lane.told in ("no", "over") else lane.told
             elif not self._keeps(target):
                 event: Event = "update" if lane.told in ("maybe", "open") and not lane.ending() else "open"
@@ -403,7 +403,7 @@ class Affairs:
         )
         for case in cases:
             for target in who.targets if who is not None and case.state == "open" and case.stage == "told" else ():
-                if "digest" not in self.post.takes.get(target, ALL):
+                if not self.post.digests(target):
                     event: Event = "update" if case.lane(target).told in ("maybe", "open") else "open"
                     self.post.put(case, target, event, now, loud=True, reason=head, people=(person,))
             self.touch(case)

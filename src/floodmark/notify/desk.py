@@ -273,7 +273,18 @@ class Desk:
             reason = f"it has muted {silence.muted} in all"
             over = ending.what == "over"
             key = f"{silence.id}/{route}"
-            self._digests.tell(key, plan, members, head, reason, now, loud=over, paged=over, pagers=over, follow=over)
+            self._digests.tell(
+                key,
+                plan,
+                members,
+                head,
+                reason,
+                now,
+                loud=over,
+                paged=over,
+                pagers=over,
+                follow=members if over else (),
+            )
             for case in members if over else ():
                 self._affairs.tell(case, now, head, digested=True)
                 self._affairs.touch(case)

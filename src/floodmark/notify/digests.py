@@ -10,8 +10,8 @@ from floodmark.alerts import SEVERITIES
 from floodmark.config.calendars import Calendar
 from floodmark.notify.addressing import addressed
 from floodmark.notify.cases import Case, Plan
-from floodmark.notify.kinds import PAGERS, RECORDS
-from floodmark.notify.post import ALL, Post
+from floodmark.notify.kinds import PAGERS
+from floodmark.notify.post import Post
 from floodmark.notify.routes import at_least
 
 _LINES: Final = 20
@@ -44,7 +44,7 @@ class Digests:
         paged: bool = False,
         over: bool = False,
         pagers: bool = True,
-        follow: bool = False,
+        follow: Sequence[Case] = (),
     ) -> None:
         """Tell the targets of a plan, as a new revision of the digest `key`. It rings if one of its open incidents
         would. `paged`: the people of the first step of its chain are told as well. `over`: it is the last of it.
@@ -69,7 +69,7 @@ class Digests:
             plan=bare,
             over=over,
             pagers=pagers,
-            follow=members if follow else (),
+            follow=follow,
         )
 
     def send(
@@ -97,20 +97,21 @@ class Digests:
         case.state = "resolved" if over else "open"
         self._follow(case)
         for target in {*targets, *case.lanes}:
-            settings = post.notify.targets.get(target)
-            if settings is None or settings.kind() in RECORDS or (settings.kind() in PAGERS and not pagers):
-                continue
-            if "digest" in post.takes.get(target, ALL):
+            if post.digests(target) and (pagers or not self._pages(target)):
                 people = targets.get(target, ())
                 post.put(case, target, "digest", now, loud=loud, reason=reason, people=people)
         post.touch(case)
+
+    def _pages(self, target: str) -> bool:
+        settings = self._post.notify.targets.get(target)
+        return settings is not None and settings.kind() in PAGERS
 
     def restored(self) -> None:
         for case in self._post.cases.values():
             self._follow(case)
 
     def _follow(self, digest: Case) -> None:
-        if digest.kind == "digest" and digest.state != "resolved":
+        if digest.kind == "digest":
             for name in digest.said:
                 self._within.setdefault(name, {})[digest.key] = None
 
@@ -122,13 +123,13 @@ class Digests:
             if digest is not None and any(name in cases and cases[name].alive() for name in digest.said):
                 continue
             del self._within[member.key][key]
-            if digest is None or digest.state == "resolved":
+            if digest is None or not digest.said:
                 continue
             digest.revision, digest.state, digest.forget = digest.revision + 1, "resolved", now + _KEPT
             digest.texts[digest.revision] = [f"All {len(digest.said)} incidents are over"]
+            digest.said = []
             for target in [each for each, lane in digest.lanes.items() if lane.told != "no" or lane.queue]:
-                settings = self._post.notify.targets.get(target)
-                if settings is not None and settings.kind() in PAGERS:
+                if self._pages(target):
                     self._post.put(digest, target, "digest", now, reason="the last of them is over")
             self._post.touch(digest)
         if not self._within.get(member.key, True):

@@ -20,7 +20,7 @@ from floodmark.deliveries import Delivery, DeliveryResult
 from floodmark.events import encode
 from floodmark.notify.cases import DESK_KEY, Case, Ledger, case_key, headers, write
 from floodmark.notify.health import Health
-from floodmark.notify.kinds import PAGERS, PEOPLE, RECORDS
+from floodmark.notify.kinds import GROUPERS, PAGERS, PEOPLE, RECORDS
 from floodmark.notify.lanes import Lane, Pending, backoff, overtaken, put, settle_over
 from floodmark.notify.routes import service_of
 from floodmark.notify.sink import Delivered, Event, Later, Message, Outcome
@@ -164,6 +164,11 @@ class Post:
                 self._deliver(case, target, lane, pending, "dropped", now, "over before it was told")
         return became != "moot"
 
+    def digests(self, target: str) -> bool:
+        """Whether a target is told many things in one message; else it hears of each."""
+        found = self.notify.targets.get(target)
+        return found is not None and found.kind() not in RECORDS | GROUPERS and "digest" in self.takes.get(target, ALL)
+
     def opens(self, case: Case, now: float) -> float:
         """When the hours of its route let a case through: now, if it is critical."""
         if case.plan is None or (case.kind == "incident" and case.newest().severity == "critical"):
@@ -236,9 +241,8 @@ class Post:
     def after(self, case: Case, target: str) -> bool:
         """Whether a lane has nothing but the end of what its target never heard of; and may be put in a digest."""
         lane = case.lanes[target]
-        digests = "digest" in self.takes.get(target, ALL) and self.notify.targets[target].kind() not in RECORDS
         return (
-            digests
+            self.digests(target)
             and lane.told == "no"
             and len(lane.queue) == 1
             and lane.queue[0].event == "resolve"
