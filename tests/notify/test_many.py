@@ -204,6 +204,26 @@ def test_a_storm_is_over_at_pagers_when_none_of_it_is_open():
     assert [m.state for _, target, m in calm.sent if target == "pd" and m.event == "digest"][-1] == "resolved"
 
 
+def test_what_gets_worse_after_its_storm_is_told():
+    world = World(setting())
+    for number in range(20):
+        world.revise(1, id=f"inc-{number:02}", severity="warning")
+        world.run(2)
+    world.run(60)
+    world.told()
+    world.revise(2, "updated", id="inc-18", severity="error")
+    world.revise(2, "updated", id="inc-17", severity="warning")
+    assert world.told() == [], "the digest stands for it"
+    world.run(1000)
+    world.told()
+    world.revise(3, "updated", id="inc-17", severity="warning")
+    assert world.told() == []
+    world.revise(4, "updated", id="inc-17", severity="error")
+    assert [(target, message.reason) for _, target, message in world.sent if target != "ann-hook"] == [
+        (target, "told again: severity rose from warning to error") for target in ("pd", "room")
+    ]
+
+
 def test_alertmanager_hears_of_each_in_a_storm():
     world = World(config(targets={"am": {}, "room": {}}))
     for number in range(20):

@@ -167,6 +167,7 @@ class Affairs:
         anew = not any(lane.told != "no" or lane.queue for t, lane in case.lanes.items() if not self._keeps(t))
         if anew and not digested and case.stage != "storm" and self.storms.take(case, now):
             case.stage, case.storm = "storm", self.storms.key(case.plan.route)
+            case.worst = incident.severity
             for target in case.plan.targets:
                 if self._groups(target):
                     post.put(case, target, "open", now)
@@ -209,7 +210,8 @@ class Affairs:
         incident = case.newest()
         critical = incident.severity == "critical"
         if case.stage in ("unrouted", "storm", "held"):
-            if case.stage == "unrouted" or critical:
+            passed = case.stage == "storm" and not self.storms.stands(case.storm)
+            if case.stage == "unrouted" or critical or passed:
                 self.tell(case, now, reason if case.stage == "storm" else "")
             return
         if case.stage != "told" or case.plan is None or self.muted(case, now):

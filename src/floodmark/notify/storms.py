@@ -43,6 +43,10 @@ class Storms:
     def key(self, route: str) -> str:
         return self._storm(route).key
 
+    def stands(self, key: str) -> bool:
+        """Whether it is going on."""
+        return any(storm.key == key for storm in self._post.ledger.storms.values())
+
     def stir(self, case: Case) -> None:
         """An incident that a digest stands for is another one now."""
         for storm in self._post.ledger.storms.values():
