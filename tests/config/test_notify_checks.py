@@ -65,7 +65,7 @@ def test_a_good_one(tmp_path):
         ("bob: {targets", "duty: {targets", "notify.schedules.duty: is the name of one of notify.people too"),
         ("roll: {webhook: {url: \"https://hook.example.org\"}}", "roll: {}", "targets.roll: nothing says what it is"),
         ("room: {slack:", "room: {teams: {webhook: x}, slack:", "notify.targets.room: it is slack and teams at once"),
-        ("{slack: {webhook: \"https://hooks.example.org/x\"}}", "{slack: {token: x}}", "a token needs a channel"),
+        ("{slack: {webhook: \"https://hooks.example.org/x\"}}", "{slack: {token: x}}", "`token` needs `channel`"),
         ("rotation: [ann, bob]}", "rotation: [ann], handoff: noon}", "handoff: 'noon' is not a handoff"),
         ("rotation: [ann, bob]}", "ics: nowhere.ics}", "ics: the calendar cannot be used: No such file"),
         ("rotation: [ann, bob]}", "ics: x.ics, rotation: [ann]}", "a calendar and rotations at once"),

@@ -141,6 +141,16 @@ async def test_late_is_401(kind, way):
         assert (status, at.carrier.sent, at.count("refused", "late")) == (401, [], 1)
 
 
+@pytest.mark.parametrize(("kind", "way"), TIMED)
+async def test_what_was_ahead_of_our_clock_is_known_for_as_long_as_it_is_not_late(kind, way):
+    async with gateway(kind) as at:
+        headers = asked(kind, way, now=NOW + 299)
+        for seconds in (0, 301, 297):
+            at.clock.now, at.clock.ticks = at.clock.now + seconds, at.clock.ticks + seconds
+            assert (await at.post(headers))[0] == MANNERS[kind].taken
+        assert len(at.carrier.sent) == 1
+
+
 @pytest.mark.parametrize(("kind", "way"), ALL)
 async def test_the_secret_before_is_taken(kind, way):
     async with gateway(kind, previous=OLD) as at:

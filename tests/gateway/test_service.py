@@ -136,3 +136,31 @@ def test_without_sources_it_says_where_to_look(tmp_path):
     found = CliRunner().invoke(app, ["gateway", "-c", str(path)])
     assert found.exit_code == 1
     assert "docs/gateway.md" in found.output
+
+
+async def test_a_reload_that_meets_a_bug_is_not_the_last(monkeypatch):
+    asked, taken, results = [], [], []
+
+    async def check(kafka, gateway, create_with):
+        asked.append(gateway)
+        if len(asked) == 1:
+            raise KeyError("a bug")
+        return {"t": 7}
+
+    class Told:
+        largest = None
+        take_over = staticmethod(taken.append)
+
+        def reloaded(self, *, success):
+            results.append(success)
+
+    async def reloads():
+        for port in (1, 2):
+            yield Gateway(port=port, sources=SOURCES)
+
+    monkeypatch.setattr(service, "_check_topics", check)
+    told = Told()
+    await service._follow(reloads(), NOBODY, told, told, told, "")
+    assert results == [False, True]
+    assert [gateway.port for gateway in taken] == [2]
+    assert told.largest == {"t": 7}

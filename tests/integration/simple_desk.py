@@ -38,6 +38,9 @@ class SimpleDesk(Desk):
         self.acts = []
         self.news = []
 
+    def faults(self):
+        return []
+
     def restore(self, entries, now):
         for entry in entries:
             case = msgspec.json.decode(entry.value, type=Case)

@@ -133,7 +133,7 @@ def test_a_new_change_is_told_once():
     world.told()
     for number in (2, 3):
         world.revise(number, "updated", changes=[change()])
-    assert world.reasons() == [("hook", "a change was found: deploy of checkout (v2)")]
+    assert world.reasons() == [("hook", "a change was found: deploy of checkout: v2")]
 
 
 def test_what_is_merged_leads_to_the_other():

@@ -35,6 +35,8 @@ def test_addresses_of_the_web_are_links(text: str) -> None:
         "https://a<b>",
         'https://a"b',
         "https://exämple.org",
+        "https://exämple.org/x",
+        "https:///x",
         "https://a\u202eb",
         " https://a",
         "https://a/" + "x" * 3_000,
@@ -42,6 +44,12 @@ def test_addresses_of_the_web_are_links(text: str) -> None:
 )
 def test_anything_else_is_none(text: str) -> None:
     assert not address(text)
+
+
+def test_what_is_no_ascii_is_written_as_programs_want_it() -> None:
+    assert address("https://wiki.example.org/über?a=%20&b=ß#x") == "https://wiki.example.org/%C3%BCber?a=%20&b=%C3%9F#x"
+    assert not address("https://a/" + "ü" * 400, 2_000)
+    assert not address("https://a/\udc00")
 
 
 def test_what_can_be_followed_from_a_message_is_named() -> None:

@@ -58,6 +58,53 @@ def test_a_silence_mutes_says_that_it_ends_and_what_is_open_then():
     assert {target for _, target, event, _ in world.told() if event == "resolve"} == {"room", "pd", "ann-hook"}
 
 
+def test_what_outgrows_its_silence_is_told():
+    world = World(setting())
+    world.act("silence", incident="", match={"severity": "warning"}, until=START + 36000)
+    world.revise(1, severity="warning")
+    world.run(60)
+    assert world.told() == []
+    world.revise(2, "updated", severity="critical")
+    assert [each for each in world.told() if each[1] != "ann-hook"] == [
+        (60, "pd", "open", True),
+        (60, "room", "open", True),
+    ]
+    world.revise(3, "updated", severity="warning")
+    world.act("comment", text="x", seen=3)
+    world.run(3600)
+    assert world.told() == [], "it is muted again"
+    world.revise(4, "resolved", severity="warning")
+    assert {target for _, target, event, _ in world.told() if event == "resolve"} == {"room", "pd", "ann-hook"}
+
+
+def test_what_rings_nobody_is_no_alert_of_a_pager():
+    world = World(setting())
+    world.act("silence", incident="", match={"entity": "check*"}, until=START + 3600)
+    world.revise(1, severity="critical")
+    world.run(2800)
+    assert world.told() == [(2700, "room", "digest", False)]
+
+
+def test_a_pager_hears_that_all_of_a_digest_is_over():
+    world = World(setting())
+    world.act("silence", incident="", match={"entity": "check*"}, until=START + 3600)
+    for number in range(2):
+        world.revise(1, id=f"inc-{number}", severity="critical")
+    world.run(3601)
+    (key,) = {message.key for _, target, message in world.sent if target == "pd" and message.event == "digest"}
+    world.told()
+    world.revise(2, "resolved", id="inc-0", severity="critical")
+    assert [message for _, _, message in world.sent if message.key == key] == []
+    world.restart()
+    world.revise(2, "resolved", id="inc-1", severity="critical")
+    (last,) = [message for _, target, message in world.sent if message.key == key]
+    assert (last.event, last.state, last.loud) == ("digest", "resolved", False)
+    assert last.lines[0] == "All 2 incidents are over"
+    world.revise(3, "reopened", id="inc-1", severity="critical")
+    world.revise(4, "resolved", id="inc-1", severity="critical")
+    assert len([message for _, _, message in world.sent if message.key == key]) == 1
+
+
 def test_what_was_told_before_a_silence_is_resolved_under_it():
     world = World(setting())
     world.revise(1, severity="critical")
@@ -126,6 +173,65 @@ def test_a_storm_is_one_message_that_is_kept_up_to_date():
     assert {message.event for message in ends} == {"digest"}
     assert ends[-1].lines[0] == "The storm of all is over: 20 incidents since 08:00 UTC, 10 of them still open"
     assert len(ends) <= 3
+    assert [message.state for message in ends] == ["open"] * (len(ends) - 1) + ["resolved"]
+
+
+def test_a_storm_is_over_at_pagers_when_none_of_it_is_open():
+    world = World(setting())
+    for number in range(20):
+        world.revise(1, id=f"inc-{number:02}")
+        world.run(2)
+    world.run(60)
+    for number in range(15):
+        world.revise(2, "resolved", id=f"inc-{number:02}")
+    world.run(3600)
+    told = {target: [m for _, t, m in world.sent if t == target and m.event == "digest"] for target in ("room", "pd")}
+    assert [told[target][-1].state for target in ("room", "pd")] == ["resolved", "open"]
+    world.restart()
+    world.sent.clear()
+    for number in range(15, 20):
+        world.revise(2, "resolved", id=f"inc-{number:02}")
+    (last,) = [message for _, target, message in world.sent if message.event == "digest"]
+    assert (last.key, last.state) == (told["pd"][0].key, "resolved")
+    calm = World(setting())
+    for number in range(20):
+        calm.revise(1, id=f"inc-{number:02}")
+        calm.run(2)
+    calm.run(60)
+    for number in range(20):
+        calm.revise(2, "resolved", id=f"inc-{number:02}")
+    calm.run(3600)
+    assert [m.state for _, target, m in calm.sent if target == "pd" and m.event == "digest"][-1] == "resolved"
+
+
+def test_what_gets_worse_after_its_storm_is_told():
+    world = World(setting())
+    for number in range(20):
+        world.revise(1, id=f"inc-{number:02}", severity="warning")
+        world.run(2)
+    world.run(60)
+    world.told()
+    world.revise(2, "updated", id="inc-18", severity="error")
+    world.revise(2, "updated", id="inc-17", severity="warning")
+    assert world.told() == [], "the digest stands for it"
+    world.run(1000)
+    world.told()
+    world.revise(3, "updated", id="inc-17", severity="warning")
+    assert world.told() == []
+    world.revise(4, "updated", id="inc-17", severity="error")
+    assert [(target, message.reason) for _, target, message in world.sent if target != "ann-hook"] == [
+        (target, "told again: severity rose from warning to error") for target in ("pd", "room")
+    ]
+
+
+def test_alertmanager_hears_of_each_in_a_storm():
+    world = World(config(targets={"am": {}, "room": {}}))
+    for number in range(20):
+        world.revise(1, id=f"inc-{number:02}")
+        world.run(2)
+    world.run(60)
+    assert {message.event for _, target, message in world.sent if target == "am"} <= {"open", "update"}
+    assert len({message.key for _, target, message in world.sent if target == "am"}) == 20
 
 
 def test_a_machine_that_takes_no_digest_hears_of_each_in_a_storm():

@@ -2,9 +2,11 @@
 
 import asyncio
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 from aiokafka import TopicPartition
+from aiokafka.errors import KafkaConnectionError
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "integration"))
 
@@ -297,3 +299,47 @@ async def test_a_bug_of_the_desk_makes_a_dead_letter_and_holds_up_nothing(monkey
         await stand.until(lambda: stand.sent() == ["inc-1/1/t"])
     letters = [output for some, _ in stand.outbox.commits for output in some if output.stream == "dead_letters"]
     assert len(letters) == 1
+
+
+async def test_who_fails_while_it_is_recovered_hears_no_more_of_what_people_do():
+    desks = []
+
+    class Hears:
+        def join(self, desk, told):
+            desks.append(desk)
+
+        def leave(self, desk):
+            desks.remove(desk)
+
+    class Away:
+        async def start(self, known, counts):
+            raise KafkaConnectionError
+
+        async def stop(self):
+            pass
+
+    stand = Stand()
+    member = replace(stand.partition._member, hearing=Hears())
+    stand.partition = Partition(SOURCE, member, stand.outbox, Away())
+    async with stand:
+        await stand.until(lambda: stand.ended is not None)
+    assert isinstance(stand.ended, KafkaConnectionError)
+    assert desks == []
+
+
+async def test_a_bug_in_taking_an_answer_in_holds_up_nothing_else(monkeypatch):
+    settle = SimpleDesk.settle
+
+    def buggy(self, job, outcome, now):
+        if job.message.key == "bad":
+            raise RuntimeError("a bug")
+        settle(self, job, outcome, now)
+
+    monkeypatch.setattr(SimpleDesk, "settle", buggy)
+    async with Stand() as stand:
+        stand.consumer.put(incident("bad", 1, "opened"))
+        await stand.until(lambda: stand.sent() == ["bad/1/t"])
+        stand.consumer.put(incident("good", 1, "opened"))
+        await stand.until(lambda: "good/1/t" in stand.sent())
+        assert stand.ended is None
+    assert stand.sent() == ["bad/1/t", "good/1/t"]

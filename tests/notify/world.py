@@ -24,6 +24,7 @@ def config(services=None, **notify):
         "pd": {"pagerduty": {"routing_key": "k" * 32}},
         "am": {"alertmanager": {"url": "http://am"}},
         "es": {"elasticsearch": {"url": "http://es"}},
+        "argo": {"argocd": {"url": "https://argo", "token": "t0k3n-t0k3n"}},
         "slack": {"slack": {"webhook": "https://hooks"}},
     }
     targets = {

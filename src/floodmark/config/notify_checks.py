@@ -89,17 +89,6 @@ def _targets(tree: Located) -> Iterator[Problem]:
         elif len(kinds) > 1:
             words = f"it is {' and '.join(kinds)} at once"
             yield target.keys[kinds[1]].problem(path, words, "write two targets")
-        slack = target.child("slack")
-        if slack is not None and isinstance(slack.value, dict):
-            yield from _slack(slack, (*path, "slack"))
-
-
-def _slack(slack: Located, path: Path) -> Iterator[Problem]:
-    if absent(slack, "token") == absent(slack, "webhook"):
-        word = "neither token nor webhook is set" if absent(slack, "token") else "token and webhook are both set"
-        yield slack.place.problem(path, word, "set token and channel, or webhook alone")
-    elif not absent(slack, "token") and absent(slack, "channel"):
-        yield slack.place.problem(path, "a token needs a channel", "set channel to its id: C0123456789")
 
 
 def _routes(tree: Located) -> Iterator[Problem]:

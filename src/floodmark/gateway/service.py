@@ -120,6 +120,9 @@ async def _follow(
             except RunError as error:
                 log.error("the new config cannot be taken up; the old one stays", reason=str(error))
                 taken = False
+            except Exception:  # the next one is still to be heard of
+                log.exception("the new config cannot be taken up (a bug in Floodmark, please report it)")
+                taken = False
             else:
                 server.take_over(gateway)
         telemetry.reloaded(success=taken)

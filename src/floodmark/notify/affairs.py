@@ -22,9 +22,10 @@ from floodmark.notify.cases import Case, slim
 from floodmark.notify.digests import Digests
 from floodmark.notify.kinds import PEOPLE, RECORDS
 from floodmark.notify.playbooks import Playbooks
-from floodmark.notify.post import ALL, Came, Post
+from floodmark.notify.post import Came, Post
 from floodmark.notify.sink import Event
 from floodmark.notify.storms import Storms
+from floodmark.notify.wording import changed
 
 KEPT: Final = 86400.0
 """How long what is over is remembered, so that what begins again goes on where it was told."""
@@ -110,7 +111,7 @@ class Affairs:
         found = self.post.notify.targets.get(target)
         if found is None or found.kind() in RECORDS | PEOPLE:
             return False
-        return "digest" not in self.post.takes.get(target, ALL)
+        return not self.post.digests(target)
 
     # -- what has changed of its life
 
@@ -134,7 +135,9 @@ class Affairs:
             self._again(case, f"told again: {found.woke or 'it is open again'}", now, first)
         elif case.state in ("acked", "snoozed"):
             case.climb = case.climb if before == case.state else None
-        if incident is not None:
+        if incident is not None and case.stage == "muted" and not self.muted(case, now):
+            self.tell(case, now, "the silence is not for it any more")
+        elif incident is not None:
             self._news(case, incident, now)
 
     def _begin(self, case: Case, again: bool, now: float) -> None:
@@ -164,6 +167,7 @@ class Affairs:
         anew = not any(lane.told != "no" or lane.queue for t, lane in case.lanes.items() if not self._keeps(t))
         if anew and not digested and case.stage != "storm" and self.storms.take(case, now):
             case.stage, case.storm = "storm", self.storms.key(case.plan.route)
+            case.worst = incident.severity
             for target in case.plan.targets:
                 if self._groups(target):
                     post.put(case, target, "open", now)
@@ -177,7 +181,7 @@ class Affairs:
             reason = "it has been open for more than a day"
         for target in case.plan.targets:
             lane = case.lane(target)
-            if digested and "digest" in post.takes.get(target, ALL):
+            if digested and post.digests(target):
                 lane.told = "maybe" if lane.told in ("no", "over") else lane.told
             elif not self._keeps(target):
                 event: Event = "update" if lane.told in ("maybe", "open") and not lane.ending() else "open"
@@ -206,7 +210,8 @@ class Affairs:
         incident = case.newest()
         critical = incident.severity == "critical"
         if case.stage in ("unrouted", "storm", "held"):
-            if case.stage == "unrouted" or critical:
+            passed = case.stage == "storm" and not self.storms.stands(case.storm)
+            if case.stage == "unrouted" or critical or passed:
                 self.tell(case, now, reason if case.stage == "storm" else "")
             return
         if case.stage != "told" or case.plan is None or self.muted(case, now):
@@ -259,7 +264,7 @@ class Affairs:
         if new:
             case.changes = [*case.changes, *(each.id for each in new)][-_CHANGES:]
             if case.state != "snoozed" and not self.muted(case, now):
-                words = ", ".join(f"{each.kind} of {each.service} ({each.summary})" for each in new[:3])
+                words = "; ".join(changed(each) for each in new[:3])
                 self._update(case, now, f"a change was found: {words}")
 
     def _finish(self, case: Case, now: float) -> None:
@@ -282,6 +287,7 @@ class Affairs:
                 self.post.put(case, target, "resolve", now, reason=reason)
         if stage == "storm":
             self.storms.stir(case)
+        self.digests.ended(case, now)
         if stage == "held" and incident.event != "merged":
             self._after(case, incident, reason, now)
 
@@ -326,7 +332,10 @@ class Affairs:
         args = action.args
         if action.verb in ("ack", "snooze") and case.alive():
             case.climb = None
+        approved = self.playbooks.approve(case, action, now) if action.verb == "approve" else ""
         if effect.startswith(("no effect", "kept")) or case.stage in ("unrouted", "muted", "held"):
+            return
+        if case.alive() and self.muted(case, now):
             return
         why = f": {action.reason}" if action.reason else ""
         until = f" until {case.ends:%Y-%m-%d %H:%M} UTC" if case.ends is not None else ""
@@ -349,7 +358,7 @@ class Affairs:
                 if case.alive():
                     self.page(case, (args.to,) if args.to else (), f"{action.by} asks for you{why}", now)
             case "approve":
-                self._update(case, now, self.playbooks.approve(case, action, now))
+                self._update(case, now, approved)
             case "ran" if action.via != "notify":
                 self._update(case, now, f"playbook {args.playbook}: {args.result}")
             case _:
@@ -391,10 +400,12 @@ class Affairs:
             "your quiet hours are over",
             now,
             loud=loud,
+            pagers=bool(still),
+            follow=still,
         )
         for case in cases:
             for target in who.targets if who is not None and case.state == "open" and case.stage == "told" else ():
-                if "digest" not in self.post.takes.get(target, ALL):
+                if not self.post.digests(target):
                     event: Event = "update" if case.lane(target).told in ("maybe", "open") else "open"
                     self.post.put(case, target, event, now, loud=True, reason=head, people=(person,))
             self.touch(case)

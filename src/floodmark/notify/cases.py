@@ -12,7 +12,7 @@ from typing import Final, Literal
 import msgspec
 from msgspec import Struct, field
 
-from floodmark.actions import Action
+from floodmark.actions import Action, Arguments
 from floodmark.alerts import ChangeNotice, Incident, Severity
 from floodmark.config.schedules import Standin
 from floodmark.fold import Life, Revision, State
@@ -73,6 +73,7 @@ class Offer(Struct, omit_defaults=True):
 class Case(Struct, omit_defaults=True, eq=False):
     """`revision` counts what can be told of it. `lanes`: by target. `line`, `acts`: what its life is folded from;
     `heard`: the offset of the newest action that was told. `worst`: the severity that was told since it opened.
+    `said`: of a change, its statuses that were told; of a digest, the incidents whose end is its own.
     `waiting`: people who hear of it when their quiet hours end, and when that is."""
 
     key: str
@@ -86,6 +87,7 @@ class Case(Struct, omit_defaults=True, eq=False):
     said: list[str] = field(default_factory=list)
     request: ModelRequest | None = None
     playbook: str = ""
+    dry_run: bool = False
     incident: str = ""
     parameters: dict[str, str] = field(default_factory=dict)
     until: float = 0.0
@@ -122,6 +124,11 @@ class Case(Struct, omit_defaults=True, eq=False):
         if body.event == "resolved":
             return "resolved"
         return "merged" if body.event == "merged" else "open"
+
+    def proposed(self, now: float) -> str:
+        """The playbook that somebody can approve now; empty: none."""
+        standing = (name for name, each in self.offers.items() if each.state == "proposed" and now <= each.until)
+        return next(standing, "") if self.alive() else ""
 
     def alive(self) -> bool:
         """Whether it is an incident that is not over."""
@@ -216,7 +223,8 @@ def headers(identity: str) -> tuple[tuple[str, bytes], ...]:
 
 
 def write(record: Case | Ledger) -> bytes:
-    """The record's body. What would be too large for Kafka keeps the first members of its incidents only."""
+    """The record's body. What would be too large for Kafka keeps the first members of its incidents only, and
+    not what people have said."""
     body = _ENCODER.encode(record)
     if len(body) <= _LARGEST or isinstance(record, Ledger):
         return body
@@ -231,7 +239,15 @@ def write(record: Case | Ledger) -> bytes:
         )
         for number, each in record.bodies.items()
     }
+    record.acts = [(offset, _bare(action)) for offset, action in record.acts]
     return _ENCODER.encode(record)
+
+
+def _bare(action: Action) -> Action:
+    """What an incident's life is folded from: what was said with it has been told."""
+    args = action.args
+    kept = Arguments(until=args.until, unless=args.unless, to=args.to, priority=args.priority, playbook=args.playbook)
+    return msgspec.structs.replace(action, reason="", args=kept)
 
 
 def read_case(body: bytes) -> Case:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Iterable, Mapping
-from typing import Final
+from typing import Final, NamedTuple
 
 import msgspec
 
@@ -36,6 +36,15 @@ _ACTS: Final = 100
 """Actions that are kept of each."""
 _CASES: Final = 20_000
 """Cases that are remembered; of more, those that are over are forgotten, the oldest first."""
+_AGAIN: Final = 60.0
+"""Seconds after which what a bug has kept from being told is tried again."""
+
+
+class Fault(NamedTuple):
+    """A bug that one case has met: its key, and the exception."""
+
+    key: str
+    error: Exception
 
 
 class Desk:
@@ -58,6 +67,7 @@ class Desk:
         self._affairs = Affairs(self._post, calendars or {}, self._storms, self._digests, self._playbooks)
         self._strangers: OrderedDict[str, list[tuple[int, Action]]] = OrderedDict()
         self._now = 0.0
+        self._faults: list[Fault] = []
 
     def restore(self, entries: Iterable[Entry], now: float) -> None:
         """Go on from what was committed, in the order in which it was. Called once, before all else."""
@@ -73,10 +83,15 @@ class Desk:
             except msgspec.MsgspecError:
                 self._post.counts["unreadable"] += 1
         self._post.restored(now)
+        self._digests.restored()
 
     def revise(self, incident: Incident, now: float) -> None:
         """A revision has come. One that is older than what is known changes nothing."""
-        acts = self._strangers.pop(incident.id, []) if incident.id not in self._post.cases else []
+        known = self._post.cases.get(incident.id)
+        if known is not None and known.kind != "incident":  # a change took its name; the incident is worth more
+            self._post.forget(known)
+            known = None
+        acts = self._strangers.pop(incident.id, []) if known is None else []
         self._affairs.revise(incident, acts, now)
         self._bound()
 
@@ -86,9 +101,9 @@ class Desk:
             self._post.touch_ledger()
         self._playbooks.heard(action)
         case = self._post.cases.get(action.incident)
-        if case is not None:
+        if case is not None and case.kind == "incident":
             self._affairs.hear(case, action, offset, now)
-        elif action.incident:
+        elif case is None and action.incident:
             known = self._strangers.setdefault(action.incident, [])
             known.append((offset, action))
             del known[:-_ACTS]
@@ -105,17 +120,18 @@ class Desk:
             "status": (notice.status,),
         }
         targets = [t for each in self._post.notify.changes if fits(each.match, facts) for t in each.targets]
-        case = self._post.cases.get(notice.id)
+        case = self._own("change", notice.id)
         if not targets or (case is not None and notice.status in case.said):
             return
         if case is None:
-            case = self._post.add(Case(key=notice.id, kind="change", began=now))
+            case = self._post.add(Case(key=self._free("change", notice.id), kind="change", began=now))
         case.said, case.revision = [*case.said, notice.status], case.revision + 1
         case.notices[case.revision] = notice
         case.forget = now + KEPT
         for target in dict.fromkeys(targets):
             self._post.put(case, target, "change", now)
         self._post.touch(case)
+        self._bound()
 
     def request(self, request: ModelRequest, now: float) -> None:
         """Something is asked to be done with a model; for targets of `notify.requests`."""
@@ -126,25 +142,36 @@ class Desk:
             if request.kind in each.kinds and fits({"model": each.match}, facts)
             for target in each.targets
         ]
-        if not targets or request.id in self._post.cases:
+        if not targets or self._own("request", request.id) is not None:
             return
-        case = self._post.add(Case(key=request.id, kind="request", began=now, request=request, revision=1))
+        key = self._free("request", request.id)
+        case = self._post.add(Case(key=key, kind="request", began=now, request=request, revision=1))
         case.forget = now + KEPT
         for target in dict.fromkeys(targets):
             self._post.put(case, target, "request", now, reason=request.why)
         self._post.touch(case)
+        self._bound()
 
     def ready(self, now: float) -> list[Job]:
         """What may be sent once `changed` is committed: at most one message of each target and key at a time, the
         older ones first. A job is not given again until it is settled."""
         self._now = now
-        cases = self._post.due_cases(now)
+        cases, broken = self._post.due_cases(now), list[Case]()
         for case in cases:
-            self._affairs.wake(case, now)
+            try:
+                self._affairs.wake(case, now)
+            except Exception as error:  # noqa: BLE001 - given on by `faults`
+                broken.append(self._fault(case, error))
         self._wake(now)
         cases = list(dict.fromkeys((*cases, *self._post.due_cases(now))))
         going = self._afters(cases, self._post.collect(cases, now), now)
-        jobs = [self._post.job(case, target, now) for case, target in going]
+        jobs: list[Job] = []
+        for case, target in going:
+            try:
+                jobs.append(self._post.job(case, target, now))
+            except Exception as error:  # noqa: BLE001 - given on by `faults`
+                self._post.ground(case, target, now + _AGAIN)
+                broken.append(self._fault(case, error))
         for case in cases:
             jobs += self._post.repeats(case, now)
             if case.forget and case.forget <= now and case.idle() and not case.alive():
@@ -153,11 +180,14 @@ class Desk:
                 self._affairs.schedule(case)
         for case, _ in going:
             self._affairs.touch(case)
+        for case in broken:
+            self._post.postpone(case, now + _AGAIN)
         return jobs
 
     def settle(self, job: Job, outcome: Outcome, now: float) -> None:
         """What came of a job."""
-        if self._post.repeated(job, outcome, now):
+        if (again := self._post.repeated(job, outcome, now)) is not None:
+            self._affairs.schedule(again)
             return
         case, came = self._post.settle(job, outcome, now)
         if case is not None:
@@ -176,6 +206,11 @@ class Desk:
     def actions(self) -> list[Action]:
         """Actions of the notifier itself (a playbook is proposed, has run), to be written to the actions topic."""
         found, self._playbooks.actions = self._playbooks.actions, []
+        return found
+
+    def faults(self) -> list[Fault]:
+        """Bugs of ours, one each: what they are about is looked at again in a minute, and all else goes on."""
+        found, self._faults = self._faults, []
         return found
 
     def counts(self) -> Mapping[str, int]:
@@ -237,7 +272,19 @@ class Desk:
             head = f"The silence of {silence.by}{why} {when}: {len(members)} incidents are open under it"
             reason = f"it has muted {silence.muted} in all"
             over = ending.what == "over"
-            self._digests.tell(f"{silence.id}/{route}", plan, members, head, reason, now, loud=over, paged=over)
+            key = f"{silence.id}/{route}"
+            self._digests.tell(
+                key,
+                plan,
+                members,
+                head,
+                reason,
+                now,
+                loud=over,
+                paged=over,
+                pagers=over,
+                follow=members if over else (),
+            )
             for case in members if over else ():
                 self._affairs.tell(case, now, head, digested=True)
                 self._affairs.touch(case)
@@ -245,6 +292,19 @@ class Desk:
     def _still(self, case: Case, now: float) -> bool:
         """Whether another silence mutes it."""
         return self._affairs.muted(case, now)
+
+    def _fault(self, case: Case, error: Exception) -> Case:
+        self._faults.append(Fault(case.key, error))
+        self._post.counts["faults"] += 1
+        return case
+
+    def _own(self, kind: str, id: str) -> Case | None:
+        """The case of a change or a request. Others give these ids, so that an incident may have the same."""
+        found = (self._post.cases.get(key) for key in (id, f"{kind}/{id}"))
+        return next((case for case in found if case is not None and case.kind == kind), None)
+
+    def _free(self, kind: str, id: str) -> str:
+        return f"{kind}/{id}" if id in self._post.cases else id
 
     def _bound(self) -> None:
         cases = self._post.cases

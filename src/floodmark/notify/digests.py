@@ -10,11 +10,14 @@ from floodmark.alerts import SEVERITIES
 from floodmark.config.calendars import Calendar
 from floodmark.notify.addressing import addressed
 from floodmark.notify.cases import Case, Plan
-from floodmark.notify.kinds import RECORDS
-from floodmark.notify.post import ALL, Post
+from floodmark.notify.kinds import PAGERS
+from floodmark.notify.post import Post
 from floodmark.notify.routes import at_least
 
 _LINES: Final = 20
+_KEPT: Final = 86400.0
+_FOLLOWED: Final = 30 * 86400.0
+"""So long the end of its incidents is waited for."""
 
 
 class Digests:
@@ -23,6 +26,7 @@ class Digests:
     def __init__(self, post: Post, calendars: Mapping[str, Calendar]) -> None:
         self._post = post
         self.calendars = calendars
+        self._within: dict[str, dict[str, None]] = {}  # digests, by the incidents that they follow
 
     def clock(self, time: float) -> str:
         return f"{datetime.fromtimestamp(time, UTC):%H:%M} UTC"
@@ -38,9 +42,13 @@ class Digests:
         *,
         loud: bool = False,
         paged: bool = False,
+        over: bool = False,
+        pagers: bool = True,
+        follow: Sequence[Case] = (),
     ) -> None:
         """Tell the targets of a plan, as a new revision of the digest `key`. It rings if one of its open incidents
-        would. `paged`: the people of the first step of its chain are told as well."""
+        would. `paged`: the people of the first step of its chain are told as well. `over`: it is the last of it.
+        `pagers`, `follow`: as of `send`."""
         worst = self._worst(members)
         loud = loud and at_least(worst, plan.page) and any(each.alive() for each in members)
         targets: dict[str, list[str]] = {each: [] for each in plan.targets}
@@ -51,7 +59,18 @@ class Digests:
             for target, people in found.targets.items():
                 targets.setdefault(target, []).extend(people)
         bare = Plan(route=plan.route, targets=plan.targets, page=plan.page, fallback=plan.fallback)
-        self.send(key, targets, [head, *self.lines(members)], reason, now, loud=loud, plan=bare)
+        self.send(
+            key,
+            targets,
+            [head, *self.lines(members)],
+            reason,
+            now,
+            loud=loud,
+            plan=bare,
+            over=over,
+            pagers=pagers,
+            follow=follow,
+        )
 
     def send(
         self,
@@ -63,19 +82,58 @@ class Digests:
         *,
         loud: bool,
         plan: Plan | None = None,
+        over: bool = False,
+        pagers: bool = True,
+        follow: Sequence[Case] = (),
     ) -> None:
-        """Send lines to targets that take digests, each with the people who are meant."""
+        """Send lines to targets that take digests, each with the people who are meant. `pagers`: also to those that
+        make an alert or a task of it; `follow`: which ends there with the last of these incidents."""
         post = self._post
         case = post.cases.get(key) or post.add(Case(key=key, kind="digest", began=now, plan=plan))
         case.revision += 1
         case.texts[case.revision] = lines
-        case.forget = now + 86400.0
+        case.said = [each.key for each in follow]
+        case.forget = now + (_FOLLOWED if follow else _KEPT)
+        case.state = "resolved" if over else "open"
+        self._follow(case)
         for target in {*targets, *case.lanes}:
-            settings = post.notify.targets.get(target)
-            if settings is not None and settings.kind() not in RECORDS and "digest" in post.takes.get(target, ALL):
+            if post.digests(target) and (pagers or not self._pages(target)):
                 people = targets.get(target, ())
                 post.put(case, target, "digest", now, loud=loud, reason=reason, people=people)
         post.touch(case)
+
+    def _pages(self, target: str) -> bool:
+        settings = self._post.notify.targets.get(target)
+        return settings is not None and settings.kind() in PAGERS
+
+    def restored(self) -> None:
+        for case in self._post.cases.values():
+            self._follow(case)
+
+    def _follow(self, digest: Case) -> None:
+        if digest.kind == "digest":
+            for name in digest.said:
+                self._within.setdefault(name, {})[digest.key] = None
+
+    def ended(self, member: Case, now: float) -> None:
+        """An incident is over: a digest whose incidents all are is over at pagers, where it would stay an alert."""
+        cases = self._post.cases
+        for key in list(self._within.get(member.key, ())):
+            digest = cases.get(key)
+            if digest is not None and any(name in cases and cases[name].alive() for name in digest.said):
+                continue
+            del self._within[member.key][key]
+            if digest is None or not digest.said:
+                continue
+            digest.revision, digest.state, digest.forget = digest.revision + 1, "resolved", now + _KEPT
+            digest.texts[digest.revision] = [f"All {len(digest.said)} incidents are over"]
+            digest.said = []
+            for target in [each for each, lane in digest.lanes.items() if lane.told != "no" or lane.queue]:
+                if self._pages(target):
+                    self._post.put(digest, target, "digest", now, reason="the last of them is over")
+            self._post.touch(digest)
+        if not self._within.get(member.key, True):
+            del self._within[member.key]
 
     def lines(self, members: Sequence[Case]) -> list[str]:
         """A line for each incident: those that are open and severe first."""

@@ -12,9 +12,13 @@ from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Final, NamedTuple, Protocol
 
+import structlog
+
 from floodmark.actions import OF_ALL, Action, ActionOutcome
 from floodmark.events import MalformedEventError, decode
 from floodmark.records import Record, Remark
+
+log = structlog.get_logger(__name__)
 
 OLDEST: Final = timedelta(days=31)
 """Nothing that is done to one incident holds for longer."""
@@ -49,8 +53,8 @@ class Hearing:
 
     def join(self, desk: Hears, told: Callable[[], None]) -> None:
         """Hand a desk all that was heard, and from now on what is; `told` is called when something new was."""
-        for action, offset in self._all():
-            desk.hear(action, offset, self._clock())
+        for heard in self._all():
+            self._tell(desk, heard)
         self._desks[desk] = told
 
     def leave(self, desk: Hears) -> None:
@@ -70,7 +74,7 @@ class Hearing:
         if not self._keep(Heard(body, record.offset)):
             return Remark("heard again", False, facts)
         for desk, told in list(self._desks.items()):
-            desk.hear(body, record.offset, self._clock())
+            self._tell(desk, Heard(body, record.offset))
             told()
         return Remark("heard", False, facts)
 
@@ -81,6 +85,12 @@ class Hearing:
     def of_one(self) -> Iterator[Action]:
         """What was done to single incidents, the oldest first."""
         return (heard.action for heard in self._of_one.values())
+
+    def _tell(self, desk: Hears, heard: Heard) -> None:
+        try:
+            desk.hear(heard.action, heard.offset, self._clock())
+        except Exception:  # else every start would end at the same one
+            log.exception("an action could not be taken in (a bug in Floodmark, please report it)", id=heard.action.id)
 
     def _keep(self, heard: Heard) -> bool:
         """Whether it is new."""

@@ -38,6 +38,7 @@ class Pending(Struct, omit_defaults=True):
     id: str = ""
     state: Literal["open", "acked", "snoozed", "resolved", "merged"] = "open"
     owner: str = ""
+    playbook: str = ""
     attempts: int = 0
     failed: int = 0
     first: float = 0.0

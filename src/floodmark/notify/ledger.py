@@ -49,25 +49,40 @@ class Ledger(NamedTuple):
     positions: Positions
 
 
+class _Reading:
+    """What records come to as they are read: the topic holds many more than the newest of each key."""
+
+    def __init__(self) -> None:
+        self._entries: dict[bytes, Entry] = {}
+        self._positions: Positions = {}
+
+    def take(self, records: Iterable[Any]) -> None:
+        """The next records. What is no entry of ours is passed over."""
+        for record in records:
+            if record.key and _is_position(record.headers):
+                self._place(record)
+            elif record.key:
+                self._entries.pop(record.key, None)
+                if record.value is not None:
+                    self._entries[record.key] = Entry(record.key, record.value, tuple(record.headers))
+
+    def _place(self, record: Any) -> None:
+        try:
+            said = msgspec.json.decode(record.value or b"", type=Position)
+        except msgspec.MsgspecError:
+            log.warning("a position in the deliveries topic cannot be read", offset=record.offset)
+        else:
+            self._positions[said.topic, said.partition] = said.next
+
+    def ledger(self) -> Ledger:
+        return Ledger(list(self._entries.values()), self._positions)
+
+
 def held(records: Iterable[Any]) -> Ledger:
-    """What the records of a partition come to, in their order. What is no entry of ours is passed over."""
-    entries: dict[bytes, Entry] = {}
-    positions: Positions = {}
-    for record in records:
-        if not record.key:
-            continue
-        if _is_position(record.headers):
-            try:
-                said = msgspec.json.decode(record.value or b"", type=Position)
-            except msgspec.MsgspecError:
-                log.warning("a position in the deliveries topic cannot be read", offset=record.offset)
-            else:
-                positions[said.topic, said.partition] = said.next
-            continue
-        entries.pop(record.key, None)
-        if record.value is not None:
-            entries[record.key] = Entry(record.key, record.value, tuple(record.headers))
-    return Ledger(list(entries.values()), positions)
+    """What the records of a partition come to, in their order."""
+    reading = _Reading()
+    reading.take(records)
+    return reading.ledger()
 
 
 def written(entries: Iterable[Entry], positions: Mapping[tuple[str, int], int], partition: int) -> list[Output]:
@@ -92,7 +107,7 @@ async def read(kafka: Kafka, topic: str, partition: int, turns: Turns | None = N
     )
     if turns is not None:
         turns.share(consumer)
-    found: list[Any] = []
+    reading = _Reading()
     try:
         await consumer.start()
         consumer.assign([source])
@@ -100,12 +115,12 @@ async def read(kafka: Kafka, topic: str, partition: int, turns: Turns | None = N
         await consumer.seek_to_beginning(source)
         while await consumer.position(source) < end:  # the last of them may be no record but a transaction's marker
             batch = await consumer.getmany(source, timeout_ms=_WAIT_MS)
-            found += batch.get(source, [])
+            reading.take(batch.get(source, []))
     except KafkaError as error:
         raise _sentence(error, kafka, topic) from error
     finally:
         await consumer.stop()
-    return held(found)
+    return reading.ledger()
 
 
 def _is_position(headers: Headers) -> bool:

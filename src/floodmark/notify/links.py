@@ -4,15 +4,22 @@ from __future__ import annotations
 
 import re
 from typing import Final
+from urllib.parse import quote
 
 from floodmark.notify.sink import Message
 
-_ADDRESS: Final = re.compile(r"https?://[^\s<>\"'|\\^`{}]+")
+_ADDRESS: Final = re.compile(r"(?i:https?)://([^\s<>\"'|\\^`{}/?#]+)[^\s<>\"'|\\^`{}]*")
+_ASCII: Final = "".join(map(chr, range(0x21, 0x7F)))
 
 
 def address(text: str, most: int = 2000) -> str:
-    """The text if it is an address of the web that can be followed, else nothing: no javascript:, no blanks."""
-    return text if len(text) <= most and text.isascii() and _ADDRESS.fullmatch(text) else ""
+    """The text if it is an address of the web that can be followed, else nothing: no javascript:, no blanks. What is
+    not ASCII behind the host is written as programs want it."""
+    found = _ADDRESS.fullmatch(text[: most + 1])
+    if found is None or not (text.isprintable() and found[1].isascii()):
+        return ""
+    plain = quote(text, safe=_ASCII)
+    return plain if len(plain) <= most else ""
 
 
 def links(message: Message, most: int = 2000) -> list[tuple[str, str]]:

@@ -222,6 +222,7 @@ class Partition:
         found: Ledger = await self._member.recall(self.partition)
         desk = self._member.make()
         desk.restore(found.entries, self._clock())
+        self.desk = desk  # from now on it is taken leave of, whatever comes
         if self._member.hearing is not None:
             self._member.hearing.join(desk, self._woken.set)
         if self._aside is not None:
@@ -231,7 +232,6 @@ class Partition:
         self._member.consumer.seek(self.source, start)
         self._next = start
         self._committed = None if first else start
-        self.desk = desk
         if first or self._unsaid:
             await self._commit([])
         self._answered = time.monotonic()
@@ -272,6 +272,10 @@ class Partition:
         desk = self._desk()
         self._hear()
         jobs = desk.ready(self._clock())
+        for fault in desk.faults():
+            self._bug(
+                "something of a case could not be told; it is tried again in a minute", fault.error, key=fault.key
+            )
         await self._commit_changes()
         for job in jobs:
             task = asyncio.create_task(self._tell(job))
@@ -352,7 +356,10 @@ class Partition:
         desk, now = self._desk(), self._clock()
         while self._answers:
             job, outcome = self._answers.popleft()
-            desk.settle(job, outcome, now)
+            try:
+                desk.settle(job, outcome, now)
+            except Exception as error:  # noqa: BLE001 - it is told, and counted
+                self._bug("what a target has answered could not be taken in", error, key=job.message.key)
         if not records:
             return
         while self._inbox:
@@ -366,10 +373,13 @@ class Partition:
             self._member.metrics.records.labels("wrong").inc(news.wrong)
             for body in news.bodies:
                 self._member.metrics.records.labels("taken").inc()
-                if isinstance(body, ChangeNotice):
-                    desk.change(body, now)
-                else:
-                    desk.request(body, now)
+                try:
+                    if isinstance(body, ChangeNotice):
+                        desk.change(body, now)
+                    else:
+                        desk.request(body, now)
+                except Exception as error:  # noqa: BLE001 - it is told, and counted
+                    self._bug("a change or a request could not be taken in", error, key=body.id)
             self._positions.update(news.positions)
             self._unsaid.update(news.positions)
             self._since = now if self._since is None else self._since
@@ -483,6 +493,11 @@ class Partition:
         if (gone := begin - (self._next or 0)) > 0:
             self._lost(gone)
         self._member.consumer.seek(self.source, begin)
+
+    def _bug(self, words: str, error: Exception, **facts: str) -> None:
+        """It must not keep all else from being told."""
+        log.error(f"{words} (a bug in Floodmark, please report it)", exc_info=error, **facts)
+        self._member.telemetry.failures.labels(self.topic, self.partition).inc()
 
     def _lost(self, records: int) -> None:
         log.error(

@@ -15,12 +15,14 @@ from floodmark.actions import Action, Arguments
 from floodmark.alerts import Incident, content_id, utc
 from floodmark.config.notify import Playbook
 from floodmark.notify.cases import Case, Offer, Run
+from floodmark.notify.kinds import REHEARSES
 from floodmark.notify.post import Came, Post
 from floodmark.notify.routes import at_least
 
 _HOUR: Final = 3600.0
 _RUNS: Final = 1_000
 US: Final = "floodmark"
+_DRY: Final = "dry run: "
 
 
 class Subject(NamedTuple):
@@ -80,7 +82,7 @@ class Playbooks:
             self._act(case, "propose", name, now, about.service, reason=f"it is for {about.service}", until=until)
             self._post.counts["playbooks:proposed"] += 1
             yield (
-                f"playbook {name} is proposed for {about.service}: floodmark act approve {case.key} --playbook {name}"
+                f"playbook {name} is proposed for {about.service}: floodmark act approve {case.key} {name}"
                 f" (until {utc(until):%H:%M} UTC)"
             )
 
@@ -108,11 +110,13 @@ class Playbooks:
             self._post.counts["playbooks:hindered"] += 1
             return self._ran(case, name, now, f"not run: {why}", ok=False)
         given = {key: self._filled(text, case, offer) for key, text in playbook.parameters.items()}
-        if playbook.dry_run:
+        target = self._post.notify.targets.get(playbook.target)
+        if playbook.dry_run and (target is None or target.kind() not in REHEARSES):
             words = ", ".join(f"{key}={text}" for key, text in given.items())
-            return self._ran(case, name, now, f"dry run: {playbook.target} would be told ({words or offer.service})")
+            return self._ran(case, name, now, f"{_DRY}{playbook.target} would be told ({words or offer.service})")
         offer.state = "running"
-        self._note(self._id("ran", case, name), now, name, offer.service)
+        if not playbook.dry_run:
+            self._note(self._id("ran", case, name), now, name, offer.service)
         run = Case(
             key=f"{case.key}/playbook/{name}",
             kind="playbook",
@@ -120,6 +124,7 @@ class Playbooks:
             began=now,
             bodies={case.revision: case.newest()},
             playbook=name,
+            dry_run=playbook.dry_run,
             incident=case.key,
             parameters=given | {"service": offer.service},
             until=now + playbook.expires,
@@ -130,17 +135,18 @@ class Playbooks:
         if not self._post.put(run, playbook.target, "playbook", now, reason=reason):
             return self._ran(case, name, now, f"not run: {playbook.target} does not take playbooks", ok=False)
         self._post.touch(run)
-        self._post.counts["playbooks:run"] += 1
-        return f"playbook {name} is run for {offer.service} ({'by itself' if by == US else f'approved by {by}'})"
+        self._post.counts[f"playbooks:{'rehearsed' if playbook.dry_run else 'run'}"] += 1
+        what = "is rehearsed" if playbook.dry_run else "is run"
+        return f"playbook {name} {what} for {offer.service} ({'by itself' if by == US else f'approved by {by}'})"
 
     def came(self, came: Came, now: float) -> tuple[Case, str] | None:
         """What has come of a run: the incident, and what people are told."""
         case = self._post.cases.get(came.case.incident)
-        if case is None:
+        if case is None or came.case.playbook not in case.offers:  # it was forgotten meanwhile
             return None
-        ok = came.result == "delivered"
+        ok, rehearsed = came.result == "delivered", came.case.dry_run
         words = came.words or "done" if ok else f"{came.target}: {came.words}"
-        return case, self._ran(case, came.case.playbook, now, words, ok=ok)
+        return case, self._ran(case, came.case.playbook, now, f"{_DRY if rehearsed else ''}{words}", ok, rehearsed)
 
     def close(self, case: Case, now: float) -> None:
         """The incident is over: what has not been begun is not begun any more."""
@@ -168,9 +174,10 @@ class Playbooks:
             del runs[next(iter(runs))]
         self._post.touch_ledger()
 
-    def _ran(self, case: Case, name: str, now: float, result: str, ok: bool = True) -> str:
+    def _ran(self, case: Case, name: str, now: float, result: str, ok: bool = True, rehearsed: bool = False) -> str:
+        """`rehearsed`: it does not count as a run, nor does what was not begun."""
         offer = case.offers[name]
-        entity = offer.service if offer.state == "running" else ""
+        entity = offer.service if offer.state == "running" and not rehearsed else ""
         offer.state = "done"
         self._act(case, "ran", name, now, entity, result=result, ok=ok)
         return f"playbook {name}: {result}"

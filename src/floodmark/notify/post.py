@@ -20,14 +20,17 @@ from floodmark.deliveries import Delivery, DeliveryResult
 from floodmark.events import encode
 from floodmark.notify.cases import DESK_KEY, Case, Ledger, case_key, headers, write
 from floodmark.notify.health import Health
-from floodmark.notify.kinds import PAGERS, PEOPLE, RECORDS
+from floodmark.notify.kinds import GROUPERS, PAGERS, PEOPLE, RECORDS
 from floodmark.notify.lanes import Lane, Pending, backoff, overtaken, put, settle_over
 from floodmark.notify.routes import service_of
 from floodmark.notify.sink import Delivered, Event, Later, Message, Outcome
 from floodmark.notify.throttle import Bucket, next_token, take
+from floodmark.notify.wording import cut
 
 ALL: Final[frozenset[Event]] = frozenset(("open", "update", "resolve", "digest", "change", "request", "playbook"))
 _AGAIN: Final = 60.0
+_REASON: Final = 1_000
+"""Characters of a reason; a message may have several, and each target its own."""
 
 
 class Job(NamedTuple):
@@ -75,6 +78,7 @@ class Post:
         self._due: dict[str, float] = {}
         self._health = Health()
         self._again: dict[tuple[str, str], tuple[float, int]] = {}
+        self._repeats: dict[tuple[str, str], str] = {}
 
     # -- what changes
 
@@ -105,6 +109,11 @@ class Post:
         self._due[case.key] = due
         if due < math.inf:
             heapq.heappush(self._timers, (due, case.key))
+
+    def postpone(self, case: Case, due: float) -> None:
+        """Look at a case at `due`, whatever it says itself."""
+        self._due[case.key] = due
+        heapq.heappush(self._timers, (due, case.key))
 
     def put(
         self,
@@ -143,7 +152,7 @@ class Post:
             event=event,
             at=now,
             loud=loud,
-            reasons=[reason] if reason else [],
+            reasons=[cut(reason, _REASON)] if reason else [],
             people=list(people),
             due=due,
             revision=case.revision,
@@ -154,6 +163,11 @@ class Post:
             if lane.idle():
                 self._deliver(case, target, lane, pending, "dropped", now, "over before it was told")
         return became != "moot"
+
+    def digests(self, target: str) -> bool:
+        """Whether a target is told many things in one message; else it hears of each."""
+        found = self.notify.targets.get(target)
+        return found is not None and found.kind() not in RECORDS | GROUPERS and "digest" in self.takes.get(target, ALL)
 
     def opens(self, case: Case, now: float) -> float:
         """When the hours of its route let a case through: now, if it is critical."""
@@ -227,9 +241,8 @@ class Post:
     def after(self, case: Case, target: str) -> bool:
         """Whether a lane has nothing but the end of what its target never heard of; and may be put in a digest."""
         lane = case.lanes[target]
-        digests = "digest" in self.takes.get(target, ALL) and self.notify.targets[target].kind() not in RECORDS
         return (
-            digests
+            self.digests(target)
             and lane.told == "no"
             and len(lane.queue) == 1
             and lane.queue[0].event == "resolve"
@@ -252,11 +265,16 @@ class Post:
                 head.revision = case.revision
             head.id = lane.name(case.key, head.revision, target)
             head.owner, head.first = case.owner, head.first or now
-            head.state = case.state_at(head.revision)
+            head.state, head.playbook = case.state_at(head.revision), case.proposed(now)
         head.attempts += 1
         self._flying.add((case.key, target))
         self._flights[target, head.id] = case.key
         return Job(target, self.message(case, head), dict(lane.memory))
+
+    def ground(self, case: Case, target: str, due: float) -> None:
+        """Take back what was to go: it goes at `due`."""
+        self._flying.discard((case.key, target))
+        case.lanes[target].queue[0].due = due
 
     def message(self, case: Case, head: Pending) -> Message:
         body = case.bodies.get(head.revision)
@@ -280,8 +298,9 @@ class Post:
             incident=body,
             change=case.notices.get(head.revision),
             request=case.request,
-            playbook=case.playbook,
+            playbook=case.playbook or head.playbook,
             parameters=case.parameters,
+            test=case.dry_run,
             lines=tuple(case.texts.get(head.revision, ())),
         )
 
@@ -298,6 +317,9 @@ class Post:
         if lane.idle() or lane.queue[0].id != job.message.id:  # it was forgotten meanwhile, and is another one now
             return case, None
         head = lane.queue[0]
+        if isinstance(outcome, Later) and not outcome.sent:
+            self._unsent(case, lane, now)
+            return case, None
         if isinstance(outcome, Later):
             self._health.failed(target, outcome.after, now)
             return case, self._later(case, target, lane, outcome, now)
@@ -349,6 +371,17 @@ class Post:
             self.give_up(case, now)
         self.touch(case)
         return None
+
+    def _unsent(self, case: Case, lane: Lane, now: float) -> None:
+        """It was not its turn in time. Nobody has heard of it: if it is the first attempt, it is as it was before."""
+        head = lane.queue[0]
+        head.attempts -= 1
+        head.due = now + backoff(head.id, 1, None)
+        if not head.attempts:
+            head.id = ""
+            lane.count -= 1
+        self.counts["crowded"] += 1
+        self.touch(case)
 
     def give_up(self, case: Case, now: float) -> list[Came]:
         """Tell those who stand in for targets that could not be reached for too long; what was never even tried in
@@ -413,20 +446,23 @@ class Post:
             head = Pending("update", now, reasons=["it goes on"], revision=case.revision)
             head.id = f"{case.key}/{case.revision}/{target}/again-{int(now)}"
             head.state, head.owner = case.state_at(case.revision), case.owner
+            self._flying.add((case.key, target))  # an end that comes meanwhile must not overtake it
+            self._repeats[target, head.id] = case.key
             yield Job(target, self.message(case, head), dict(lane.memory))
 
-    def repeated(self, job: Job, outcome: Outcome, now: float) -> bool:
-        """What came of a repeat; False: the job is none."""
-        if "/again-" not in job.message.id:
-            return False
-        case = self.cases.get(job.message.key)
-        if case is not None and job.target in case.lanes and (case.key, job.target) in self._again:
+    def repeated(self, job: Job, outcome: Outcome, now: float) -> Case | None:
+        """What came of a repeat: whose it was; None: the job is none, or its case is forgotten."""
+        case = self.cases.get(self._repeats.pop((job.target, job.message.id), ""))
+        if case is None:
+            return None
+        self._flying.discard((case.key, job.target))
+        if job.target in case.lanes and (case.key, job.target) in self._again:
             tries = self._again[case.key, job.target][1]
             if isinstance(outcome, Delivered):
                 self._plan_again(case, job.target, case.lanes[job.target], now)
             else:
                 self._again[case.key, job.target] = (now + backoff(job.message.id, max(1, tries), None), tries)
-        return True
+        return case
 
     # -- records
 

@@ -48,7 +48,7 @@ class Posting:
             async with asyncio.timeout(self._wait):
                 await lane.acquire()
         except TimeoutError:
-            return Later(f"the messages before it have taken longer than {self._wait:.0f} s")
+            return Later(f"the messages before it have taken longer than {self._wait:.0f} s", sent=False)
         try:
             return await self._told(job) if begin is None or await begin() else None
         finally:

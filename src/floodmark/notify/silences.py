@@ -18,6 +18,7 @@ from floodmark.notify.routes import facts_of, fits
 LONGEST: Final = 30 * 86400.0
 WARNED: Final = 900.0
 """How long before its end a silence says so."""
+_REASON: Final = 300
 _MOST: Final = 1_000
 """Silences, and people who stand in, that are held; the oldest are forgotten first."""
 
@@ -37,7 +38,7 @@ def heard(action: Action, ledger: Ledger, config: Config, now: float) -> bool:
         if until <= now or action.id in ledger.undone or action.id in ledger.silences:
             return False
         ledger.silences[action.id] = Silence(
-            action.id, action.by, at, until, dict(args.match), action.incident, action.reason
+            action.id, action.by, at, until, dict(args.match), action.incident, action.reason[:_REASON]
         )
         _bound(ledger.silences)
         return True

@@ -28,7 +28,8 @@ class Message(Struct, frozen=True, kw_only=True):
     `id` is the same at every attempt, and unique (KEY/REVISION/TARGET/…): it is what idempotent targets want. `key` is
     what all messages of one thing have in common: the id of the incident. `loud`: it may ring; else it is for whoever
     looks. `reason` says why it is told now, in a sentence. `people`: who is addressed, if anybody. `state` and `owner`:
-    where it stands by what people did. `link`, `runbook`: addresses, or empty. `test`: it is an example.
+    where it stands by what people did. `link`, `runbook`: addresses, or empty. `playbook`: what is to be run; of an
+    incident, what waits for somebody to approve it. `test`: it is an example, and a playbook is only to be rehearsed.
     """
 
     id: str
@@ -61,10 +62,12 @@ class Delivered(NamedTuple):
 
 
 class Later(NamedTuple):
-    """It could not be taken now, for a reason in words without secrets; `after`: seconds the target asks to wait."""
+    """It could not be taken now, for a reason in words without secrets; `after`: seconds the target asks to wait.
+    `sent`: no if the target was not even asked; a sink never says so."""
 
     reason: str
     after: float | None = None
+    sent: bool = True
 
 
 class Refused(NamedTuple):

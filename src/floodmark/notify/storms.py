@@ -43,6 +43,10 @@ class Storms:
     def key(self, route: str) -> str:
         return self._storm(route).key
 
+    def stands(self, key: str) -> bool:
+        """Whether it is going on."""
+        return any(storm.key == key for storm in self._post.ledger.storms.values())
+
     def stir(self, case: Case) -> None:
         """An incident that a digest stands for is another one now."""
         for storm in self._post.ledger.storms.values():
@@ -82,7 +86,8 @@ class Storms:
         plan = next((each.plan for each in members if each.plan is not None), None)
         if plan is None:
             return
-        open_ones = sum(each.alive() for each in members)
+        alive = [each for each in members if each.alive()]
+        open_ones = len(alive)
         first = storm.key not in self._post.cases
         since = self._digests.clock(storm.since)
         if calm:
@@ -92,7 +97,19 @@ class Storms:
         else:
             head = f"{len(members)} new incidents of {route} since {since}, {open_ones} of them open"
         reason = "too many incidents at once for a message each" if first else "brought up to date"
-        self._digests.tell(storm.key, plan, members, head, reason, now, loud=first, paged=first)
+        self._digests.tell(
+            storm.key,
+            plan,
+            members,
+            head,
+            reason,
+            now,
+            loud=first,
+            paged=first,
+            over=calm,
+            pagers=not (calm and alive),
+            follow=alive if calm else (),
+        )
 
     def _storm(self, route: str) -> Storm:
         return self._post.ledger.storms.setdefault(route, Storm())

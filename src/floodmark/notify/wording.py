@@ -9,9 +9,8 @@ from __future__ import annotations
 import unicodedata
 from datetime import UTC, datetime
 from typing import Final, NamedTuple
-from urllib.parse import quote
 
-from floodmark.alerts import Incident, content_id
+from floodmark.alerts import ChangeNotice, Incident, content_id
 from floodmark.notify.sink import Message
 
 MEMBERS: Final = 5
@@ -57,13 +56,6 @@ def line(text: str, most: int) -> str:
     return cut(" ".join(printable(text[: 4 * most]).split()), most)
 
 
-def address(text: str) -> str:
-    """An address that can be followed, with nothing in it that ends it early; empty if it is none of HTTP."""
-    if len(text) > LINE or not text.lower().startswith(("https://", "http://")):
-        return ""
-    return quote(text.encode("utf-8", "replace"), safe="!#$%&'()*+,-./:;=?@[]_~")
-
-
 def known_as(key: str, most: int) -> str:
     """The key of a message, as an id in a target: as it is, or if it cannot be, another that is always the same."""
     return (
@@ -83,7 +75,7 @@ def title(message: Message, most: int = 255) -> str:
     if message.incident is not None:
         words = message.incident.title
     elif message.change is not None:
-        words = f"{message.change.service}: {message.change.summary}"
+        words = changed(message.change)
     elif message.request is not None:
         words = f"{message.request.kind} {message.request.model}: {message.request.why}"
     else:
@@ -128,7 +120,7 @@ def facts(message: Message, most: int = 1_000) -> dict[str, str]:
             "since": when(incident.started_at),
             "why": incident.why,
             "causes": "; ".join(f"{each.entity} ({each.share:.0%})" for each in incident.causes[:3]),
-            "changes": "; ".join(f"{each.service}: {each.kind}, {each.summary}" for each in incident.changes[:3]),
+            "changes": "; ".join(changed(each) for each in incident.changes[:3]),
             "impact": "; ".join(each.summary for each in incident.impact[:3]),
             "entities": ", ".join(incident.entities[:20]),
             "anomalies": str(incident.member_count),
@@ -140,6 +132,11 @@ def facts(message: Message, most: int = 1_000) -> dict[str, str]:
         found |= {"service": change.service, "kind": change.kind, "status": change.status, "version": change.version}
         found |= {"environment": change.environment, "actor": change.actor, "address": change.url}
     return {name: short for name, value in found.items() if (short := line(value, most))}
+
+
+def changed(change: ChangeNotice) -> str:
+    """What was changed, of which service, how that went, and what whoever did it says."""
+    return f"{change.said()}: {change.summary}" if change.summary else change.said()
 
 
 def when(time: datetime) -> str:
@@ -158,7 +155,7 @@ def _incident(incident: Incident) -> list[Part]:
     found = [Part("What", tuple(line for line in (incident.why, since, over) if line))]
     causes = [f"{cause.entity} ({cause.share:.0%}): {cause.reason}" for cause in incident.causes[:3]]
     found += [Part("Probable causes", tuple(causes))] if causes else []
-    changes = [f"{when(each.time)} {each.service}: {each.kind}, {each.summary}" for each in incident.changes[:3]]
+    changes = [f"{when(each.time)} {changed(each)}" for each in incident.changes[:3]]
     found += [Part("Changes nearby", tuple(changes))] if changes else []
     impact = [each.summary for each in incident.impact[:3]]
     found += [Part("What it costs", tuple(impact))] if impact else []

@@ -12,6 +12,7 @@ def bearer(token: SecretStr) -> dict[str, str]:
     return {"authorization": f"Bearer {token.get_secret_value()}"}
 
 
-def basic(username: str, password: SecretStr) -> dict[str, str]:
-    """RFC 7617."""
-    return {"authorization": f"Basic {b64encode(f'{username}:{password.get_secret_value()}'.encode()).decode()}"}
+def basic(username: str, password: SecretStr | None) -> dict[str, str]:
+    """RFC 7617. Without a password it is the empty one."""
+    shown = f"{username}:{password.get_secret_value() if password is not None else ''}"
+    return {"authorization": f"Basic {b64encode(shown.encode()).decode()}"}

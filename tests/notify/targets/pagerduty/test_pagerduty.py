@@ -64,7 +64,7 @@ async def test_a_change_is_a_change_event() -> None:
     (request,) = wire.requests
     event = json.loads(request.body)
     assert request.url == "https://events.eu.pagerduty.com/v2/change/enqueue"
-    assert event["payload"]["summary"] == "payment: payment 3.41.0 (smaller pool)"
+    assert event["payload"]["summary"] == "deploy 3.41.0 of payment: payment 3.41.0 (smaller pool)"
     assert event["payload"]["timestamp"] == "2026-02-01T03:11:00.000Z"
     assert event["links"] == [{"href": "https://ci.example.org/deploys/91", "text": "The change"}]
 

@@ -6,7 +6,6 @@ when that changes, the alert of the old one is ended in the same request. All el
 
 from __future__ import annotations
 
-import base64
 import time
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
@@ -16,7 +15,9 @@ from urllib.parse import quote
 from floodmark.config.targets import Alertmanager
 from floodmark.notify import wording
 from floodmark.notify.bodies import at, decoded, encoded, text_at
+from floodmark.notify.links import address
 from floodmark.notify.sink import Event, Exchange, Message, Outcome, Request, Sink, settled
+from floodmark.notify.targets.authorization import basic, bearer
 
 EVENTS: Final[frozenset[Event]] = frozenset({"open", "update", "resolve", "digest"})
 INCIDENT: Final = "FloodmarkIncident"
@@ -91,7 +92,7 @@ class _Sink:
             "startsAt": wording.stamp(min(began, now)),  # it refuses an end before the beginning
             "endsAt": wording.stamp(ends),
         }
-        if link := wording.address(message.link):
+        if link := address(message.link):
             alert["generatorURL"] = link
         return alert
 
@@ -102,8 +103,7 @@ def _base(settings: Alertmanager) -> str:
 
 def _headers(settings: Alertmanager) -> dict[str, str]:
     if settings.token is not None:
-        return {"authorization": f"Bearer {settings.token.get_secret_value()}"}
+        return bearer(settings.token)
     if settings.username is not None:
-        password = settings.password.get_secret_value() if settings.password is not None else ""
-        return {"authorization": "Basic " + base64.b64encode(f"{settings.username}:{password}".encode()).decode()}
+        return basic(settings.username, settings.password)
     return {}

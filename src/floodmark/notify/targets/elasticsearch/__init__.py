@@ -7,7 +7,6 @@ once, by its id. Either refusal (409) says that it is there already.
 
 from __future__ import annotations
 
-import base64
 import hashlib
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
@@ -28,6 +27,7 @@ from floodmark.notify.sink import (
     retry_after,
     settled,
 )
+from floodmark.notify.targets.authorization import basic
 from floodmark.notify.targets.elasticsearch.documents import document
 
 _TAKES: Final[frozenset[Event]] = frozenset({"open", "update", "resolve"})
@@ -79,8 +79,7 @@ def authorization(settings: Elasticsearch) -> dict[str, str]:
         return {"authorization": f"ApiKey {settings.api_key.get_secret_value()}"}
     if settings.username is None:
         return {}
-    password = settings.password.get_secret_value() if settings.password is not None else ""
-    return {"authorization": "Basic " + base64.b64encode(f"{settings.username}:{password}".encode()).decode()}
+    return basic(settings.username, settings.password)
 
 
 def _settled(items: list[Any], memory: Mapping[str, str], after: float | None) -> Outcome:

@@ -11,6 +11,7 @@ from email.utils import format_datetime, parseaddr
 from typing import Final
 
 from floodmark.notify import wording
+from floodmark.notify.links import address
 from floodmark.notify.sink import Message
 
 _SUBJECT: Final = 200
@@ -60,7 +61,7 @@ def _page(message: Message) -> str:
 def _linked(line: str) -> str:
     """A line, which may end in an address."""
     words, colon, target = line.partition(": ")
-    if colon and target and wording.address(target) == target:
+    if colon and target and address(target) == target:
         return f'{html.escape(words)}: <a href="{html.escape(target)}">{html.escape(target)}</a>'
     return html.escape(line)
 

@@ -18,6 +18,7 @@ from floodmark.notify import wording
 from floodmark.notify.bodies import encoded
 from floodmark.notify.links import address
 from floodmark.notify.sink import Delivered, Event, Exchange, Message, Outcome, Request, Sink, settled
+from floodmark.notify.targets.authorization import bearer
 
 TITLE: Final = 200
 DESCRIPTION: Final = 1000
@@ -43,7 +44,7 @@ class _Alerts:
 
     async def deliver(self, message: Message, memory: Mapping[str, str]) -> Outcome:
         url = self._settings.url.get_secret_value()
-        headers = {**_JSON, "authorization": f"Bearer {self._settings.token.get_secret_value()}"}
+        headers = {**_JSON, **bearer(self._settings.token)}
         body = encoded(alert(message, self._settings.environment))
         answer = await self._exchange(Request("POST", url, headers, body))
         if message.event == "resolve" and answer.status == _CANNOT:

@@ -32,6 +32,7 @@ from floodmark.notify.sink import (
     Sink,
     settled,
 )
+from floodmark.notify.targets.authorization import bearer
 
 TEXT: Final = 2000
 TAG: Final = 100
@@ -53,7 +54,7 @@ class _Annotations:
 
     def __init__(self, settings: Grafana, exchange: Exchange) -> None:
         self._settings, self._exchange = settings, exchange
-        self._headers = {"accept": "application/json", "authorization": f"Bearer {settings.token.get_secret_value()}"}
+        self._headers = {"accept": "application/json", **bearer(settings.token)}
 
     async def deliver(self, message: Message, memory: Mapping[str, str]) -> Outcome:
         body = annotation(message, self._settings.tags)

@@ -7,7 +7,6 @@ one, it is tried again after `_INDEXED` seconds.
 
 from __future__ import annotations
 
-import base64
 import re
 from collections.abc import Mapping
 from typing import Any, Final, NamedTuple
@@ -29,6 +28,7 @@ from floodmark.notify.sink import (
     UnansweredError,
     settled,
 )
+from floodmark.notify.targets.authorization import basic, bearer
 from floodmark.notify.targets.jira import markup
 
 EVENTS: Final[frozenset[Event]] = frozenset({"open", "update", "resolve", "digest"})
@@ -70,6 +70,8 @@ class _Sink:
     def __init__(self, settings: Jira, exchange: Exchange) -> None:
         self._settings, self._exchange = settings, exchange
         self._cloud = settings.edition == "cloud"
+        mail = settings.email if self._cloud else None
+        self._proof = basic(mail, settings.token) if mail is not None else bearer(settings.token)
         self._base = f"{settings.url.rstrip('/')}/rest/api/{3 if self._cloud else 2}"
 
     async def deliver(self, message: Message, memory: Mapping[str, str]) -> Outcome:
@@ -172,13 +174,7 @@ class _Sink:
         return decoded(answer)
 
     async def _send(self, method: str, path: str, body: Any = None) -> Answer:
-        settings, token = self._settings, self._settings.token.get_secret_value()
-        account = f"{settings.email}:{token}".encode()
-        basic = self._cloud and settings.email is not None
-        headers = {
-            "accept": "application/json",
-            "authorization": f"Basic {base64.b64encode(account).decode()}" if basic else f"Bearer {token}",
-        }
+        headers = {"accept": "application/json", **self._proof}
         if body is None:
             return await self._exchange(Request(method, self._base + path, headers))
         headers["content-type"] = "application/json"

@@ -6,6 +6,7 @@ import re
 from typing import Any, Final
 
 from floodmark.notify import wording
+from floodmark.notify.links import address
 from floodmark.notify.sink import Message
 
 _MOST: Final = 20_000
@@ -47,12 +48,12 @@ def wiki(message: Message) -> str:
 
 def escaped(text: str) -> str:
     """A line as wiki text: addresses stay as they are, so that they can be followed."""
-    words = (word if wording.address(word) == word and _plain(word) else _escaped(word) for word in text.split(" "))
+    words = (word if address(word) == word and _plain(word) else _escaped(word) for word in text.split(" "))
     return _AT_BEGIN.sub(r"\1&#46;", " ".join(words), count=1) if _AT_BEGIN.match(text) else " ".join(words)
 
 
-def _plain(address: str) -> bool:
-    return not set(address) & set("{}[]*^~|!\\<>")
+def _plain(word: str) -> bool:
+    return not set(word) & set("{}[]*^~|!\\<>")
 
 
 def _escaped(word: str) -> str:
@@ -75,6 +76,6 @@ def _paragraph(text: str) -> dict[str, Any]:
 def _text(text: str) -> dict[str, Any]:
     node: dict[str, Any] = {"type": "text", "text": text}
     _, colon, target = text.partition(": ")
-    if colon and (link := wording.address(target)) and link == target:
+    if colon and (link := address(target)) and link == target:
         node["marks"] = [{"type": "link", "attrs": {"href": link}}]
     return node

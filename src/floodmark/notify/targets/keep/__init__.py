@@ -9,6 +9,7 @@ from urllib.parse import quote
 from floodmark.config.targets import Keep
 from floodmark.notify import wording
 from floodmark.notify.bodies import encoded
+from floodmark.notify.links import address
 from floodmark.notify.sink import Event, Exchange, Message, Outcome, Request, Sink, settled
 
 EVENTS: Final[frozenset[Event]] = frozenset({"open", "update", "resolve", "digest"})
@@ -47,7 +48,7 @@ def _alert(message: Message, key: str) -> dict[str, Any]:
         "service": wording.line((incident.entities or [""])[0] if incident is not None else "", _KEY),
         "assignee": wording.line(message.owner, _KEY),
         "note": wording.line(message.reason, 1_000),
-        "url": wording.address(message.link),
+        "url": address(message.link),
         "incident": key,
     }
     return {

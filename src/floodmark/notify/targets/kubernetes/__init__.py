@@ -52,7 +52,7 @@ class Kubernetes:
             return Delivered({"deployment": name}, "it had been done before")
         if self._settings.kind == "restart":
             template = _restarted(deployment, message.id)
-            note = f"the pods of {name} start anew"
+            note = f"the pods of {name} {'would start' if message.test else 'start'} anew"
         else:
             sets = await self._sets(deployment)
             if isinstance(sets, Answer):
@@ -60,7 +60,8 @@ class Kubernetes:
             older = _before(deployment, sets)
             if older is None:
                 return Refused(f"deployment {name} has no older revision to go back to")
-            template, note = _template(older), f"{name} goes back to revision {_annotations(older).get(_REVISION)}"
+            going = "would go" if message.test else "goes"
+            template, note = _template(older), f"{name} {going} back to revision {_annotations(older).get(_REVISION)}"
         return await self._patched(url, deployment, template, message, note)
 
     async def _sets(self, deployment: dict[str, Any]) -> list[dict[str, Any]] | Answer:

@@ -8,6 +8,7 @@ from typing import Any, Final
 from floodmark.config.targets import PagerDuty
 from floodmark.notify import wording
 from floodmark.notify.bodies import encoded, within
+from floodmark.notify.links import address
 from floodmark.notify.sink import Delivered, Event, Exchange, Message, Outcome, Request, Sink, settled
 
 ALERTS: Final[frozenset[Event]] = frozenset({"open", "update", "resolve", "digest"})
@@ -74,7 +75,7 @@ def _alert(message: Message) -> dict[str, Any]:
             if (short := wording.line(text, _FIELD))
         }
     alert: dict[str, Any] = {"payload": payload, "client": "Floodmark"}
-    link, runbook = wording.address(message.link), wording.address(message.runbook)
+    link, runbook = address(message.link), address(message.runbook)
     if link:
         alert["client_url"] = link
     links = [{"href": link, "text": "The incident"}] * bool(link)
@@ -98,6 +99,6 @@ def _change(message: Message) -> dict[str, Any]:
             "custom_details": wording.facts(message),
         }
     }
-    if url := wording.address(change.url):
+    if url := address(change.url):
         event["links"] = [{"href": url, "text": "The change"}]
     return event

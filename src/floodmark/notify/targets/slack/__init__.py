@@ -28,6 +28,7 @@ from floodmark.notify.sink import (
     retry_after,
     settled,
 )
+from floodmark.notify.targets.authorization import bearer
 from floodmark.notify.targets.slack import blocks
 
 _JSON: Final = {"content-type": "application/json; charset=utf-8"}
@@ -81,8 +82,9 @@ class _Bot:
 
     def __init__(self, settings: Slack, exchange: Exchange) -> None:
         self._settings, self._exchange = settings, exchange
-        token = settings.token.get_secret_value() if settings.token is not None else ""
-        self._headers = {**_JSON, "authorization": f"Bearer {token}"}
+        assert settings.token is not None
+        self._proof = bearer(settings.token)
+        self._headers = {**_JSON, **self._proof}
 
     async def deliver(self, message: Message, memory: Mapping[str, str]) -> Outcome:
         if not (memory.get("ts") and memory.get("channel")):
@@ -191,8 +193,7 @@ class _Bot:
     async def _listed(self, method: str, asked: Mapping[str, str]) -> list[Any] | Later:
         """The messages; none, if they may not be read, for that is no reason to tell nothing."""
         query = urlencode({**asked, "limit": str(_SEEN), "include_all_metadata": "true"})
-        headers = {"authorization": self._headers["authorization"]}
-        answer = await self._call(Request("GET", f"{self._url()}/{method}?{query}", headers))
+        answer = await self._call(Request("GET", f"{self._url()}/{method}?{query}", self._proof))
         return answer if isinstance(answer, Later) else items_at(answer, "messages")
 
     def _url(self) -> str:
