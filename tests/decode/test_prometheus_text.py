@@ -229,6 +229,7 @@ def test_what_the_official_client_writes(open_):
     import prometheus_client as client
     from prometheus_client.openmetrics.exposition import generate_latest
 
+    client.enable_created_metrics()  # whatever our own telemetry has switched off in this process
     registry = client.CollectorRegistry()
     counter = client.Counter("served", 'How many "things", \\ and\nlines.', ["path"], registry=registry)
     counter.labels('/a"b\\c\nd').inc(5, exemplar={"trace_id": "x"} if open_ else None)
