@@ -46,10 +46,10 @@ def test_an_action_is_a_clause(done, words):
     [
         (Life(state="open"), ""),
         (Life(state="open", owner="ann"), "ann's"),
-        (Life(state="acked", owner="ann", until=HOUR, priority="p1"), "p1, ann has it until 2026-02-01 01:00:00"),
+        (Life(state="acked", owner="ann", until=HOUR, priority="p1"), "p1, ann has it until 2026-02-01 01:00:00 UTC"),
         (
             Life(state="snoozed", owner="ann", until=HOUR, unless_worse=True),
-            "ann sleeps on it until 2026-02-01 01:00:00, or until it is worse",
+            "ann has snoozed it until 2026-02-01 01:00:00 UTC, or until it is worse",
         ),
         (Life(state="open", owner="ann", woke="the snooze ran out"), "the snooze ran out; it was ann's"),
         (Life(state="resolved"), ""),

@@ -48,7 +48,7 @@ def test_it_is_proposed_and_runs_when_somebody_approves():
     world = World(setting())
     blamed(world)
     assert done(world) == [("propose", "rollback", True, "")]
-    assert "floodmark act approve inc-1 --playbook rollback" in world.sent[0][2].reason
+    assert "floodmark act approve inc-1 rollback" in world.sent[0][2].reason
     assert runs(world) == []
     world.act("approve", by="floodmark", seen=1, playbook="rollback")
     world.act("approve", by="ann", seen=1, playbook="other")

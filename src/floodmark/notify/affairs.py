@@ -347,7 +347,7 @@ class Affairs:
                     self.page(case, (args.to,), f"{action.by} has given it to you{why}", now)
             case "page":
                 if case.alive():
-                    self.page(case, (args.to,) if args.to else (), f"{action.by} asks for you{why}", now)
+                    self.page(case, (args.to,) if args.to else (), f"{action.by} asks for you{why}", now, by_name=True)
             case "approve":
                 self._update(case, now, self.playbooks.approve(case, action, now))
             case "ran" if action.via != "notify":
@@ -433,9 +433,10 @@ class Affairs:
             if not reached and case.climb is not None:
                 case.climb.due = now  # nobody is there to wait for
 
-    def page(self, case: Case, names: Iterable[str], reason: str, now: float) -> bool:
-        """Have somebody rung up. Whether there is anybody, now or later."""
-        severity = case.newest().severity
+    def page(self, case: Case, names: Iterable[str], reason: str, now: float, *, by_name: bool = False) -> bool:
+        """Have somebody rung up. Whether there is anybody, now or later. `by_name`: somebody has asked for just these,
+        and knows what hour it is: quiet hours do not hold."""
+        severity = "critical" if by_name else case.newest().severity
         notify = self.post.notify
         found = addressed(names, severity, now, notify, self.post.ledger.standins.values(), self.calendars)
         for person, until in found.resting.items():

@@ -80,7 +80,7 @@ class Playbooks:
             self._act(case, "propose", name, now, about.service, reason=f"it is for {about.service}", until=until)
             self._post.counts["playbooks:proposed"] += 1
             yield (
-                f"playbook {name} is proposed for {about.service}: floodmark act approve {case.key} --playbook {name}"
+                f"playbook {name} is proposed for {about.service}: floodmark act approve {case.key} {name}"
                 f" (until {utc(until):%H:%M} UTC)"
             )
 
