@@ -19,7 +19,7 @@ from floodmark.fold import Revision, life
 from floodmark.notify import chains, routes, silences
 from floodmark.notify.addressing import addressed, person_of
 from floodmark.notify.cases import Case, slim
-from floodmark.notify.digests import Digests
+from floodmark.notify.digests import Digests, spell
 from floodmark.notify.kinds import PEOPLE, RECORDS
 from floodmark.notify.playbooks import Playbooks
 from floodmark.notify.post import ALL, Came, Post
@@ -381,7 +381,9 @@ class Affairs:
         who = self.post.notify.people.get(person)
         since = min(case.waiting.pop(person) for case in cases)
         still = [case for case in cases if case.alive()]
-        head = f"While you were not to be disturbed: {len(cases)} incidents, {len(still)} of them still open"
+        head = f"While you were not to be disturbed: {spell(len(cases))}, {len(still)} of them still open"
+        if len(cases) == 1:
+            head = f"While you were not to be disturbed: 1 incident, {'still open' if still else 'over by now'}"
         loud = any(case.state == "open" for case in still)
         key = f"quiet-{person}-{int(since)}"
         self.digests.send(

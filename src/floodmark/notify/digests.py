@@ -17,6 +17,11 @@ from floodmark.notify.routes import at_least
 _LINES: Final = 20
 
 
+def spell(count: int, what: str = "incident") -> str:
+    """1 incident, 2 incidents."""
+    return f"{count:,} {what}{'s' * (count != 1)}"
+
+
 class Digests:
     """Writes digests, and has them sent."""
 
