@@ -337,7 +337,7 @@ def approve(
         named = f"; proposed: {', '.join(safe(each, 200) for each in proposed)}" if proposed else ""
         fail(f"Nobody has proposed {safe(playbook, 200)} for {safe(seen.incident.id, 200)}{named}.")
     done = to_incident(who, "approve", seen.incident.id, Arguments(playbook=playbook), settings=settings)
-    _say(who, done, f"{safe(playbook, 200)} may run", "")
+    _say(who, done, f"playbook {safe(playbook, 200)} may run", "")
 
 
 def _say(who: Who, done: Written, what: str, undo: str, more: str = "") -> None:

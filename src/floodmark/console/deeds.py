@@ -29,7 +29,8 @@ def brief(action: Action) -> str:
     said = [
         _names(args.from_),
         many(len(args.anomalies), "anomaly") if len(args.anomalies) > _NAMES else _names(args.anomalies),
-        _names([args.entity, args.url, args.priority, args.playbook]),
+        f"playbook {safe(args.playbook, 200)}{' for' * bool(args.entity)}" if args.playbook else "",
+        _names([args.entity, args.url, args.priority]),
         f"schedule {safe(args.schedule, 200)}" if args.schedule else "",
         f"to {safe(args.to, 200)}" if args.to else "",
         _selectors(args.match),
