@@ -113,6 +113,22 @@ def written(run, *arguments, by="ann"):
     return msgspec.json.decode(said.stdout, type=Action)
 
 
+def test_a_call_must_lead_to_somebody(run, tmp_path):
+    path = tmp_path / "people.yaml"
+    hook = "{webhook: {url: 'http://127.0.0.1:1'}}"
+    path.write_text(
+        "inputs: [{topic: m, signal: metric}]\nactions: {}\nnotify:\n"
+        f"  targets: {{phone: {hook}}}\n  people: {{ann: {{targets: [phone], identities: ['slack:U1']}}}}\n"
+        "  schedules: {duty: {rotation: [ann]}}\n"
+    )
+    said = run("act", "page", A, "annn", config=path)
+    assert said.exit_code == 2
+    assert "notify has no person and no schedule annn, so nobody would be called; it has ann, duty." in said.output
+    for name in ("ann", "slack:U1", "duty", "phone"):
+        assert f"{name} is called" in run("act", "page", A, name, config=path).output
+    assert "annn is called" in run("act", "page", A, "annn").output, "who tells people elsewhere knows them"
+
+
 def test_what_is_written_says_who_when_and_what_was_seen(run):
     action = written(run, "comment", A, "looking")
     assert (action.verb, action.by, action.incident, action.seen, action.via) == ("comment", "ann", A, 2, "cli")
@@ -126,8 +142,8 @@ def test_what_the_engine_hears_holds_two_ticks_after_where_it_is(run):
     assert (action.effective, action.reason) == (utc(START + 600 + 30), "rolled back")
     assert (action.scope, action.seen) == ("", 2)
     said = run("act", "resolve", A)
-    assert "it holds from 2023-11-15 00:10:30 on, in event time" in said.stdout
-    assert "(the engine has reached 2023-11-15 00:10:00)" in said.stdout
+    assert "it holds from 2023-11-15 00:10:30 UTC on, in event time" in said.stdout
+    assert "(the engine has reached 2023-11-15 00:10:00 UTC)" in said.stdout
     assert f"undo it with: floodmark act reopen {A} --by NAME" in said.stdout
 
 
@@ -166,7 +182,7 @@ def test_names_of_others_are_written_whole(run):
     [
         (("ack", "inc-1234"), 1, "No incident in floodmark.alerts is inc-1234"),
         (("ack", "inc-\x1b[2J"), 1, "is inc- [2J;"),
-        (("ack", C), 1, f"{C} is resolved since 2023-11-15 00:02:00; `floodmark act reopen {C}` opens it again"),
+        (("ack", C), 1, f"{C} is resolved since 2023-11-15 00:02:00 UTC; `floodmark act reopen {C}` opens it again"),
         (("resolve", C), 1, "is resolved since"),
         (("dismiss", C), 1, "floodmark feedback not-anomaly --anomaly"),
         (("reopen", A), 1, f"{A} is open."),

@@ -117,6 +117,24 @@ def test_check_shows_what_would_run(tmp_path):
     assert call("check", "-q", "-c", path).stdout == ""
 
 
+def test_check_shows_who_is_told_and_who_may_post(tmp_path):
+    path = tmp_path / "floodmark.yaml"
+    path.write_text(
+        "inputs: [{topic: m, signal: metric}, {topic: deploys, signal: change}]\nnotify:\n"
+        "  targets: {room: {webhook: {url: 'http://127.0.0.1:1'}}}\n  chains: {all: {steps: [{notify: [room]}]}}\n"
+        "  routes:\n    - {name: '[x]', match: {service: [cart, web]}, severity: error, targets: [room], chain: all}\n"
+        "    - {name: rest, targets: [room]}\n"
+        "gateway: {host: '::1', sources: {ci: {kind: generic, topic: deploys, secret: x}}}\n"
+    )
+    ran = call("check", "-c", path)
+    assert ran.exit_code == 0, ran.stderr
+    rows = [" ".join(line.split()) for line in ran.stdout.splitlines()]
+    assert "floodmark.deliveries what has come of telling people" in rows
+    assert "[x] service=cart | web, error and worse room all, from error on" in rows
+    assert "rest all room nobody" in rows
+    assert "http://[::1]:9465/ci generic deploys" in rows
+
+
 @pytest.mark.parametrize(
     ("correlate", "often"), [("", "once a week"), ("correlate: {false_incidents: 3/day}\n", "3 times a day")]
 )

@@ -134,6 +134,7 @@ def test_a_dry_run_says_who_would_have_been_told_when_and_why(tmp_path):
     lines = [line.split() for line in ran.output.splitlines() if "inc-1" in line]
     assert [line[1] for line in lines if line[2] == "well"] == ["12:00:30", "12:05:00", "12:20:00"]
     assert "severity rose from error to critical" in ran.output
+    assert [" ".join(line[-3:]) == "cart is slow" for line in lines if line[2] == "well"] == [True, False, False]
     found = [
         json.loads(line) for line in call("notify", "dry-run", saved, "--json", "--config", path).stdout.splitlines()
     ]

@@ -4,11 +4,13 @@ import threading
 from contextlib import contextmanager
 
 import pytest
+from aiohttp import web
 from typer.testing import CliRunner
 
 from floodmark.cli import app, doctor
-from floodmark.config.models import Http
+from floodmark.config.models import Config, Http
 from floodmark.diagnose.asking import Broker, Cluster, Partition, Topic
+from floodmark.diagnose.engine import engine as asked
 from floodmark.runtime.endpoint import endpoint
 from floodmark.runtime.telemetry import Telemetry
 
@@ -99,6 +101,39 @@ def test_an_engine_that_is_not_ready_says_why(ask):
         code, text = ask()
     assert code == 1
     assert "is not ready: floodmark.anomalies/0: detect task metrics/2 has not been heard for 31 s" in text
+
+
+@pytest.mark.parametrize(
+    ("reasons", "words"),
+    [
+        (None, "none answers at 127.0.0.1:"),
+        ([], "is ready: what is posted is written to Kafka"),
+        (["Kafka is away"], "is not ready: Kafka is away"),
+    ],
+)
+async def test_a_gateway_is_asked_too(reasons, words):
+    async def readyz(_):
+        return web.json_response({"status": "x", "reasons": reasons}, status=503 if reasons else 200)
+
+    site = web.Application()
+    site.router.add_get("/readyz", readyz)
+    runner = web.AppRunner(site)
+    await runner.setup()
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    if reasons is not None:
+        await web.TCPSite(runner, "127.0.0.1", port).start()
+    source = {"kind": "generic", "topic": "deploys", "secret": "x"}
+    config = Config.model_validate(
+        {"http": {"enabled": False}, "gateway": {"host": "0.0.0.0", "port": port, "sources": {"ci": source}}}
+    )
+    try:
+        found = [each for each in await asked(config, 5.0, expected=False) if each.where.startswith("gateway")]
+    finally:
+        await runner.cleanup()
+    assert [(each.mark, words in each.words.replace("0.0.0.0", "127.0.0.1")) for each in found] == [
+        ("unknown" if reasons is None else "problem" if reasons else "ok", True)
+    ]
 
 
 def test_no_engine_is_wrong(ask):

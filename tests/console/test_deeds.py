@@ -32,7 +32,8 @@ def action(verb, by="ann", reason="", incident="inc-1", **args):
         (action("good_catch"), "good catch"),
         (action("assign", to="bob\x1b[2J"), "assign to bob [2J"),
         (action("silence", match={"service": ["a", "b"], "env": "eu"}), "silence service=a|b, env=eu"),
-        (action("ran", playbook="restart", result="timed out", ok=False), "ran restart “timed out”, and failed"),
+        (action("ran", playbook="restart", result="timed out", ok=False), "ran playbook restart “timed out”, and failed"),
+        (action("propose", entity="cart", playbook="undo"), "propose playbook undo for cart"),
         (action("override", schedule="night", to="cy", since=START), f"override schedule night to cy from {WHEN}"),
         (action("frob\x07nicate"), "frob nicate"),
     ],
@@ -46,10 +47,10 @@ def test_an_action_is_a_clause(done, words):
     [
         (Life(state="open"), ""),
         (Life(state="open", owner="ann"), "ann's"),
-        (Life(state="acked", owner="ann", until=HOUR, priority="p1"), "p1, ann has it until 2026-02-01 01:00:00"),
+        (Life(state="acked", owner="ann", until=HOUR, priority="p1"), "p1, ann has it until 2026-02-01 01:00:00 UTC"),
         (
             Life(state="snoozed", owner="ann", until=HOUR, unless_worse=True),
-            "ann sleeps on it until 2026-02-01 01:00:00, or until it is worse",
+            "ann has snoozed it until 2026-02-01 01:00:00 UTC, or until it is worse",
         ),
         (Life(state="open", owner="ann", woke="the snooze ran out"), "the snooze ran out; it was ann's"),
         (Life(state="resolved"), ""),

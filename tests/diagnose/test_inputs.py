@@ -34,6 +34,20 @@ def marks(findings):
     return [(f.part, f.mark) for f in findings]
 
 
+def test_what_is_empty_says_what_that_means_and_whence_it_should_come():
+    source = {"kind": "generic", "topic": "deploys", "secret": "x"}
+    config = Config.model_validate(
+        {
+            "inputs": [{"topic": "m", "signal": "metric"}, {"topic": "deploys", "signal": "change"}],
+            "gateway": {"sources": {"ci": source}},
+        }
+    )
+    metrics, changes = inputs(config, {"m": Sample([], 0), "deploys": Sample([], 0)}, {}, NOW + 1.0)
+    assert (metrics.mark, metrics.words) == ("warning", "is empty: nothing can be told until something comes")
+    assert (changes.mark, changes.words) == ("ok", "is empty: no change has come yet")
+    assert changes.more == ("does it come by floodmark gateway, from who posts to /ci?",)
+
+
 def test_what_is_read_is_counted_with_an_example():
     read, clocks = look(records(*(metric(host) for host in "abcde")))
     assert (read.mark, clocks.mark) == ("ok", "ok")

@@ -178,6 +178,18 @@ def test_what_people_do_is_told_once():
     assert paged(world) == [(60, "ann-hook")]
 
 
+def test_whom_somebody_calls_by_name_is_called_in_quiet_hours_too():
+    quiet = [{"from": "07:00", "to": "09:00"}]  # it is eight
+    world = World(setting(people={"ann": {"targets": ["ann-hook"], "quiet": quiet}}))
+    world.revise(1)
+    world.run(60)
+    world.told()
+    world.act("assign", to="ann", seen=1)
+    assert paged(world) == [], "work that is given waits for the morning"
+    world.act("page", to="ann", seen=1, reason="come")
+    assert paged(world) == [(60, "ann-hook")]
+
+
 def test_quiet_hours_end_with_one_message():
     quiet = [{"from": "07:00", "to": "09:00"}]  # it is eight
     world = World(setting(people={"ann": {"targets": ["ann-hook"], "quiet": quiet}}))

@@ -41,7 +41,7 @@ def test_a_silence_mutes_says_that_it_ends_and_what_is_open_then():
         "critical: checkout: latency up, inc-1",
         "critical: checkout: latency up, inc-2",
     )
-    assert message.reason == "it has muted 3 in all"
+    assert message.reason == "it has muted 3 incidents in all"
     world.told()
     world.run(900)
     told = world.told()
@@ -157,7 +157,7 @@ def test_a_storm_is_one_message_that_is_kept_up_to_date():
     assert [at for at, _ in digests] == [50, 110] or len(digests) == 1
     first = digests[0][1]
     assert first.loud
-    assert first.lines[0].startswith("1 new incidents of all since 08:00 UTC")
+    assert first.lines[0].startswith("1 new incident of all since 08:00 UTC")
     world.run(60)
     last = [message for _, target, message in world.sent if target == "room" and message.event == "digest"][-1]
     assert not last.loud

@@ -38,6 +38,7 @@ from floodmark.cli.console import ConfigPath, err, fail
 from floodmark.config.models import Config
 from floodmark.console.deeds import brief
 from floodmark.console.words import clock, many, safe
+from floodmark.notify.addressing import person_of
 from floodmark.runtime.feedback import say as say_feedback
 from floodmark.signals import Verdict
 
@@ -238,7 +239,10 @@ def page(
 ) -> None:  # fmt: skip
     """Call somebody for it now."""
     who = Who(config, by, reason, as_json)
-    _say(who, to_incident(who, "page", incident, Arguments(to=to)), f"{safe(to, 200)} is called", "")
+    settings = settings_of(who)
+    _callable(settings, to)
+    done = to_incident(who, "page", incident, Arguments(to=to), settings)
+    _say(who, done, f"{safe(to, 200)} is called", "")
 
 
 @act.command()
@@ -273,7 +277,7 @@ def maintain(
     done = to_none(who, "maintain", args)
     soonest = done.action.at + timedelta(seconds=done.config.actions.delay if done.config.actions else 0)
     begins = max(start or done.action.at, soonest)
-    words = f"what matches is not judged from {clock(begins)} until {_until(done)}, in event time"
+    words = f"what matches is not judged from {clock(begins)} UTC until {_until(done)}, in event time"
     _say(who, done, words, f"unmaintain {done.action.id}")
 
 
@@ -301,7 +305,7 @@ def override(
     _known_to_notify(settings, schedule, to)
     done = to_none(who, "override", args, settings)
     begins = clock(start or done.action.at)
-    _say(who, done, f"{safe(to, 200)} is on call for {safe(schedule, 200)} from {begins} until {_until(done)}", "")
+    _say(who, done, f"{safe(to, 200)} is on call for {safe(schedule, 200)} from {begins} UTC until {_until(done)}", "")
 
 
 @act.command()
@@ -333,7 +337,7 @@ def approve(
         named = f"; proposed: {', '.join(safe(each, 200) for each in proposed)}" if proposed else ""
         fail(f"Nobody has proposed {safe(playbook, 200)} for {safe(seen.incident.id, 200)}{named}.")
     done = to_incident(who, "approve", seen.incident.id, Arguments(playbook=playbook), settings=settings)
-    _say(who, done, f"{safe(playbook, 200)} may run", "")
+    _say(who, done, f"playbook {safe(playbook, 200)} may run", "")
 
 
 def _say(who: Who, done: Written, what: str, undo: str, more: str = "") -> None:
@@ -346,7 +350,7 @@ def _until(done: Written) -> str:
     """When it ends: as the fold has it, which knows how long what says nothing lasts."""
     life = done.seen.life(done.action.at) if done.seen is not None else None
     until = life.until if life is not None else done.action.args.until
-    return clock(until) if until is not None else "further notice"
+    return f"{clock(until)} UTC" if until is not None else "further notice"
 
 
 def _end(who: Who, verb: Literal["silence", "maintain"], id: str) -> None:
@@ -359,9 +363,9 @@ def _end(who: Who, verb: Literal["silence", "maintain"], id: str) -> None:
         fail(f"No {word} is {safe(id, 80)}; `floodmark actions list --verb {verb}` shows all.")
     ended = next((each for each in deeds if each.verb == f"un{verb}" and each.args.undoes == id), None)
     if ended is not None:
-        fail(f"It was ended already, by {safe(ended.by, 200)} at {clock(ended.at)}.")
+        fail(f"It was ended already, by {safe(ended.by, 200)} at {clock(ended.at)} UTC.")
     if found.args.until is not None and found.args.until <= datetime.now(UTC):
-        fail(f"It is over since {clock(found.args.until)}.")
+        fail(f"It is over since {clock(found.args.until)} UTC.")
     done = to_none(who, "unsilence" if verb == "silence" else "unmaintain", Arguments(undoes=id), settings)
     _say(who, done, f"{brief(found)} holds no more", "")
 
@@ -381,6 +385,15 @@ def _known_to_notify(config: Config, schedule: str, person: str) -> None:
     ):
         if name not in known:
             fail(f"notify has no {what} {safe(name, 200)}; it has {', '.join(known) or 'none'}.", 2)
+
+
+def _callable(config: Config, name: str) -> None:
+    """Of a config with `notify`, a call must lead to somebody."""
+    notify = config.notify
+    if notify is None or name in notify.schedules or name in notify.targets or person_of(name, notify) is not None:
+        return
+    known = ", ".join((*notify.people, *notify.schedules)) or "none"
+    fail(f"notify has no person and no schedule {safe(name, 200)}, so nobody would be called; it has {known}.", 2)
 
 
 def _feed_back(done: Written, *, quiet: bool) -> None:

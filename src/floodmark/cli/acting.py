@@ -125,9 +125,13 @@ def say(who: Who, written: Written, what: str, undo: str = "") -> None:
     if action.effective is not None:
         reached = written.seen.reached if written.seen is not None else None
         now = (
-            f"the engine has reached {clock(reached)}" if reached is not None else "the engine has said nothing lately"
+            f"the engine has reached {clock(reached)} UTC"
+            if reached is not None
+            else "the engine has said nothing lately"
         )
-        out.print(f"it holds from {clock(action.effective)} on, in event time ({now})", markup=False, soft_wrap=True)
+        out.print(
+            f"it holds from {clock(action.effective)} UTC on, in event time ({now})", markup=False, soft_wrap=True
+        )
     if undo:
         out.print(safe(f"undo it with: floodmark act {undo} --by NAME", _LONGEST), markup=False, soft_wrap=True)
 
@@ -156,7 +160,9 @@ def why_not(action: Action, seen: Seen) -> str:
     if verb in _TO_WHAT_IS_OPEN | {"reopen"} and now.merged_into is not None:
         return f"{now.id} was merged into {now.merged_into}: that is the one to act on."
     if verb in _TO_WHAT_IS_OPEN and now.resolved_at is not None:
-        words = f"{now.id} is resolved since {clock(now.resolved_at)}; `floodmark act reopen {now.id}` opens it again"
+        words = (
+            f"{now.id} is resolved since {clock(now.resolved_at)} UTC; `floodmark act reopen {now.id}` opens it again"
+        )
         calmer = ", `floodmark feedback not-anomaly --anomaly ID` makes a series calmer" if verb == "dismiss" else ""
         return f"{words}{calmer}."
     if verb == "reopen" and now.resolved_at is None:
@@ -277,7 +283,7 @@ def _not_mergeable(source: Incident, into: Incident) -> str:
     if source.merged_into is not None:
         return f"{source.id} was merged into {source.merged_into} already."
     if source.resolved_at is not None:
-        return f"{source.id} is resolved since {clock(source.resolved_at)}; reopen it first."
+        return f"{source.id} is resolved since {clock(source.resolved_at)} UTC; reopen it first."
     if source.scope != into.scope:
         return (
             f"{source.id} is of the scope {safe(source.scope, 80) or '(none)'}, {into.id} of "

@@ -18,6 +18,7 @@ from floodmark.config.models import Config
 from floodmark.events import encode
 from floodmark.requests import ModelRequest, RequestKind
 from floodmark.runtime import RunError
+from floodmark.runtime.errors import MissingTopicsError
 from floodmark.runtime.writing import write
 
 models = typer.Typer(
@@ -110,6 +111,10 @@ def _ask(
         partition, offset = asyncio.run(
             write(settings.kafka, settings.topics.model_requests, encode(request, source="cli", key=model))
         )
+    except MissingTopicsError as error:
+        made = settings.notify is not None and settings.notify.requests
+        words = "" if made else " (it makes this one once notify.requests says who is handed requests)"
+        fail(f"{error}{words}")
     except RunError as error:
         fail(str(error))
     if as_json:

@@ -131,12 +131,14 @@ def dry_run(
         return
     table = Table(
         Column("at (UTC)", no_wrap=True), "target", "who", "event", "loud",
-        Column("incident", no_wrap=True), Column("why now", overflow="fold"), box=None, header_style="bold",
+        Column("incident", no_wrap=True), Column("what, and why now", overflow="fold"), box=None, header_style="bold",
     )  # fmt: skip
     for each in told:
         message = each.message
         cells = (_time(each.at), each.target, each.who, message.event, "yes" if message.loud else "", message.key)
-        table.add_row(*(Text(safe(cell)) for cell in (*cells, message.reason)))
+        what = message.incident.title if message.event == "open" and message.incident is not None else ""
+        why = ": ".join(each for each in (what, message.reason) if each)
+        table.add_row(*(Text(safe(cell)) for cell in (*cells, why)))
     out.print(table if table.row_count else "Nobody would have been told of anything.")
 
 

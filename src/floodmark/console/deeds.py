@@ -29,7 +29,8 @@ def brief(action: Action) -> str:
     said = [
         _names(args.from_),
         many(len(args.anomalies), "anomaly") if len(args.anomalies) > _NAMES else _names(args.anomalies),
-        _names([args.entity, args.url, args.priority, args.playbook]),
+        f"playbook {safe(args.playbook, 200)}{' for' * bool(args.entity)}" if args.playbook else "",
+        _names([args.entity, args.url, args.priority]),
         f"schedule {safe(args.schedule, 200)}" if args.schedule else "",
         f"to {safe(args.to, 200)}" if args.to else "",
         _selectors(args.match),
@@ -47,10 +48,10 @@ def brief(action: Action) -> str:
 
 def standing(life: Life) -> str:
     """Where an incident stands by people; empty if nobody has done anything that stands."""
-    owner, until = safe(life.owner, 200), clock(life.until) if life.until is not None else ""
+    owner, until = safe(life.owner, 200), f"{clock(life.until)} UTC" if life.until is not None else ""
     said = {
         "acked": f"{owner} has it until {until}",
-        "snoozed": f"{owner or 'somebody'} sleeps on it until {until}"
+        "snoozed": f"{owner or 'somebody'} has snoozed it until {until}"
         + (", or until it is worse" if life.unless_worse else ""),
     }.get(life.state, f"{owner}'s" if owner else "")
     if life.state == "open" and life.woke:

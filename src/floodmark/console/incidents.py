@@ -199,7 +199,8 @@ def _facts(incident: Incident, people: str) -> Table:
     facts.add_column(overflow="fold")
     until = f" until {clock(incident.resolved_at)}" if incident.resolved_at is not None else ""
     lasted = lasting((incident.resolved_at or incident.updated_at) - incident.started_at)
-    facts.add_row("  since", f"{clock(incident.started_at)}{until} UTC ({lasted})")
+    least = "" if until else "at least "  # what goes on lasts longer than until its newest revision
+    facts.add_row("  since", f"{clock(incident.started_at)}{until} UTC ({least}{lasted})")
     facts.add_row("  where", Text(safe(", ".join(incident.entities)) + _labels(incident.labels)))
     if people:
         facts.add_row("  people", Text(people))

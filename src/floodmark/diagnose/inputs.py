@@ -41,17 +41,25 @@ def inputs(
         if sample.reason:
             yield Finding("inputs", "unknown", source.topic, f"cannot be sampled: {sample.reason}")
         elif not sample.records:
-            words = (
-                "holds nothing that can be read"
-                if sample.held
-                else "is empty: nothing can be told until something comes"
-            )
-            yield Finding("inputs", "warning", source.topic, words, "does the producer write to this topic?")
+            yield _nothing(config, source, held=bool(sample.held))
         else:
             found = contents(config, source, sample.records, schemas)
             yield from _read(config, source, found, sample.records)
             yield from _keys(source, found, partitions.get(source.topic, 1))
             yield from _clocks(config, source, found, now)
+
+
+def _nothing(config: Config, source: Input, *, held: bool) -> Finding:
+    posted = config.gateway.sources if config.gateway is not None else {}
+    names = [name for name, each in posted.items() if each.topic == source.topic]
+    todo = "does the producer write to this topic?"
+    if names:
+        todo = f"does it come by floodmark gateway, from who posts to /{names[0]}?"
+    if held:
+        return Finding("inputs", "warning", source.topic, "holds nothing that can be read", todo)
+    if source.signal in ("action", "alert", "change"):  # what is quiet for days, and well all the same
+        return Finding("inputs", "ok", source.topic, f"is empty: no {source.signal} has come yet", more=(todo,))
+    return Finding("inputs", "warning", source.topic, "is empty: nothing can be told until something comes", todo)
 
 
 def _read(config: Config, source: Input, found: Contents, records: Sequence[Record]) -> Iterator[Finding]:

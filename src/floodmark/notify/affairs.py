@@ -19,7 +19,7 @@ from floodmark.fold import Revision, life
 from floodmark.notify import chains, routes, silences
 from floodmark.notify.addressing import addressed, person_of
 from floodmark.notify.cases import Case, slim
-from floodmark.notify.digests import Digests
+from floodmark.notify.digests import Digests, spell
 from floodmark.notify.kinds import PEOPLE, RECORDS
 from floodmark.notify.playbooks import Playbooks
 from floodmark.notify.post import Came, Post
@@ -356,7 +356,7 @@ class Affairs:
                     self.page(case, (args.to,), f"{action.by} has given it to you{why}", now)
             case "page":
                 if case.alive():
-                    self.page(case, (args.to,) if args.to else (), f"{action.by} asks for you{why}", now)
+                    self.page(case, (args.to,) if args.to else (), f"{action.by} asks for you{why}", now, by_name=True)
             case "approve":
                 self._update(case, now, approved)
             case "ran" if action.via != "notify":
@@ -390,7 +390,9 @@ class Affairs:
         who = self.post.notify.people.get(person)
         since = min(case.waiting.pop(person) for case in cases)
         still = [case for case in cases if case.alive()]
-        head = f"While you were not to be disturbed: {len(cases)} incidents, {len(still)} of them still open"
+        head = f"While you were not to be disturbed: {spell(len(cases))}, {len(still)} of them still open"
+        if len(cases) == 1:
+            head = f"While you were not to be disturbed: 1 incident, {'still open' if still else 'over by now'}"
         loud = any(case.state == "open" for case in still)
         key = f"quiet-{person}-{int(since)}"
         self.digests.send(
@@ -444,9 +446,10 @@ class Affairs:
             if not reached and case.climb is not None:
                 case.climb.due = now  # nobody is there to wait for
 
-    def page(self, case: Case, names: Iterable[str], reason: str, now: float) -> bool:
-        """Have somebody rung up. Whether there is anybody, now or later."""
-        severity = case.newest().severity
+    def page(self, case: Case, names: Iterable[str], reason: str, now: float, *, by_name: bool = False) -> bool:
+        """Have somebody rung up. Whether there is anybody, now or later. `by_name`: somebody has asked for just these,
+        and knows what hour it is: quiet hours do not hold."""
+        severity = "critical" if by_name else case.newest().severity
         notify = self.post.notify
         found = addressed(names, severity, now, notify, self.post.ledger.standins.values(), self.calendars)
         for person, until in found.resting.items():

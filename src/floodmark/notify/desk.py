@@ -20,7 +20,7 @@ from floodmark.config.models import Config
 from floodmark.notify import silences
 from floodmark.notify.affairs import KEPT, Affairs
 from floodmark.notify.cases import DESK_KEY, Case, is_case, read_case, read_ledger
-from floodmark.notify.digests import Digests
+from floodmark.notify.digests import Digests, spell
 from floodmark.notify.playbooks import Playbooks
 from floodmark.notify.post import Entry, Job, Post
 from floodmark.notify.routes import fits
@@ -238,7 +238,7 @@ class Desk:
         for target, over in many.items():
             for case in over:
                 self._post.drop(case, target, now, "one message stands for many that are over")
-            head = f"{len(over)} incidents began and were over before this could be told"
+            head = f"{spell(len(over))} began and ended before this could be told"
             key = f"after-{target}-{int(now)}"
             self._digests.send(key, {target: ()}, [head, *self._digests.lines(over)], "", now, loud=False)
         if many:
@@ -269,8 +269,9 @@ class Desk:
             members = [case for case in held if case.plan is not None and case.plan.route == route]
             why = f" ({silence.reason})" if silence.reason else ""
             when = "ends in 15 min" if ending.what == "soon" else "is over"
-            head = f"The silence of {silence.by}{why} {when}: {len(members)} incidents are open under it"
-            reason = f"it has muted {silence.muted} in all"
+            be = "is" if len(members) == 1 else "are"
+            head = f"The silence of {silence.by}{why} {when}: {spell(len(members))} {be} open under it"
+            reason = f"it has muted {spell(silence.muted)} in all"
             over = ending.what == "over"
             key = f"{silence.id}/{route}"
             self._digests.tell(

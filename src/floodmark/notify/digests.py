@@ -20,6 +20,11 @@ _FOLLOWED: Final = 30 * 86400.0
 """So long the end of its incidents is waited for."""
 
 
+def spell(count: int, what: str = "incident") -> str:
+    """1 incident, 2 incidents."""
+    return f"{count:,} {what}{'s' * (count != 1)}"
+
+
 class Digests:
     """Writes digests, and has them sent."""
 

@@ -7,7 +7,7 @@ import math
 from typing import Final
 
 from floodmark.notify.cases import Case, Storm
-from floodmark.notify.digests import Digests
+from floodmark.notify.digests import Digests, spell
 from floodmark.notify.post import Post
 
 _MEMBERS: Final = 1_000
@@ -91,11 +91,9 @@ class Storms:
         first = storm.key not in self._post.cases
         since = self._digests.clock(storm.since)
         if calm:
-            head = (
-                f"The storm of {route} is over: {len(members)} incidents since {since}, {open_ones} of them still open"
-            )
+            head = f"The storm of {route} is over: {spell(len(members))} since {since}, {open_ones} of them still open"
         else:
-            head = f"{len(members)} new incidents of {route} since {since}, {open_ones} of them open"
+            head = f"{spell(len(members), 'new incident')} of {route} since {since}, {open_ones} of them open"
         reason = "too many incidents at once for a message each" if first else "brought up to date"
         self._digests.tell(
             storm.key,

@@ -6,6 +6,7 @@ one. Lengths are in characters, and a text that is cut says so by its last one.
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from datetime import UTC, datetime
 from typing import Final, NamedTuple
@@ -18,6 +19,8 @@ MEMBERS: Final = 5
 LINE: Final = 1_000
 """Characters of a line of the body: what is longer is no sentence."""
 _ELLIPSIS: Final = "…"
+_WORD: Final = re.compile(r"inc-[A-Za-z0-9._-]{1,100}")
+"""Ids of incidents, as the engine makes them."""
 
 
 class _Shown(dict[int, int]):
@@ -98,6 +101,7 @@ def parts(message: Message) -> list[Part]:
     who += [f"told: {', '.join(message.people)}"] if message.people else []
     what_to_do = [f"runbook: {message.runbook}"] if message.runbook else []
     what_to_do += [f"see: {message.link}"] if message.link else []
+    what_to_do += _commands(message)
     found += [Part("Who", tuple(who))] if who else []
     found += [Part("What to do", tuple(what_to_do))] if what_to_do else []
     return [Part(part.heading, tuple(printable(cut(line, LINE)) for line in part.lines)) for part in found]
@@ -147,6 +151,15 @@ def when(time: datetime) -> str:
 def stamp(time: datetime) -> str:
     """A time as programs are told it: RFC 3339, to the millisecond."""
     return time.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def _commands(message: Message) -> list[str]:
+    """What to type, for who has a terminal and no buttons. A key that a shell would not read as one word names none."""
+    if message.incident is None or message.test or _WORD.fullmatch(message.key) is None:
+        return []
+    said = [f"all of it: floodmark incidents show {message.key}"]
+    free = message.state == "open" and not ended(message)
+    return [*said, f"take it on: floodmark act ack {message.key}"] if free else said
 
 
 def _incident(incident: Incident) -> list[Part]:
