@@ -28,7 +28,7 @@ from floodmark.runtime.errors import RunError
 _PROGRAMS: Final = ("alertmanager", "prometheus-alertmanager")
 _CONFIG: Final = "route: {receiver: nobody}\nreceivers: [{name: nobody}]\n"
 _START_SECONDS: Final = 20.0
-_LAST_SECONDS: Final = 15.0
+_LAST_SECONDS: Final = 10.0
 """How long what is still to be told at the end may take."""
 _LOOK: Final = 0.2
 
@@ -130,8 +130,8 @@ class _Bell:
             for incident in news:  # one by one: what opens and is over within a second of ours is told both
                 self._desk.revise(incident, time.time())
                 await self._send()
+                self._seen |= await self._firing()
             await self._send()
-            self._seen |= await self._firing()
             if last and not news and not self._desk.sizes()["pending"]:
                 return
             await asyncio.sleep(_LOOK)
