@@ -32,7 +32,7 @@ def action(verb, by="ann", reason="", incident="inc-1", **args):
         (action("good_catch"), "good catch"),
         (action("assign", to="bob\x1b[2J"), "assign to bob [2J"),
         (action("silence", match={"service": ["a", "b"], "env": "eu"}), "silence service=a|b, env=eu"),
-        (action("ran", playbook="undo", result="timed out", ok=False), "ran playbook undo “timed out”, and failed"),
+        (action("ran", playbook="restart", result="late", ok=False), "ran playbook restart “late”, and failed"),
         (action("propose", entity="cart", playbook="undo"), "propose playbook undo for cart"),
         (action("override", schedule="night", to="cy", since=START), f"override schedule night to cy from {WHEN}"),
         (action("frob\x07nicate"), "frob nicate"),
