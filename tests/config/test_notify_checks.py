@@ -85,6 +85,7 @@ def test_a_good_one(tmp_path):
         ("fallback: [roll]", "fallback: [room]", "'room' stands in for itself"),
         ("services: [checkout]", "services: []", "notify.playbooks.back: it may be run for no service"),
         ("actions:\n", "\n", "notify.playbooks.back: it waits for somebody to approve"),
+        ("actions:\n", "\n", "notify.routes[0].chain: whoever is called cannot say that they have it"),
     ],
 )  # fmt: skip
 def test_what_is_wrong_is_said_where_it_stands(tmp_path, old, new, words):

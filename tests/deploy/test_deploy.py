@@ -55,6 +55,23 @@ def test_compose_mounts_what_exists_and_its_config_is_sound(monkeypatch):
     assert port in engine["healthcheck"]["test"][-1]
 
 
+def test_sections_of_the_example_that_are_comments_are_right_once_they_are_none(monkeypatch, tmp_path):
+    text = (DEPLOY / "floodmark.example.yaml").read_text()
+    for name in re.findall(r"\$\{([A-Z_]+)\}", text):
+        monkeypatch.setenv(name, "0123456789abcdef0123456789abcdef")
+    for section in ("notify", "gateway"):
+        assert text.count(f"# {section}:\n") == 1
+        block = re.search(rf"^# {section}:\n(#.*\n)+", text, re.MULTILINE)
+        assert block is not None
+        text = text.replace(block[0], re.sub(r"^# ", "", block[0], flags=re.MULTILINE))
+    path = tmp_path / "floodmark.yaml"
+    path.write_text(text)
+    config = load_with_warnings(path).config
+    assert config.notify is not None
+    assert config.gateway is not None
+    assert [route.name for route in config.notify.routes] == ["storefront", "all others"]
+
+
 def test_the_units_run_a_command_that_there_is():
     unit = (DEPLOY / "floodmark.service").read_text()
     assert re.search(r"^ExecStart=/opt/floodmark/bin/floodmark run --config \S+$", unit, re.MULTILINE)

@@ -1,5 +1,6 @@
 """The life of an incident, as those hear it who are told."""
 
+from floodmark.alerts import Acted, utc
 from floodmark.deliveries import Delivery
 from floodmark.events import decode
 from floodmark.notify.sink import Delivered, Later, Refused
@@ -94,6 +95,22 @@ def test_it_is_told_again_when_it_is_worse_or_open_again():
     world.revise(6, "reopened", severity="error")
     assert world.sent[0][2].reason == "told again: it is open again"
     assert world.told() == [(60, "hook", "open", True)]
+
+
+def test_who_has_opened_it_again_is_said_of_that_time_only():
+    world = World(config())
+    world.revise(1)
+    world.run(60)
+    world.revise(2, "resolved")
+    act = Acted(id="act-1", verb="reopen", by="ann", applied_at=utc(world.now))
+    world.told()
+    world.revise(3, "reopened", acts=[act])
+    assert world.reasons() == [("hook", "told again: ann has opened it again")]
+    world.revise(4, "resolved", acts=[act])
+    world.run(60)
+    world.told()
+    world.revise(5, "reopened", acts=[act])
+    assert world.reasons() == [("hook", "told again: it is open again")]
 
 
 def test_an_older_revision_changes_nothing():

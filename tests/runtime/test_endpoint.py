@@ -127,6 +127,9 @@ async def test_a_taken_port_is_a_sentence():
         with pytest.raises(AddressError, match=rf"cannot listen on 127.0.0.1:{port}: .*http.port"):
             async with endpoint(Http(port=port), Telemetry()):
                 pass
+        with pytest.raises(AddressError, match=r"set notify.http.host and notify.http.port"):
+            async with endpoint(Http(port=port), Telemetry(), "notify.http"):
+                pass
 
 
 async def test_it_can_be_off():

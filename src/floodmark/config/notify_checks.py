@@ -51,6 +51,7 @@ def warnings(tree: Located, now: float | None = None) -> list[Problem]:
         *_odd_selectors(tree),
         *_owners(tree),
         *_fallbacks(tree),
+        *_unheard(tree),
         *_playbooks(tree),
         *_gaps(tree, time.time() if now is None else now),
     ]
@@ -352,6 +353,16 @@ def _fallbacks(tree: Located) -> Iterator[Problem]:
             if text(here) in own:
                 words = f"{quoted(here)} stands in for itself"
                 yield here.place.problem((*path, "fallback", index), words, "name another target")
+
+
+def _unheard(tree: Located) -> Iterator[Problem]:
+    """Chains that nothing but the end of an incident stops."""
+    if not absent(tree, "actions") or tree.child("actions") is not None:
+        return
+    for path, route in _listed(tree, "routes"):
+        if (chain := route.child("chain")) is not None and text(chain) is not None:
+            words = "whoever is called cannot say that they have it: nobody's actions are heard"
+            yield chain.place.problem((*path, "chain"), words, "add a section actions:")
 
 
 def _playbooks(tree: Located) -> Iterator[Problem]:

@@ -149,7 +149,10 @@ class Affairs:
         urgent = again or incident.severity == "critical"
         case.held = now if urgent else now + self.post.notify.hold
         if urgent:
-            self.tell(case, now, "told again: it is open again" if again else "")
+            last = incident.acts[-1] if incident.acts else None
+            by_hand = last is not None and last.verb == "reopen" and last.applied_at >= incident.updated_at
+            words = f"{last.by} has opened it again" if last is not None and by_hand else "it is open again"
+            self.tell(case, now, f"told again: {words}" if again else "")
 
     def tell(self, case: Case, now: float, reason: str = "", digested: bool = False) -> None:
         """Tell those whom it concerns, for the first time since it opened. `digested`: a digest has told them."""

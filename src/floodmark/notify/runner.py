@@ -95,7 +95,7 @@ async def run(
         session = await entered.enter_async_context(exchange.session())
         here = folder or Path()
         run_ = _Run(config, masking, session, stop, ready, here, create_with, embedded, make_desk, make_sinks)
-        await entered.enter_async_context(endpoint(config.notify.http, run_.telemetry))
+        await entered.enter_async_context(endpoint(config.notify.http, run_.telemetry, "notify.http"))
         entered.enter_context(folding(lambda: run_.telemetry.presence.away_since is not None))
         watches = [asyncio.create_task(_lasting(watch)) for watch in run_.watches()]
         if reloads is not None:

@@ -21,8 +21,9 @@ log = structlog.get_logger(__name__)
 
 
 @asynccontextmanager
-async def endpoint(http: Http, telemetry: Telemetry) -> AsyncIterator[str | None]:
-    """Serve while entered; the value is the base URL, or None if it is not enabled.
+async def endpoint(http: Http, telemetry: Telemetry, section: str = "http") -> AsyncIterator[str | None]:
+    """Serve while entered; the value is the base URL, or None if it is not enabled. `section`: where the
+    config has it.
 
     Raises AddressError if the address cannot be bound.
     """
@@ -66,7 +67,7 @@ async def endpoint(http: Http, telemetry: Telemetry) -> AsyncIterator[str | None
         except OSError as error:
             raise AddressError(
                 f"The HTTP endpoint cannot listen on {http.host}:{http.port}: {error.strerror}; "
-                "set http.host and http.port (0: any free port), or http.enabled: false"
+                f"set {section}.host and {section}.port (0: any free port), or {section}.enabled: false"
             ) from error
         url = f"http://{http.host}:{runner.addresses[0][1]}"
         log.info("serving /metrics, /healthz and /readyz", url=url)
