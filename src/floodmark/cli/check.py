@@ -105,7 +105,7 @@ def _told(config: Config) -> Table | None:
         return None
     table = Table(
         "route", *(Column(each, overflow="fold") for each in ("incidents", "told", "paged")),
-        title="Who is told (floodmark notify), first match wins", title_justify="left", box=None, header_style="bold",
+        title="Who is told, first match wins", title_justify="left", box=None, header_style="bold",
     )  # fmt: skip
     for route in config.notify.routes:
         least = "" if route.severity == "info" else f", {route.severity} and worse"
@@ -121,7 +121,7 @@ def _posted(config: Config) -> Table | None:
         return None
     table = Table(
         "address", "kind", "topic",
-        title="Who may post (floodmark gateway)", title_justify="left", box=None, header_style="bold",
+        title="Who may post", title_justify="left", box=None, header_style="bold",
     )  # fmt: skip
     gateway = config.gateway
     host = f"[{gateway.host}]" if ":" in gateway.host else gateway.host
