@@ -179,7 +179,7 @@ def test_what_comes_of_it_is_shown_with_the_incident_it_was_run_for():
     lines = list(told(book.known("inc-1", utc(START + 120))))
     assert [line.split("  ", 1)[1] for line in lines] == [
         "floodmark  propose playbook rollback for checkout until 2027-01-15 09:00:00: it is for checkout",
-        "ann  approve rollback",
+        "ann  approve playbook rollback",
         "floodmark  ran playbook rollback for checkout “checkout goes back to 4b1c”",
     ]
 
