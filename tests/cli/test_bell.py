@@ -62,7 +62,8 @@ async def test_each_incident_arrives_and_goes_though_days_pass_in_seconds(there)
     assert "was told 3 incidents, and of 2 that they are over; it showed 3 of them" in str(found)
 
 
-async def test_what_is_not_taken_is_said():
+async def test_what_is_not_taken_is_said(monkeypatch):
+    monkeypatch.setattr(bell, "_LAST_SECONDS", 0.5)
     told = [incident(1, "opened")]
     async with bell.ringing("http://127.0.0.1:9", told) as rung:
         pass
