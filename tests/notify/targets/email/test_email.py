@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import ssl
 import sys
 from collections.abc import Iterator
@@ -25,6 +26,8 @@ import tellings
 from floodmark.config.targets import Email
 from floodmark.notify.sink import Answer, Delivered, Later, Refused, Request, Sink, UnansweredError
 from floodmark.notify.targets.email import sink
+
+logging.getLogger("mail.log").disabled = True  # the server's own log, which outlives the streams of other tests
 
 PASSWORD = "sm-5544332211"
 pytestmark = [
