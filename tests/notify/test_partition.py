@@ -7,6 +7,7 @@ from pathlib import Path
 
 from aiokafka import TopicPartition
 from aiokafka.errors import KafkaConnectionError
+from structlog.testing import capture_logs
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "integration"))
 
@@ -182,6 +183,17 @@ async def test_a_first_start_commits_where_it_begins_and_tells_nothing_of_the_pa
         stand.consumer.put(incident("inc-1", 1, "opened"))
         await stand.until(lambda: stand.sent() == ["inc-1/1/t"])
     assert stand.outbox.commits[0] == ([], 1)
+
+
+async def test_offsets_that_kafka_has_forgotten_are_said_where_people_had_been_told():
+    async with Stand() as before:
+        before.consumer.put(incident("inc-1", 1, "opened"))
+        await before.until(lambda: len(before.outbox.commits) == 2)
+    for ledger, times in ((before.outbox.ledger(), 1), (None, 0)):
+        with capture_logs() as said:
+            async with Stand(committed=None, end=5, ledger=ledger):
+                pass
+        assert sum("forgotten how far" in each["event"] for each in said) == times
 
 
 async def test_what_was_committed_and_not_answered_is_sent_again_by_whoever_goes_on():

@@ -237,6 +237,11 @@ class Partition:
         self._answered = time.monotonic()
         self.live.set()
         where = {"group": self._member.group, "topic": self.topic, "partition": self.partition}
+        if first and found.entries:  # Kafka forgets the offsets of a group that was away for offsets.retention.minutes
+            log.warning(
+                "Kafka has forgotten how far people had been told: what came while nobody ran is told to nobody; "
+                "see `floodmark incidents`", at=start, **where,
+            )  # fmt: skip
         log.info("live", at=start, first_start=first, remembered=len(found.entries), **where)
 
     async def _offset(self) -> tuple[int, bool]:
