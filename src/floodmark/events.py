@@ -29,11 +29,13 @@ from floodmark.alerts import (
 )
 from floodmark.deliveries import Delivery
 from floodmark.records import Headers, Output, Record, Stream, arrival
+from floodmark.reports import ConfigLoaded, ModelReport
 from floodmark.requests import ModelRequest
 from floodmark.signals import Histogram, Inference, Log, Metric, Outcome, Prediction, Span, Verdict
 
 Told = Absence | Action | Anomaly | ChangeNotice | Dependencies | Watermark | SeriesSample
-Placed = Told | Incident | ActionOutcome | Delivery | ModelRequest | Prediction | Inference | Outcome
+Reported = ModelReport | ConfigLoaded
+Placed = Told | Incident | ActionOutcome | Delivery | ModelRequest | Reported | Prediction | Inference | Outcome
 Event = Placed | Metric | Histogram | Log | Span
 
 TYPES: Final[Mapping[str, type[Event]]] = {
@@ -48,6 +50,8 @@ TYPES: Final[Mapping[str, type[Event]]] = {
     "dev.floodmark.action-outcome.v1": ActionOutcome,
     "dev.floodmark.delivery.v1": Delivery,
     "dev.floodmark.model-request.v1": ModelRequest,
+    "dev.floodmark.model-report.v1": ModelReport,
+    "dev.floodmark.config.v1": ConfigLoaded,
     "dev.floodmark.prediction.v1": Prediction,
     "dev.floodmark.inference.v1": Inference,
     "dev.floodmark.outcome.v1": Outcome,
@@ -183,6 +187,8 @@ def body_schemas() -> dict[str, dict[str, Any]]:
         "action-outcome": ActionOutcome,
         "delivery": Delivery,
         "model-request": ModelRequest,
+        "model-report": ModelReport,
+        "config-loaded": ConfigLoaded,
     }
     schemas = {}
     for stem, body in titles.items():
@@ -228,6 +234,10 @@ def _place(body: Placed, source: str) -> tuple[Stream, str, datetime, str]:
         return "deliveries", f"{body.target}/{body.id}/{body.result}/{body.attempts}", body.at, body.key
     if isinstance(body, ModelRequest):
         return "model_requests", body.id, body.at, body.model
+    if isinstance(body, ModelReport):
+        return "reports", f"{body.key()}@{body.time.timestamp():.3f}", body.time, body.model
+    if isinstance(body, ConfigLoaded):
+        return "reports", f"{body.key()}@{body.at.timestamp():.3f}", body.at, body.process
     if isinstance(body, Inference):
         half = "answer" if body.answered else "request"
         return "model_events", f"{body.model}/{body.request_id}/{half}", utc(body.time), body.model

@@ -19,7 +19,15 @@ LATEST = 4_102_444_800.0
 Headers = Sequence[tuple[str, bytes]]
 
 Stream = Literal[
-    "anomalies", "alerts", "dead_letters", "model_events", "rekeyed", "actions", "deliveries", "model_requests"
+    "anomalies",
+    "alerts",
+    "dead_letters",
+    "model_events",
+    "rekeyed",
+    "actions",
+    "deliveries",
+    "model_requests",
+    "reports",
 ]
 """The topics that Floodmark writes, by their name in the config's `topics`."""
 

@@ -11,7 +11,7 @@ from floodmark import client
 from floodmark.actions import VERBS, Action, ActionOutcome, Arguments
 from floodmark.alerts import Incident, Member, utc
 from floodmark.cli import app
-from floodmark.cli.console import err, out
+from floodmark.cli.speaking import err, out
 from floodmark.client import Deed, Place, checked
 from floodmark.signals import Verdict
 

@@ -19,8 +19,8 @@ START = 1_700_006_400
 
 @pytest.fixture(autouse=True)
 def _wide(monkeypatch):
-    monkeypatch.setattr("floodmark.cli.console.out.width", 100)
-    monkeypatch.setattr("floodmark.cli.console.err.width", 100)
+    monkeypatch.setattr("floodmark.cli.speaking.out.width", 100)
+    monkeypatch.setattr("floodmark.cli.speaking.err.width", 100)
     monkeypatch.setenv("COLUMNS", "100")
 
 

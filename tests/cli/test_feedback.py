@@ -15,8 +15,8 @@ from typer.testing import CliRunner
 
 from floodmark.alerts import Anomaly, Evidence
 from floodmark.cli import app
-from floodmark.cli.console import out
 from floodmark.cli.feedback import canonical
+from floodmark.cli.speaking import out
 from floodmark.cli.topics import _wanted
 from floodmark.cli.verdicts import read_verdicts
 from floodmark.config.models import Config

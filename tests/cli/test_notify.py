@@ -13,8 +13,8 @@ from typer.testing import CliRunner
 
 from floodmark.alerts import Incident
 from floodmark.cli import app
-from floodmark.cli.console import out
 from floodmark.cli.deliveries import given_up
+from floodmark.cli.speaking import out
 from floodmark.cli.topics import _wanted
 from floodmark.config.models import Config
 from floodmark.deliveries import Delivery

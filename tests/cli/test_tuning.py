@@ -15,8 +15,8 @@ HEADER = ("timestamp", "latency_ms", "cpu")
 
 @pytest.fixture(autouse=True)
 def _wide(monkeypatch):
-    monkeypatch.setattr("floodmark.cli.console.out.width", 120)
-    monkeypatch.setattr("floodmark.cli.console.err.width", 120)
+    monkeypatch.setattr("floodmark.cli.speaking.out.width", 120)
+    monkeypatch.setattr("floodmark.cli.speaking.err.width", 120)
 
 
 @pytest.fixture

@@ -12,11 +12,11 @@ import pytest
 from floodmark.actions import Action, Arguments
 from floodmark.alerts import Anomaly, Incident
 from floodmark.config.models import Config
-from floodmark.console.anomaly import verdict
 from floodmark.detect.upkeep import Upkeep
 from floodmark.events import TYPES, event_type
 from floodmark.flow.local import LocalFlow
 from floodmark.records import Output, Record
+from floodmark.terminal.anomaly import verdict
 
 START = 1_769_860_800
 FAULT = range(240, 255)

@@ -2,11 +2,11 @@
 
 from floodmark.actions import Action, wrong_with
 from floodmark.alerts import utc
-from floodmark.console.deeds import told
 from floodmark.events import decode, encode
 from floodmark.fold import Book
 from floodmark.notify.sink import Delivered, Later, Refused
 from floodmark.records import Record
+from floodmark.terminal.deeds import told
 
 from .world import START, World, action, change, config
 

@@ -34,13 +34,13 @@ from floodmark.cli.acting import (
     to_incident,
     to_none,
 )
-from floodmark.cli.console import ConfigPath, err, fail
+from floodmark.cli.speaking import ConfigPath, err, fail
 from floodmark.config.models import Config
-from floodmark.console.deeds import brief
-from floodmark.console.words import clock, many, safe
 from floodmark.notify.addressing import person_of
 from floodmark.runtime.feedback import say as say_feedback
 from floodmark.signals import Verdict
+from floodmark.terminal.deeds import brief
+from floodmark.terminal.words import clock, many, safe
 
 _REASON: Final = 2_000
 """Characters of a reason that the feedback topic takes."""

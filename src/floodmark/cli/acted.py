@@ -9,7 +9,7 @@ import msgspec
 import typer
 
 from floodmark.actions import CORRELATED, Action
-from floodmark.cli.console import err
+from floodmark.cli.speaking import err
 from floodmark.config.models import Actions, Config
 from floodmark.detect.upkeep import Upkeep
 from floodmark.events import encode

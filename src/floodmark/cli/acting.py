@@ -16,13 +16,13 @@ from msgspec.structs import replace
 from floodmark import client
 from floodmark.actions import CORRELATED, Action, Arguments, Verb, new_id, wrong_with
 from floodmark.alerts import Incident
-from floodmark.cli.console import ConfigPath, fail, out, read_config
+from floodmark.cli.speaking import ConfigPath, fail, out, read_config
 from floodmark.config.models import Config
 from floodmark.config.quantities import duration
-from floodmark.console.deeds import brief
-from floodmark.console.words import clock, safe
 from floodmark.fold import NO_EFFECT, Book, Life
 from floodmark.runtime import RunError
+from floodmark.terminal.deeds import brief
+from floodmark.terminal.words import clock, safe
 
 T = TypeVar("T")
 _LISTED: Final = 20

@@ -15,13 +15,13 @@ from floodmark import client
 from floodmark.actions import CORRELATED, VERBS, Action, ActionOutcome
 from floodmark.alerts import Incident
 from floodmark.cli.acting import do
-from floodmark.cli.console import ConfigPath, fail, out, read_config
 from floodmark.cli.ranges import since_when
+from floodmark.cli.speaking import ConfigPath, fail, out, read_config
 from floodmark.client import Deed as Record
 from floodmark.config.models import Config
-from floodmark.console.deeds import Deed, trail
-from floodmark.console.words import safe
 from floodmark.fold import Book
+from floodmark.terminal.deeds import Deed, trail
+from floodmark.terminal.words import safe
 
 _CONFIG: Final = Path("floodmark.yaml")
 

@@ -19,7 +19,7 @@ DEAD_LETTERS: Final = "dead_letters"
 _FORMAT: Final = "application/schema+json;version=2020-12"
 _KAFKA: Final = "0.5.0"
 """Version of AsyncAPI's bindings for Kafka."""
-_STEMS: Final = {"change": "change-notice"}
+_STEMS: Final = {"change": "change-notice", "config": "config-loaded"}
 """Messages whose schema is called otherwise."""
 _FOR_EVER: Final = {"cleanup.policy": ["delete"], "retention.ms": -1, "retention.bytes": -1}
 _NEWEST: Final = {"cleanup.policy": ["compact"]}
@@ -78,6 +78,14 @@ _CHANNELS: Final = {
         {},
         "`floodmark models`, your own tools",
         "`floodmark notify`, Airflow, your own tools",
+    ),
+    "reports": _Channel(
+        "The model and its version as MODEL@VERSION, or the process as config:PROCESS.",
+        ["model-report", "config"],
+        "Compacted: the newest of each key holds.",
+        _NEWEST,
+        "`floodmark run`",
+        "`floodmark console`, your own tools",
     ),
     DEAD_LETTERS: _Channel(
         "The key that the input had.",

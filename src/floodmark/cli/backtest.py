@@ -11,7 +11,6 @@ import typer
 from rich.table import Table as RichTable
 from rich.text import Text
 
-from floodmark.cli.console import err, fail, out, read_config
 from floodmark.cli.recorded import (
     NO_PLOTS,
     Arrived,
@@ -35,6 +34,7 @@ from floodmark.cli.recorded import (
     tell,
 )
 from floodmark.cli.recorded import zone as named_zone
+from floodmark.cli.speaking import err, fail, out, read_config
 from floodmark.cli.verdicts import FeedbackPath, read_verdicts
 from floodmark.config.models import Config
 from floodmark.config.quantities import budget

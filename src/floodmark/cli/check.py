@@ -11,8 +11,8 @@ import typer
 from rich.table import Column, Table
 from rich.text import Text
 
-from floodmark.cli.console import ConfigPath, out, read_config
 from floodmark.cli.doctor import examine, show
+from floodmark.cli.speaking import ConfigPath, out, read_config
 from floodmark.config.models import Config, Detector, Input
 from floodmark.config.quantities import budget_in_words
 from floodmark.diagnose.finding import Part

@@ -18,7 +18,7 @@ import typer
 from rich.table import Column, Table
 from rich.text import Text
 
-from floodmark.cli.console import ConfigPath, err, fail, out, read_config
+from floodmark.cli.speaking import ConfigPath, err, fail, out, read_config
 from floodmark.config.quantities import duration
 from floodmark.letters import Letter
 from floodmark.runtime import RunError

@@ -10,8 +10,8 @@ from typing import Annotated, NamedTuple
 import msgspec
 import typer
 
-from floodmark.cli.console import err, fail, out
 from floodmark.cli.embedded import engine
+from floodmark.cli.speaking import err, fail, out
 from floodmark.runtime import RunError, log
 from floodmark.runtime.embedded import EmbeddedBroker
 from floodmark.runtime.progress import Ends, Progress

@@ -12,8 +12,8 @@ from typing import Annotated, Final
 import typer
 from rich.text import Text
 
-from floodmark.cli.console import ConfigPath, err, out, read_config
 from floodmark.cli.deliveries import given_up, newest
+from floodmark.cli.speaking import ConfigPath, err, out, read_config
 from floodmark.config.models import Config
 from floodmark.decode import schemas_needed
 from floodmark.diagnose import topics as topics_of

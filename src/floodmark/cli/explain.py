@@ -10,7 +10,6 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from floodmark.cli.console import err, fail, out, read_config
 from floodmark.cli.recorded import (
     NO_PLOTS,
     Arrived,
@@ -34,6 +33,7 @@ from floodmark.cli.recorded import (
     tell,
 )
 from floodmark.cli.recorded import zone as named_zone
+from floodmark.cli.speaking import err, fail, out, read_config
 from floodmark.cli.verdicts import FeedbackPath, read_verdicts
 from floodmark.config.models import Config
 from floodmark.detect.anomalies import odds, rarity

@@ -20,8 +20,8 @@ from rich.table import Column, Table
 from rich.text import Text
 
 from floodmark.alerts import Anomaly, Direction
-from floodmark.cli.console import ConfigPath, err, fail, out, read_config
 from floodmark.cli.dead_letters import printable
+from floodmark.cli.speaking import ConfigPath, err, fail, out, read_config
 from floodmark.config import models
 from floodmark.config.models import Config
 from floodmark.detect.feedback import CALMEST, Feedback

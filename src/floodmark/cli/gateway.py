@@ -10,7 +10,7 @@ from pathlib import Path
 import structlog
 import typer
 
-from floodmark.cli.console import ConfigPath, fail, read_config
+from floodmark.cli.speaking import ConfigPath, fail, read_config
 from floodmark.config.diff import diff
 from floodmark.config.gateway import Gateway
 from floodmark.config.loader import ConfigError, load_with_warnings

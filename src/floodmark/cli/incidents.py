@@ -18,18 +18,18 @@ from rich.text import Text
 from floodmark import client
 from floodmark.actions import Action, ActionOutcome
 from floodmark.alerts import SEVERITIES, Anomaly, Incident
-from floodmark.cli.console import ConfigPath, ascii_only, err, fail, out, read_config
 from floodmark.cli.ranges import since_when
+from floodmark.cli.speaking import ConfigPath, ascii_only, err, fail, out, read_config
 from floodmark.config.models import Config
-from floodmark.console.deeds import Deed, line, standing
-from floodmark.console.incidents import Filter, evidence_of, is_open, listed, table, told, whole
-from floodmark.console.words import COLOURS, clock, safe
 from floodmark.events import MalformedEventError, decode
 from floodmark.fold import Book, Known
 from floodmark.records import Record
 from floodmark.runtime import RunError
 from floodmark.runtime.errors import MissingTopicsError
 from floodmark.runtime.tailing import followed, held, said_of, together
+from floodmark.terminal.deeds import Deed, line, standing
+from floodmark.terminal.incidents import Filter, evidence_of, is_open, listed, table, told, whole
+from floodmark.terminal.words import COLOURS, clock, safe
 
 T = TypeVar("T")
 _BEFORE: Final = timedelta(hours=1)

@@ -16,7 +16,7 @@ from rich.console import Console
 from rich.table import Column, Table
 from rich.text import Text
 
-from floodmark.cli.console import err, fail, out
+from floodmark.cli.speaking import err, fail, out
 from floodmark.config.loader import ConfigError, load_with_warnings
 from floodmark.config.models import Config, Input, Kafka
 from floodmark.config.problems import did_you_mean

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import msgspec
 
-from floodmark.cli.console import out
 from floodmark.cli.embedded import engine
+from floodmark.cli.speaking import out
 from floodmark.runtime.progress import Progress
 from floodmark.runtime.stopping import stop_on_signals
 from floodmark.simulate import machine, readings

@@ -12,8 +12,8 @@ import msgspec
 import typer
 
 from floodmark.actions import new_id
-from floodmark.cli.console import ConfigPath, fail, out, read_config
 from floodmark.cli.dead_letters import printable
+from floodmark.cli.speaking import ConfigPath, fail, out, read_config
 from floodmark.config.models import Config
 from floodmark.events import encode
 from floodmark.requests import ModelRequest, RequestKind

@@ -17,21 +17,21 @@ from rich.text import Text
 
 from floodmark.actions import Action
 from floodmark.alerts import Incident
-from floodmark.cli.console import ConfigPath, err, fail, out, read_config
 from floodmark.cli.dead_letters import printable
 from floodmark.cli.deliveries import FAILED, newest
 from floodmark.cli.reloading import configs
+from floodmark.cli.speaking import ConfigPath, err, fail, out, read_config
 from floodmark.config.calendars import read_calendars
 from floodmark.config.loader import load_with_warnings
 from floodmark.config.models import Config
 from floodmark.config.notify import Notify
-from floodmark.console.words import safe
 from floodmark.notify import examples, exchange, sinks
 from floodmark.notify.runner import Reloaded, run
 from floodmark.notify.sink import Event
 from floodmark.runtime import RunError, log
 from floodmark.runtime.stopping import stop_on_signals
 from floodmark.runtime.watching import fingerprint, reload_on_hangup, watching
+from floodmark.terminal.words import safe
 
 T = TypeVar("T")
 logger = structlog.get_logger(__name__)

@@ -11,8 +11,8 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 import typer
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
-from floodmark.cli.console import err, fail
 from floodmark.cli.registered import Registered
+from floodmark.cli.speaking import err, fail
 from floodmark.config.formats import FormatName
 from floodmark.config.models import Config
 from floodmark.files.columns import Columns

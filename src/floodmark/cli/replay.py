@@ -17,7 +17,6 @@ from rich.text import Text
 from floodmark.actions import ActionOutcome
 from floodmark.alerts import Anomaly, Incident
 from floodmark.cli.acted import ActionsPath, heeding, read_actions
-from floodmark.cli.console import err, fail, out, read_config
 from floodmark.cli.recorded import (
     Arrived,
     Base64,
@@ -42,6 +41,7 @@ from floodmark.cli.recorded import (
 )
 from floodmark.cli.recorded import zone as named_zone
 from floodmark.cli.registered import Registered
+from floodmark.cli.speaking import err, fail, out, read_config
 from floodmark.cli.verdicts import FeedbackPath, read_verdicts
 from floodmark.config.models import Config
 from floodmark.events import TYPES, event_type

@@ -14,8 +14,8 @@ import structlog
 import typer
 
 from floodmark import runtime
-from floodmark.cli.console import ConfigPath, fail, read_config
 from floodmark.cli.reloading import reloads
+from floodmark.cli.speaking import ConfigPath, fail, read_config
 from floodmark.config.loader import Loaded, load_with_warnings
 from floodmark.config.models import Config
 from floodmark.records import Schemas

@@ -10,7 +10,7 @@ import orjson
 import typer
 
 from floodmark.cli.asyncapi import asyncapi
-from floodmark.cli.console import fail, out
+from floodmark.cli.speaking import fail, out
 from floodmark.config.reference import json_schema, markdown_reference
 from floodmark.decode import native_schemas
 from floodmark.events import body_schemas

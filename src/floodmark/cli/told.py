@@ -9,13 +9,11 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 from floodmark.alerts import Anomaly, Incident
-from floodmark.cli.console import ascii_only, err, fail, out
 from floodmark.cli.explain import draw, show
 from floodmark.cli.ranges import Topics, since_when
 from floodmark.cli.recorded import account, recording
+from floodmark.cli.speaking import ascii_only, err, fail, out
 from floodmark.config.models import Config
-from floodmark.console.anomaly import page
-from floodmark.console.words import safe
 from floodmark.detect.feedback import Feedback
 from floodmark.events import MalformedEventError, decode
 from floodmark.files.notes import FileError
@@ -24,6 +22,8 @@ from floodmark.records import Record
 from floodmark.runtime import RunError
 from floodmark.runtime.feedback import hear_all
 from floodmark.runtime.tailing import held, said_of
+from floodmark.terminal.anomaly import page
+from floodmark.terminal.words import safe
 from floodmark.tuning.explain import ExplainError
 from floodmark.tuning.explain import explain as explained
 

@@ -15,9 +15,8 @@ import typer
 from aiokafka import TopicPartition
 from rich.live import Live
 
-from floodmark.cli.console import ConfigPath, ascii_only, out, read_config
+from floodmark.cli.speaking import ConfigPath, ascii_only, out, read_config
 from floodmark.config.models import Config
-from floodmark.console.top import Behind, Engine, View, frame, samples_of
 from floodmark.events import MalformedEventError, decode
 from floodmark.flow import groups
 from floodmark.letters import read, receipt_of
@@ -26,6 +25,7 @@ from floodmark.runtime import RunError
 from floodmark.runtime.asking import Answer, engines, progress
 from floodmark.runtime.tailing import followed
 from floodmark.runtime.topics import partitions
+from floodmark.terminal.top import Behind, Engine, View, frame, samples_of
 
 _ODD: Final = 6 * 3600.0
 _INCIDENTS: Final = 7 * 86_400.0

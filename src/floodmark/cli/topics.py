@@ -9,7 +9,7 @@ from typing import Annotated, Final
 
 import typer
 
-from floodmark.cli.console import ConfigPath, fail, out, read_config
+from floodmark.cli.speaking import ConfigPath, fail, out, read_config
 from floodmark.config.models import Config
 from floodmark.flow import written
 from floodmark.runtime import RunError

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from floodmark.cli.console import err
+from floodmark.cli.speaking import err
 from floodmark.config import models
 from floodmark.config.models import Config
 from floodmark.detect.feedback import Feedback

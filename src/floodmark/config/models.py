@@ -10,6 +10,7 @@ from typing import Any, Literal
 
 from pydantic import Field, SecretStr
 
+from floodmark.config.console import Console
 from floodmark.config.formats import EnvelopeName, FormatName
 from floodmark.config.gateway import Gateway
 from floodmark.config.http import Http
@@ -147,6 +148,8 @@ class Topics(Section):
     """What has come of telling people (`notify`), compacted; as many partitions as `alerts`."""
     model_requests: str = "floodmark.model-requests"
     """What is asked to be done with models, keyed by model."""
+    reports: str = "floodmark.reports"
+    """How models do, and which config each process runs; compacted, the newest of each."""
 
 
 class State(Section):
@@ -515,6 +518,8 @@ class Config(Section):
     """Who is told of incidents (`floodmark notify`)."""
     gateway: Gateway | None = None
     """What may be said over HTTP (`floodmark gateway`)."""
+    console: Console = Console()
+    """The pages in a browser (`floodmark console`)."""
     logs: Logs = Logs()
     """How log records become series."""
     spans: Spans = Spans()

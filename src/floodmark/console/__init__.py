@@ -1,4 +1,9 @@
-"""What an operator sees in a terminal: incidents and anomalies as tables, sentences and sparklines, and the live page.
+"""The pages in a browser (`floodmark console`): a reader of the topics like any other, and whoever acts through it
+writes an action like any other.
 
-All of it is pure: what was read from Kafka and from engines goes in, text comes out. It must never decide anything.
+    topics ─► reader ─► store (SQLite, a view that can be deleted) ─► queries ─► server ─► static/ in the browser
+                          └► live (what is new, to every open page)        acting ◄─┘
+
+`contract.py` is what the API says; its OpenAPI is made from it. Nothing here judges, and nothing but the topics keeps
+what people did.
 """

@@ -12,11 +12,11 @@ from rich.table import Column, Table
 from rich.text import Text
 
 from floodmark.alerts import Anomaly, Evidence, Incident, Member, Point, Severity
-from floodmark.console.deeds import standing
-from floodmark.console.deeds import told as done_by
-from floodmark.console.sparks import WIDTH, marks, merged, outside, spark
-from floodmark.console.words import COLOURS, at_least, clock, lasting, many, safe
 from floodmark.fold import Known
+from floodmark.terminal.deeds import standing
+from floodmark.terminal.deeds import told as done_by
+from floodmark.terminal.sparks import WIDTH, marks, merged, outside, spark
+from floodmark.terminal.words import COLOURS, at_least, clock, lasting, many, safe
 from floodmark.units import number, reach
 
 _CHANCE: Final = ((31_557_600.0, "year"), (2_629_800.0, "month"), (604_800.0, "week"), (86_400.0, "day"))

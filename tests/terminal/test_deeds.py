@@ -6,8 +6,8 @@ import pytest
 from rich.console import Console
 
 from floodmark.actions import Action, Arguments
-from floodmark.console.deeds import Deed, brief, line, standing, told, trail
 from floodmark.fold import Book, Life
+from floodmark.terminal.deeds import Deed, brief, line, standing, told, trail
 
 START = datetime(2026, 2, 1, tzinfo=UTC)
 WHEN = "2026-02-01 00:00:00"

@@ -10,9 +10,9 @@ from rich.table import Table
 from rich.text import Text
 
 from floodmark.alerts import Anomaly, Incident
-from floodmark.console.incidents import sureness
-from floodmark.console.sparks import marks, merged, spark
-from floodmark.console.words import COLOURS, clock, lasting, safe
+from floodmark.terminal.incidents import sureness
+from floodmark.terminal.sparks import marks, merged, spark
+from floodmark.terminal.words import COLOURS, clock, lasting, safe
 from floodmark.units import number, reach
 
 _LINES = 6

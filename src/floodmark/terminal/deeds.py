@@ -9,8 +9,8 @@ from rich.table import Column, Table
 from rich.text import Text
 
 from floodmark.actions import Action
-from floodmark.console.words import clock, many, safe
 from floodmark.fold import NO_EFFECT, Known, Life
+from floodmark.terminal.words import clock, many, safe
 
 _TEXT: Final = 400
 _NAMES: Final = 5

@@ -14,9 +14,9 @@ from rich.table import Column, Table
 from rich.text import Text
 
 from floodmark.alerts import Anomaly, Incident, Point
-from floodmark.console.incidents import is_open, services, state
-from floodmark.console.sparks import merged, spark
-from floodmark.console.words import COLOURS, clock, lasting, many, safe
+from floodmark.terminal.incidents import is_open, services, state
+from floodmark.terminal.sparks import merged, spark
+from floodmark.terminal.words import COLOURS, clock, lasting, many, safe
 from floodmark.units import number, reach
 
 _SPARK: Final = 24

@@ -9,11 +9,11 @@ from hypothesis import strategies as st
 from rich.console import Console
 
 from floodmark.alerts import Point, utc
-from floodmark.console import anomaly as anomalies
-from floodmark.console import top
-from floodmark.console.incidents import Filter, changes, evidence_of, listed, newest, sureness, table, told, whole
-from floodmark.console.sparks import marks, merged, spark
-from floodmark.console.words import lasting, safe
+from floodmark.terminal import anomaly as anomalies
+from floodmark.terminal import top
+from floodmark.terminal.incidents import Filter, changes, evidence_of, listed, newest, sureness, table, told, whole
+from floodmark.terminal.sparks import marks, merged, spark
+from floodmark.terminal.words import lasting, safe
 
 from .told import POINTS, START, anomaly, incident, member
 
