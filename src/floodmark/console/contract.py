@@ -26,9 +26,9 @@ class Status(Struct, frozen=True, kw_only=True):
     """How far everything is; each page shows it. `now` is the server's clock: a browser's may be wrong.
 
     `behind_records`, `behind_seconds`: how far the console is behind the topics; `building` while it reads what there
-    was before its start. `reached`: event time that the engine has reached; `engine_behind`: seconds between what it reads
-    and what there is, None if no engine says so. `oldest`: nothing is shown of before this. `away`: why Kafka is not
-    there, as a sentence; empty while it is. `sequence`: of the newest live event.
+    was before its start. `reached`: event time that the engine has reached; `engine_behind`: seconds between what it
+    reads and what there is, None if no engine says so. `oldest`: nothing is shown of before this. `away`: why Kafka is
+    not there, as a sentence; empty while it is. `sequence`: of the newest live event.
     """
 
     now: datetime
