@@ -23,7 +23,7 @@ test: $(STAMP)
 	@$(BIN)/python tests/parts.py
 
 unit: $(STAMP)
-	@$(BIN)/python -m pytest tests --ignore=tests/integration -m "not slow" -n 2 --dist worksteal
+	@$(BIN)/python -m pytest tests --ignore=tests/integration --ignore=tests/browser -m "not slow" -n 2 --dist worksteal
 
 docs: $(STAMP)
 	@NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict --quiet
