@@ -60,7 +60,8 @@ lock: $(STAMP)
 	$(BIN)/uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-emit-find-links \
 	  --python-version 3.11 --all-extras -o requirements/dev.lock pyproject.toml
 	$(BIN)/uv pip compile --quiet --generate-hashes --no-emit-index-url --no-emit-find-links --no-header \
-	  --python-version 3.11 --python-platform linux -c requirements/dev.lock -o requirements/image.lock pyproject.toml
+	  --python-version 3.11 --python-platform linux --extra calendars --extra console --extra mcp -c requirements/dev.lock \
+	  -o requirements/image.lock pyproject.toml
 
 schemas: $(STAMP)
 	@$(BIN)/floodmark schemas --write schemas

@@ -1,5 +1,5 @@
-"""The real console in a real browser. `console`: a process over an embedded broker that holds what a demo left; `page`: a
-page of it, which fails its test if the page had an error, broke the Content-Security-Policy, or asked anybody else.
+"""The real console in a real browser. `console`: a process over an embedded broker that holds what a demo left; `page`:
+a page of it, which fails its test if it had an error, broke the Content-Security-Policy, or asked anybody else.
 
 Playwright's synchronous side keeps a loop of its own, so these tests are a part by themselves (`tests/parts.py`).
 """
@@ -74,7 +74,7 @@ def page(opened: Callable[..., Page]) -> Page:
 
 @pytest.fixture(scope="session")
 def axe() -> Callable[[Page], list[str]]:
-    """What axe-core finds on a page, each in a line. It comes by the debugger, since the policy forbids a script tag."""
+    """What axe-core finds on a page, each in a line. It comes by the debugger: the policy forbids a tag."""
     source = AXE.read_text()
 
     def judged(page: Page) -> list[str]:
