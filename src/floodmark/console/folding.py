@@ -61,14 +61,14 @@ class New(NamedTuple):
 
 
 class Fold:
-    """Puts records into the tables of one connection; whoever calls commits. `counts`: records by topic and result
-    (taken, old, wrong)."""
+    """Puts records into the tables of one connection; whoever calls commits."""
 
-    def __init__(self, db: sqlite3.Connection, config: Config) -> None:
+    def __init__(self, db: sqlite3.Connection, config: Config, counts: dict[tuple[str, str], int]) -> None:
+        """`counts`: of records by topic and result (taken, old, wrong), kept up."""
         self._db = db
         self._topics = config.topics
         self._feedback = config.feedback.topic if config.feedback is not None else None
-        self.counts: dict[tuple[str, str], int] = {}
+        self._counts = counts
 
     def take(self, records: Iterable[Any], now: float) -> list[New]:
         """Records in the order of their offsets; what is new by them, each once."""
@@ -110,7 +110,7 @@ class Fold:
         return news
 
     def _count(self, topic: str, result: str) -> None:
-        self.counts[topic, result] = self.counts.get((topic, result), 0) + 1
+        self._counts[topic, result] = self._counts.get((topic, result), 0) + 1
 
     def _body(self, body: object, record: Any, lives: dict[str, None]) -> list[New]:
         match body:

@@ -50,15 +50,16 @@ class View:
         self._idle: list[sqlite3.Connection] = []
         self.rebuilt = ""
         self.rebuilds = 0
+        self._counts: dict[tuple[str, str], int] = {}
+        self._db: sqlite3.Connection
+        self._fold: Fold
         self._begin()
 
     def take_over(self, config: Config) -> None:
         """Go on with another config."""
         with self._lock:
             self._config = config
-            counts = self._fold.counts
-            self._fold = Fold(self._db, config)
-            self._fold.counts = counts
+            self._fold = Fold(self._db, config, self._counts)
 
     def close(self) -> None:
         with self._lock:
@@ -69,7 +70,7 @@ class View:
     @property
     def counts(self) -> Mapping[tuple[str, str], int]:
         """Records by topic and what came of them: taken, old (known already) or wrong."""
-        return dict(self._fold.counts)
+        return dict(self._counts)
 
     def places(self) -> dict[tuple[str, int], int]:
         """The offset from which on each partition is still to be read."""
@@ -192,7 +193,7 @@ class View:
             script = resources.files("floodmark.console").joinpath("schema.sql").read_text("utf-8")
             self._db.executescript(f"BEGIN; {script} PRAGMA user_version={VERSION}; COMMIT;")
             os.chmod(self.path, 0o600)  # noqa: PTH101 - it says what a company's systems are called
-        self._fold = Fold(self._db, self._config)
+        self._fold = Fold(self._db, self._config, self._counts)
 
     def _aside(self, why: str) -> None:
         """Rename what cannot be used, with what belongs to it, and say so."""
