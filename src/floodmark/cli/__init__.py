@@ -20,6 +20,7 @@ COMMANDS: Final = {
     "run": "Watch the topics of the config and publish incidents, until SIGTERM or Ctrl-C.",
     "demo": "See it work: a simulated web shop, eight kinds of faults, incidents as they open, and a scoreboard.",
     "check": "Check a config without a broker: every problem at once, with file:line:column.",
+    "test": "Run unit tests of a config: input that is recorded or described, and what must come of it.",
     "replay": "Run files through the engine and show the incidents: the same answer as under Kafka, byte for byte.",
     "backtest": "Try alert budgets on recorded metrics: how many alarms each would have meant, and on which series.",
     "explain": "Say why a point of a recorded series alarmed, or why not: each head, the level, and every guard.",
