@@ -14,7 +14,7 @@ from floodmark.config.loader import ConfigError, load
 from floodmark.config.locate import Located
 from floodmark.config.models import Config
 from floodmark.config.problems import Path as Place
-from floodmark.config.trials import Test, TestFile
+from floodmark.config.trials import Trial, Trials
 from floodmark.runtime import RunError
 from floodmark.trials.judging import Failure, judge
 from floodmark.trials.junit import Result, xml
@@ -28,7 +28,7 @@ class _Job(NamedTuple):
 
     file: Path
     number: int
-    test: Test
+    test: Trial
     tree: Located
     config: Path
     start: float | None
@@ -126,14 +126,14 @@ def _jobs(paths: list[Path], config: Path) -> list[_Job]:
     return jobs
 
 
-def _job(path: Path, number: int, test: Test, file: TestFile, tree: Located, config: Path) -> _Job:
+def _job(path: Path, number: int, test: Trial, file: Trials, tree: Located, config: Path) -> _Job:
     own = test.config or file.config
     start = file.start if test.start is None else test.start
     return _Job(path, number, test, tree, path.parent / own if own else config, start)
 
 
 def _run(job: _Job, configs: dict[Path, Config | str]) -> Result:
-    from floodmark.cli.tested import TestError, run  # noqa: PLC0415 - brings the engine; problems of files come first
+    from floodmark.cli.tested import TrialError, run  # noqa: PLC0415 - brings the engine; problems of files come first
 
     began = time.perf_counter()
     failures: list[Failure] = []
@@ -145,7 +145,7 @@ def _run(job: _Job, configs: dict[Path, Config | str]) -> Result:
         home = job.config if job.config.is_dir() else job.config.parent
         try:
             failures = judge(job.test.expect, run(job.test, settings, job.file.parent, job.start, home))
-        except (TestError, RunError) as error:
+        except (TrialError, RunError) as error:
             wrong = f"{job.place(())}: it cannot be run: {error}"
     said = [_words(job, each) for each in failures]
     return Result(str(job.file), job.line, job.test.name, time.perf_counter() - began, said, wrong)

@@ -18,7 +18,7 @@ from floodmark.cli.registered import Registered
 from floodmark.cli.replay import Seen
 from floodmark.config.calendars import read_calendars
 from floodmark.config.models import Actions, Config, Input
-from floodmark.config.trials import Deed, FileGiven, Test
+from floodmark.config.trials import Deed, FileGiven, Trial
 from floodmark.events import encode
 from floodmark.files.columns import Columns
 from floodmark.files.dumps import FRAMINGS
@@ -36,7 +36,7 @@ _MONDAY: Final = 1_767_571_200.0
 """2026-01-05T00:00:00Z."""
 
 
-class TestError(Exception):
+class TrialError(Exception):
     """A test cannot be run. Its text says why."""
 
 
@@ -49,18 +49,18 @@ class _Fed:
     actions: list[Action] = field(default_factory=list)
 
 
-def run(test: Test, config: Config, folder: Path, begins: float | None, home: Path) -> Came:
+def run(test: Trial, config: Config, folder: Path, begins: float | None, home: Path) -> Came:
     """What comes of a test. `folder`: where its files are; `home`: where those of the config are; `begins`: when it
     begins, None if nobody says.
 
-    Raises TestError.
+    Raises TrialError.
     """
     try:
         files = [_files(given.file, config, folder) for given in test.input if given.file is not None]
         start = _start(test, files) if begins is None else begins
         events = described.events(test, start)
     except (FileError, ValueError, OSError) as error:
-        raise TestError(str(error)) from None
+        raise TrialError(str(error)) from None
     signals: dict[SignalName, None] = dict.fromkeys(event.signal for event in events)
     inputs = {name: Input(topic=name, signal=signal) for signal in signals if (name := described.topic(signal))}
     partitions: dict[str, int] = {}
@@ -83,7 +83,7 @@ def run(test: Test, config: Config, folder: Path, begins: float | None, home: Pa
         _act(fed, fed.end, start, flow, seen, listener)
         seen.take(flow.finish())
     except FileError as error:
-        raise TestError(str(error)) from None
+        raise TrialError(str(error)) from None
     told = _told(test, settings, seen.revisions, fed.actions, home)
     notes = {
         what: (count, each.notes.first[what]) for each in files for what, count in each.notes.refused.items() if count
@@ -91,7 +91,7 @@ def run(test: Test, config: Config, folder: Path, begins: float | None, home: Pa
     refused = {what: (count, f"at {seen.first_refusal[what]}") for what, count in seen.refused.items()}
     for outcome in seen.outcomes:
         if outcome.result == "refused":
-            raise TestError(f"the action {outcome.verb} of the test is refused: {outcome.reason}")
+            raise TrialError(f"the action {outcome.verb} of the test is refused: {outcome.reason}")
     return Came(start, fed.end, seen.revisions, seen.anomalies, told, notes | refused)
 
 
@@ -109,7 +109,7 @@ def _files(given: FileGiven, config: Config, folder: Path) -> Files:
     return Files([folder / given.path], config, asked)
 
 
-def _start(test: Test, files: list[Files]) -> float:
+def _start(test: Trial, files: list[Files]) -> float:
     """When a test begins that does not say it: with its first record, if all that it has was recorded."""
     if len(files) < len(test.input):
         return _MONDAY
@@ -150,7 +150,7 @@ def _action(deed: Deed, number: int, start: float, seen: Seen) -> Action:
             known = incident
     if known is None:
         of = f" whose title holds {deed.title!r}" if deed.title else ""
-        raise TestError(f"{deed.verb} at {at:%Y-%m-%d %H:%M:%S}: there is no incident{of} by then")
+        raise TrialError(f"{deed.verb} at {at:%Y-%m-%d %H:%M:%S}: there is no incident{of} by then")
     until = None if deed.until is None else utc(described.placed(deed.until, start))
     return Action(
         id=content_id("act", number, deed.verb, known.id), verb=deed.verb, by=deed.by, at=at, effective=at,
@@ -159,20 +159,20 @@ def _action(deed: Deed, number: int, start: float, seen: Seen) -> Action:
     )  # fmt: skip
 
 
-def _told(test: Test, config: Config, incidents: list[Incident], actions: list[Action], home: Path) -> list[Telling]:
+def _told(test: Trial, config: Config, incidents: list[Incident], actions: list[Action], home: Path) -> list[Telling]:
     """Who would be told. Nobody is, and no target is asked anything."""
     if test.expect.routes is None:
         return []
     if config.notify is None:
         if test.expect.routes:
-            raise TestError("routes are expected, and the config has no `notify`")
+            raise TrialError("routes are expected, and the config has no `notify`")
         return []
     from floodmark.notify.dry_run import dry_run  # noqa: PLC0415 - only here, and targets are many
 
     try:
         calendars = read_calendars(config, home)
     except (OSError, ValueError) as error:
-        raise TestError(f"a calendar of notify.schedules cannot be read: {error}") from None
+        raise TrialError(f"a calendar of notify.schedules cannot be read: {error}") from None
     told = dry_run(config, incidents, actions, asyncio.run(_takes(config)), calendars)
     return [
         Telling(

@@ -373,7 +373,7 @@ class Expected(Section):
     """How many messages may be refused."""
 
 
-class Test(Section):
+class Trial(Section):
     """One test."""
 
     name: str = Field(min_length=1)
@@ -392,7 +392,7 @@ class Test(Section):
     """What must come of it."""
 
 
-class TestFile(Section):
+class Trials(Section):
     """A file of tests."""
 
     config: str = ""
@@ -400,5 +400,5 @@ class TestFile(Section):
     start: Moment | None = None
     """When tests begin. Left out: with the first that was recorded, and what is described on Monday 2026-01-05, 00:00
     UTC."""
-    tests: list[Test] = Field(min_length=1)
+    tests: list[Trial] = Field(min_length=1)
     """The tests."""

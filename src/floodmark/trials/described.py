@@ -20,7 +20,7 @@ from floodmark.config.trials import (
     Sampled,
     SeriesGiven,
     Step,
-    Test,
+    Trial,
     Worse,
 )
 from floodmark.records import Record
@@ -50,7 +50,7 @@ def topic(signal: SignalName) -> str:
     return f"described:{signal}"
 
 
-def events(test: Test, start: float) -> list[Event]:
+def events(test: Trial, start: float) -> list[Event]:
     """All that a test describes. Raises ValueError with what cannot be read."""
     found: list[Event] = []
     until = start + test.for_

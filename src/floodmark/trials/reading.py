@@ -10,16 +10,16 @@ from floodmark.config.loader import load_as
 from floodmark.config.locate import Located, items
 from floodmark.config.problems import ConfigError, Path, Problem
 from floodmark.config.quantities import duration, offset
-from floodmark.config.trials import Given, TestFile
+from floodmark.config.trials import Given, Trials
 from floodmark.trials.notation import series, values
 
 _KINDS: Final = tuple(Given.model_fields)
 _OF_STEPS: Final = ("by", "times", "to")
 
 
-def read(file: FilePath) -> tuple[TestFile, Located]:
+def read(file: FilePath) -> tuple[Trials, Located]:
     """The tests of a file, and where each value stands. Raises ConfigError with all that is wrong."""
-    found, tree = load_as(file, TestFile)
+    found, tree = load_as(file, Trials)
     problems = sorted(_problems(tree), key=lambda p: (p.line, p.column))
     if problems:
         raise ConfigError(problems)
