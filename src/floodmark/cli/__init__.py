@@ -32,6 +32,7 @@ COMMANDS: Final = {
     "act": "Do something to an incident: acknowledge, assign, snooze, resolve, merge, split, dismiss, silence, …",
     "actions": "The audit trail: who has done what to which incident, when, and what came of it.",
     "audit": "The audit trail: what was done, by whom, and the proof that nothing of it was changed.",
+    "state": "What detection has learned: its snapshots, what differs between two, and a way back.",
     "schemas": "Write, check or list the JSON Schemas (draft 2020-12) of everything that goes in and comes out.",
     "topics": "The topics that a config needs.",
     "feedback": "Say that something is no anomaly, take it back, and see who has said what.",
