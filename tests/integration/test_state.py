@@ -129,3 +129,16 @@ def test_a_task_is_taken_back_to_an_older_snapshot(kafka, tmp_path):
     gone = state(path, "rollback", task, "100")
     assert gone.returncode == 1
     assert "begins at offset 110 by now" in gone.stderr
+
+    forgotten = state(path, "rollback", task, "100", "--forget")
+    assert forgotten.returncode == 0, forgotten.stderr
+    assert "forgotten, and not replayed: offsets 100 to 230 (130)" in forgotten.stdout
+    before = after
+    engine(range(230, 260))
+    lines = [json.loads(line) for line in log.read_text().splitlines()]
+    restored = [line for line in lines if line["event"] == "state restored" and line["topic"] == f"{name}.metrics"]
+    assert [(line["snapshot"], line["replay"]) for line in restored] == [(230, 0)]
+    rows = [json.loads(line) for line in state(path, "list", "--json").stdout.splitlines()]
+    assert [row["series"] for row in rows if row["offset"] == 260 and row["task"].endswith(task)] == [1]
+    after = asyncio.run(told(kafka, f"{name}.anomalies"))
+    assert not {id for id, count in after.items() if count > before.get(id, 0) and id in before and b"/again" not in id}

@@ -65,6 +65,19 @@ async def test_what_is_set_aside_is_never_deleted(tmp_path):
     assert [each.position for each in await store.kept("floodmark")] == [10, 30]
 
 
+async def test_what_has_come_since_may_be_forgotten(store):
+    """The older state is that of the committed offset then, also where a snapshot of that was set aside."""
+    await save(store, 10, 50)
+    kept = await store.kept("floodmark")
+    found = planned(kept, kept[0], oldest=20)._replace(forget=True)
+    assert _wrong(found, kept) == ""
+    await carry_out(store, found, 1.0, await store.read(kept[0]))
+    start = await store.load(TASK, 50)
+    assert (start.position, start.state) == (50, b"state at 10")
+    found = {(each.position, each.aside) for each in await store.kept("floodmark")}
+    assert found == {(10, False), (50, True), (50, False)}
+
+
 async def test_one_that_is_damaged_is_refused(store, tmp_path):
     await save(store, 10)
     (kept,) = await store.kept("floodmark")

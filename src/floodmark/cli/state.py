@@ -17,7 +17,7 @@ from rich.text import Text
 from floodmark.cli.speaking import ConfigPath, fail, out, read_config
 from floodmark.config.models import Config
 from floodmark.detect import snapshots as shaping
-from floodmark.flow.learned import Difference, Picture, difference, learned
+from floodmark.flow.learned import Difference, Picture, difference, learned, unforgettable
 from floodmark.runtime import RunError
 from floodmark.runtime.rollback import Plan, carry_out, place_of, plan, running
 from floodmark.runtime.snapshots import Kept, Snapshots
@@ -121,6 +121,9 @@ def diff(
 def rollback(
     task: Meant,
     offset: Annotated[int, typer.Argument(help="Offset of the snapshot to start from; see `floodmark state list`.")],
+    forget: Annotated[
+        bool, typer.Option("--forget", help="Do not learn again what has come since; nothing is replayed.")
+    ] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be done; do nothing.")] = False,
     config: ConfigPath = _CONFIG,
 ) -> None:
@@ -128,7 +131,8 @@ def rollback(
 
     Newer ones are set aside, not deleted, and can be gone back to. At its next start the task replays, in silence,
     what has come since the older one; nothing is told twice. With the same config the same would be learned again: it
-    is for a config that has changed, such as `maintenance` over what should not have been learned.
+    is for a config that has changed, such as `maintenance` over what should not have been learned. With --forget it is
+    not learned at all: the task goes on as if its input had stood still meanwhile.
     """
     settings = read_config(config)
     store = _store(settings)
@@ -138,19 +142,24 @@ def rollback(
     if place_of(content.task)[0].endswith(_DETECT):
         try:
             learned(content.state)
+            hinders = unforgettable(content.state) if forget else ""
         except StateError as error:
             fail(f"{start.task} at {offset} cannot be started from: {error}")
-    found = _do(plan(settings.kafka, everything, start, content.task))
+        if hinders:
+            fail(f"--forget: this cannot be done from {offset}: {hinders}. Choose another snapshot.")
+    elif forget:
+        fail("--forget: only what detection has learned can be forgotten.", 2)
+    found = _do(plan(settings.kafka, everything, start, content.task, forget=forget))
     _explain(found)
     if found.refused:
         fail(f"This cannot be done: {found.refused}.")
     if dry_run:
         out.print("Nothing was done (--dry-run).")
         return
-    _do(carry_out(store, found, time.time()))
+    _do(carry_out(store, found, time.time(), content))
     if late := _do(running(settings.kafka, found.group)):
         fail(f"It was done, but an engine has started meanwhile, perhaps from a newer snapshot: {late}.")
-    out.print(f"Done. {start.task} starts from offset {start.position:,}.", markup=False)
+    out.print(f"Done. {start.task} starts from what was learned by offset {start.position:,}.", markup=False)
 
 
 def _tell(first: Kept, second: Kept, one: Picture, other: Picture, found: Difference, limit: int) -> None:
@@ -184,9 +193,8 @@ def _explain(found: Plan) -> None:
     out.print(f"{start.task}: start from the snapshot at offset {start.position:,}", markup=False, soft_wrap=True)
     out.print(f"  committed offset {committed}; the topic holds {found.oldest:,} to {found.end:,}", markup=False)
     if not found.refused:
-        out.print(
-            f"  replayed in silence: offsets {start.position:,} to {committed} ({found.replayed:,})", markup=False
-        )
+        what = "forgotten, and not replayed" if found.forget else "replayed in silence"
+        out.print(f"  {what}: offsets {start.position:,} to {committed} ({found.since:,})", markup=False)
     for each in found.aside:
         out.print(f"  set aside: {each.name}", markup=False, soft_wrap=True)
     if found.back:

@@ -3,6 +3,9 @@
 What is newer is set aside and not deleted. The rest is recovery as always (law 3): the older snapshot S is before the
 committed offset C, and S..C is replayed with outputs suppressed, so that nothing is told twice; what is learned from it
 now is what the config of now learns.
+
+Or it is forgotten (`forget`): the older state is written again as that of C, nothing is replayed, and the task goes on
+as if its input had stood still from S to C.
 """
 
 from __future__ import annotations
@@ -17,7 +20,7 @@ from floodmark.config.models import Kafka
 from floodmark.runtime.connection import client_settings
 from floodmark.runtime.errors import RunError, UnreachableError, refused
 from floodmark.runtime.reading import reading
-from floodmark.runtime.snapshots import Kept, Snapshots
+from floodmark.runtime.snapshots import Found, Kept, Snapshots
 
 _NOBODY: Final = ("Empty", "Dead")
 """States of a group that has no members."""
@@ -25,7 +28,7 @@ _NOBODY: Final = ("Empty", "Dead")
 
 class Plan(NamedTuple):
     """What a rollback does. `aside`: snapshots that are set aside; `back`: the one to start from has to be brought
-    back; `refused`: why it cannot be done, in words; empty if it can."""
+    back; `forget`: what has come since is not replayed; `refused`: why it cannot be done, in words; empty if it can."""
 
     group: str
     topic: str
@@ -36,11 +39,12 @@ class Plan(NamedTuple):
     committed: int | None
     oldest: int
     end: int
+    forget: bool = False
     refused: str = ""
 
     @property
-    def replayed(self) -> int:
-        """Offsets that are read again in silence."""
+    def since(self) -> int:
+        """Offsets that are read again in silence, or forgotten."""
         return max(0, (self.committed or 0) - self.start.position)
 
 
@@ -50,7 +54,7 @@ def place_of(task: str) -> tuple[str, str, int]:
     return group, topic, int(partition)
 
 
-async def plan(kafka: Kafka, kept: Sequence[Kept], start: Kept, task: str) -> Plan:
+async def plan(kafka: Kafka, kept: Sequence[Kept], start: Kept, task: str, *, forget: bool = False) -> Plan:
     """What starting from a snapshot means. `kept`: all that the store has; `task`: whose it says it is.
 
     Raises RunError.
@@ -65,7 +69,7 @@ async def plan(kafka: Kafka, kept: Sequence[Kept], start: Kept, task: str) -> Pl
         end = (await consumer.end_offsets([source]))[source]
     mine = [each for each in kept if each.task == start.task]
     newer = [each for each in mine if not each.aside and each.position > start.position]
-    found = Plan(group, topic, partition, start, newer, start.aside, committed, oldest, end)
+    found = Plan(group, topic, partition, start, newer, start.aside, committed, oldest, end, forget)
     return found._replace(refused=_wrong(found, mine) or await running(kafka, group))
 
 
@@ -79,7 +83,7 @@ def _wrong(plan: Plan, mine: Sequence[Kept]) -> str:
             f"the snapshot at {at} is from beyond the committed offset {plan.committed}: its topic or its offsets were "
             "reset, and it would be deleted"
         )
-    if at < plan.oldest:
+    if at < plan.oldest and not plan.forget:
         return (
             f"{place} begins at offset {plan.oldest} by now: what came between {at} and there cannot be replayed, and "
             "the snapshot would not be used"
@@ -116,10 +120,13 @@ async def running(kafka: Kafka, group: str) -> str:
     return ""
 
 
-async def carry_out(snapshots: Snapshots, plan: Plan, now: float) -> None:
+async def carry_out(snapshots: Snapshots, plan: Plan, now: float, content: Found | None = None) -> None:
     """Set aside what is newer, newest first, so that one that breaks off leaves a start that is no older than it was
-    meant to be. Raises SnapshotError."""
+    meant to be. `content`: what the start holds, where what has come since is forgotten. Raises SnapshotError."""
     if plan.back:
         await snapshots.bring_back(plan.start)
     for each in sorted(plan.aside, key=lambda each: -each.position):
         await snapshots.set_aside(each, now)
+    if plan.forget and content is not None and plan.committed is not None and plan.committed > plan.start.position:
+        state = content.state
+        await snapshots.save(content.task, plan.committed, lambda: state)
