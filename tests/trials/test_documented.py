@@ -1,5 +1,6 @@
 """The examples of docs/testing-configs.md run, and hold."""
 
+import json
 import re
 from pathlib import Path
 
@@ -24,3 +25,17 @@ def test_each_example_holds(number, tmp_path):
 def test_there_are_examples():
     assert len(CONFIG) == 1
     assert len(TESTS) >= 3
+
+
+def test_the_schema_takes_what_the_models_take(tmp_path):
+    """The examples are right by the JSON Schema that editors have, and a slip is not."""
+    import jsonschema
+    from ruamel.yaml import YAML
+
+    from floodmark.cli.schemas import all_schemas
+
+    schema = json.loads(all_schemas()["tests.schema.json"])
+    validator = jsonschema.Draft202012Validator(schema)
+    for text in TESTS:
+        validator.validate(json.loads(json.dumps(YAML(typ="safe").load(text))))
+    assert not validator.is_valid({"tests": [{"name": "x", "input": [{"serie": {}}], "expect": {}}]})

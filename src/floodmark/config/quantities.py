@@ -193,5 +193,7 @@ Clock = Annotated[
     WithJsonSchema({"type": "string", "pattern": r"^\s*([01]?\d|2[0-4]):[0-5]\d\s*$"}),
 ]
 Moment = Annotated[float, BeforeValidator(moment), WithJsonSchema({"type": "string", "format": "date-time"})]
-Offset = Annotated[float, BeforeValidator(offset)]
+Offset = Annotated[
+    float, BeforeValidator(offset), WithJsonSchema({"anyOf": [{"type": "string"}, {"type": "number", "minimum": 0}]})
+]
 Timezone = Annotated[str, BeforeValidator(timezone)]
