@@ -257,6 +257,11 @@ def test_verdicts_and_what_cannot_be_read():
         assert heard(config(), Record(ACTIONS, 0, 0, -1, None, value)).kind == "unreadable"
 
 
+def test_what_does_not_belong_here_may_have_no_time():
+    told = record(Watermark(task="m/0", tasks=1, time=utc(START), idle=False), 0)
+    assert heard(config(), told._replace(timestamp=-1)).at == utc(0)
+
+
 def test_reports_of_models_are_not_audited():
     report = ModelReport(
         model="m", version="1", scope="", task="x", time=utc(START), window=1, predictions=1, labelled=0, pending=0

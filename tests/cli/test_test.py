@@ -119,3 +119,30 @@ tests:
     broken = run(text.replace("other.yaml", "none.yaml"))
     assert broken.exit_code == 1
     assert "the config cannot be used" in broken.output
+
+
+def test_the_same_test_says_the_same(run):
+    text = """\
+tests:
+  - name: noisy
+    for: 12h
+    input: [{series: {name: m, level: 1, noise: 3, season: [{by: 2}], steps: [{at: 11h, by: 40}]}}]
+    expect: {incidents: [{count: 9}], anomalies: [{count: 9}]}
+"""
+    first, second = run(text), run(text)
+    assert first.output == second.output
+    assert "(forecast, default): m is" in first.output
+
+
+@pytest.mark.parametrize(
+    ("deed", "said"),
+    [
+        ("{at: 5m, verb: ack}", "there is no incident by then"),
+        ("{at: 5m, verb: silence}", "silence needs an end"),
+        ("{at: 5m, verb: shout}", "is not one of ack"),
+    ],
+)
+def test_what_nobody_can_do_is_said(run, deed, said):
+    done = run(QUIET + f"    actions: [{deed}]\n")
+    assert done.exit_code == 1
+    assert said in done.output

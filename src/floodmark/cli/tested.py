@@ -7,11 +7,12 @@ import heapq
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
 from typing import Final
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from floodmark.actions import Action, Arguments
+from floodmark.actions import OF_ALL, Action, Arguments, wrong_with
 from floodmark.alerts import Incident, content_id, utc
 from floodmark.cli.acted import heeding
 from floodmark.cli.registered import Registered
@@ -73,7 +74,9 @@ def run(test: Trial, config: Config, folder: Path, begins: float | None, home: P
     listener = ActionsListener(settings.topics.actions, settings.actions or Actions())
     flow = LocalFlow(settings, None, partitions, registered.schemas, listener.upkeep)
     seen = Seen(lambda topic, partition, offset: _place(files, topic, partition, offset))
-    fed = _Fed(start + test.for_ if events else start, sorted(test.actions, key=lambda deed: deed.at))
+    fed = _Fed(
+        start + test.for_ if events else start, sorted(test.actions, key=lambda deed: described.placed(deed.at, start))
+    )
     try:
         for time, record in _merged(events, files):
             _act(fed, time, start, flow, seen, listener)
@@ -144,19 +147,30 @@ def _act(fed: _Fed, time: float, start: float, flow: LocalFlow, seen: Seen, list
 
 def _action(deed: Deed, number: int, start: float, seen: Seen) -> Action:
     at = utc(described.placed(deed.at, start))
-    known: Incident | None = None
-    for incident in seen.latest.values():
-        if incident.merged_into is None and deed.title.casefold() in incident.title.casefold():
-            known = incident
-    if known is None:
+    known = None if deed.verb in OF_ALL else _meant(deed, at, seen)
+    until = None if deed.until is None else utc(described.placed(deed.until, start))
+    action = Action(
+        id=content_id("act", number, deed.verb, at), verb=deed.verb, by=deed.by, at=at, effective=at,
+        incident=known.id if known else "", scope=known.scope if known else "", seen=known.revision if known else 0,
+        via="test", reason=deed.reason,
+        args=Arguments(until=until, to=deed.to, match=deed.match, schedule=deed.schedule),
+    )  # fmt: skip
+    if wrong := wrong_with(action):
+        raise TrialError(f"the action at {at:%Y-%m-%d %H:%M:%S} cannot be: {wrong}")
+    return action
+
+
+def _meant(deed: Deed, at: datetime, seen: Seen) -> Incident:
+    """The newest incident by then, of those whose title is meant."""
+    fit = [
+        incident
+        for incident in seen.latest.values()
+        if incident.merged_into is None and deed.title.casefold() in incident.title.casefold()
+    ]
+    if not fit:
         of = f" whose title holds {deed.title!r}" if deed.title else ""
         raise TrialError(f"{deed.verb} at {at:%Y-%m-%d %H:%M:%S}: there is no incident{of} by then")
-    until = None if deed.until is None else utc(described.placed(deed.until, start))
-    return Action(
-        id=content_id("act", number, deed.verb, known.id), verb=deed.verb, by=deed.by, at=at, effective=at,
-        incident=known.id, scope=known.scope, seen=known.revision, via="test", reason=deed.reason,
-        args=Arguments(until=until, to=deed.to),
-    )  # fmt: skip
+    return fit[-1]
 
 
 def _told(test: Trial, config: Config, incidents: list[Incident], actions: list[Action], home: Path) -> list[Telling]:

@@ -251,7 +251,7 @@ class Given(Section):
 
 
 class Deed(Section):
-    """Something that a person does to an incident meanwhile."""
+    """Something that a person does meanwhile."""
 
     at: Offset
     """When."""
@@ -260,11 +260,16 @@ class Deed(Section):
     by: str = "somebody"
     """Who."""
     title: str = ""
-    """To the newest incident then whose title holds this; left out: to the newest."""
+    """To the newest incident then whose title holds this; left out: to the newest. What is about no incident (silence,
+    maintain, …) needs none."""
+    match: dict[str, str | list[str]] = {}
+    """silence, maintain: what it is about, as selectors."""
+    schedule: str = ""
+    """override, handover: which schedule."""
     until: Offset | None = None
     """Until when it holds."""
     to: str = ""
-    """assign, page: whom."""
+    """assign, page, override, handover: whom."""
     reason: str = ""
     """Why."""
 

@@ -84,10 +84,7 @@ def heard(config: Config, record: Record) -> Said | None:
     try:
         body = _VERDICT.decode(record.value or b"") if record.topic == feedback else decode(record)
     except (MalformedEventError, ValueError, RecursionError) as error:
-        at = arrival(record)
-        return Said(
-            utc(at if at >= EARLIEST else 0.0), "unreadable", "", f"a record that cannot be read: {str(error)[:200]}"
-        )
+        return Said(_here(record), "unreadable", "", f"a record that cannot be read: {str(error)[:200]}")
     if isinstance(body, Action):
         return _action(body)
     if isinstance(body, ActionOutcome):
@@ -110,7 +107,13 @@ def heard(config: Config, record: Record) -> Said | None:
     if isinstance(body, ModelReport):
         return None
     name = type(body).__name__
-    return Said(utc(max(arrival(record), 0.0)), "unreadable", "", f"a {name}, which does not belong here")
+    return Said(_here(record), "unreadable", "", f"a {name}, which does not belong here")
+
+
+def _here(record: Record) -> datetime:
+    """When a record came, by Kafka; the epoch if Kafka does not say."""
+    at = arrival(record)
+    return utc(at if at >= EARLIEST else 0.0)
 
 
 def _action(action: Action) -> Said:
