@@ -131,7 +131,7 @@ tests:
 """
     first, second = run(text), run(text)
     assert first.output == second.output
-    assert "(forecast, default): m is" in first.output
+    assert "(level, default): the level of m has risen" in first.output
 
 
 @pytest.mark.parametrize(
