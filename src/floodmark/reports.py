@@ -115,6 +115,7 @@ class ConfigLoaded(Struct, frozen=True, kw_only=True, omit_defaults=True):
     `hash`: SHA-256 of the config as it is meant (defaults filled in, keys sorted, secrets left out), hexadecimal.
     `text` is that, as JSON. `previous`: the hash of the one before in this process; empty at its start. `problems`: why
     a newer one was refused, each "file:line:column: sentence"; the hash is that of the one that goes on.
+    `false_incidents`: how many incidents of each scope may be no more than chance in a week.
     """
 
     process: str

@@ -8,8 +8,11 @@ import structlog
 from structlog.testing import capture_logs
 
 from floodmark.cli.reloading import reloads
-from floodmark.cli.run import routes
-from floodmark.config.loader import load, load_with_warnings
+from floodmark.cli.run import Loading, routes
+from floodmark.config.loader import ConfigError, load, load_with_warnings
+from floodmark.events import decode
+from floodmark.records import Record
+from floodmark.runtime.workers import for_worker
 
 GOOD = """\
 kafka: {group: watch}
@@ -114,3 +117,27 @@ async def test_the_level_of_the_log_applies_and_is_no_new_work(reload):
         root.setLevel(level)
         structlog.reset_defaults()
     assert outcome.routes is first
+
+
+def test_each_load_is_said_once_and_so_is_what_was_refused(tmp_path):
+    path = tmp_path / "floodmark.yaml"
+    path.write_text(GOOD)
+    told = []
+    loading = Loading(
+        path, 1, for_worker(load(path), 1), lambda output: told.append(decode(Record("r", 0, 0, 0, *output[1:4])))
+    )
+    loading()
+    assert len(told) == 1
+    path.write_text(GOOD.replace("1/week", "2/week"))
+    loading()
+    path.write_text("inputs: 3\n")
+    with pytest.raises(ConfigError):
+        loading()
+    path.write_text("inputs: []\n")
+    loading()
+    first, second, wrong, lacking = told
+    assert first.process.endswith("/1")
+    assert (first.previous, second.previous) == ("", first.hash)
+    assert wrong.hash == lacking.hash == second.hash
+    assert wrong.problems[0].startswith(f"{path}:1:9: inputs")
+    assert "names no inputs" in lacking.problems[0]

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import gc
-from collections.abc import Callable
+import socket
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
+from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, NoReturn
@@ -16,10 +18,14 @@ import typer
 from floodmark import runtime
 from floodmark.cli.reloading import reloads
 from floodmark.cli.speaking import ConfigPath, fail, read_config
-from floodmark.config.loader import Loaded, load_with_warnings
+from floodmark.config.loaded import report
+from floodmark.config.loader import ConfigError, Loaded, files_of, load_with_warnings
 from floodmark.config.models import Config
-from floodmark.records import Schemas
+from floodmark.events import encode
+from floodmark.records import Output, Schemas
 from floodmark.runtime import Route, RunError, log
+from floodmark.runtime.announcing import Announcing
+from floodmark.runtime.chains import resume
 from floodmark.runtime.registry import Registry
 from floodmark.runtime.stopping import stop_on_signals
 from floodmark.runtime.watching import fingerprint, reload_on_hangup, watching
@@ -97,6 +103,10 @@ async def _run(config: Config, path: Path, seen: bytes, worker: int | None) -> N
         registry = _registry(config)
         schemas = registry.schemas if registry is not None else None
         work = routes(config, feedback, schemas, upkeep)
+        told = Announcing(config.kafka, config.topics.reports)
+        saying = asyncio.create_task(told.run(), name="announcing")
+        entered.callback(saying.cancel)
+        loading = Loading(path, worker, config, told.say)
         # Each record is an object that lives for milliseconds: at Python's own threshold the collector would walk the
         # state of all series some hundred times a second, and find nothing.
         gc.set_threshold(100_000, 20, 20)
@@ -113,7 +123,7 @@ async def _run(config: Config, path: Path, seen: bytes, worker: int | None) -> N
             create_with=f"floodmark topics create --config {path}",
             reloads=reloads(
                 watching(path, seen, asked),
-                lambda: _load(path, worker),
+                loading,
                 config,
                 work,
                 lambda new: routes(new, feedback, schemas, upkeep),
@@ -124,10 +134,41 @@ async def _run(config: Config, path: Path, seen: bytes, worker: int | None) -> N
         )
 
 
-def _load(path: Path, worker: int | None) -> Loaded:
-    """The config at a path as this process has it. Raises ConfigError."""
-    loaded = load_with_warnings(path)
-    return loaded if worker is None else Loaded(for_worker(loaded.config, worker), loaded.warnings)
+class Loading:
+    """Called, it loads the config at a path again, as this process has it, and says so; the first has been said then.
+
+    `say` may be called from any thread.
+    """
+
+    def __init__(self, path: Path, worker: int | None, first: Config, say: Callable[[Output], None]) -> None:
+        self._path, self._worker, self._say = path, worker, say
+        self._running = first
+        self._process = f"{first.kafka.group}/{socket.gethostname()}" + (f"/{worker}" if worker is not None else "")
+        self._hash = self._report()
+
+    def __call__(self) -> Loaded:
+        """Raises ConfigError."""
+        try:
+            loaded = load_with_warnings(self._path)
+        except ConfigError as error:
+            self._report([str(problem) for problem in error.problems])
+            raise
+        if self._worker is not None:
+            loaded = Loaded(for_worker(loaded.config, self._worker), loaded.warnings)
+        if not loaded.config.inputs:
+            self._report([f"{self._path}: it names no inputs"])
+        elif loaded.config != self._running:
+            before, self._running = self._hash, loaded.config
+            self._hash = self._report(previous=before)
+        return loaded
+
+    def _report(self, problems: Sequence[str] = (), previous: str = "") -> str:
+        """Say which config goes on; its hash."""
+        files = [str(file) for file in files_of(self._path)[0]]
+        now = datetime.now(UTC)
+        body = report(self._running, self._process, now, files, previous, problems)
+        self._say(encode(body, source=self._process, key=body.key()))
+        return body.hash
 
 
 def _prepare(config: Config) -> float:
@@ -167,7 +208,7 @@ def routes(
     upkeep: Upkeep | None = None,
 ) -> list[Route]:
     """The config's work as the runtime takes it: a route for each consumer group."""
-    from floodmark.flow import groups  # noqa: PLC0415 - the engine itself, which a parent of workers never needs
+    from floodmark.flow import audit, groups  # noqa: PLC0415 - the engine itself, which a parent of workers never needs
 
     work = groups(config, feedback, schemas, upkeep)
 
@@ -175,4 +216,8 @@ def routes(
         factories = work[group]
         return Route(group, tuple(factories), lambda topic, partition, tasks: factories[topic](topic, partition, tasks))
 
-    return [route(group) for group in work]
+    found = [route(group) for group in work]
+    if sources := audit.tasks(config):
+        chained = audit.resuming(config, partial(resume, config.kafka, config.topics.audit))
+        found.append(Route(audit.GROUP, tuple(sources), lambda topic, *more: sources[topic](topic, *more), chained))
+    return found

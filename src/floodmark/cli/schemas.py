@@ -12,6 +12,7 @@ import typer
 from floodmark.cli.asyncapi import asyncapi
 from floodmark.cli.speaking import fail, out
 from floodmark.config.reference import json_schema, markdown_reference
+from floodmark.config.trials import Trials
 from floodmark.decode import native_schemas
 from floodmark.events import body_schemas
 
@@ -25,6 +26,8 @@ def schemas(
 
     For editor completion of a config, put this first:
     `# yaml-language-server: $schema=schemas/config.schema.json`
+
+    and of a file of `floodmark test` the same with `tests.schema.json`.
     """
     files = all_schemas()
     if write is not None:
@@ -45,7 +48,13 @@ def schemas(
 
 def all_schemas() -> dict[str, bytes]:
     """Every schema, and the description of the topics, by file name, as it is committed."""
-    found = {"config": json_schema(), **{f"input-{k}": v for k, v in native_schemas().items()}, **body_schemas()}
+    tests = json_schema(Trials, "tests", "Tests of a Floodmark configuration")
+    found = {
+        "config": json_schema(),
+        "tests": tests,
+        **{f"input-{k}": v for k, v in native_schemas().items()},
+        **body_schemas(),
+    }
     files = {f"{stem}.schema.json": schema for stem, schema in found.items()} | {"asyncapi.json": asyncapi()}
     written = orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE
     return {name: orjson.dumps(document, option=written) for name, document in files.items()}

@@ -21,25 +21,28 @@ _PERIODS = ((3600.0, "hour"), (86400.0, "day"), (604800.0, "week"), (2592000.0, 
 _SIZES = ((1_000_000, "MB"), (1_048_576, "MiB"), (1_000, "kB"), (1_024, "KiB"))
 
 
-def json_schema() -> dict[str, Any]:
-    """JSON Schema (draft 2020-12) of a configuration file, for completion and checks in editors.
+def json_schema(
+    whole: type[BaseModel] = Config, name: str = "config", title: str = "Floodmark configuration"
+) -> dict[str, Any]:
+    """JSON Schema (draft 2020-12) of a configuration file, for completion and checks in editors. `whole`: the model of
+    another file that is written so.
 
     Defaults are shown as people write them, and ${NAME} is allowed wherever a number or a word is.
     """
-    schema = Config.model_json_schema()
-    for _, model in sections():
-        properties = schema["properties"] if model is Config else schema["$defs"][model.__name__]["properties"]
-        for name, info in fields_of(model).items():
+    schema = whole.model_json_schema()
+    for _, model in sections(whole):
+        properties = schema["properties"] if model is whole else schema["$defs"][model.__name__]["properties"]
+        for key, info in fields_of(model).items():
             shape = shape_of(info.annotation, tuple(info.metadata))
-            if shape.quantity() and "default" in properties[name]:
-                properties[name]["default"] = human(info.default, shape)
+            if shape.quantity() and "default" in properties[key]:
+                properties[key]["default"] = human(info.default, shape)
             elif isinstance(info.default, BaseModel):
-                properties[name].pop("default", None)  # it says no more than the section's own keys do
+                properties[key].pop("default", None)  # it says no more than the section's own keys do
     definitions = {name: _open(node) for name, node in schema.pop("$defs").items()}
     head = {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
-        "$id": "urn:floodmark:schema:config",
-        "title": "Floodmark configuration",
+        "$id": f"urn:floodmark:schema:{name}",
+        "title": title,
     }
     return {**head, **_open({k: v for k, v in schema.items() if k != "title"}), "$defs": definitions}
 
@@ -143,7 +146,7 @@ def _default(info: FieldInfo, shape: Shape) -> str:
 def human(value: Any, shape: Shape) -> str:
     """A value as it is written in a configuration: 1/week rather than 0.0000016534, 30s rather than 30.0."""
     quantity = shape.quantity()
-    if quantity == "duration":
+    if quantity in ("duration", "offset"):
         return _duration(value)
     if quantity == "budget":
         return _budget(value)
