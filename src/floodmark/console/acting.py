@@ -31,7 +31,9 @@ from floodmark.signals import Verdict
 SECONDS: Final = 10.0
 """How long Kafka may take to have an action."""
 _LAST: Final = 2**62
-_OF_OPEN: Final = frozenset({"resolve", "merge", "split", "dismiss", "ack", "unack", "assign", "snooze", "unsnooze", "page"})
+_OF_OPEN: Final = frozenset(
+    {"resolve", "merge", "split", "dismiss", "ack", "unack", "assign", "snooze", "unsnooze", "page"}
+)
 _KEY: Final = re.compile(r"^[A-Za-z0-9_.:~-]{8,100}$")
 _REASON: Final = 2_000
 
@@ -168,9 +170,12 @@ def _life(db: sqlite3.Connection, id: str, action: Action) -> str:
         )
     ]
     done: list[tuple[int, Action]] = [
-        (offset, unpack(body, Action)) for offset, body in db.execute("SELECT offset, body FROM action WHERE incident=?", (id,))
+        (offset, unpack(body, Action))
+        for offset, body in db.execute("SELECT offset, body FROM action WHERE incident=?", (id,))
     ]
-    outcomes = [unpack(body, ActionOutcome) for (body,) in db.execute("SELECT body FROM outcome WHERE incident=?", (id,))]
+    outcomes = [
+        unpack(body, ActionOutcome) for (body,) in db.execute("SELECT body FROM outcome WHERE incident=?", (id,))
+    ]
     stands = life(revisions, [*done, (_LAST, action)], action.at, outcomes=outcomes)
     effect = dict(stands.effects).get(action.id, "")
     return effect if effect.startswith(NO_EFFECT) else ""
@@ -196,7 +201,11 @@ def verdicts(action: Action, incident: Incident) -> list[Verdict]:
     """What a dismissal says to detection: once for each series and direction."""
     said: dict[tuple[str, str], Verdict] = {}
     for each in incident.members:
-        if (action.args.anomalies and each.id not in action.args.anomalies) or each.head == "stale" or each.signal == "alert":
+        if (
+            (action.args.anomalies and each.id not in action.args.anomalies)
+            or each.head == "stale"
+            or each.signal == "alert"
+        ):
             continue  # silence, and what others say, are not ours to make calmer
         direction: Any = "both" if each.direction == "none" else each.direction
         said[each.series, direction] = Verdict(
@@ -272,5 +281,3 @@ class Writer:
         if producer is not None:
             task = asyncio.create_task(producer.stop())
             await asyncio.wait([task], timeout=2.0)
-
-

@@ -97,7 +97,11 @@ class Asked:
             version = next((labels.get("version", "") for labels, _ in samples.get("floodmark_build_info", ())), "")
             reasons = said.get("reasons", []) if isinstance(said, dict) else []
             self._rows[url] = EngineRow(
-                url=url, version=version, ready=answer.status == 200, reasons=[str(r)[:500] for r in reasons][:20], problem=""
+                url=url,
+                version=version,
+                ready=answer.status == 200,
+                reasons=[str(r)[:500] for r in reasons][:20],
+                problem="",
             )
             self._samples[url] = samples
         except (aiohttp.ClientError, TimeoutError, ValueError, OSError) as error:

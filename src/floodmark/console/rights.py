@@ -56,7 +56,11 @@ def why_not(person: Person, verb: str, facts: Mapping[str, Sequence[str]] | None
         return f"It takes the role {needed}; yours is {person.role}."
     if facts is not None and not any(fits(each.match, facts) for each in able):
         return f"You are {needed} for other incidents than this one."
-    if facts is None and verb in ("silence", "maintain", "override", "handover", "retry") and all(e.match for e in able):
+    if (
+        facts is None
+        and verb in ("silence", "maintain", "override", "handover", "retry")
+        and all(e.match for e in able)
+    ):
         return f"It takes the role {needed} for all incidents; yours is for some."
     return ""
 
