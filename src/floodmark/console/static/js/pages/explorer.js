@@ -52,7 +52,7 @@ function rowsOf(heat, open, inside) {
 }
 
 /** The page. */
-export function Explorer() {
+export default function Explorer() {
   const query = useQuery();
   const { from, to, seconds } = spanOf(query, 172_800);
   const bucket = bucketFor(seconds);

@@ -85,6 +85,12 @@ function Against({ metric }) {
   return html`<span class=${`small ${worse(metric) ? "up" : "soft"}`}>${change >= 0 ? "+" : "−"}${figure(Math.abs(change))} <span class="muted">to ${figure(metric.reference)}</span></span>`;
 }
 
+/** All of them, or one version.
+ * @param {{name?: string}} props */
+export default function Page({ name = "" }) {
+  return name ? html`<${Model} name=${name} />` : html`<${Models} />`;
+}
+
 /** The page of one version.
  * @param {{name: string}} props MODEL@VERSION */
 export function Model({ name }) {

@@ -22,7 +22,7 @@ const COLOURS = 6;
 const DURATIONS = [["1800", "30 min"], ["3600", "1 h"], ["7200", "2 h"], ["14400", "4 h"], ["28800", "8 h"], ["86400", "1 day"], ["604800", "7 days"]];
 
 /** The page. */
-export function OnCall() {
+export default function OnCall() {
   const query = useQuery(), narrow = useNarrow();
   const days = narrow ? 3 : 7, from = Number(query.get("week")) || dayStart(now()) - (narrow ? 0 : DAY), to = from + days * DAY;
   const answer = /** @type {import("./parts.js").Asked<OnCallAnswer>} */ (useAnswer(`/oncall?from=${from}&to=${to}`, ["action", "delivery"]));
