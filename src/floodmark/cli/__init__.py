@@ -34,6 +34,7 @@ COMMANDS: Final = {
     "topics": "The topics that a config needs.",
     "feedback": "Say that something is no anomaly, take it back, and see who has said what.",
     "models": "Ask for a model to be trained again, or for an older version of it.",
+    "report": "What a week was like, for whoever is on call, makes models or pays: as HTML, Markdown or JSON.",
     "top": "A live page: lag, events a second, what is odd now, open incidents, dead letters, what the engines say.",
     "dead-letters": "What could not be used: show it, or send it again.",
 }

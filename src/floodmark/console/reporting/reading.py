@@ -10,7 +10,7 @@ from typing import Final, NamedTuple
 from msgspec import Struct, field
 
 from floodmark.actions import Action, ActionOutcome
-from floodmark.alerts import Anomaly, AnomalySignal, ChangeNotice, Incident, Severity
+from floodmark.alerts import AnomalySignal, ChangeNotice, Incident, Severity
 from floodmark.config.models import Config, Detector
 from floodmark.console.reporting.weeks import Week
 from floodmark.deliveries import Delivery
@@ -91,7 +91,8 @@ class Known(Struct, frozen=True, kw_only=True):
 
 
 class Fate(NamedTuple):
-    """What became of an incident. `opened`: when it was told first; `taken`, `resolved`: seconds from then on, None if
+    """What became of an incident. `opened`: when it was told first (of one whose first revisions are
+    gone, when it began); `taken`, `resolved`: seconds from then on, None if
     that did not happen, or is not known. `after`: it was over when it was told. `dismissed`: somebody said that it is
     none. `verdict`: good_catch, wrong_cause, or nothing."""
 
@@ -137,7 +138,7 @@ def fate(
     first, newest = revisions[0], revisions[-1]
     refused = {each.action for each in outcomes if each.result == "refused"}
     done = [action for _, action in sorted(actions, key=lambda pair: pair[0]) if action.id not in refused]
-    opened = max(first.updated_at, first.started_at)
+    opened = max(first.updated_at, first.started_at) if first.revision <= 1 else first.started_at
     took = next((each for each in done if each.verb in _TAKEN), None)
     waited = moment(took) - opened if took is not None else None
     verdicts = [each.verb for each in done if each.verb in ("good_catch", "wrong_cause")]
@@ -173,21 +174,6 @@ def odd_of(known: Known) -> list[Odd]:
         for revisions in known.revisions.values() for each in revisions for member in each.members
     }  # fmt: skip
     return list(members.values())
-
-
-def of_anomaly(anomaly: Anomaly) -> Odd:
-    return Odd(
-        anomaly.id, anomaly.entity, anomaly.series, anomaly.name, anomaly.signal, anomaly.head, anomaly.severity,
-        anomaly.started_at,
-    )  # fmt: skip
-
-
-def gathered(incidents: Iterable[Incident]) -> dict[str, list[Incident]]:
-    """Revisions by incident, oldest first; of one that was told twice, the last counts."""
-    found: dict[str, dict[int, Incident]] = {}
-    for each in incidents:
-        found.setdefault(each.id, {})[each.revision] = each
-    return {name: [those[number] for number in sorted(those)] for name, those in found.items()}
 
 
 def newest_week(known: Known) -> datetime:
