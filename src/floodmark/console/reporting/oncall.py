@@ -93,7 +93,7 @@ def _noise(known: Known, now: Told, before: Told) -> Section:
     if not now.fates:
         return Section(heading="What was noise", paragraphs=["Nothing came, so nothing was noise."])
     said = [
-        f"{len(noisy):,} of {len(now.fates):,} asked for nobody ({share(len(noisy), len(now.fates))}) "
+        f"{len(noisy):,} of {len(now.fates):,} were noise ({share(len(noisy), len(now.fates))}) "
         f"{beside(len(noisy), len(then), before.known)}: {dismissed:,} somebody dismissed as no anomaly, "
         f"{after:,} were over before they were told."
     ]
@@ -126,7 +126,7 @@ def _budget(known: Known, now: Told, before: Told) -> Section:
         f"correlate.false_incidents allows {allowed:.3g} a week by chance "
         f"({many(scopes, 'scope')}). {false:,} were dismissed {beside(false, earlier, before.known)}: "
         f"the budget is {kept}. "
-        f"What nobody dismisses is taken to be true: of {len(now.fates):,} that were told."
+        f"Of the {len(now.fates):,} that were told, what nobody dismisses is taken to be true."
     ]
     bars = [ReportBar(label="dismissed, of those allowed", value=min(false, max(allowed, 1.0)), of=max(allowed, 1.0))]
     if setting.series:
