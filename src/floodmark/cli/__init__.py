@@ -33,6 +33,7 @@ COMMANDS: Final = {
     "schemas": "Write, check or list the JSON Schemas (draft 2020-12) of everything that goes in and comes out.",
     "topics": "The topics that a config needs.",
     "feedback": "Say that something is no anomaly, take it back, and see who has said what.",
+    "mcp": "The console for assistants (Model Context Protocol): incidents with their evidence, as tools.",
     "models": "Ask for a model to be trained again, or for an older version of it.",
     "report": "What a week was like, for whoever is on call, makes models or pays: as HTML, Markdown or JSON.",
     "top": "A live page: lag, events a second, what is odd now, open incidents, dead letters, what the engines say.",

@@ -36,7 +36,8 @@ def member(id="ano-1", **changes):
 def incident(id="inc-1", **changes):
     said = {
         "id": id, "event": "opened", "revision": 1, "scope": "default", "severity": "error",
-        "title": "cart: latency up", "why": "one series by itself", "started_at": at(10), "resolution": "", "updated_at": at(10),
+        "title": "cart: latency up", "why": "one series by itself",
+        "started_at": at(10), "resolution": "", "updated_at": at(10),
         "resolved_at": None, "entities": ["cart"], "member_count": 1, "members": [member(f"ano-{id}")],
         "causes": [Cause(entity="cart", share=0.9, reason="it was first", anomalies=["ano-1"], signs={"onset": 0.5})],
         "changes": [], "lines": ["timed out"],
