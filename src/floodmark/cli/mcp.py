@@ -36,7 +36,7 @@ def mcp(
         typer.Option(help="With --http: a name by which it is reached, such as mcp.example.org; several may be given."),
     ] = None,
 ) -> None:  # fmt: skip
-    """The console for assistants (Model Context Protocol): incidents with their evidence, changes, topology, models.
+    """The console for assistants (Model Context Protocol): incidents, evidence, changes, models.
 
     An assistant starts it and speaks with it on standard input and output; with --http, many reach it over the network,
     each with a token of its own, which is passed on. All is asked of `floodmark console`, which checks what the token
