@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
 from floodmark.actions import ActionOutcome
-from floodmark.alerts import ChangeNotice
+from floodmark.alerts import Acted, ChangeNotice
 from floodmark.config.models import Config
 from floodmark.console.reporting.gathering import gather
 from floodmark.console.reporting.reading import Odd, Setting, fate, ninth, setting_of
@@ -102,6 +102,18 @@ def test_noise_is_what_somebody_dismissed_or_was_over_before_it_was_told():
 def test_an_anomaly_struck_out_alone_does_not_make_an_incident_noise():
     found = report("oncall", *over("inc-1"), action("dismiss", "inc-1", args={"anomalies": ["ano-9"]}))
     assert "0 of 1 were noise" in said(found, "What was noise")
+
+
+def test_who_opens_again_what_was_dismissed_takes_that_back():
+    found = report("oncall", *over("inc-1"), action("dismiss", "inc-1"), action("reopen", "inc-1", hours=10.7))
+    assert "0 of 1 were noise" in said(found, "What was noise")
+
+
+@pytest.mark.parametrize(("hours", "noise"), [(11, 1), (10.5, 0)])
+def test_the_engine_says_what_was_dismissed_where_actions_are_not_known(hours, noise):
+    acts = [Acted(id="act-1", verb="dismiss", by="ann", applied_at=at(hours))]  # at its end, or only a part of it
+    found = report("oncall", *over("inc-1", acts=acts))
+    assert f"{noise} of 1 were noise" in said(found, "What was noise")
 
 
 def test_what_the_engine_refused_is_not_done():

@@ -151,10 +151,20 @@ def fate(
         took.by if took is not None else "",
         max(0.0, lasted) if lasted is not None else None,
         any(each.told == "after" for each in revisions),
-        any(each.verb == "dismiss" and not each.args.anomalies for each in done)
-        or any(each.verb == "dismiss" for each in newest.acts if newest.resolved_at is not None),
+        _dismissed(newest, done),
         verdicts[-1] if verdicts else "",
     )
+
+
+def _dismissed(newest: Incident, done: Iterable[Action]) -> bool:
+    """Whether somebody said that all of it is none, and that stands: by what was done, or by what the engine says."""
+    last = ""
+    for each in done:
+        if each.verb == "reopen" or (each.verb == "dismiss" and not each.args.anomalies):
+            last = each.verb
+    ended = newest.resolved_at
+    by_engine = any(each.verb == "dismiss" and each.applied_at == ended for each in newest.acts)
+    return last == "dismiss" or (by_engine and last != "reopen")
 
 
 def moment(action: Action) -> datetime:
