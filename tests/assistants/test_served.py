@@ -17,8 +17,10 @@ from mcp import ClientSession
 from mcp.client.stdio import StdioServerParameters, stdio_client
 from mcp.client.streamable_http import streamable_http_client
 from mcp.shared.exceptions import MCPError
+from typer.testing import CliRunner
 
 from floodmark.assistants.marking import FIELD, NOTICE
+from floodmark.cli import app
 
 from .console import WILD, problem, served
 
@@ -72,8 +74,9 @@ def listening(running):
             said = process.stderr.readline()
             assert said, "it has ended"
         yield said.partition(" at ")[2].partition(";")[0]
-        process.send_signal(signal.SIGINT)
-        process.communicate(timeout=20)
+        process.send_signal(signal.SIGTERM)
+        _, rest = process.communicate(timeout=20)
+        assert (process.returncode, rest) == (0, "")  # it ended as it should, and had nothing to complain of
 
 
 @asynccontextmanager
@@ -286,6 +289,28 @@ async def test_a_huge_request_is_refused(listening):
         session.post(listening, data=b"1" * 300_000, headers={"Content-Type": "application/json"}) as answer,
     ):
         assert answer.status == 413
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("--http", "--port", "{taken}"), "cannot be bound"),
+        (("--http", "--token", "{file}"), "over HTTP each request brings its own token"),
+        (("--http", "--host", "0.0.0.0"), "say by which name"),
+        (("--token", "not/there"), "--token not/there"),
+        (("--token", "/dev/null"), "there is nothing in it"),
+        (("--console", "localhost:9467"), "write it like http://127.0.0.1:9467"),
+        (("--console", "http://ann:secret@localhost"), "a token is given by itself"),
+    ],
+)
+def test_what_cannot_be_is_a_sentence(console, tmp_path, monkeypatch, arguments, said):
+    monkeypatch.delenv("FLOODMARK_TOKEN", raising=False)
+    (tmp_path / "token").write_text("t")
+    given = {"{taken}": console.address.rpartition(":")[2], "{file}": str(tmp_path / "token")}
+    done = CliRunner().invoke(app, ["mcp", *(given.get(each, each) for each in arguments)])
+    assert done.exit_code in (1, 2)
+    assert said in done.stderr
+    assert "secret" not in done.stderr
 
 
 @pytest.mark.parametrize("said", ["Basic abc", "Bearer", "Bearer a b"])

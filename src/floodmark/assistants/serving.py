@@ -6,8 +6,11 @@ own there, and keeps no sessions. This module needs the extra `mcp`.
 
 from __future__ import annotations
 
+import asyncio
 import json
-from collections.abc import Callable, Sequence
+import socket
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any, Final
 from urllib.parse import unquote, urlsplit
 
@@ -24,6 +27,7 @@ from floodmark.actions import new_id
 from floodmark.assistants import prompts, tools
 from floodmark.assistants.asking import Asking, NotAnsweredError
 from floodmark.assistants.marking import NOTICE, marked, shown
+from floodmark.runtime.stopping import stop_on_signals
 
 Context = ServerRequestContext[Any, Any]
 TokenOf = Callable[[Context], str | None]
@@ -85,7 +89,7 @@ async def on_http(address: str, host: str, port: int, names: Sequence[str], list
     """Serve assistants over streamable HTTP, each with the token that it sends, until SIGTERM or Ctrl-C.
 
     `names`: by what other names than those of loopback it is reached; requests for any other, and those of pages of
-    other origins, are refused. `listening` hears the port.
+    other origins, are refused. `listening` hears the port. Raises OSError if the address cannot be had.
     """
     asking = Asking(address)
     app = server(asking, bearer).streamable_http_app(
@@ -96,25 +100,29 @@ async def on_http(address: str, host: str, port: int, names: Sequence[str], list
         transport_security=security(names),
         host=host,
     )
-    config = uvicorn.Config(app, host=host, port=port, log_level="warning", access_log=False, server_header=False)
-    serving = _Announced(config, listening)
+    # bound here, so that an address that is taken is an error of ours
+    bound = socket.create_server((host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET)
+    serving = _Unsignalled(uvicorn.Config(app, log_level="warning", access_log=False, server_header=False))
     try:
-        await serving.serve()
+        with stop_on_signals() as stop:
+            stopped = asyncio.create_task(stop.wait())
+            served = asyncio.create_task(serving.serve(sockets=[bound]))
+            listening(bound.getsockname()[1])
+            await asyncio.wait([stopped, served], return_when=asyncio.FIRST_COMPLETED)
+            serving.should_exit = True
+            stopped.cancel()
+            await served
     finally:
+        bound.close()
         await asking.close()
 
 
-class _Announced(uvicorn.Server):
-    """Says on which port it listens, once it does."""
+class _Unsignalled(uvicorn.Server):
+    """Leaves signals to whoever runs it."""
 
-    def __init__(self, config: uvicorn.Config, listening: Callable[[int], None]) -> None:
-        super().__init__(config)
-        self._listening = listening
-
-    async def startup(self, sockets: Any = None) -> None:
-        await super().startup(sockets)
-        if self.started and not self.should_exit:
-            self._listening(self.servers[0].sockets[0].getsockname()[1])
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
 
 
 def security(names: Sequence[str]) -> TransportSecuritySettings:

@@ -11,6 +11,7 @@ import typer
 
 from floodmark.assistants.asking import Asking, WrongAddressError
 from floodmark.cli.speaking import err, fail
+from floodmark.runtime import log
 
 _NOT_INSTALLED: Final = "Assistants need the package mcp, which is not installed: pip install 'floodmark[mcp]'."
 _LOOPBACK: Final = ("127.0.0.1", "localhost", "::1")
@@ -65,6 +66,7 @@ def mcp(
             "let a proxy with TLS stand before it: tokens are in each request.",
             2,
         )
+    log.configure("error", "text")
     try:
         asyncio.run(on_http(console, host, port, name or (), lambda bound: _announce(host, bound, console)))
     except OSError as error:
