@@ -13,7 +13,7 @@ class Table(Struct, frozen=True, kw_only=True):
 
 
 class ReportBar(Struct, frozen=True, kw_only=True):
-    """`value` of `of`, drawn as a length; both are of one unit, and not negative."""
+    """`value` of `of`, drawn as a length, a full one where it is more; both are of one unit, and not negative."""
 
     label: str
     value: float

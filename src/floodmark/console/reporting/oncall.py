@@ -128,14 +128,14 @@ def _budget(known: Known, now: Told, before: Told) -> Section:
         f"the budget is {kept}. "
         f"Of the {len(now.fates):,} that were told, what nobody dismisses is taken to be true."
     ]
-    bars = [ReportBar(label="dismissed, of those allowed", value=min(false, max(allowed, 1.0)), of=max(allowed, 1.0))]
+    bars = [ReportBar(label="dismissed, of those allowed", value=false, of=max(allowed, 1.0))]
     if setting.series:
         most = setting.series * setting.false_alarms
         said.append(
             f"{setting.series:,.0f} series may alarm {setting.false_alarms:.3g} times each in a week by chance: "
             f"{most:,.0f} in all. {_odd(now, before)}"
         )
-        bars.append(ReportBar(label="anomalies, of those allowed", value=min(len(now.odd), most), of=max(most, 1.0)))
+        bars.append(ReportBar(label="anomalies, of those allowed", value=len(now.odd), of=max(most, 1.0)))
     else:
         said.append(
             f"Each series may alarm {setting.false_alarms:.3g} times in a week by chance; how many series are watched "
