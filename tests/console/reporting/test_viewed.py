@@ -34,8 +34,8 @@ def anomaly(id, hours):
     return Anomaly(
         id=id, event="opened", scope="default", entity="cart", signal="metric", series='latency_ms{service="cart"}',
         name="latency_ms", labels={}, unit="ms", started_at=at(hours), updated_at=at(hours), ended_at=None,
-        head="range", direction="up", observed=9.0, expected=1.0, low=0.0, high=2.0, p_value=0.01, severity="error", summary="slow",
-        detector="default",
+        head="range", direction="up", observed=9.0, expected=1.0, low=0.0, high=2.0, p_value=0.01, severity="error",
+        summary="slow", detector="default",
         evidence=Evidence(points=[Point(at(hours).timestamp() + n, float(n), None, None, None) for n in range(8)]),
     )  # fmt: skip
 
