@@ -92,7 +92,4 @@ def gather(bodies: Iterable[tuple[int, object]], setting: Setting) -> Known:
 
 def of_anomaly(anomaly: Anomaly) -> Odd:
     """An anomaly as far as it is counted."""
-    return Odd(
-        anomaly.id, anomaly.entity, anomaly.series, anomaly.name, anomaly.signal, anomaly.head, anomaly.severity,
-        anomaly.started_at,
-    )  # fmt: skip
+    return Odd(anomaly.entity, anomaly.series, anomaly.name, anomaly.signal, anomaly.started_at)

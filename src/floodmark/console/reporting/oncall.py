@@ -56,7 +56,8 @@ def _what_came(now: Told, before: Told) -> Section:
 
 
 def _odd(now: Told, before: Told) -> str:
-    return f"{many(len(now.odd), 'anomaly')} began {beside(len(now.odd), len(before.odd), before.known)}."
+    count = now.odd_count()
+    return f"{many(count, 'anomaly')} began {beside(count, before.odd_count(), before.known)}."
 
 
 def _where(now: Told) -> Section:
@@ -135,7 +136,7 @@ def _budget(known: Known, now: Told, before: Told) -> Section:
             f"{setting.series:,.0f} series may alarm {setting.false_alarms:.3g} times each in a week by chance: "
             f"{most:,.0f} in all. {_odd(now, before)}"
         )
-        bars.append(ReportBar(label="anomalies, of those allowed", value=len(now.odd), of=max(most, 1.0)))
+        bars.append(ReportBar(label="anomalies, of those allowed", value=now.odd_count(), of=max(most, 1.0)))
     else:
         said.append(
             f"Each series may alarm {setting.false_alarms:.3g} times in a week by chance; how many series are watched "
@@ -198,10 +199,13 @@ def _at_night(at: datetime, timezone: str) -> bool:
 
 
 def _loudest(now: Told) -> Section:
-    services, series = Counter(each.entity for each in now.odd), Counter((each.entity, each.name) for each in now.odd)
-    if not now.odd:
+    services, series = Counter[str](), Counter[tuple[str, str]]()
+    for each in now.odd:
+        services[each.entity] += each.times
+        series[each.entity, each.name] += each.times
+    total = services.total()
+    if not total:
         return Section(heading="What was loudest", paragraphs=["Nothing was odd."])
-    total = len(now.odd)
     rows = [
         [named(entity), named(name), f"{count:,}", share(count, total)]
         for (entity, name), count in sorted(series.items(), key=lambda pair: (-pair[1], pair[0]))[:_MOST]
@@ -307,7 +311,10 @@ def _next(known: Known, now: Told) -> Section:
             f"Mend what is dismissed: {_counts(ranked(noisy, 3))}. `floodmark backtest` shows what a smaller budget "
             "of its detector would have meant."
         )
-    total, series = len(now.odd), Counter(each.series for each in now.odd)
+    series = Counter[str]()
+    for odd in now.odd:
+        series[odd.series] += odd.times
+    total = series.total()
     if total >= 20 and (loud := ranked(series, 1)[0])[1] > total / 4:
         said.append(f"One series brings {share(loud[1], total)} of all that was odd: {named(loud[0])}.")
     untaken = [each for each in now.fates if not each.by and not _idle(each) and each.severity in ("error", "critical")]

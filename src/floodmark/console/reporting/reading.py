@@ -10,7 +10,7 @@ from typing import Final, NamedTuple
 from msgspec import Struct, field
 
 from floodmark.actions import Action, ActionOutcome
-from floodmark.alerts import AnomalySignal, ChangeNotice, Incident, Severity
+from floodmark.alerts import ChangeNotice, Incident, Severity
 from floodmark.config.models import Config, Detector
 from floodmark.console.reporting.weeks import Week
 from floodmark.deliveries import Delivery
@@ -25,16 +25,14 @@ _PLAUSIBLE: Final = timedelta(days=30)
 
 
 class Odd(NamedTuple):
-    """An anomaly, as far as it is counted."""
+    """Anomalies of a series that began in a week, as far as they are counted: from `at` on."""
 
-    id: str
     entity: str
     series: str
     name: str
-    signal: AnomalySignal
-    head: str
-    severity: Severity
+    signal: str
     at: datetime
+    times: int = 1
 
 
 class Setting(Struct, frozen=True, kw_only=True):
@@ -76,9 +74,11 @@ def _alarms(config: Config) -> float:
 class Known(Struct, frozen=True, kw_only=True):
     """All that was read. `revisions` are those of each incident, oldest first; `actions` those about it, in the order
     of their offsets; `of_all` what was done that is about no one incident. `odd`: None where only incidents are known,
-    then their members stand for what was odd."""
+    then their members stand for what was odd. `opened`: of incidents of which only the newest revision is here, when
+    they were told first."""
 
     revisions: dict[str, list[Incident]]
+    opened: dict[str, datetime] = field(default_factory=dict)
     actions: dict[str, list[tuple[int, Action]]] = field(default_factory=dict)
     outcomes: dict[str, list[ActionOutcome]] = field(default_factory=dict)
     of_all: list[Action] = field(default_factory=list)
@@ -116,11 +116,14 @@ class Told(NamedTuple):
     odd: list[Odd]
     known: bool
 
+    def odd_count(self) -> int:
+        return sum(each.times for each in self.odd)
+
 
 def told(known: Known, week: Week) -> Told:
     """What a week brought."""
     fates = [
-        fate(revisions, known.actions.get(name, ()), known.outcomes.get(name, ()))
+        fate(revisions, known.actions.get(name, ()), known.outcomes.get(name, ()), known.opened.get(name))
         for name, revisions in known.revisions.items()
         if revisions and week.holds(revisions[-1].started_at) and revisions[-1].merged_into is None
     ]
@@ -132,13 +135,18 @@ def told(known: Known, week: Week) -> Told:
 
 
 def fate(
-    revisions: Sequence[Incident], actions: Iterable[tuple[int, Action]], outcomes: Iterable[ActionOutcome] = ()
+    revisions: Sequence[Incident],
+    actions: Iterable[tuple[int, Action]],
+    outcomes: Iterable[ActionOutcome] = (),
+    opened: datetime | None = None,
 ) -> Fate:
-    """What became of an incident, by its revisions (at least one, oldest first) and what people did."""
+    """What became of an incident, by its revisions (at least one, oldest first) and what people did. `opened`: when it
+    was told first, if somebody knows better than the revisions."""
     first, newest = revisions[0], revisions[-1]
     refused = {each.action for each in outcomes if each.result == "refused"}
     done = [action for _, action in sorted(actions, key=lambda pair: pair[0]) if action.id not in refused]
-    opened = max(first.updated_at, first.started_at) if first.revision <= 1 else first.started_at
+    if opened is None:
+        opened = max(first.updated_at, first.started_at) if first.revision <= 1 else first.started_at
     took = next((each for each in done if each.verb in _TAKEN), None)
     waited = moment(took) - opened if took is not None else None
     verdicts = [each.verb for each in done if each.verb in ("good_catch", "wrong_cause")]
@@ -178,8 +186,8 @@ def odd_of(known: Known) -> list[Odd]:
         return known.odd
     members = {
         member.id: Odd(
-            member.id, member.entity, member.series, member.name or member.series.partition("{")[0], member.signal,
-            member.head, member.severity, member.started_at,
+            member.entity, member.series, member.name or member.series.partition("{")[0], member.signal,
+            member.started_at,
         )
         for revisions in known.revisions.values() for each in revisions for member in each.members
     }  # fmt: skip

@@ -10,7 +10,7 @@ from typing import Any, Final
 from msgspec.structs import replace
 
 from floodmark.actions import Action, ActionOutcome
-from floodmark.alerts import SEVERITIES, ChangeNotice, Incident, utc
+from floodmark.alerts import ChangeNotice, Incident, utc
 from floodmark.config.models import Config
 from floodmark.console.folding import points_of, unpack
 from floodmark.console.queries.incident import history, incident
@@ -34,21 +34,14 @@ def known_of(db: sqlite3.Connection, config: Config, week: Week, series: float |
     """What there is of a week and the one before. `series`: how many are watched, if somebody knows."""
     since, until = week.before().start.timestamp(), week.end.timestamp()
     found = gather(_bodies(db, since, until), setting_of(config, series))
-    return replace(found, odd=_odd(db, since, until))
+    return replace(found, odd=_odd(db, since, week), opened=_opened(db, since, until))
 
 
 def _bodies(db: sqlite3.Connection, since: float, until: float) -> Iterator[tuple[int, Any]]:
     span = (since, until)
     chosen = "SELECT id FROM incident WHERE started >= ? AND started < ?"
     for statement, kind, values in (
-        # of revisions the first and the last are enough: when it was told, and what came of it
         ("SELECT 0, body FROM incident WHERE started >= ? AND started < ?", Incident, span),
-        (
-            "SELECT 0, body, min(revision) FROM revision "
-            f"WHERE body IS NOT NULL AND incident IN ({chosen}) GROUP BY incident",
-            Incident,
-            span,
-        ),
         (f"SELECT offset, body FROM action WHERE incident IN ({chosen})", Action, span),
         (
             "SELECT offset, body FROM action WHERE incident = '' AND at >= ? AND at < ?",
@@ -66,14 +59,27 @@ def _bodies(db: sqlite3.Connection, since: float, until: float) -> Iterator[tupl
                 yield row[0], unpack(row[1], kind)
 
 
-def _odd(db: sqlite3.Connection, since: float, until: float) -> list[Odd]:
+def _opened(db: sqlite3.Connection, since: float, until: float) -> dict[str, datetime]:
+    """When each incident was told first, of which the first revision is known."""
     found = db.execute(
-        "SELECT id, entity, series, signal, head, severity, started FROM anomaly WHERE started >= ? AND started < ?",
+        "SELECT incident, at FROM revision WHERE revision = 1 "
+        "AND incident IN (SELECT id FROM incident WHERE started >= ? AND started < ?)",
         (since, until),
     )
+    return {id: utc(at) for id, at in found}
+
+
+def _odd(db: sqlite3.Connection, since: float, week: Week) -> list[Odd]:
+    """Counted by series, for each of the two weeks."""
+    start = week.start.timestamp()
+    found = db.execute(
+        "SELECT entity, series, signal, min(started), count(*) FROM anomaly WHERE started >= ? AND started < ? "
+        "GROUP BY started >= ?, entity, series, signal",
+        (since, week.end.timestamp(), start),
+    )
     return [
-        Odd(id, entity, series, series.partition("{")[0], signal, head, SEVERITIES[severity], utc(started))
-        for id, entity, series, signal, head, severity, started in found
+        Odd(entity, series, series.partition("{")[0], signal, utc(began), count)
+        for entity, series, signal, began, count in found
     ]
 
 
