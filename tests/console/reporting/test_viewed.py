@@ -1,13 +1,17 @@
 """Reports of the console's view say what they say of the records themselves."""
 
+from datetime import timedelta
+
 import msgspec
 import pytest
 
 from floodmark.actions import ActionOutcome
 from floodmark.alerts import Anomaly, ChangeNotice, Evidence, Point
 from floodmark.config.models import Config
+from floodmark.console.reporting.answering import NotAskedWellError
 from floodmark.console.reporting.gathering import gather
 from floodmark.console.reporting.reading import setting_of
+from floodmark.console.reporting.routes import Reports
 from floodmark.console.reporting.viewed import known_of, postmortem_of
 from floodmark.console.reporting.weekly import AUDIENCES, weekly
 from floodmark.console.store import View
@@ -106,3 +110,21 @@ def test_a_post_mortem_has_all_that_the_view_knows(view):
     assert rows["Evidence"][0][-1] == "▁▂▃▄▅▆▇█"
     assert {row[2] for row in rows["Timeline"]} >= {"ann", "notify", "Floodmark"}
     assert rows["What changed"][0][-1] == "nearby"
+
+
+def test_the_api_gives_a_week_again_for_a_minute(view):
+    reports = Reports(view, lambda: 20.0)
+    first = reports.weekly(CONFIG, {"week": "2026-W48"}, NOW)
+    assert reports.weekly(CONFIG, {"week": "2026-W48"}, NOW + timedelta(seconds=59)) is first
+    assert reports.weekly(CONFIG, {"week": "2026-W48"}, NOW + timedelta(seconds=61)) is not first
+    assert reports.weekly(CONFIG, {"week": "2026-W48", "format": "md"}, NOW).name == "floodmark-oncall-2026-W48.md"
+    for number in range(1, 40):
+        reports.weekly(CONFIG, {"week": f"2026-W{number:02}"}, NOW)
+    with pytest.raises(NotAskedWellError):
+        reports.weekly(CONFIG, {"week": "x"}, NOW)
+
+
+def test_the_api_gives_a_post_mortem_or_none(view):
+    reports = Reports(view)
+    assert reports.postmortem(CONFIG, "inc-1", {}, NOW).body.startswith(b"# Post-mortem: cart: latency up")
+    assert reports.postmortem(CONFIG, "inc-none", {}, NOW) is None
