@@ -192,7 +192,7 @@ async def test_a_token_with_one_verb_can_do_that_and_is_named_in_it(console):
     assert len(console.posted) == 1
     assert (by, body) == ("bot", {"verb": "ack", "incident": "inc-1", "reason": "Ann asked", "seen": 3})
     assert headers["X-Floodmark"] == "1"
-    assert headers["Origin"] == console.address
+    assert "Origin" not in headers  # a browser's; the console may have another name than that by which we reach it
 
 
 async def test_verbs_that_the_role_does_not_have_are_not_offered(console, listening):

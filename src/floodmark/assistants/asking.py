@@ -36,7 +36,6 @@ class Asking:
         if parts.username or parts.password or parts.query or parts.fragment:
             raise WrongAddressError("An address of a console has no password, ? or #; a token is given by itself.")
         self._base = f"{parts.scheme}://{parts.netloc}{parts.path.rstrip('/')}"
-        self._origin = f"{parts.scheme}://{parts.netloc}"
         self._session: aiohttp.ClientSession | None = None
 
     @property
@@ -53,7 +52,7 @@ class Asking:
 
     async def post(self, *path: str, body: object, token: str | None, key: str) -> Any:
         """The same of POST; a question with the same `key` is done once. Raises NotAnsweredError."""
-        headers = {"Idempotency-Key": key, "X-Floodmark": "1", "Origin": self._origin}
+        headers = {"Idempotency-Key": key, "X-Floodmark": "1"}
         return await self._asked("POST", path, {}, token, body, headers)
 
     async def _asked(

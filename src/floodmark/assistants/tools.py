@@ -180,7 +180,7 @@ def acting(verbs: list[str]) -> Schema:
             "Id of the incident; left out only of what is about none (silence, maintain, override, …).",
             pattern=r"^[A-Za-z0-9_.~:@+-]+$",
         ),
-        reason=_text("Why, in a sentence, for whoever reads the audit trail.", 4_000),
+        reason=_text("Why, in a sentence, for whoever reads the audit trail.", 2_000),
         seen={
             "type": "integer", "minimum": 0,
             "description": "The revision of the incident that was looked at, as get_incident gave it.",
