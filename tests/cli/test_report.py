@@ -12,8 +12,11 @@ from typer.testing import CliRunner
 from floodmark.actions import Action
 from floodmark.alerts import Anomaly, Evidence, Incident, Member, Point, utc
 from floodmark.cli import app, incidents, report
+from floodmark.config.loader import load
+from floodmark.console.store import View
 from floodmark.deliveries import Delivery
 from floodmark.events import encode
+from floodmark.records import Record
 from floodmark.runtime import tailing
 from floodmark.runtime.embedded import EmbeddedBroker
 
@@ -25,6 +28,7 @@ notify:
   targets: {{mail: {{webhook: {{url: "http://127.0.0.1:9/"}}}}}}
   people: {{ann: {{targets: [mail], timezone: Europe/Berlin}}}}
   routes: [{{targets: [mail]}}]
+console: {{store: "{1}/view.db"}}
 """
 
 
@@ -85,7 +89,7 @@ def config(tmp_path_factory):
     with EmbeddedBroker() as broker:
         asyncio.run(write(broker.bootstrap))
         path = tmp_path_factory.mktemp("report") / "floodmark.yaml"
-        path.write_text(CONFIG.format(broker.bootstrap))
+        path.write_text(CONFIG.format(broker.bootstrap, path.parent))
         yield path
 
 
@@ -148,6 +152,21 @@ def test_topics_are_read_and_what_is_none_of_ours_is_passed_over(config):
     assert "| ann | Europe/Berlin | 1 | 1 |" in done.stdout  # 23:00 UTC is midnight there
     assert "floodmark.reports is not in this report" in done.stderr
     assert "No incident began" in call("report", "--config", config, "--week", "2025-W49").stdout
+
+
+def test_the_view_of_a_console_goes_before_topics(tmp_path):
+    path = tmp_path / "floodmark.yaml"
+    path.write_text(CONFIG.format("127.0.0.1:1", tmp_path))  # where nobody would answer
+    view = View(tmp_path / "view.db", load(path))
+    told = [encode(each, source="t/0", key="k") for each in revisions()]
+    view.take([
+        Record("floodmark.alerts", 0, n, 0, b"k", each.value, tuple(each.headers)) for n, each in enumerate(told)
+    ])  # fmt: skip
+    view.close()
+    done = call("report", "--config", path, "--week", "2025-W47")
+    assert done.exit_code == 0, done.output
+    assert "1 incident began" in done.stdout
+    assert "from the console's view" in done.stderr
 
 
 def test_a_post_mortem_of_saved_lines(saved, tmp_path):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import AsyncIterator, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -15,8 +16,10 @@ from floodmark.config.models import Config
 from floodmark.console.reporting.gathering import body_of, gather
 from floodmark.console.reporting.reading import Known, Setting, newest_week, setting_of
 from floodmark.console.reporting.rendering import FORMATS, Format, rendered
+from floodmark.console.reporting.viewed import stored
 from floodmark.console.reporting.weekly import AUDIENCES, weekly
 from floodmark.console.reporting.weeks import Week, week_named, week_of
+from floodmark.console.service import store_of
 from floodmark.events import MalformedEventError, decode
 from floodmark.files.notes import FileError, Notes
 from floodmark.files.opening import opened
@@ -45,8 +48,8 @@ def report(
     """What a week was like: for whoever is on call, for those who make models, or for those who pay.
 
     HTML is one page without scripts, made to be mailed or printed to PDF. It is compared with the week before. It reads
-    the topics, or with --source what was saved; a week of which Kafka has forgotten something is told as far as it is
-    known.
+    the console's view, if there is one on this machine, else the topics, or with --source what was saved; a week of
+    which Kafka has forgotten something is told as far as it is known.
     """
     if audience not in AUDIENCES:
         fail(f"--audience {safe(audience, 40)}: it is one of {', '.join(AUDIENCES)}.", 2)
@@ -61,7 +64,7 @@ def report(
         wanted = wanted or week_of(newest_week(known))
     else:
         wanted = wanted or week_of(datetime.now(UTC)).before()
-        known = do(_of_topics(read_config(config), wanted))
+        known = _of_cluster(read_config(config), wanted)
     write(rendered(weekly(known, audience, wanted), shown), out)
 
 
@@ -105,6 +108,15 @@ def saved(paths: list[Path]) -> Iterator[object]:
             fail(f"--source: {error}")
         if wrong > _SHOWN:
             err.print(f"{path}: {wrong - _SHOWN:,} more lines are left out", style="yellow", markup=False)
+
+
+def _of_cluster(config: Config, week: Week) -> Known:
+    """Of the console's view, if there is one here that knows all of it, for it remembers longer; else of the topics."""
+    view = store_of(config)
+    if view.exists() and (found := stored(view, config, week, time.time())) is not None:
+        err.print(f"from the console's view in {view}", style="dim", markup=False, soft_wrap=True)
+        return found
+    return do(_of_topics(config, week))
 
 
 async def _of_topics(config: Config, week: Week) -> Known:

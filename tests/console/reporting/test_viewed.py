@@ -1,5 +1,6 @@
 """Reports of the console's view say what they say of the records themselves."""
 
+import sqlite3
 from datetime import timedelta
 
 import msgspec
@@ -12,8 +13,9 @@ from floodmark.console.reporting.answering import NotAskedWellError
 from floodmark.console.reporting.gathering import gather
 from floodmark.console.reporting.reading import setting_of
 from floodmark.console.reporting.routes import Reports
-from floodmark.console.reporting.viewed import known_of, postmortem_of
+from floodmark.console.reporting.viewed import known_of, postmortem_of, stored
 from floodmark.console.reporting.weekly import AUDIENCES, weekly
+from floodmark.console.reporting.weeks import week_named
 from floodmark.console.store import View
 from floodmark.deliveries import Delivery
 from floodmark.events import encode
@@ -32,6 +34,9 @@ CONFIG = Config.model_validate({
         "routes": [{"targets": ["mail"]}],
     },
 })  # fmt: skip
+
+
+READ = WEEK.end.timestamp() + 7_200
 
 
 def anomaly(id, hours):
@@ -74,7 +79,7 @@ def bodies():
 @pytest.fixture(scope="module")
 def view(tmp_path_factory):
     view = View(tmp_path_factory.mktemp("view") / "view.db", CONFIG)
-    view.take([each for topic, some in bodies().items() for each in records(topic, some)], now=NOW.timestamp())
+    view.take([each for topic, some in bodies().items() for each in records(topic, some)], now=READ)
     yield view
     view.close()
 
@@ -128,3 +133,16 @@ def test_the_api_gives_a_post_mortem_or_none(view):
     reports = Reports(view)
     assert reports.postmortem(CONFIG, "inc-1", {}, NOW).body.startswith(b"# Post-mortem: cart: latency up")
     assert reports.postmortem(CONFIG, "inc-none", {}, NOW) is None
+
+
+def test_a_view_in_a_file_is_looked_at_if_it_was_read_until_the_week_was_told(view, tmp_path):
+    end = WEEK.end.timestamp()
+    assert len(stored(view.path, CONFIG, WEEK, end + 86_400).revisions) == 3
+    later = week_named("2027-W10")
+    assert stored(view.path, CONFIG, later, later.end.timestamp() + 86_400) is None  # nobody has read on until then
+    assert stored(tmp_path / "none.db", CONFIG, WEEK, end) is None
+    assert not (tmp_path / "none.db").exists()
+    (tmp_path / "wrong.db").write_bytes(b"no database" * 1_000)
+    assert stored(tmp_path / "wrong.db", CONFIG, WEEK, end) is None
+    sqlite3.connect(tmp_path / "other.db").executescript("PRAGMA user_version=99; CREATE TABLE place(a)").close()
+    assert stored(tmp_path / "other.db", CONFIG, WEEK, end) is None

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Iterator
 from datetime import datetime
+from pathlib import Path
 from typing import Any, Final
 
 from msgspec.structs import replace
@@ -19,6 +20,7 @@ from floodmark.console.reporting.gathering import gather
 from floodmark.console.reporting.postmortem import postmortem
 from floodmark.console.reporting.reading import Known, Odd, setting_of
 from floodmark.console.reporting.weeks import Week
+from floodmark.console.store import VERSION
 from floodmark.deliveries import Delivery
 from floodmark.fold import Book
 from floodmark.reports import ModelReport
@@ -26,6 +28,9 @@ from floodmark.requests import ModelRequest
 
 _LATER: Final = 7 * 86_400.0
 """What comes of a request may come after the week in which it was asked for."""
+_TOLD: Final = 3_600.0
+"""Within this after a week all of it is told."""
+_LATELY: Final = 600.0
 _OLDEST: Final = 40 * 86_400.0
 """A silence holds for 30 days at most; a maintenance is seldom longer."""
 
@@ -35,6 +40,26 @@ def known_of(db: sqlite3.Connection, config: Config, week: Week, series: float |
     since, until = week.before().start.timestamp(), week.end.timestamp()
     found = gather(_bodies(db, since, until), setting_of(config, series))
     return replace(found, odd=_odd(db, since, week), opened=_opened(db, since, until))
+
+
+def stored(path: Path, config: Config, week: Week, now: float) -> Known | None:
+    """What a console's view in a file knows of a week; None if there is none that was read on until the week's end, or
+    lately. It is only looked at: it may be that of a console that runs."""
+    try:
+        db = sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)
+    except (sqlite3.Error, OSError):
+        return None
+    try:
+        if db.execute("PRAGMA user_version").fetchone()[0] != VERSION:
+            return None
+        last = db.execute("SELECT max(at) FROM place WHERE topic = ?", (config.topics.alerts,)).fetchone()[0]
+        if last is None or last < min(week.end.timestamp() + _TOLD, now - _LATELY):
+            return None
+        return known_of(db, config, week)
+    except sqlite3.Error:
+        return None
+    finally:
+        db.close()
 
 
 def _bodies(db: sqlite3.Connection, since: float, until: float) -> Iterator[tuple[int, Any]]:
