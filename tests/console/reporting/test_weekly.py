@@ -82,7 +82,10 @@ def test_incidents_are_counted_beside_those_of_the_week_before():
 
 
 def test_nothing_known_of_the_week_before_is_not_taken_for_nothing_wrong():
-    assert "(nothing is known of the week before)" in said(report("oncall", *over()), "What came")
+    found = report("oncall", *over())
+    assert found.period.endswith("; nothing is known of the week before")
+    assert rows(found, "What came") == [{"Severity": "error", "Incidents": "1", "The week before": "-"}]
+    assert "week before" not in said(found, "What came")
     assert "the week before" not in said(report("business", *over()), "Time without")
 
 
@@ -210,11 +213,12 @@ def test_a_metric_is_worse_only_where_its_interval_is_beyond_the_reference():
         ModelMetric(name="auc", value=0.7, count=50, reference=0.9, low=0.6, high=0.8),
         ModelMetric(name="f1", value=0.85, count=50, reference=0.9, low=0.8, high=0.92),
         ModelMetric(name="mae", value=3.0, count=50, reference=2.0, better="lower"),
+        ModelMetric(name="recall", value=0.88, count=50, reference=0.9),
         ModelMetric(name="new", value=1.0, count=2),
     ]
     found = report("ml", model(metrics=metrics, delays={"p50": 60.0}), model(-20, metrics=metrics[:1]))
     assert {each["Metric"]: each["So it is"] for each in rows(found, "How good they are")} == {
-        "auc": "worse", "f1": "as it was", "mae": "worse", "new": "no reference yet",
+        "auc": "worse", "f1": "as it was", "mae": "worse", "recall": "as it was", "new": "no reference yet",
     }  # fmt: skip
     assert "fraud@2 (auc, mae)" in said(found, "In short")
     assert rows(found, "How late labels are")[0]["Half within"] == "60 s"

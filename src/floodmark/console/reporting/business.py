@@ -9,7 +9,7 @@ from typing import Final
 
 from floodmark.alerts import SEVERITIES, Impact
 from floodmark.console.reporting.document import Report, ReportBar, Section, Table
-from floodmark.console.reporting.phrases import NOTHING, SENTENCE, beside, lasted, named, share
+from floodmark.console.reporting.phrases import NOTHING, SENTENCE, beside, lasted, named, share, was
 from floodmark.console.reporting.reading import Fate, Known, Told, told
 from floodmark.console.reporting.weeks import Week
 from floodmark.terminal.words import many, safe
@@ -52,13 +52,13 @@ def _cost(now: Told, before: Told) -> Section:
         return Section(
             heading="What it cost",
             paragraphs=[
-                f"{many(len(now.fates), 'incident')} {beside(len(now.fates), len(before.fates), before.known)}; "
+                f"{many(len(now.fates), 'incident')}{beside(len(now.fates), len(before.fates), before.known)}; "
                 "none of them was seen in a KPI.",
                 "What something costs is known of series that are declared as KPIs (a detector's `kpi`).",
             ],
         )
     rows = [
-        [named(unit), _said(here.get(unit, 0.0), unit), _said(then.get(unit, 0.0), unit),
+        [named(unit), _said(here.get(unit, 0.0), unit), _said(then.get(unit, 0.0), unit) if before.known else NOTHING,
          f"{here.get(unit, 0.0) / then[unit] - 1:+.0%}" if then.get(unit) else NOTHING]
         for unit in sorted({*here, *then})
     ]  # fmt: skip
@@ -141,7 +141,7 @@ def _tiers(known: Known, now: Told, before: Told) -> Section:
         own = [each for each in now.fates if _tier(each, tiers) == tier]
         levels = Counter(each.severity for each in own)
         said = ", ".join(f"{levels[level]:,} {level}" for level in reversed(SEVERITIES) if levels[level]) or NOTHING
-        rows.append([tier, f"{here[tier]:,}", f"{then[tier]:,}", said,
+        rows.append([tier, f"{here[tier]:,}", was(then[tier], before.known), said,
                      lasted(_union((each for each in own), now))])  # fmt: skip
     return Section(
         heading="Which services, by what depends on them",

@@ -17,6 +17,8 @@ from floodmark.requests import ModelRequest
 from floodmark.terminal.words import clock, many, safe
 
 _MOST: Final = 20
+_SLACK: Final = 0.05
+"""Share of its reference by which a metric without an interval may be off."""
 
 
 def ml(known: Known, week: Week) -> Report:
@@ -54,7 +56,7 @@ def _in_short(newest: dict[str, ModelReport], now: Told, models: set[str]) -> Se
     return Section(
         heading=heading,
         paragraphs=[
-            f"{len({each.model for each in newest.values()}) or len(models):,} models in {len(newest):,} versions. "
+            f"{many(len({each.model for each in newest.values()}), 'model')} in {many(len(newest), 'version')}. "
             + (f"Worse than their reference: {listed(worse, 5)}. " if worse else "None is worse than its reference. ")
             + f"{many(count, 'incident')} concerned models."
             if newest
@@ -70,11 +72,14 @@ def _worse(newest: dict[str, ModelReport]) -> dict[str, list[ModelMetric]]:
 
 
 def _is_worse(metric: ModelMetric) -> bool:
-    if metric.reference is None:
+    """Beyond its interval; without one, by more than a twentieth."""
+    reference = metric.reference
+    if reference is None:
         return False
+    slack = abs(reference) * _SLACK
     if metric.better == "higher":
-        return (metric.high if metric.high is not None else metric.value) < metric.reference
-    return (metric.low if metric.low is not None else metric.value) > metric.reference
+        return metric.high < reference if metric.high is not None else metric.value < reference - slack
+    return metric.low > reference if metric.low is not None else metric.value > reference + slack
 
 
 def _metrics(newest: dict[str, ModelReport], then: dict[str, ModelReport]) -> Section:
@@ -92,8 +97,8 @@ def _metrics(newest: dict[str, ModelReport], then: dict[str, ModelReport]) -> Se
     return Section(
         heading="How good they are",
         paragraphs=[
-            "The last report of the week. “Worse” is said only where the interval, if there is one, lies beyond the "
-            "reference."
+            "The last report of the week. “Worse” is said only where the interval lies beyond the reference; without "
+            "one, where it is off by more than a twentieth."
             if rows
             else "No metrics: labels have not come, or their reference is not full yet."
         ],
@@ -164,7 +169,7 @@ def _incidents(now: Told, before: Told, models: set[str]) -> Section:
             for each in own[:_MOST]]  # fmt: skip
     return Section(
         heading="Incidents of models",
-        paragraphs=[f"{many(len(own), 'incident')} {beside(len(own), len(then), before.known)}."],
+        paragraphs=[f"{many(len(own), 'incident')}{beside(len(own), len(then), before.known)}."],
         table=Table(columns=["Since (UTC)", "Severity", "Incident", "Open for", "Id"], rows=rows) if rows else None,
     )
 

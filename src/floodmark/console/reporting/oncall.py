@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 from floodmark.actions import Action
 from floodmark.alerts import SEVERITIES
 from floodmark.console.reporting.document import Report, ReportBar, Section, Table
-from floodmark.console.reporting.phrases import SENTENCE, beside, lasted, listed, named, share
+from floodmark.console.reporting.phrases import SENTENCE, beside, lasted, listed, named, share, was
 from floodmark.console.reporting.reading import WEEK, Fate, Known, Told, middle, ninth, ranked, told
 from floodmark.console.reporting.weeks import Week
 from floodmark.terminal.deeds import brief
@@ -38,15 +38,16 @@ def _what_came(now: Told, before: Told) -> Section:
     if not count:
         return Section(
             heading="What came",
-            paragraphs=[f"No incident began in this week {beside(0, earlier, before.known)}. " + _odd(now, before)],
+            paragraphs=[f"No incident began in this week{beside(0, earlier, before.known)}. " + _odd(now, before)],
         )
     worst = max(now.fates, key=lambda each: (SEVERITIES.index(each.severity), each.incident.member_count))
     by, then = Counter(each.severity for each in now.fates), Counter(each.severity for each in before.fates)
-    rows = [[level, f"{by[level]:,}", f"{then[level]:,}"] for level in reversed(SEVERITIES) if by[level] or then[level]]
+    levels = [level for level in reversed(SEVERITIES) if by[level] or then[level]]
+    rows = [[level, f"{by[level]:,}", was(then[level], before.known)] for level in levels]
     return Section(
         heading="What came",
         paragraphs=[
-            f"{many(count, 'incident')} began in this week {beside(count, earlier, before.known)}. {_odd(now, before)}",
+            f"{many(count, 'incident')} began in this week{beside(count, earlier, before.known)}. {_odd(now, before)}",
             f"The worst: {safe(worst.incident.title, SENTENCE)} ({worst.severity}, "
             f"{clock(worst.incident.started_at)} UTC, {named(worst.incident.id)}).",
         ],
@@ -57,7 +58,7 @@ def _what_came(now: Told, before: Told) -> Section:
 
 def _odd(now: Told, before: Told) -> str:
     count = now.odd_count()
-    return f"{many(count, 'anomaly')} began {beside(count, before.odd_count(), before.known)}."
+    return f"{many(count, 'anomaly')} began{beside(count, before.odd_count(), before.known)}."
 
 
 def _where(now: Told) -> Section:
@@ -94,7 +95,7 @@ def _noise(known: Known, now: Told, before: Told) -> Section:
     if not now.fates:
         return Section(heading="What was noise", paragraphs=["Nothing came, so nothing was noise."])
     said = [
-        f"{len(noisy):,} of {len(now.fates):,} were noise ({share(len(noisy), len(now.fates))}) "
+        f"{len(noisy):,} of {len(now.fates):,} were noise ({share(len(noisy), len(now.fates))})"
         f"{beside(len(noisy), len(then), before.known)}: {dismissed:,} somebody dismissed as no anomaly, "
         f"{after:,} were over before they were told."
     ]
@@ -125,7 +126,7 @@ def _budget(known: Known, now: Told, before: Told) -> Section:
     kept = "kept" if false <= max(1.0, allowed) else "exceeded"
     said = [
         f"correlate.false_incidents allows {allowed:.3g} a week by chance "
-        f"({many(scopes, 'scope')}). {false:,} were dismissed {beside(false, earlier, before.known)}: "
+        f"({many(scopes, 'scope')}). {false:,} were dismissed{beside(false, earlier, before.known)}: "
         f"the budget is {kept}. "
         f"Of the {len(now.fates):,} that were told, what nobody dismisses is taken to be true."
     ]
@@ -268,8 +269,8 @@ def _right(now: Told, before: Told) -> Section:
     if not now.fates:
         return Section(heading="Were we right", paragraphs=["There was nothing to be right about."])
     said = (
-        f"People said “good catch” of {good:,} {beside(good, count(before, 'good_catch'), before.known)} and "
-        f"“wrong cause” of {wrong:,} {beside(wrong, count(before, 'wrong_cause'), before.known)}. "
+        f"People said “good catch” of {good:,}{beside(good, count(before, 'good_catch'), before.known)} and "
+        f"“wrong cause” of {wrong:,}{beside(wrong, count(before, 'wrong_cause'), before.known)}. "
         f"{none:,} have no verdict."
     )
     if not good + wrong:
@@ -334,5 +335,7 @@ def _next(known: Known, now: Told) -> Section:
         and (each.args.until - each.at).total_seconds() > WEEK and each.at < now.week.end
     ]  # fmt: skip
     if forever:
-        said.append(f"{many(len(forever), 'silence')} of more than a week still hold: is what they hide mended?")
+        said.append(
+            f"Of more than a week, and still to go on: {many(len(forever), 'silence')}. Is what they hide mended?"
+        )
     return Section(heading="What to do next week", paragraphs=said or ["Nothing that these numbers would say."])

@@ -24,10 +24,13 @@ def lasted(seconds: float | None) -> str:
 
 
 def beside(now: float, before: float, known: bool) -> str:
-    """The number of the week before, in brackets; nothing, if nothing is known of it."""
-    if not known:
-        return "(nothing is known of the week before)"
-    return f"(the week before: {before:,.0f}{', too' if now == before else ''})"
+    """The number of the week before, in brackets behind a space; nothing, if nothing is known of it."""
+    return f" (the week before: {before:,.0f}{', too' if now == before else ''})" if known else ""
+
+
+def was(before: float, known: bool) -> str:
+    """The number of the week before in a table."""
+    return f"{before:,.0f}" if known else NOTHING
 
 
 def share(part: float, whole: float) -> str:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from typing import Final, Literal, get_args
 
+from msgspec.structs import replace
+
 from floodmark.console.reporting.business import business
 from floodmark.console.reporting.document import Report
 from floodmark.console.reporting.ml import ml
 from floodmark.console.reporting.oncall import oncall
-from floodmark.console.reporting.reading import Known
+from floodmark.console.reporting.reading import Known, told
 from floodmark.console.reporting.weeks import Week
 
 Audience = Literal["oncall", "ml", "business"]
@@ -18,4 +20,7 @@ _OF: Final = {"oncall": oncall, "ml": ml, "business": business}
 
 def weekly(known: Known, audience: Audience, week: Week) -> Report:
     """What an audience is told of a week."""
-    return _OF[audience](known, week)
+    report = _OF[audience](known, week)
+    if told(known, week.before()).known:
+        return report
+    return replace(report, period=f"{report.period}; nothing is known of the week before")
