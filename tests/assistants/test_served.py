@@ -213,9 +213,12 @@ async def test_a_wrong_token_gets_a_sentence(console, listening):
     async with over_http(listening, "guessed") as session:
         assert {each.name for each in (await session.list_tools()).tools} == READERS
         result = await session.call_tool("status", {})
-    assert result.is_error
-    assert text(result).startswith("The console refuses this (401). It wants a token that it knows")
+        assert result.is_error
+        assert text(result).startswith("The console refuses this (401). It wants a token that it knows")
+        again = await session.call_tool("status", {})
     assert "guessed" not in text(result)
+    assert text(again).endswith("It was asked within the last minute.")
+    assert len([each for each in console.asked if each[2] == "guessed"]) == 1
 
 
 async def test_a_console_that_is_away_gets_a_sentence():

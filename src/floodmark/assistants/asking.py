@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
+import time
+from collections import OrderedDict
 from collections.abc import Mapping
 from typing import Any, Final
 from urllib.parse import quote, urlsplit
@@ -16,6 +19,10 @@ API: Final = "/api/v1"
 _LARGEST: Final = 16_000_000
 _TIMEOUT: Final = aiohttp.ClientTimeout(total=30, connect=5)
 _DETAIL: Final = 600
+_UNKNOWN: Final = "It wants a token that it knows (`floodmark console token` makes one, the config names it)."
+_FORGIVEN: Final = 60.0
+"""Seconds for which a token that was refused is not sent again."""
+_REFUSED: Final = 1_000
 
 
 class NotAnsweredError(Exception):
@@ -37,6 +44,7 @@ class Asking:
             raise WrongAddressError("An address of a console has no password, ? or #; a token is given by itself.")
         self._base = f"{parts.scheme}://{parts.netloc}{parts.path.rstrip('/')}"
         self._session: aiohttp.ClientSession | None = None
+        self._refused: OrderedDict[bytes, float] = OrderedDict()
 
     @property
     def address(self) -> str:
@@ -67,6 +75,7 @@ class Asking:
         url = URL(f"{self._base}{API}/{'/'.join(_part(each) for each in path)}", encoded=True).update_query(params)
         headers = {"Accept": "application/json", **headers}
         if token:
+            self._not_again(token)
             headers["Authorization"] = f"Bearer {token}"
         if self._session is None:
             # no cookies: what one caller is given must not be sent for another
@@ -75,12 +84,23 @@ class Asking:
             async with self._session.request(
                 method, url, json=body if method == "POST" else None, headers=headers, allow_redirects=False
             ) as answer:
+                if answer.status == 401 and token:
+                    self._refused[_hash(token)] = time.monotonic()
                 return self._read(answer, await _whole(answer))
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
             why = "it took too long" if isinstance(error, TimeoutError) else type(error).__name__
             raise NotAnsweredError(
                 f"The console at {self._base} does not answer ({why}): is `floodmark console` running there?"
             ) from error
+
+    def _not_again(self, token: str) -> None:
+        """Raise NotAnsweredError if the console refused the token a moment ago. It counts who guesses by address, and
+        that is ours for everybody: somebody's old token must not shut the door on the others."""
+        now = time.monotonic()
+        while self._refused and (len(self._refused) > _REFUSED or now - next(iter(self._refused.values())) > _FORGIVEN):
+            self._refused.popitem(last=False)
+        if _hash(token) in self._refused:
+            raise NotAnsweredError(f"The console refuses this (401). {_UNKNOWN} It was asked within the last minute.")
 
     def _read(self, answer: aiohttp.ClientResponse, text: bytes) -> Any:
         if answer.status < 300:
@@ -93,7 +113,7 @@ class Asking:
         said = _detail(text)
         match answer.status:
             case 401:
-                why = "It wants a token that it knows (`floodmark console token` makes one, the config names it)."
+                why = _UNKNOWN
             case 403:
                 why = "The token may not do this."
             case 404:
@@ -110,6 +130,10 @@ class Asking:
             case _:
                 why = "It does not understand the question."
         raise NotAnsweredError(f"The console refuses this ({answer.status}). {why}{said}")
+
+
+def _hash(token: str) -> bytes:
+    return hashlib.sha256(token.encode()).digest()
 
 
 async def _whole(answer: aiohttp.ClientResponse) -> bytes:
