@@ -37,7 +37,9 @@ COMMANDS: Final = {
     "schemas": "Write, check or list the JSON Schemas (draft 2020-12) of everything that goes in and comes out.",
     "topics": "The topics that a config needs.",
     "feedback": "Say that something is no anomaly, take it back, and see who has said what.",
+    "mcp": "The console for assistants (Model Context Protocol): incidents, evidence, changes, models.",
     "models": "Ask for a model to be trained again, or for an older version of it.",
+    "report": "What a week was like: for whoever is on call, for those who make models, or for those who pay.",
     "top": "A live page: lag, events a second, what is odd now, open incidents, dead letters, what the engines say.",
     "dead-letters": "What could not be used: show it, or send it again.",
 }

@@ -21,7 +21,8 @@ from floodmark.alerts import SEVERITIES, Anomaly, Incident
 from floodmark.cli.ranges import since_when
 from floodmark.cli.speaking import ConfigPath, ascii_only, err, fail, out, read_config
 from floodmark.config.models import Config
-from floodmark.events import MalformedEventError, decode
+from floodmark.deliveries import Delivery
+from floodmark.events import MalformedEventError, decode, event_type
 from floodmark.fold import Book, Known
 from floodmark.records import Record
 from floodmark.runtime import RunError
@@ -29,6 +30,7 @@ from floodmark.runtime.errors import MissingTopicsError
 from floodmark.runtime.tailing import followed, held, said_of, together
 from floodmark.terminal.deeds import Deed, line, standing
 from floodmark.terminal.incidents import Filter, evidence_of, is_open, listed, table, told, whole
+from floodmark.terminal.sparks import merged
 from floodmark.terminal.words import COLOURS, clock, safe
 
 T = TypeVar("T")
@@ -39,6 +41,7 @@ _AFTER: Final = 600.0
 _FOLLOWED: Final = 1_000
 """Incidents that are remembered while they are followed."""
 _LONG_AGO: Final = "30d"
+_DELIVERY: Final = "dev.floodmark.delivery.v1"
 
 Service = Annotated[str, typer.Option(help="Only those of this service (or a glob: 'web-*').")]
 Worse = Annotated[str, typer.Option("--severity", help="Only those as severe as this, or worse.")]
@@ -107,19 +110,7 @@ def show(
 ) -> None:
     """All of one: what, where, since when, how sure, causes, each anomaly with its points, lines, each revision."""
     settings = read_config(config)
-    ids = _do(_meant(settings, id))
-    if not ids:
-        fail(
-            f"No incident in {settings.topics.alerts} is {safe(id, 80)}, or has such an anomaly; "
-            "`floodmark incidents` lists them."
-        )
-    exact = [each for each in ids if each == id]
-    if len(ids) > 1 and not exact:
-        fail(
-            f"{safe(id, 80)} means {len(ids)} incidents; name one of them:\n  "
-            + "\n  ".join(safe(each, 200) for each in ids[:20])
-        )
-    revisions = _do(_revisions(settings, (exact or ids)[0]))
+    revisions = _do(_revisions(settings, _one(settings, id)))
     if as_json:
         for each in revisions:
             typer.echo(each.value)
@@ -129,12 +120,70 @@ def show(
     out.print(whole([each.incident for each in revisions], members, known, ascii=ascii_only(out)))
 
 
+@incidents.command()
+def postmortem(
+    id: Annotated[str, typer.Argument(help="Its id, or how it begins; or the id of an anomaly in it.")],
+    format: Annotated[str, typer.Option(help="md, html or json; left out: by the name of --out, else md.")] = "",
+    to: Annotated[Path | None, typer.Option("--out", help="Write it to this file.")] = None,
+    source: Annotated[
+        list[Path] | None, typer.Option(help="Saved JSON lines, such as those of `demo --save`, instead of Kafka.")
+    ] = None,
+    config: ConfigPath = Path("floodmark.yaml"),
+) -> None:
+    """A post-mortem to be finished by people: what is known of one, as Markdown or a page, with blanks for the rest."""
+    from floodmark.cli.report import format_of, saved, write  # noqa: PLC0415 - only where it is asked for
+    from floodmark.console.reporting.gathering import gather  # noqa: PLC0415
+    from floodmark.console.reporting.postmortem import postmortem as document  # noqa: PLC0415
+    from floodmark.console.reporting.reading import Setting  # noqa: PLC0415
+    from floodmark.console.reporting.rendering import rendered  # noqa: PLC0415
+
+    shown = format_of(format, to)
+    if source:
+        held = gather(enumerate(saved(source)), Setting())
+        name = _chosen([each for each in held.revisions if client.means(each, id)], id, "what was saved")
+        book = Book()
+        for each in held.revisions[name]:
+            book.take(each)
+        for offset, action in held.actions.get(name, ()):
+            book.take(action, offset)
+        report = document(held.revisions[name], book.known(name, datetime.now(UTC)))
+    else:
+        settings = read_config(config)
+        revisions = _do(_revisions(settings, _one(settings, id)))
+        incidents = [each.incident for each in revisions]
+        evidence = evidence_of(_do(_members(settings, revisions[-1])))
+        report = document(
+            incidents,
+            _do(_known(settings, incidents)),
+            deliveries=_do(_deliveries(settings, incidents[-1].id)) if settings.notify is not None else (),
+            points={name: merged(each.points for each in told) for name, told in evidence.items()},
+        )
+    write(rendered(report, shown), to)
+
+
 class _Revision(NamedTuple):
     """A revision, the bytes in which it was told, and when (Kafka's time in epoch seconds)."""
 
     incident: Incident
     value: bytes
     told: float
+
+
+def _one(settings: Config, id: str) -> str:
+    """The incident that an id, or how it begins, means; ends the command if it is none, or several."""
+    return _chosen(_do(_meant(settings, id)), id, settings.topics.alerts)
+
+
+def _chosen(ids: list[str], id: str, where: str) -> str:
+    if not ids:
+        fail(f"No incident in {where} is {safe(id, 80)}, or has such an anomaly; `floodmark incidents` lists them.")
+    exact = [each for each in ids if each == id]
+    if len(ids) > 1 and not exact:
+        fail(
+            f"{safe(id, 80)} means {len(ids)} incidents; name one of them:\n  "
+            + "\n  ".join(safe(each, 200) for each in ids[:20])
+        )
+    return (exact or ids)[0]
 
 
 async def _all(config: Config, since: float) -> AsyncIterator[_Revision]:
@@ -205,6 +254,20 @@ async def _members(config: Config, newest: _Revision) -> list[Anomaly]:
     records = await said_of(config.kafka, config.topics.anomalies, lambda id: id.partition("/")[0] in ids, since, until)
     bodies = [_body(record) for record in records]
     return [each for each in bodies if isinstance(each, Anomaly)]
+
+
+async def _deliveries(config: Config, incident: str) -> list[Delivery]:
+    """What has come of telling people of an incident."""
+    found: dict[bytes | None, Delivery] = {}
+    try:
+        async for record in held(config.kafka, config.topics.deliveries, 0.0):
+            if event_type(record.headers) != _DELIVERY or record.value is None:
+                continue  # what the notifier remembers lies there as well
+            if isinstance(body := _body(record), Delivery) and body.key == incident:
+                found[record.key] = body
+    except MissingTopicsError as error:
+        err.print(f"Whom it was told is not known. {error}", style="yellow", markup=False, soft_wrap=True)
+    return list(found.values())
 
 
 async def _follow(config: Config, chosen: Filter, since: float | None, limit: int, *, as_json: bool) -> None:

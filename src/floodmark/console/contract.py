@@ -51,7 +51,8 @@ class Status(Struct, frozen=True, kw_only=True):
 
 class Me(Struct, frozen=True, kw_only=True):
     """Who is signed in. `may`: of each verb "" if it may be done, else the sentence why not (it may still depend on the
-    incident: see `IncidentPage.may`). `people`, `schedules`: to whom something can be assigned."""
+    incident: see `IncidentPage.may`). `people`, `schedules`: to whom something can be assigned. `verbs`: those that a
+    token names; None of whoever signs in otherwise, and of a token that names none."""
 
     name: str
     role: str
@@ -60,6 +61,7 @@ class Me(Struct, frozen=True, kw_only=True):
     people: list[str]
     schedules: list[str]
     version: str
+    verbs: list[str] | None = None
 
 
 # --- incidents

@@ -12,6 +12,7 @@ import msgspec
 
 from floodmark.alerts import Incident
 from floodmark.console import contract as c
+from floodmark.console.reporting.document import Report
 
 BASE: Final = "/api/v1"
 
@@ -76,6 +77,14 @@ ROUTES: Final = (
     ),
     Route("GET", "/incidents/{id}", "incident", "All of an incident.", c.IncidentPage),
     Route("GET", "/incidents/{id}/history", "history", "Its revisions, oldest first.", list[Incident]),
+    Route(
+        "GET",
+        "/incidents/{id}/postmortem",
+        "postmortem",
+        "What is known of it for a post-mortem, as a download.",
+        Report,
+        (Parameter("format", "text", "md, html or json."),),
+    ),
     Route("GET", "/incidents/{id}/lanes", "lanes", "Its lanes after the first twelve.", c.Lanes, (_CURSOR,)),
     Route("GET", "/water", "water", "How much was odd, and when.", c.Water, (_FROM, _TO, _BUCKET)),
     Route(
@@ -147,6 +156,18 @@ ROUTES: Final = (
             Parameter("failed", "flag", "Only what has not arrived."),
             Parameter("incident", "text", "Only of this one."),
             _CURSOR,
+        ),
+    ),
+    Route(
+        "GET",
+        "/reports/weekly",
+        "weekly",
+        "A week for an audience; html and md as a download.",
+        Report,
+        (
+            Parameter("audience", "text", "oncall, ml or business."),
+            Parameter("week", "text", "Such as 2026-W48; left out: the last that is over."),
+            Parameter("format", "text", "json, html or md."),
         ),
     ),
     Route("GET", "/engine", "engine", "How the engine does.", c.Engine),

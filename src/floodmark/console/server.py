@@ -37,6 +37,8 @@ from floodmark.console.queries import anomalies, audit, engine, incident, incide
 from floodmark.console.queries.cursors import CursorError
 from floodmark.console.queries.rows import COLUMNS, row
 from floodmark.console.reader import Reader
+from floodmark.console.reporting.answering import Answer, NotAskedWellError
+from floodmark.console.reporting.routes import Reports
 from floodmark.console.retrying import LetterError, letter_of, send_again
 from floodmark.console.rights import Person, may, why_not
 from floodmark.console.routes import BASE, ROUTES, ParameterError, Route, read
@@ -103,6 +105,7 @@ class Server:
         self._pages = pages()
         self._openapi = msgspec.json.encode(openapi())
         self._patience = Rates(ACTIONS)
+        self._reports = Reports(view, lambda: asked.said().series)
         self._stopping = asyncio.Event()
         self.crowd = Crowd()
 
@@ -361,6 +364,7 @@ class Server:
             people=sorted(notify.people) if notify is not None else [],
             schedules=sorted(notify.schedules) if notify is not None else [],
             version=__version__,
+            verbs=sorted(person.verbs) if person.verbs is not None else None,
         )
 
     async def _get_incidents(self, request: web.Request, **given: Any) -> contract.IncidentList:
@@ -472,6 +476,24 @@ class Server:
 
     async def _get_deliveries(self, _: web.Request, failed: bool = False, incident: str = "", cursor: str = "") -> Any:
         return await self._ask(oncall.deliveries, failed=failed, incident=incident or None, start=cursor)
+
+    async def _get_weekly(self, _: web.Request, **given: str) -> web.Response:
+        return await self._reported(self._reports.weekly, self._config, given, datetime.now(UTC))
+
+    async def _get_postmortem(self, request: web.Request, **given: str) -> web.Response:
+        id = request.match_info["id"]
+        return await self._reported(self._reports.postmortem, self._config, id, given, datetime.now(UTC))
+
+    async def _reported(self, made: Callable[..., Answer | None], *args: Any) -> web.Response:
+        """A report, as a download if it is no JSON."""
+        try:
+            answer = await asyncio.to_thread(made, *args)
+        except NotAskedWellError as error:
+            raise ProblemError(400, str(error), pointer=f"/{error.parameter}") from error
+        if answer is None:
+            raise ProblemError(404, "There is no such thing here (any more).")
+        kept = {"Content-Disposition": f'attachment; filename="{answer.name}"'} if answer.name else {}
+        return web.Response(body=answer.body, headers={"Content-Type": answer.media, **_NO_STORE, **kept})
 
     async def _get_engine(self, _: web.Request) -> Any:
         asked = self._asked
