@@ -121,7 +121,7 @@ def engine() -> dashboard.Dashboard:
     well = [
         one("Ready", "bool_yes_no", f"min({of('floodmark_ready')})", bad=1, low=True, says="/readyz says why not"),
         one("Records behind", "short", f"sum({of('floodmark_lag_records')})", bad=50_000),
-        one("Records a second", "short", f"sum({rate('floodmark_records_total')})"),
+        one("All records a second", "short", f"sum({rate('floodmark_records_total')})"),
         one("Dead letters, 1 h", "short", f"sum({hour('floodmark_dead_letters_total')})", bad=1),
         one(
             "Records lost, 24 h",
@@ -438,7 +438,7 @@ def main(arguments: list[str]) -> int:
         there = {path.name: path.read_text() for path in FOLDER.glob("*.json")}
         wrong = sorted(name for name in files.keys() | there.keys() if files.get(name) != there.get(name))
         if wrong:
-            sys.stderr.write(f"{FOLDER}: {', '.join(wrong)} not as the code says. Run: python {__file__}\n")
+            sys.stderr.write(f"{FOLDER}: {', '.join(wrong)} not as the code says. Run: make dashboards\n")
         return bool(wrong)
     if arguments:
         sys.stderr.write("usage: dashboards.py [--check]\n")
