@@ -6,7 +6,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: demo test lint unit kafka lock schemas dashboards clean
+.PHONY: demo test lint unit docs lock schemas dashboards clean
 .DEFAULT_GOAL := help
 
 help:
@@ -14,6 +14,7 @@ help:
 	@echo "make test     lint, unit tests, and integration tests against real Apache Kafka, and what each took"
 	@echo "make lint     ruff, mypy --strict, import-linter, generated files up to date"
 	@echo "make unit     the fast tests only"
+	@echo "make docs     the docs as a site, in site/"
 
 demo: $(STAMP)
 	@$(BIN)/floodmark demo
@@ -22,12 +23,16 @@ test: $(STAMP)
 	@$(BIN)/python tests/parts.py
 
 unit: $(STAMP)
-	@$(BIN)/python -m pytest tests --ignore=tests/integration -m "not slow" -n 2 --dist worksteal
+	@$(BIN)/python -m pytest tests --ignore=tests/integration --ignore=tests/browser -m "not slow" -n 2 --dist worksteal
+
+docs: $(STAMP)
+	@NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict --quiet
+	@echo "site/index.html"
 
 lint: $(STAMP)
 	@echo "[lint] ruff"
-	@$(BIN)/ruff check src tests benchmarks deploy/grafana
-	@$(BIN)/ruff format --check src tests benchmarks deploy/grafana
+	@$(BIN)/ruff check src tests benchmarks docs deploy/grafana
+	@$(BIN)/ruff format --check src tests benchmarks docs deploy/grafana
 	@echo "[lint] mypy --strict"
 	@$(BIN)/mypy
 	@echo "[lint] import-linter"
@@ -56,7 +61,8 @@ lock: $(STAMP)
 	$(BIN)/uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-emit-find-links \
 	  --python-version 3.11 --all-extras -o requirements/dev.lock pyproject.toml
 	$(BIN)/uv pip compile --quiet --generate-hashes --no-emit-index-url --no-emit-find-links --no-header \
-	  --python-version 3.11 --python-platform linux -c requirements/dev.lock -o requirements/image.lock pyproject.toml
+	  --python-version 3.11 --python-platform linux --extra calendars --extra console --extra mcp -c requirements/dev.lock \
+	  -o requirements/image.lock pyproject.toml
 
 schemas: $(STAMP)
 	@$(BIN)/floodmark schemas --write schemas
@@ -66,4 +72,4 @@ dashboards: $(STAMP)
 	@$(BIN)/python deploy/grafana/dashboards.py
 
 clean:
-	rm -rf $(VENV)
+	rm -rf $(VENV) site

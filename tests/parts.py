@@ -20,6 +20,7 @@ from xml.etree import ElementTree
 
 PYTEST = (sys.executable, "-m", "pytest", "--durations=5", "--durations-min=5")
 INTEGRATION = "tests/integration"
+BROWSER = "tests/browser"
 KAFKA = (*PYTEST, INTEGRATION)
 TWO = ("-n", "2")  # processes
 IN_ORDER = ("--dist", "loadgroup", "--no-loadscope-reorder")
@@ -27,7 +28,8 @@ SYSTEMS = "airflow or alertmanager or mlflow or opensearch or senders"
 """Other people's programs, fetched the first time: where one cannot be had, its tests are skipped and say so."""
 PARTS: Mapping[str, Sequence[str]] = {
     "lint": ("make", "--no-print-directory", "lint"),
-    "unit": (*PYTEST, "tests", f"--ignore={INTEGRATION}", *TWO, "--dist", "worksteal"),
+    "unit": (*PYTEST, "tests", f"--ignore={INTEGRATION}", f"--ignore={BROWSER}", *TWO, "--dist", "worksteal"),
+    "browser": (*PYTEST, BROWSER, *TWO, "--dist", "loadfile"),
     # A Kafka for each process, and the tests of a file in one; the longest, those of crashes, begin.
     "kafka": (*KAFKA, "-m", f"not ({SYSTEMS} or producers or s3 or chaos or image)", *TWO, *IN_ORDER),
     "producers": (*KAFKA, "-m", "producers"),
