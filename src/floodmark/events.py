@@ -27,6 +27,7 @@ from floodmark.alerts import (
     content_id,
     utc,
 )
+from floodmark.audits import AuditEntry
 from floodmark.deliveries import Delivery
 from floodmark.records import Headers, Output, Record, Stream, arrival
 from floodmark.reports import ConfigLoaded, ModelReport
@@ -35,7 +36,9 @@ from floodmark.signals import Histogram, Inference, Log, Metric, Outcome, Predic
 
 Told = Absence | Action | Anomaly | ChangeNotice | Dependencies | Watermark | SeriesSample
 Reported = ModelReport | ConfigLoaded
-Placed = Told | Incident | ActionOutcome | Delivery | ModelRequest | Reported | Prediction | Inference | Outcome
+Placed = (
+    Told | Incident | ActionOutcome | AuditEntry | Delivery | ModelRequest | Reported | Prediction | Inference | Outcome
+)
 Event = Placed | Metric | Histogram | Log | Span
 
 TYPES: Final[Mapping[str, type[Event]]] = {
@@ -52,6 +55,7 @@ TYPES: Final[Mapping[str, type[Event]]] = {
     "dev.floodmark.model-request.v1": ModelRequest,
     "dev.floodmark.model-report.v1": ModelReport,
     "dev.floodmark.config.v1": ConfigLoaded,
+    "dev.floodmark.audit-entry.v1": AuditEntry,
     "dev.floodmark.prediction.v1": Prediction,
     "dev.floodmark.inference.v1": Inference,
     "dev.floodmark.outcome.v1": Outcome,
@@ -189,6 +193,7 @@ def body_schemas() -> dict[str, dict[str, Any]]:
         "model-request": ModelRequest,
         "model-report": ModelReport,
         "config-loaded": ConfigLoaded,
+        "audit-entry": AuditEntry,
     }
     schemas = {}
     for stem, body in titles.items():
@@ -238,6 +243,8 @@ def _place(body: Placed, source: str) -> tuple[Stream, str, datetime, str]:
         return "reports", f"{body.key()}@{body.time.timestamp():.3f}", body.time, body.model
     if isinstance(body, ConfigLoaded):
         return "reports", f"{body.key()}@{body.at.timestamp():.3f}", body.at, body.process
+    if isinstance(body, AuditEntry):
+        return "audit", f"{body.chain}/{body.sequence}", body.at, body.chain
     if isinstance(body, Inference):
         half = "answer" if body.answered else "request"
         return "model_events", f"{body.model}/{body.request_id}/{half}", utc(body.time), body.model

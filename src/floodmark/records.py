@@ -28,6 +28,7 @@ Stream = Literal[
     "deliveries",
     "model_requests",
     "reports",
+    "audit",
 ]
 """The topics that Floodmark writes, by their name in the config's `topics`."""
 

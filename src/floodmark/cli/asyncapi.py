@@ -87,6 +87,14 @@ _CHANNELS: Final = {
         "`floodmark run`",
         "`floodmark console`, your own tools",
     ),
+    "audit": _Channel(
+        "The chain: GROUP/TOPIC/PARTITION of what is audited.",
+        ["audit-entry"],
+        "Unlimited: it is what was done. One partition, or few.",
+        _FOR_EVER,
+        "`floodmark run` (audit)",
+        "`floodmark run` (audit), at its start; `floodmark audit`",
+    ),
     DEAD_LETTERS: _Channel(
         "The key that the input had.",
         ["dead-letter"],

@@ -17,6 +17,7 @@ from floodmark.config.models import Config, Detector, Input
 from floodmark.config.quantities import budget_in_words
 from floodmark.diagnose.finding import Part
 from floodmark.flow import groups
+from floodmark.flow.audit import GROUP, audited
 
 _ONLINE: Final[tuple[Part, ...]] = ("Kafka", "topics", "rights", "engine")
 _SECONDS: Final = 5.0
@@ -70,6 +71,9 @@ def _topics(config: Config) -> Table:
         table.add_row(config.topics.deliveries, "what has come of telling people", "")
         if config.notify.requests:
             table.add_row(config.topics.model_requests, "what is asked of models", f"{config.kafka.group}-notify")
+    if config.audit is not None:
+        table.add_row(config.topics.audit, "the audit trail", "")
+        table.add_row(", ".join(audited(config)), "audited", f"{config.kafka.group}-{GROUP}")
     if config.feedback is not None:
         table.add_row(config.feedback.topic, "what people say of anomalies", "(every process)")
     return table

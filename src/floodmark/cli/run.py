@@ -20,6 +20,7 @@ from floodmark.config.loader import Loaded, load_with_warnings
 from floodmark.config.models import Config
 from floodmark.records import Schemas
 from floodmark.runtime import Route, RunError, log
+from floodmark.runtime.chains import resume
 from floodmark.runtime.registry import Registry
 from floodmark.runtime.stopping import stop_on_signals
 from floodmark.runtime.watching import fingerprint, reload_on_hangup, watching
@@ -167,7 +168,7 @@ def routes(
     upkeep: Upkeep | None = None,
 ) -> list[Route]:
     """The config's work as the runtime takes it: a route for each consumer group."""
-    from floodmark.flow import groups  # noqa: PLC0415 - the engine itself, which a parent of workers never needs
+    from floodmark.flow import audit, groups  # noqa: PLC0415 - the engine itself, which a parent of workers never needs
 
     work = groups(config, feedback, schemas, upkeep)
 
@@ -175,4 +176,8 @@ def routes(
         factories = work[group]
         return Route(group, tuple(factories), lambda topic, partition, tasks: factories[topic](topic, partition, tasks))
 
-    return [route(group) for group in work]
+    found = [route(group) for group in work]
+    if sources := audit.tasks(config):
+        chained = audit.resuming(config, partial(resume, config.kafka, config.topics.audit))
+        found.append(Route(audit.GROUP, tuple(sources), lambda topic, *more: sources[topic](topic, *more), chained))
+    return found

@@ -18,7 +18,7 @@ from floodmark.runtime.topics import create as create_topics
 from floodmark.runtime.topics import partitions as partitions_of
 
 _FOR_EVER: Final = {"cleanup.policy": "delete", "retention.ms": "-1", "retention.bytes": "-1"}
-"""Of the feedback and of actions, whose history is the audit trail."""
+"""Of the feedback, of actions and of the audit trail, whose history is what they are for."""
 _NEWEST: Final = {"cleanup.policy": "compact", "max.message.bytes": "4194304"}
 """Of the deliveries: the newest of each key holds. It may be as large as an incident and all that waits to be told."""
 
@@ -68,6 +68,9 @@ def _wanted(config: Config, partitions: int, replication: int, inputs: bool) -> 
         wanted[config.topics.actions] = TopicSpec(partitions, replication, _FOR_EVER)
     if config.feedback is not None:
         wanted[config.feedback.topic] = TopicSpec(1, replication, _FOR_EVER)
+    if config.audit is not None:
+        wanted[config.topics.audit] = TopicSpec(1, replication, _FOR_EVER)
+        wanted[config.topics.reports] = TopicSpec(partitions, replication, _NEWEST)
     if config.notify is not None:
         wanted[config.topics.deliveries] = TopicSpec(partitions, replication, _NEWEST)
     return wanted

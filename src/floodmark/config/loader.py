@@ -10,9 +10,9 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path as FilePath
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple, TypeVar
 
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from floodmark.config import checks, notations, retired, secrets
@@ -21,7 +21,10 @@ from floodmark.config.models import Config
 from floodmark.config.problems import ConfigError, Path, Problem, SaidError, did_you_mean, nearest
 from floodmark.config.shape import ROOT, Shape, fields_of, sections, shape_at
 
-__all__ = ["ConfigError", "Loaded", "Problem", "files_of", "load", "load_with_warnings"]
+__all__ = ["ConfigError", "Loaded", "Problem", "files_of", "load", "load_as", "load_with_warnings"]
+
+M = TypeVar("M", bound=BaseModel)
+_NO_CONFIG: Final = "`floodmark init` writes one from what your topics hold; or name another with --config"
 
 
 class Loaded(NamedTuple):
@@ -47,16 +50,29 @@ def load_with_warnings(path: FilePath, environ: Mapping[str, str] = os.environ) 
     unread = _substitute(tree, (), ROOT, environ)
     problems += unread
     gone = retired.withdraw(tree)
-    config, invalid = _validate(tree)
+    config, invalid = _validate(tree, ROOT)
     errors, suspicious = checks.check(tree)
     warnings = sorted([*gone, *suspicious], key=lambda p: (p.file, p.line, p.column))
     silent = {(problem.file, problem.line, problem.column) for problem in unread}
     problems += [p for p in (*invalid, *errors) if (p.file, p.line, p.column) not in silent]
-    if problems or config is None:
+    if problems or not isinstance(config, Config):
         order = {str(file): number for number, file in enumerate(files)}
         problems.sort(key=lambda p: (order.get(p.file, -1), p.line, p.column))
         raise ConfigError(problems)
     return Loaded(config, warnings)
+
+
+def load_as(file: FilePath, model: type[M], environ: Mapping[str, str] = os.environ) -> tuple[M, Located]:
+    """What stands in a file that is no configuration but written like one, and where. Raises ConfigError with all that
+    is wrong."""
+    tree, problems = _read(file, "")
+    root = Shape(model)
+    problems += _substitute(tree, (), root, environ)
+    read, invalid = _validate(tree, root)
+    problems += [] if problems else invalid
+    if problems or not isinstance(read, model):
+        raise ConfigError(sorted(problems, key=lambda p: (p.line, p.column)))
+    return read, tree
 
 
 def files_of(path: FilePath) -> tuple[list[FilePath], list[Problem]]:
@@ -76,13 +92,12 @@ def files_of(path: FilePath) -> tuple[list[FilePath], list[Problem]]:
     return files, []
 
 
-def _read(file: FilePath) -> tuple[Located, list[Problem]]:
+def _read(file: FilePath, hint: str = _NO_CONFIG) -> tuple[Located, list[Problem]]:
     place = Place(str(file))
     nothing = Located({}, place)
     try:
         content = file.read_bytes()
     except FileNotFoundError:
-        hint = "`floodmark init` writes one from what your topics hold; or name another with --config"
         return nothing, [place.problem((), "there is no such file or folder", hint)]
     except OSError as error:
         return nothing, [place.problem((), f"the file cannot be read: {error.strerror}")]
@@ -163,16 +178,16 @@ def _plain(here: Located, shape: Shape | None) -> Any:
     return here.value
 
 
-def _validate(tree: Located) -> tuple[Config | None, list[Problem]]:
+def _validate(tree: Located, root: Shape) -> tuple[BaseModel | None, list[Problem]]:
     try:
-        return Config.model_validate(_plain(tree, ROOT)), []
+        return root.type.model_validate(_plain(tree, root)), []
     except ValidationError as error:
         details = error.errors(include_url=False, include_input=False)
     # Outside of the handler, so that pydantic's error, which shows values, is no context of ours.
-    return None, _explain(details, tree)
+    return None, _explain(details, tree, root)
 
 
-def _explain(details: Iterable[ErrorDetails], tree: Located) -> list[Problem]:
+def _explain(details: Iterable[ErrorDetails], tree: Located, root: Shape) -> list[Problem]:
     """pydantic's errors in plain words, at their places. Several about one value (the members of a union) are one."""
     problems: dict[Path, Problem] = {}
     missing: list[Path] = []
@@ -183,8 +198,8 @@ def _explain(details: Iterable[ErrorDetails], tree: Located) -> list[Problem]:
         if detail["type"] == "missing":
             missing.append((*path, detail["loc"][-1]))
         elif detail["type"] == "extra_forbidden":
-            problems[path] = _unknown_key(path, tree)
-            section = _section_at(path[:-1])
+            problems[path] = _unknown_key(path, tree, root)
+            section = _section_at(path[:-1], root)
             if suggestion := notations.meant(str(path[-1]), section) or nearest(str(path[-1]), section):
                 meant.add((*path[:-1], suggestion))
         elif isinstance(said := detail.get("ctx", {}).get("error"), SaidError):
@@ -196,11 +211,11 @@ def _explain(details: Iterable[ErrorDetails], tree: Located) -> list[Problem]:
         deeper = any(len(other) > len(path) and other[: len(path)] == path for other, _ in wrong)
         here = tree.at(path)
         if here is not None and not deeper:
-            problems[path] = _wrong_value(path, here, message)
+            problems[path] = _wrong_value(path, here, message, root)
     for path in missing:
         parent = tree.at(path[:-1])
         if parent is not None and path not in meant:
-            model = _model_at(path[:-1])
+            model = _model_at(path[:-1], root)
             about = (fields_of(model)[str(path[-1])].description or "") if model else ""
             problems[path] = parent.place.problem(path[:-1], f"{path[-1]!r} is missing", about.rstrip("."))
     return list(problems.values())
@@ -217,30 +232,30 @@ def _path_in(tree: Located, location: tuple[int | str, ...]) -> Path:
     return path
 
 
-def _model_at(path: Path) -> Any:
-    shape = shape_at(path)
+def _model_at(path: Path, root: Shape) -> Any:
+    shape = shape_at(path, root)
     return shape.section() if shape is not None else None
 
 
-def _section_at(path: Path) -> list[str]:
-    model = _model_at(path)
+def _section_at(path: Path, root: Shape) -> list[str]:
+    model = _model_at(path, root)
     return list(fields_of(model)) if model is not None else []
 
 
-def _unknown_key(path: Path, tree: Located) -> Problem:
+def _unknown_key(path: Path, tree: Located, root: Shape) -> Problem:
     key = str(path[-1])
     parent = tree.at(path[:-1])
     place = parent.keys[key] if parent is not None else tree.place
-    known = _section_at(path[:-1])
+    known = _section_at(path[:-1], root)
     hint = notations.of_key(key, known, str(path[-2]) if len(path) > 1 else "") or did_you_mean(key, known)
     if not hint:
-        homes = [name for name, model in sections() if key in fields_of(model)]
+        homes = [name for name, model in sections(root.type) if key in fields_of(model)]
         hint = f"it belongs to {homes[0] or 'the top'}" if len(homes) == 1 else f"known are {', '.join(known)}"
     return place.problem(path[:-1], f"unknown key {key!r}", hint)
 
 
-def _wrong_value(path: Path, here: Located, message: str) -> Problem:
-    shape = shape_at(path)
+def _wrong_value(path: Path, here: Located, message: str, root: Shape) -> Problem:
+    shape = shape_at(path, root)
     if shape is None:
         text = message if here.written is None and not here.secret else "the value does not fit"
         return here.place.problem(path, text)

@@ -150,6 +150,8 @@ class Topics(Section):
     """What is asked to be done with models, keyed by model."""
     reports: str = "floodmark.reports"
     """How models do, and which config each process runs; compacted, the newest of each."""
+    audit: str = "floodmark.audit"
+    """What was done, chained by hashes (`audit`). With unlimited retention."""
 
 
 class State(Section):
@@ -351,6 +353,17 @@ class Actions(Section):
     """Event time after which a `maintain` holds: longer than its way from whoever says it to every process."""
 
 
+class Audit(Section):
+    """The audit trail: what people do and say, which configs are loaded and what is asked of models, as chains of
+    hashes on `topics.audit` (`floodmark audit`)."""
+
+    key: SecretStr | None = None
+    """Signs each entry (HMAC-SHA256), so that whoever may write the topic can forge none; write ${ENV_NAME} or
+    file:/path rather than the secret itself."""
+    old_keys: list[SecretStr] = []
+    """Keys of before, with which older entries are signed."""
+
+
 class Mask(Section):
     """What is a value wherever it stands in a log line."""
 
@@ -514,6 +527,8 @@ class Config(Section):
     """What people say of anomalies; left out, nobody is asked."""
     actions: Actions | None = None
     """What people do to incidents; left out, the engine does not listen."""
+    audit: Audit | None = None
+    """The audit trail as chains of hashes; left out, none is written."""
     notify: Notify | None = None
     """Who is told of incidents (`floodmark notify`)."""
     gateway: Gateway | None = None

@@ -133,6 +133,20 @@ def moment(value: object) -> float:
     raise ValueError(f"{value!r} is not a time; write it like 2026-01-31T22:00:00Z or 2026-01-31T22:00:00+01:00")
 
 
+def offset(value: object) -> float:
+    """Seconds since a start from a duration, or since the epoch from an ISO 8601 time: what is above 1e8 is the latter.
+
+    Raises ValueError for anything else.
+    """
+    try:
+        seconds = duration(value)
+    except ValueError:
+        return moment(value)
+    if seconds >= 1e8:
+        raise ValueError(f"{value!r} is longer than three years; write a time like 2026-01-31T22:00:00Z")
+    return seconds
+
+
 def timezone(value: object) -> str:
     """The name, if the timezone database of this machine has it. Raises ValueError if not."""
     if isinstance(value, str):
@@ -179,4 +193,5 @@ Clock = Annotated[
     WithJsonSchema({"type": "string", "pattern": r"^\s*([01]?\d|2[0-4]):[0-5]\d\s*$"}),
 ]
 Moment = Annotated[float, BeforeValidator(moment), WithJsonSchema({"type": "string", "format": "date-time"})]
+Offset = Annotated[float, BeforeValidator(offset)]
 Timezone = Annotated[str, BeforeValidator(timezone)]

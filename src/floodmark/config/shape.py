@@ -21,6 +21,7 @@ _QUANTITIES = {
     quantities.size: "size",
     quantities.clock: "clock",
     quantities.moment: "moment",
+    quantities.offset: "offset",
     quantities.timezone: "timezone",
     mapping.source: "source",
     mapping.stamp_format: "stamp_format",
@@ -31,6 +32,7 @@ _FORMS = {
     "size": "a size such as 1MB or 512KiB",
     "clock": "a time of day such as 06:00 or 22:30",
     "moment": "a time with its offset such as 2026-01-31T22:00:00Z or 2026-01-31T22:00:00+01:00",
+    "offset": "a time since the start such as 90m or 2h, or one such as 2026-01-31T22:00:00Z",
     "timezone": "the name of a timezone such as Europe/Berlin or UTC",
     "source": "a source such as a.b[0], a.b ?? none or =prod",
     "stamp_format": "a format of times such as s, ms, us, ns or %d/%m/%Y %H:%M:%S",
@@ -80,7 +82,7 @@ class Shape(NamedTuple):
         return found
 
     def quantity(self) -> str | None:
-        """duration, budget, size, clock, moment, timezone, source or stamp_format, if it is one."""
+        """duration, budget, size, clock, moment, offset, timezone, source or stamp_format, if it is one."""
         for item in self.metadata:
             if isinstance(item, BeforeValidator) and item.func in _QUANTITIES:
                 return _QUANTITIES[item.func]
@@ -174,9 +176,9 @@ def fields_of(model: type[BaseModel]) -> dict[str, FieldInfo]:
 ROOT = Shape(Config)
 
 
-def shape_at(path: Path) -> Shape | None:
+def shape_at(path: Path, root: Shape = ROOT) -> Shape | None:
     """What is expected at a path of the configuration; None below free values (`parameters`) and unknown keys."""
-    shape: Shape | None = ROOT
+    shape: Shape | None = root
     for part in path:
         shape = shape.child(part) if shape is not None else None
     return shape

@@ -9,6 +9,7 @@ from floodmark.config.models import Config
 from floodmark.diagnose.asking import Cluster
 from floodmark.diagnose.finding import Finding
 from floodmark.flow import groups
+from floodmark.flow.audit import GROUP, audited
 
 _NOTIFY: Final = "notify"
 """The group of `floodmark notify`, where the config has it."""
@@ -27,6 +28,10 @@ def needed(config: Config) -> dict[str, tuple[str, ...]]:
     internal = {topic for topics in groups(config).values() for topic in topics} - {s.topic for s in config.inputs}
     for topic in (*internal, config.topics.alerts, config.topics.dead_letters):
         need(topic, "WRITE", "DESCRIBE")
+    for topic in audited(config):
+        need(topic, "READ", "DESCRIBE")
+    if config.audit is not None:
+        need(config.topics.audit, "READ", "WRITE", "DESCRIBE")
     if config.feedback is not None:
         need(config.feedback.topic, "READ", "DESCRIBE")
     if config.notify is not None:
@@ -41,13 +46,19 @@ def needed(config: Config) -> dict[str, tuple[str, ...]]:
 
 def joined(config: Config) -> list[str]:
     """The consumer groups."""
-    names = [*groups(config), *([_NOTIFY] if config.notify is not None else [])]
+    names = [
+        *groups(config),
+        *([GROUP] if config.audit is not None else []),
+        *([_NOTIFY] if config.notify is not None else []),
+    ]
     return [f"{config.kafka.group}-{name}" for name in names]
 
 
 def transactional(config: Config) -> dict[str, str]:
     """A transactional id of each group, by which all are judged: their prefix is granted, or it is not."""
     work = {name: next(iter(topics)) for name, topics in groups(config).items()}
+    if config.audit is not None:
+        work[GROUP] = audited(config)[0]
     if config.notify is not None:
         work[_NOTIFY] = config.topics.alerts
     prefix = config.kafka.group

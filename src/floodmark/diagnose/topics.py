@@ -12,7 +12,7 @@ from floodmark.flow import written
 
 HOUR: Final = 3_600.0
 _DEFAULT_MESSAGE: Final = 1_048_588
-_AUDITED: Final = ("feedback", "actions")
+_AUDITED: Final = ("feedback", "actions", "audit")
 """Topics whose history is the audit trail."""
 
 
@@ -109,7 +109,7 @@ def _settings(config: Config, cluster: Cluster, name: str, settings: dict[str, s
     if stream == "deliveries":
         yield from _ledger(name, settings, compacted)
         return
-    if compacted and stream != "alerts":
+    if compacted and stream not in ("alerts", "reports"):
         mark: Mark = "problem" if stream in ("anomalies", "model_events", "rekeyed", *_AUDITED) else "warning"
         words = "is compacted: of each key only the newest record stays, so that history and what is late are lost"
         yield Finding("topics", mark, name, words, "set cleanup.policy=delete")

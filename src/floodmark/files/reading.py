@@ -29,7 +29,8 @@ _EVENTS = (".jsonl", ".ndjson", ".json")
 class Asked(NamedTuple):
     """What somebody says of files. `input`: the topic of an input of the config whose messages they hold; or `format`
     (with `signal`); neither: tables and native events. `arrived`: until when (epoch seconds) the messages of dumps had
-    come, where these do not say; by it times without a year are understood."""
+    come, where these do not say; by it times without a year are understood. `timed`: the times of their messages are
+    wanted, also where one file alone is in its order without them."""
 
     columns: Columns = Columns()
     signal: SignalName | None = None
@@ -38,6 +39,7 @@ class Asked(NamedTuple):
     framing: Framing = "auto"
     base64: bool = False
     arrived: float | None = None
+    timed: bool = False
 
 
 class Source(Protocol):
@@ -103,10 +105,14 @@ class Files:
         return sum(part.size for part in self._parts)
 
     def records(self) -> Iterator[Record]:
+        return (record for _, record in self.timed())
+
+    def timed(self) -> Iterator[tuple[float, Record]]:
+        """The records in their order, each with the time by which it stands there; -inf before all that have one."""
         self.notes.clear()
         for line in heapq.merge(*(part.lines() for part in self._parts), key=lambda line: line.time):
             partition, offset = line.place
-            yield Record(line.topic, partition, offset, line.arrival, line.key, line.value, line.headers)
+            yield line.time, Record(line.topic, partition, offset, line.arrival, line.key, line.value, line.headers)
 
     def place(self, topic: str, partition: int, offset: int) -> str:
         path = self._of_file.get(topic)
@@ -151,7 +157,7 @@ class Files:
         asked = self._asked
         dump = Dump(
             path, asked.framing, lambda topic: self._of_dump(path, topic), self.notes, base64=asked.base64,
-            time=self._time if self._several or asked.arrived is not None else None,
+            time=self._time if self._several or asked.timed or asked.arrived is not None else None,
             stamped=asked.arrived is not None,
         )  # fmt: skip
         if not dump.size and dump.framing == "kcat" and not dump.partitions:

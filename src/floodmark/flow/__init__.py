@@ -85,7 +85,8 @@ def written(config: Config) -> list[str]:
     topics = config.topics
     acted = [topics.actions] if config.actions is not None else []
     own = [topics.anomalies, topics.alerts, topics.dead_letters, *acted, *_meeting_places(config)]
-    return [*own, *_of_notify(config)]
+    audit = [topics.audit, topics.model_requests, topics.reports] if config.audit is not None else []
+    return list(dict.fromkeys([*own, *_of_notify(config), *audit]))
 
 
 def _of_notify(config: Config) -> list[str]:

@@ -54,6 +54,9 @@ class Route:
     group: str
     topics: tuple[str, ...]
     task: Callable[[str, int, Mapping[str, int]], Task]
+    resume: Callable[[str, int], Awaitable[bytes | None]] | None = None
+    """Where a task's outputs say themselves how it stands: gets its state (of topic and partition) at the committed
+    offset, once the old owner is fenced. No snapshots are kept; a first start takes its topics from the beginning."""
 
 
 @dataclass(frozen=True)
@@ -118,10 +121,11 @@ class Group(ConsumerRebalanceListener):
         recovery = Recovery(
             group=self.name,
             consumer=self._consumer,
-            snapshots=setting.snapshots,
+            snapshots=None if route.resume else setting.snapshots,
             state=setting.state,
             telemetry=setting.telemetry,
-            first={t: "earliest" if t in setting.internal else kafka.start for t in route.topics},
+            first={t: "earliest" if t in setting.internal or route.resume else kafka.start for t in route.topics},
+            resume=route.resume,
         )
         self._recovery = recovery
         self._member = Member(
@@ -129,7 +133,7 @@ class Group(ConsumerRebalanceListener):
             stage=route.group,
             consumer=self._consumer,
             recovery=recovery,
-            snapshots=setting.snapshots,
+            snapshots=None if route.resume else setting.snapshots,
             telemetry=setting.telemetry,
             most=kafka.max_poll_records,
             idle=setting.idle,

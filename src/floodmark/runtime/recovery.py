@@ -12,7 +12,7 @@ Without a snapshot the task learns from the recent past, silently, up to C. On a
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -54,6 +54,8 @@ class Recovery:
     first: Mapping[str, Literal["latest", "earliest"]]
     """Where each topic is taken up that has no committed offset."""
     now: Callable[[], float] = time.time
+    resume: Callable[[str, int], Awaitable[bytes | None]] | None = None
+    """Gets the state of a task at its committed offset from what it has written, rather than from a snapshot."""
 
     async def start(self, source: TopicPartition, make: Callable[[], Task], outbox: Outbox) -> Start:
         """Make the task of `source` what it was at its committed offset, or as near as can be; opens `outbox`.
@@ -75,6 +77,8 @@ class Recovery:
         elif committed > end:
             log.warning("the topic is shorter than what was read of it: it was made anew, and is read anew", **where)
             committed = begin
+        if self.resume is not None:
+            return await self._resumed(source, make, committed)
         restored = await self._restored(source, make, committed)
         if restored is not None and restored.position >= begin:
             log.info("state restored", snapshot=restored.position, replay=committed - restored.position, **where)
@@ -108,6 +112,16 @@ class Recovery:
             if moment == 0 or (found is not None and found.offset < end):
                 return end if found is None else max(begin, min(found.offset, end))
             seconds *= 2
+
+    async def _resumed(self, source: TopicPartition, make: Callable[[], Task], committed: int) -> Start:
+        """The task as what it has written says. Nothing is to be replayed: that and the offset are one transaction."""
+        state = await self.resume(source.topic, source.partition) if self.resume is not None else None
+        task = make()
+        if state is not None:
+            task.restore(state)
+        log.info("resumed", group=self.group, topic=source.topic, partition=source.partition, at=committed)
+        self.telemetry.recoveries.labels(self.group, "nothing" if state is None else "snapshot").inc()
+        return Start(task, committed, committed)
 
     async def _restored(self, source: TopicPartition, make: Callable[[], Task], committed: int) -> Start | None:
         """The task as the newest snapshot up to `committed` that it understands has it; None if there is none."""

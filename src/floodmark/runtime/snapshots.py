@@ -46,6 +46,8 @@ PART_SECONDS = 3600.0
 """A half-written file in a folder that is older was left by a process that was killed; it is deleted."""
 
 _ENDING = ".snapshot"
+_ASIDE = ".aside"
+"""A snapshot that nothing starts from: POSITION.snapshot.TIME.aside."""
 _HALF = ".part"
 _FETCH_BYTES = 16 * 1024 * 1024  # of one request, so that a request's timeout says nothing about a snapshot's size
 _FETCHES = 4  # at once
@@ -69,6 +71,8 @@ class Found(NamedTuple):
     state: bytes
     taken: float
     """Seconds since the epoch."""
+    task: str = ""
+    """Whose it is, if that was asked for: the store may spell it otherwise."""
 
 
 class Saved(NamedTuple):
@@ -87,6 +91,18 @@ class Stored(NamedTuple):
     size: int
     taken: float
     """Seconds since the epoch."""
+
+
+class Kept(NamedTuple):
+    """A snapshot, or one that was set aside. `name` is what the store calls it, `task` as in `Stored`."""
+
+    name: str
+    task: str
+    position: int
+    size: int
+    written: float
+    """Seconds since the epoch."""
+    aside: bool
 
 
 class Snapshots:
@@ -163,6 +179,48 @@ class Snapshots:
             for meta in found
             if meta["path"].startswith(prefix)
         ]
+
+    async def kept(self, group: str) -> list[Kept]:
+        """All snapshots of the groups that begin with `group`, also those that were set aside, by task and position.
+
+        Raises SnapshotError.
+        """
+        async with self._told("load", group, "The store cannot be read"):
+            batches = [batch async for batch in obstore.list(self._store)]
+        prefix, found = _plain(group), []
+        for meta in (meta for batch in batches for meta in batch):
+            folder, _, name = meta["path"].rpartition("/")
+            position = name.partition(".")[0]
+            aside = name.endswith(_ASIDE)
+            if folder.startswith(prefix) and position.isdecimal() and (aside or name == f"{position}{_ENDING}"):
+                written = meta["last_modified"].timestamp()
+                found.append(Kept(meta["path"], folder, int(position), meta["size"], written, aside))
+        return sorted(found, key=lambda each: (each.task, each.position, each.written))
+
+    async def read(self, kept: Kept) -> Found:
+        """What a snapshot holds. Raises SnapshotError, also if it is damaged or of another task."""
+        async with self._told("load", kept.task, f"{kept.name} cannot be read"):
+            content = await self._fetch(kept.name, kept.size)
+        try:
+            if kept.size > framing.MAXIMUM:
+                raise framing.DamagedError(f"it has {kept.size} bytes; the most is {framing.MAXIMUM}")
+            header, state = await asyncio.to_thread(framing.read, content)
+            if (_prefix(header.task), header.position) != (kept.task, kept.position):
+                raise framing.DamagedError(f"it is of {header.task} at {header.position}")
+        except framing.DamagedError as error:
+            raise SnapshotError(f"{kept.name} cannot be used: {error}") from None
+        return Found(header.position, state, header.taken, header.task)
+
+    async def set_aside(self, kept: Kept, now: float) -> None:
+        """Rename a snapshot, so that nothing starts from it, and nothing deletes it. Raises SnapshotError."""
+        async with self._told("save", kept.task, f"{kept.name} cannot be set aside"):
+            await obstore.rename_async(self._store, kept.name, f"{kept.name}.{int(now)}{_ASIDE}")
+
+    async def bring_back(self, kept: Kept) -> None:
+        """Make a snapshot of one that was set aside. Raises SnapshotError."""
+        async with self._told("save", kept.task, f"{kept.name} cannot be brought back"):
+            name = f"{kept.task}/{kept.position:020d}{_ENDING}"
+            await obstore.rename_async(self._store, kept.name, name)
 
     async def load(self, task: str, at_most: int) -> Found | None:
         """The newest sound snapshot of `task` whose position is not beyond `at_most`; None if there is none.
