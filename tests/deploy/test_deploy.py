@@ -92,7 +92,8 @@ def test_compose_publishes_on_loopback_alone_and_locks_all_in():
             assert service["read_only"] is True
             assert service["cap_drop"] == ["ALL"]
     profiles = {name: service.get("profiles", []) for name, service in compose["services"].items()}
-    assert [name for name, of in profiles.items() if of == ["people"]] == ["console", "notify", "gateway"]
+    assert [name for name, of in profiles.items() if of == ["people"]] == ["console", "notify"]
+    assert [name for name, of in profiles.items() if of == ["webhooks"]] == ["gateway"]
     assert [name for name, of in profiles.items() if of == ["monitoring"]] == ["prometheus", "alertmanager", "grafana"]
 
 

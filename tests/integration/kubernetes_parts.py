@@ -42,7 +42,10 @@ DEFINITIONS: Mapping[str, tuple[str, str]] = {
 }
 """Of each kind that is not Kubernetes' own: the Go module that has its CustomResourceDefinition, and where."""
 _TOKEN = "floodmark-tests"
+_HELM = f"helm-{HELM}"
+_DEFINITIONS = "definitions-" + "-".join(sorted({module.rsplit("@", 1)[1] for module, _ in DEFINITIONS.values()}))
 _SERVER = f"kube-apiserver-{KUBERNETES}"
+_ETCD = "etcd-debian"
 _SLOW = 3600
 
 
@@ -50,9 +53,19 @@ class PartUnavailableError(Exception):
     """It cannot be had here; the text is the reason."""
 
 
-def is_here(*names: str) -> bool:
-    """Whether these of the cache take no time."""
-    return all((CACHE / name).exists() for name in names)
+def helm_is_here() -> bool:
+    """Whether `helm` takes no time."""
+    return (CACHE / _HELM).exists()
+
+
+def definitions_are_here() -> bool:
+    """Whether `definitions` takes no time."""
+    return (CACHE / _DEFINITIONS).exists()
+
+
+def server_is_here() -> bool:
+    """Whether `server` takes no time."""
+    return (CACHE / _SERVER).exists() and (CACHE / _ETCD).exists()
 
 
 def helm() -> Path:
@@ -62,12 +75,11 @@ def helm() -> Path:
         folder.mkdir()
         _go(["install", f"helm.sh/helm/v4/cmd/helm@{HELM}"], folder, {"GOBIN": str(folder)})
 
-    return kept(f"helm-{HELM}", build) / "helm"
+    return kept(_HELM, build) / "helm"
 
 
 def definitions() -> Mapping[str, Path]:
     """The CustomResourceDefinitions, by kind. Raises PartUnavailableError."""
-    name = "definitions-" + "-".join(sorted({module.rsplit("@", 1)[1] for module, _ in DEFINITIONS.values()}))
 
     def take(folder: Path) -> None:
         folder.mkdir()
@@ -76,7 +88,7 @@ def definitions() -> Mapping[str, Path]:
             told = json.loads(_go(["mod", "download", "-json", module], folder, {"GOFLAGS": "-mod=mod"}))
             shutil.copyfile(Path(told["Dir"], path), folder / f"{kind}.yaml")
 
-    folder = kept(name, take)
+    folder = kept(_DEFINITIONS, take)
     return {kind: folder / f"{kind}.yaml" for kind in DEFINITIONS}
 
 
@@ -146,12 +158,7 @@ def server() -> tuple[Path, Path]:
             _call(["dpkg", "-x", str(package), str(folder)], folder)
             package.unlink()
 
-    return kept(_SERVER, build) / "kube-apiserver", kept("etcd-debian", unpack) / "usr" / "bin" / "etcd"
-
-
-def server_is_here() -> bool:
-    """Whether `server` takes no time."""
-    return is_here(_SERVER, "etcd-debian")
+    return kept(_SERVER, build) / "kube-apiserver", kept(_ETCD, unpack) / "usr" / "bin" / "etcd"
 
 
 class Cluster:

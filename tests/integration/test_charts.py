@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -34,8 +34,17 @@ def had(make: Callable[[], Made]) -> Made:
 
 
 @pytest.fixture(scope="module")
-def helm() -> Path:
+def helm(request: pytest.FixtureRequest) -> Path:
+    if not parts.helm_is_here() and "deploy" not in request.config.getoption("markexpr"):
+        pytest.skip("helm is not built here; pytest -m deploy does, which takes minutes")
     return had(parts.helm)
+
+
+@pytest.fixture(scope="module")
+def definitions(request: pytest.FixtureRequest) -> Mapping[str, Path]:
+    if not parts.definitions_are_here() and "deploy" not in request.config.getoption("markexpr"):
+        pytest.skip("the definitions of other kinds are not here; pytest -m deploy fetches them")
+    return had(parts.definitions)
 
 
 def documents(text: str) -> list[dict[str, Any]]:
@@ -98,8 +107,7 @@ def test_notes_say_what_to_do_next(helm: Path):
         assert ("Nobody is told yet" in notes) == (name != "everything")
 
 
-def test_kinds_of_others_are_what_their_definitions_allow():
-    definitions = had(parts.definitions)
+def test_kinds_of_others_are_what_their_definitions_allow(definitions: Mapping[str, Path]):
     seen = set()
     both = [*(GOLDEN / f"{name}.yaml" for name in SETS), SCALED_OBJECT]
     for document in (document for path in both for document in documents(path.read_text())):
@@ -117,11 +125,12 @@ def test_kinds_of_others_are_what_their_definitions_allow():
 
 
 @pytest.fixture(scope="module")
-def cluster(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[parts.Cluster]:
+def cluster(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, definitions: Mapping[str, Path]
+) -> Iterator[parts.Cluster]:
     """An API server that knows the kinds of others, and the namespace."""
     if not parts.server_is_here() and "deploy" not in request.config.getoption("markexpr"):
         pytest.skip("kube-apiserver is not built here; pytest -m deploy does, which takes ten CPU minutes")
-    definitions = had(parts.definitions)
     running = parts.cluster(tmp_path_factory.mktemp("cluster"))
     server = had(running.__enter__)
     try:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import importlib.util
 import json
 import os
 import re
@@ -33,7 +32,7 @@ from test_end_to_end import FLOODMARK, SIGNALS, answer, call, create_topics, pub
 DEPLOY = Path(__file__).parents[2] / "deploy"
 RULES = DEPLOY / "prometheus" / "floodmark.rules.yaml"
 CASES = DEPLOY / "prometheus" / "floodmark.rules.test.yaml"
-HAS_CONSOLE = importlib.util.find_spec("floodmark.console.telemetry") is not None
+HAS_CONSOLE = call("console", "--help").returncode == 0
 SECRET = "of-the-tests-of-monitoring"
 QUIET = {
     "Held back on purpose": "nothing is held back in so short a run",
@@ -316,3 +315,64 @@ async def test_every_expression_has_an_answer_and_a_killed_engine_is_told(kafka:
         await until(heard)
         (down,) = await prometheus.query('ALERTS{alertname="FloodmarkDown",alertstate="firing"}')
         assert down["metric"]["instance"] == f"127.0.0.1:{ports['floodmark']}"
+
+
+@pytest.mark.kafka
+async def test_what_compose_runs_comes_up_with_the_config_that_it_mounts(kafka: str, tmp_path: Path):
+    """Each service of ours with its command, environment and files, but for ports, the broker and where state lies."""
+    services = YAML(typ="safe").load(DEPLOY / "compose.yaml")["services"]
+    folder = tmp_path / "etc"
+    folder.mkdir()
+    for volume in services["floodmark"]["volumes"]:
+        source, inside, *_ = volume.split(":")
+        if inside.startswith("/etc/floodmark/"):
+            text = (DEPLOY / source).read_text()
+            for there, here in (
+                ("port: 9464", f"port: {free_ports(1)[0]}"),
+                ("group: floodmark ", f"group: compose-{os.getpid()} "),
+                ("store: floodmark-state", f"store: {tmp_path}"),
+                ("/var/lib/floodmark", str(tmp_path)),
+            ):
+                text = text.replace(there, here)
+            (folder / Path(inside).name).write_text(text)
+    ports = dict(zip(("notify", "gateway", "console"), free_ports(3), strict=True))
+    (folder / "ports.yaml").write_text(
+        f"notify: {{http: {{port: {ports['notify']}}}}}\n"
+        f"inputs: [{{topic: compose-{os.getpid()}.gitlab, signal: change, format: gitlab}}]\n"
+        f"gateway: {{port: {ports['gateway']}, sources: {{gitlab: {{kind: gitlab, topic: compose-{os.getpid()}.gitlab,"
+        f" secret: {SECRET}}}}}}}\n"
+        f"console: {{port: {ports['console']}}}\n"
+    )
+    port = re.search(r"port: (\d+)", (folder / "floodmark.yaml").read_text())
+    assert port is not None
+    ports["floodmark"] = int(port[1])
+    environment = os.environ | {
+        name: re.sub(r"^\$\{\w+:-(.*)\}$", r"\1", value) for name, value in services["floodmark"]["environment"].items()
+    }
+    environment |= {"FLOODMARK_BROKERS": kafka, "FLOODMARK_CONFIG": str(folder)}
+    made = subprocess.run(
+        [*FLOODMARK, *services["topics"]["command"]],
+        env=environment, capture_output=True, text=True, check=False, timeout=300,
+    )  # fmt: skip
+    assert made.returncode == 0, made.stderr
+    started = []
+    try:
+        for name in ports:
+            if name != "console" or HAS_CONSOLE:
+                log = (tmp_path / f"{name}.log").open("wb")
+                command = [*FLOODMARK, *services[name]["command"]]
+                started.append((name, subprocess.Popen(command, env=environment, stdout=log, stderr=log)))
+                log.close()
+
+        async def well() -> bool:
+            assert [name for name, process in started if process.poll() is not None] == [], tmp_path
+            return all([(await answer(f"http://127.0.0.1:{ports[name]}/readyz"))[0] == 200 for name, _ in started])
+
+        await until(well, seconds=120)
+        for _, process in started:
+            process.send_signal(signal.SIGTERM)
+        assert [await asyncio.to_thread(process.wait, 60) for _, process in started] == [0] * len(started)
+    finally:
+        for _, process in started:
+            process.kill()
+            process.wait()
