@@ -101,7 +101,7 @@ def test_sections_of_the_example_that_are_comments_are_right_once_they_are_none(
     text = (DEPLOY / "floodmark.example.yaml").read_text()
     for name in re.findall(r"\$\{([A-Z_]+)\}", text):
         monkeypatch.setenv(name, "0123456789abcdef0123456789abcdef")
-    for section in ("notify", "gateway"):
+    for section in ("notify", "gateway", "console"):
         assert text.count(f"# {section}:\n") == 1
         block = re.search(rf"^# {section}:\n(#.*\n)+", text, re.MULTILINE)
         assert block is not None
@@ -112,6 +112,7 @@ def test_sections_of_the_example_that_are_comments_are_right_once_they_are_none(
     assert config.notify is not None
     assert config.gateway is not None
     assert [route.name for route in config.notify.routes] == ["storefront", "all others"]
+    assert config.console.auth.oidc is not None
 
 
 def test_the_units_run_a_command_that_there_is():
