@@ -119,18 +119,21 @@ def test_the_units_run_a_command_that_there_is():
     unit = (DEPLOY / "floodmark.service").read_text()
     assert re.search(r"^ExecStart=/opt/floodmark/bin/floodmark run --config \S+$", unit, re.MULTILINE)
     assert "MemoryDenyWriteExecute=" not in unit  # what Numba compiles is run
+    beside = (DEPLOY / "floodmark@.service").read_text()
+    assert re.search(r"^ExecStart=/opt/floodmark/bin/floodmark %i --config \S+$", beside, re.MULTILINE)
     container = (DEPLOY / "floodmark.container").read_text()
     assert re.search(r"^HealthCmd=/usr/bin/python3 ", container, re.MULTILINE)
 
 
 @pytest.mark.skipif(shutil.which("systemd-analyze") is None, reason="systemd-analyze is not installed")
-def test_systemd_finds_nothing_unknown_in_the_unit():
-    unit = str(DEPLOY / "floodmark.service")
+@pytest.mark.parametrize("name", ["floodmark", "floodmark@"])
+def test_systemd_finds_nothing_unknown_in_the_unit(name):
+    unit = str(DEPLOY / f"{name}.service")
     verified = subprocess.run(["systemd-analyze", "verify", unit], capture_output=True, text=True, check=False)
-    complaints = [line for line in verified.stderr.splitlines() if "floodmark.service" in line]
+    complaints = [line for line in verified.stderr.splitlines() if name in line]
     assert [line for line in complaints if "is not executable" not in line] == []
     judged = subprocess.run(
         ["systemd-analyze", "security", "--offline=true", unit], capture_output=True, text=True, check=False
     )
-    if found := re.search(r"exposure level for floodmark.service: ([\d.]+)", judged.stdout):
+    if found := re.search(r"exposure level for \S+: ([\d.]+)", judged.stdout):
         assert float(found[1]) < 2.0  # systemd's own word for that is OK; without hardening it is 9.6

@@ -304,6 +304,12 @@ async def test_every_expression_has_an_answer_and_a_killed_engine_is_told(kafka:
         firing = 'ALERTS{alertstate="firing",severity="critical"}'
         assert await prometheus.query(firing) == []
 
+        # Nor does a partition at rest look as one that is stalled: markers of transactions are no records that wait.
+        async def at_rest() -> bool:
+            return not await prometheus.query("min_over_time(floodmark_lag_records[15s]) > 0")
+
+        await until(at_rest, seconds=120)
+
         # What is down is told.
         engine.kill()
 
