@@ -73,7 +73,11 @@ def helm() -> Path:
 
     def build(folder: Path) -> None:
         folder.mkdir()
-        _go(["install", f"helm.sh/helm/v4/cmd/helm@{HELM}"], folder, {"GOBIN": str(folder)})
+        _go(
+            ["install", "-ldflags=-s -w", f"helm.sh/helm/v4/cmd/helm@{HELM}"],
+            folder,
+            {"GOBIN": str(folder), "CGO_ENABLED": "0"},
+        )
 
     return kept(_HELM, build) / "helm"
 
@@ -130,7 +134,7 @@ def server() -> tuple[Path, Path]:
         # Its module has its own parts beside it; as a dependency they must be taken from their released modules.
         parts = {
             *re.findall(r"(k8s\.io/[a-z-]+) => \./staging", asked),
-            *re.findall(r"(k8s\.io/[a-z-]+) v0\.0\.0", asked),
+            *re.findall(r"^\t(k8s\.io/[a-z-]+) v0\.0\.0$", asked, re.MULTILINE),
         }
         released = f"v0.{KUBERNETES.split('.', 1)[1]}"
         replaced = "\n".join(f"\t{part} => {part} {released}" for part in sorted(parts))
