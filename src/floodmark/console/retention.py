@@ -15,6 +15,10 @@ _SHARES: Final = (0.5, 0.25, 0.1)
 def trim(db: sqlite3.Connection, keep: float, size: int, now: float) -> int:
     """Let go what is older than `keep` seconds before `now`; if it is larger than `size` bytes, evidence that is old. How
     many rows went."""
+    newest = db.execute(
+        "SELECT max(at) FROM (SELECT max(updated) AS at FROM incident UNION ALL SELECT max(at) FROM reached)"
+    ).fetchone()[0]
+    now = min(now, newest) if newest is not None else now  # what is replayed of last year is not old
     before = now - keep
     gone = 0
     for statement in (
