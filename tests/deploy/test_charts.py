@@ -50,6 +50,8 @@ def test_its_config_is_right_and_only_the_engine_has_static_membership(name, tmp
         loaded = load(folder, {"FLOODMARK_INSTANCE": f"{part}-0"})
         assert loaded.kafka.instance_id == ("engine-0" if part == "engine" else None)
         assert loaded.http.host == "0.0.0.0"
+        if name == "everything":
+            assert loaded.console.url == "https://floodmark.example.org"
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -72,6 +72,11 @@ def test_compose_mounts_what_exists_and_its_config_is_sound(monkeypatch, tmp_pat
     assert config.notify is not None
     assert config.gateway is not None
     assert config.console.auth.kind == "token"
+    operator, scraper = config.console.auth.tokens
+    assert operator.sha256 == digest[1]
+    scraped = YAML(typ="safe").load(DEPLOY / "prometheus" / "prometheus.yaml")["scrape_configs"][-1]
+    assert scraper.sha256 == hashlib.sha256(scraped["authorization"]["credentials"].encode()).hexdigest()
+    assert scraper.verbs == []
     parts = {
         "floodmark": config.http, "notify": config.notify.http, "gateway": config.gateway, "console": config.console,
     }  # fmt: skip

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import hashlib
 import json
 import os
 import re
@@ -126,6 +127,11 @@ def config(broker: str, name: str, folder: Path, ports: dict[str, int], target: 
         "model_requests",
         "reports",
     )
+    who = {"operator": ("floodmark", "grants: [{role: admin}]"), "prometheus": ("floodmark-metrics", "verbs: []")}
+    tokens = ", ".join(
+        f"{{name: {name}, sha256: {hashlib.sha256(token.encode()).hexdigest()}, {more}}}"
+        for name, (token, more) in who.items()
+    )
     named = "\n".join(f"  {each}: {name}.{each.replace('_', '-')}" for each in topics)
     return f"""\
 kafka: {{brokers: ["{broker}"], group: {name}, start: earliest, session_timeout: 6s}}
@@ -149,7 +155,10 @@ notify:
 gateway:
   port: {ports["floodmark-gateway"]}
   sources: {{gitlab: {{kind: gitlab, topic: {name}.gitlab, secret: {SECRET}}}}}
-console: {{port: {ports["floodmark-console"]}, store: {folder / "console.sqlite"}}}
+console:
+  port: {ports["floodmark-console"]}
+  store: {folder / "console.sqlite"}
+  auth: {{kind: token, tokens: [{tokens}]}}
 logging: {{format: json}}
 """
 
@@ -263,6 +272,16 @@ async def test_every_expression_has_an_answer_and_a_killed_engine_is_told(kafka:
             hooked = f"http://127.0.0.1:{ports['floodmark-gateway']}/gitlab"
             async with session.post(hooked, json={"object_kind": "deployment"}, headers=headers) as response:
                 assert response.status < 300
+            if HAS_CONSOLE:
+                act = {"verb": "comment", "incident": incident, "args": {"text": "seen"}}
+                headers = {
+                    "Authorization": "Bearer floodmark",
+                    "X-Floodmark": "1",
+                    "Idempotency-Key": "01JDZ0000000000000000000AA",
+                }
+                acting = f"http://127.0.0.1:{ports['floodmark-console']}/api/v1/actions"
+                async with session.post(acting, json=act, headers=headers) as response:
+                    assert response.status in (202, 409), await response.text()  # 409: it has not read of it yet
 
         async def settled() -> bool:
             wanted = (
@@ -375,6 +394,16 @@ async def test_what_compose_runs_comes_up_with_the_config_that_it_mounts(kafka: 
             return all([(await answer(f"http://127.0.0.1:{ports[name]}/readyz"))[0] == 200 for name, _ in started])
 
         await until(well, seconds=120)
+        if HAS_CONSOLE:  # Prometheus has a token of its own for it
+            jobs = YAML(typ="safe").load(DEPLOY / "prometheus" / "prometheus.yaml")["scrape_configs"]
+            (proof,) = (job["authorization"]["credentials"] for job in jobs if job["job_name"] == "floodmark-console")
+            async with ClientSession() as session:
+                for token, status in ((proof, 200), ("floodmark", 200), ("another", 401)):
+                    asking = session.get(
+                        f"http://127.0.0.1:{ports['console']}/metrics", headers={"Authorization": f"Bearer {token}"}
+                    )
+                    async with asking as response:
+                        assert response.status == status
         for _, process in started:
             process.send_signal(signal.SIGTERM)
         assert [await asyncio.to_thread(process.wait, 60) for _, process in started] == [0] * len(started)

@@ -66,7 +66,14 @@ helm.sh/chart: {{ printf "%s-%s" $.Chart.Name $.Chart.Version | replace "+" "_" 
 {{- range $number := until (int $count) }}
 {{- $engines = append $engines (printf "http://%s-%d.%s:%s" $name $number $name $port) }}
 {{- end }}
-{{- $_ := set $own "console" (dict "host" "0.0.0.0" "store" "/var/lib/floodmark/console.sqlite" "engines" $engines) }}
+{{- $console := dict "host" "0.0.0.0" "store" "/var/lib/floodmark/console.sqlite" "engines" $engines }}
+{{- /* Writes are taken from pages of this address alone. */}}
+{{- if $v.console.ingress.enabled }}
+{{- $_ := set $console "url" (printf "%s://%s" (ternary "https" "http" (not (empty $v.console.ingress.tls))) $v.console.ingress.host) }}
+{{- else if and $v.console.httpRoute.enabled $v.console.httpRoute.hostnames }}
+{{- $_ := set $console "url" (printf "https://%s" (first $v.console.httpRoute.hostnames)) }}
+{{- end }}
+{{- $_ := set $own "console" $console }}
 {{- end }}
 {{- toYaml (mergeOverwrite $own (deepCopy $v.config)) }}
 {{- end }}
