@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import sys
@@ -95,6 +96,16 @@ def test_values_that_would_not_work_are_refused_in_words(helm: Path, wrong: list
     done = templated(helm, *wrong)
     assert done.returncode != 0
     assert words in done.stderr
+
+
+def test_dashboards_reach_grafanas_sidecar_as_they_are(helm: Path):
+    done = templated(helm, "--set", "monitoring.enabled=true", "--set", "monitoring.dashboards=true")
+    (found,) = [each for each in documents(done.stdout) if each["metadata"]["labels"].get("grafana_dashboard") == "1"]
+    folder = CHART.parents[1] / "grafana" / "dashboards"
+    assert {name: json.loads(text) for name, text in found["data"].items()} == {
+        f"floodmark-{path.name}": json.loads(path.read_text()) for path in folder.glob("*.json")
+    }
+    assert len(done.stdout) < 900_000  # a ConfigMap holds a mebibyte
 
 
 def test_notes_say_what_to_do_next(helm: Path):
