@@ -26,8 +26,9 @@ from ruamel.yaml import YAML
 
 HELM = "v4.3.1"
 KUBERNETES = "v1.37.2"
+_KEDA = "github.com/kedacore/keda/v2@v2.21.0"
 DEFINITIONS: Mapping[str, tuple[str, str]] = {
-    "ScaledObject": ("github.com/kedacore/keda/v2@v2.21.0", "config/crd/bases/keda.sh_scaledobjects.yaml"),
+    "ScaledObject": (_KEDA, "config/crd/bases/keda.sh_scaledobjects.yaml"),
     **{
         kind: (
             "github.com/prometheus-operator/prometheus-operator@v0.85.0",
@@ -43,7 +44,8 @@ DEFINITIONS: Mapping[str, tuple[str, str]] = {
 """Of each kind that is not Kubernetes' own: the Go module that has its CustomResourceDefinition, and where."""
 _TOKEN = "floodmark-tests"
 _HELM = f"helm-{HELM}"
-_DEFINITIONS = "definitions-" + "-".join(sorted({module.rsplit("@", 1)[1] for module, _ in DEFINITIONS.values()}))
+_SCALER = "kafka_scaler.go"
+_DEFINITIONS = "kinds-" + "-".join(sorted({module.rsplit("@", 1)[1] for module, _ in DEFINITIONS.values()}))
 _SERVER = f"kube-apiserver-{KUBERNETES}"
 _ETCD = "etcd-debian"
 _SLOW = 3600
@@ -91,9 +93,17 @@ def definitions() -> Mapping[str, Path]:
         for kind, (module, path) in DEFINITIONS.items():
             told = json.loads(_go(["mod", "download", "-json", module], folder, {"GOFLAGS": "-mod=mod"}))
             shutil.copyfile(Path(told["Dir"], path), folder / f"{kind}.yaml")
+            if module == _KEDA:
+                shutil.copyfile(Path(told["Dir"], "pkg/scalers/kafka_scaler.go"), folder / _SCALER)
 
     folder = kept(_DEFINITIONS, take)
     return {kind: folder / f"{kind}.yaml" for kind in DEFINITIONS}
+
+
+def trigger_keys() -> frozenset[str]:
+    """What KEDA's scaler of Kafka reads of a trigger's metadata, by its source; its definition leaves that open."""
+    source = (definitions()["ScaledObject"].parent / _SCALER).read_text()
+    return frozenset(re.findall(r'keda:"name=(\w+),order=triggerMetadata', source))
 
 
 def schema_of(definition: Path, version: str) -> dict[str, Any]:

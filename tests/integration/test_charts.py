@@ -127,6 +127,8 @@ def test_kinds_of_others_are_what_their_definitions_allow(definitions: Mapping[s
             errors = [f"{e.json_path}: {e.message}" for e in Draft202012Validator(schema).iter_errors(document)]
             assert errors == [], f"{kind} {document['metadata']['name']}"
             seen.add(kind)
+            for trigger in document["spec"].get("triggers", []):
+                assert trigger["metadata"].keys() <= parts.trigger_keys()
     assert seen == definitions.keys()
     # A judge that lets everything pass would have passed.
     wrong = documents(SCALED_OBJECT.read_text())[0]
