@@ -6,7 +6,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: demo test lint unit docs lock schemas clean
+.PHONY: demo test lint unit docs lock schemas dashboards clean
 .DEFAULT_GOAL := help
 
 help:
@@ -31,8 +31,8 @@ docs: $(STAMP)
 
 lint: $(STAMP)
 	@echo "[lint] ruff"
-	@$(BIN)/ruff check src tests benchmarks docs
-	@$(BIN)/ruff format --check src tests benchmarks docs
+	@$(BIN)/ruff check src tests benchmarks docs deploy/grafana
+	@$(BIN)/ruff format --check src tests benchmarks docs deploy/grafana
 	@echo "[lint] mypy --strict"
 	@$(BIN)/mypy
 	@echo "[lint] import-linter"
@@ -42,6 +42,7 @@ lint: $(STAMP)
 	@$(BIN)/floodmark schemas --check schemas
 	@$(BIN)/floodmark schemas --reference | cmp -s - docs/configuration.md || \
 	  { echo "docs/configuration.md is not what the code says. Run: make schemas"; exit 1; }
+	@$(BIN)/python deploy/grafana/dashboards.py --check
 
 $(STAMP): requirements/dev.lock pyproject.toml
 	@test -n "$(PYTHON)" || { echo "Floodmark needs Python 3.11 or newer on the path."; exit 1; }
@@ -66,6 +67,9 @@ lock: $(STAMP)
 schemas: $(STAMP)
 	@$(BIN)/floodmark schemas --write schemas
 	@$(BIN)/floodmark schemas --reference > docs/configuration.md
+
+dashboards: $(STAMP)
+	@$(BIN)/python deploy/grafana/dashboards.py
 
 clean:
 	rm -rf $(VENV) site
