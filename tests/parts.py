@@ -24,7 +24,7 @@ BROWSER = "tests/browser"
 KAFKA = (*PYTEST, INTEGRATION)
 TWO = ("-n", "2")  # processes
 IN_ORDER = ("--dist", "loadgroup", "--no-loadscope-reorder")
-SYSTEMS = "airflow or alertmanager or mlflow or opensearch or senders"
+SYSTEMS = "airflow or alertmanager or deploy or mlflow or opensearch or senders"
 """Other people's programs, fetched the first time: where one cannot be had, its tests are skipped and say so."""
 PARTS: Mapping[str, Sequence[str]] = {
     "lint": ("make", "--no-print-directory", "lint"),

@@ -48,6 +48,6 @@ export function State({ row, until = "" }) {
 
 /** @param {{name: string}} props */
 export function Who({ name }) {
-  const letters = name.split(/[\s.@_-]+/).filter(Boolean).slice(0, 2).map((one) => [...one][0]).join("").toUpperCase();
+  const letters = (name.split("@")[0] ?? "").split(/[\s.@_-]+/).filter(Boolean).slice(0, 2).map((one) => [...one][0]).join("").toUpperCase();
   return html`<span class=${name ? "who" : "who none"} title=${name || "nobody yet"}><span aria-hidden="true">${name ? letters || "?" : "?"}</span><span class="vh">${name ? `${name} has it` : "nobody has it"}</span></span>`;
 }
