@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import os
 import shutil
-import socket
 import tempfile
 import time
 from collections.abc import AsyncIterator, Mapping, Sequence
@@ -16,6 +15,7 @@ from typing import Final, NamedTuple
 import aiohttp
 
 from floodmark.alerts import Incident
+from floodmark.cli.free_port import free_port
 from floodmark.config import targets
 from floodmark.config.models import Config
 from floodmark.config.notify import Notify, Route, Storm, Target
@@ -74,7 +74,7 @@ async def alertmanager() -> AsyncIterator[str]:
     with tempfile.TemporaryDirectory(prefix="floodmark-demo-") as folder:
         config = Path(folder, "alertmanager.yml")
         config.write_text(_CONFIG)
-        url = f"http://127.0.0.1:{_free_port()}"
+        url = f"http://127.0.0.1:{free_port()}"
         log = Path(folder, "log")
         with log.open("wb") as said:
             process = await asyncio.create_subprocess_exec(
@@ -181,13 +181,6 @@ def _config(url: str) -> Config:
         storm=Storm(incidents=10_000),
     )  # fmt: skip
     return Config(notify=notify)
-
-
-def _free_port() -> int:
-    with socket.socket() as found:
-        found.bind(("127.0.0.1", 0))
-        port: int = found.getsockname()[1]
-        return port
 
 
 async def _ready(url: str, process: asyncio.subprocess.Process, log: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 import time
 from pathlib import Path
 from typing import Annotated, NamedTuple
@@ -11,7 +12,9 @@ import msgspec
 import typer
 
 from floodmark.cli.embedded import engine
+from floodmark.cli.free_port import free_port
 from floodmark.cli.speaking import err, fail, out
+from floodmark.config.models import Actions, Config
 from floodmark.runtime import RunError, log
 from floodmark.runtime.embedded import EmbeddedBroker
 from floodmark.runtime.progress import Ends, Progress
@@ -42,6 +45,15 @@ def demo(
     notify: Annotated[
         bool, typer.Option("--notify", help="Tell an Alertmanager of this machine as well, and look what it shows.")
     ] = False,
+    console: Annotated[
+        bool, typer.Option("--console/--no-console", help="Serve the console beside it, to watch it in a browser.")
+    ] = True,
+    stay: Annotated[
+        bool | None,
+        typer.Option(
+            "--stay/--no-stay", help="Serve the console on, after the end, until Ctrl-C (else: at a terminal)."
+        ),
+    ] = None,
 ) -> None:
     """See it work: a simulated web shop, eight kinds of faults, incidents as they open, and a scoreboard.
 
@@ -49,7 +61,8 @@ def demo(
     everything else is what `floodmark run` does. A seed always gives the same shop, the same faults and the same
     incidents; if no fault is found, the exit status is 1. With --live, this machine's own CPU, memory, disk and network
     are watched; it learns for some minutes first. With --notify, incidents go to an Alertmanager as well, which is
-    started if it is installed (or runs where FLOODMARK_ALERTMANAGER says).
+    started if it is installed (or runs where FLOODMARK_ALERTMANAGER says). The console is served on loopback meanwhile,
+    and its address printed; at a terminal it stays until Ctrl-C.
     """
     if notify and live:
         fail("--notify tells what the simulated shop brings: leave --live out.", 2)
@@ -61,7 +74,9 @@ def demo(
 
                 asyncio.run(watch_machine(broker.bootstrap, save))
             else:
-                asyncio.run(_told(broker.bootstrap, Shop(seed=seed, days=days), save, notify=notify))
+                shop = Shop(seed=seed, days=days)
+                keep = console and (sys.stdin.isatty() and sys.stdout.isatty() if stay is None else stay)
+                asyncio.run(_watched(broker.bootstrap, shop, save, notify=notify, console=console, stay=keep))
     except (RunError, PublishError, MissingPsutilError) as error:
         fail(str(error))
     except KeyboardInterrupt:
@@ -83,29 +98,50 @@ class _Ran(NamedTuple):
     """All was published and read; else it was stopped before."""
 
 
-async def _told(bootstrap: str, shop: Shop, save: Path | None, *, notify: bool) -> None:
+async def _watched(bootstrap: str, shop: Shop, save: Path | None, *, notify: bool, console: bool, stay: bool) -> None:
+    """The shop, with the console beside it; `stay`: it is served on after the end."""
+    if not console:
+        await _told(demo_config(shop, [bootstrap]), shop, save, notify=notify)
+        return
+    from floodmark.cli.served import console as served  # noqa: PLC0415  only where it is asked for
+
+    config = demo_config(shop, [bootstrap])
+    config = config.model_copy(
+        update={"http": config.http.model_copy(update={"port": free_port()}), "actions": Actions()}
+    )
+    async with served(config) as url:
+        words = f"The console: {url}" if url else "The console could not be started; the demo goes on without it."
+        out.print(words, markup=False, soft_wrap=True)
+        await _told(config, shop, save, notify=notify)
+        if url and stay:
+            out.print(f"\nThe console stays at {url} until Ctrl-C.", markup=False, soft_wrap=True)
+            with stop_on_signals() as stop:
+                await stop.wait()
+
+
+async def _told(config: Config, shop: Shop, save: Path | None, *, notify: bool) -> None:
     """The shop; if `notify`, what is found is told to an Alertmanager as it is."""
     watcher = Watcher()
     if not notify:
-        await _shop(bootstrap, shop, watcher, save)
+        await _shop(config, shop, watcher, save)
         return
     from floodmark.cli.bell import alertmanager, ringing  # noqa: PLC0415  only where it is asked for
 
     async with alertmanager() as url:
         out.print(f"Alertmanager is told of incidents: {url}", markup=False)
         async with ringing(url, watcher.told) as rung:
-            await _shop(bootstrap, shop, watcher, save)
+            await _shop(config, shop, watcher, save)
         out.print(str(rung[0]), markup=False, soft_wrap=True)
 
 
-async def _shop(bootstrap: str, shop: Shop, watcher: Watcher, save: Path | None) -> None:
+async def _shop(config: Config, shop: Shop, watcher: Watcher, save: Path | None) -> None:
     title, subtitle = introduce(len(shop.depends_on), shop.start, shop.days, shop.faults)
     longest, why = _LONGEST * max(2.0, shop.days), "Stopped"
     with Display(out, title=title, subtitle=subtitle, start=shop.start, end=shop.end, faults=shop.faults) as display:
         try:
             async with asyncio.timeout(longest):
                 with stop_on_signals() as stop:
-                    ran = await _run_shop(bootstrap, shop, watcher, display, stop)
+                    ran = await _run_shop(config, shop, watcher, display, stop)
         except TimeoutError:
             ran, why = _Ran(0, 0.0, False), f"It took longer than {longest / 60:.0f} minutes, and was stopped"
         reached = min(watcher.reached or shop.start, shop.end - _EPILOGUE)
@@ -134,18 +170,18 @@ async def _shop(bootstrap: str, shop: Shop, watcher: Watcher, save: Path | None)
         fail(f"None of the {len(shop.faults)} injected faults was found: something is wrong with this installation.")
 
 
-async def _run_shop(bootstrap: str, shop: Shop, watcher: Watcher, display: Display, stop: asyncio.Event) -> _Ran:
+async def _run_shop(config: Config, shop: Shop, watcher: Watcher, display: Display, stop: asyncio.Event) -> _Ran:
     """Publish the shop and watch until all of it is read, or `stop` is set. Raises RunError, PublishError.
 
     The engine begins when the first hours are there: a topic that is empty would be thought silent.
     """
     progress = Progress()
-    async with publishing(bootstrap, shop) as publisher:
+    async with publishing(config.kafka.brokers[0], shop) as publisher:
         published = asyncio.create_task(publisher.wait())
         while publisher.time < shop.start + BOUND / 2 and not published.done() and not stop.is_set():
             await asyncio.sleep(_LOOK)
         begun = time.monotonic()
-        async with engine(demo_config(shop, [bootstrap]), stop, watcher, progress, patience=_LONGEST) as running:
+        async with engine(config, stop, watcher, progress, patience=_LONGEST) as running:
             showing = asyncio.create_task(_show(publisher, watcher, display, progress, begun))
             work = asyncio.create_task(_all_read(publisher, published, watcher, progress))
             stopped = asyncio.create_task(stop.wait())

@@ -18,7 +18,7 @@ EVERY: Final = 5.0
 _KEPT: Final = 720
 _TIMEOUT: Final = aiohttp.ClientTimeout(total=4.0)
 _LARGEST: Final = 20_000_000
-_TASK: Final = ("group", "topic", "partition")
+_MINUTE: Final = 60.0
 
 Samples = dict[str, list[tuple[dict[str, str], float]]]
 
@@ -48,12 +48,22 @@ class Asked:
         return [self._rows[each] for each in self._urls if each in self._rows]
 
     def tasks(self) -> list[TaskRow]:
-        """One row a task, by the labels group, topic and partition of what is counted of it."""
+        """One row a task: what it took, what waits for it, and what it holds."""
         found: dict[tuple[str, str, int], dict[str, float]] = defaultdict(lambda: defaultdict(float))
-        for name, column in _COLUMNS.items():
-            for labels, value in self._all(name):
-                if all(each in labels for each in ("topic", "partition")) and labels["partition"].isdecimal():
-                    found[labels.get("group", ""), labels["topic"], int(labels["partition"])][column] += value
+        groups: dict[tuple[str, str], str] = {}
+        for labels, value in self._all("floodmark_lag_records"):
+            if (place := _place(labels)) is not None:
+                groups[labels["topic"], labels["partition"]] = place[0]
+                found[place]["behind"] += value
+        for labels, value in self._all("floodmark_task_state"):
+            column = _HELD.get(labels.get("kind", ""))
+            if column and (place := _place(labels)) is not None:
+                groups[labels["topic"], labels["partition"]] = place[0]
+                found[place][column] += value
+        for labels, value in self._all("floodmark_records_total"):  # counted by partition, for one group reads each
+            group = groups.get((labels.get("topic", ""), labels.get("partition", "")), "")
+            if (place := _place({**labels, "group": group})) is not None:
+                found[place]["records"] += value
         return [
             TaskRow(
                 group=group,
@@ -71,13 +81,24 @@ class Asked:
     def said(self) -> Engines:
         rows = self.rows()
         answering = [each for each in rows if not each.problem]
-        series = [value for _, value in self._all("floodmark_series")]
-        ages = [value for _, value in self._all("floodmark_lag_seconds")]
+        series = [value for labels, value in self._all("floodmark_task_state") if labels.get("kind") == "series"]
         return Engines(
-            max(ages) if ages else None,
+            self._behind(),
             all(each.ready for each in rows) and bool(answering) if rows else None,
             round(sum(series)) if series else None,
         )
+
+    def _behind(self) -> float | None:
+        """Seconds until what waits is read at the pace of the last minute; None if no engine answers, or nothing was
+        read in it."""
+        records, behind = self.history["records"], self.history["behind"]
+        if not behind or not self._samples:
+            return None
+        if not behind[-1][1]:
+            return 0.0
+        since = next((each for each in records if each[0] >= records[-1][0] - _MINUTE), records[-1])
+        pace = (records[-1][1] - since[1]) / max(1.0, records[-1][0] - since[0])
+        return behind[-1][1] / pace if pace > 0 else None
 
     def _all(self, name: str) -> Iterable[tuple[dict[str, str], float]]:
         return (pair for samples in self._samples.values() for pair in samples.get(name, ()))
@@ -119,10 +140,16 @@ class Asked:
             self.history[name].append((now, value))
 
 
-_COLUMNS: Final = {
-    "floodmark_records_total": "records",
-    "floodmark_lag_records": "behind",
-    "floodmark_series": "series",
-    "floodmark_open": "open",
-    "floodmark_waiting": "waiting",
+_HELD: Final = {
+    "series": "series",
+    "open_alarms": "open",
+    "open": "open",
+    "waiting": "waiting",
+    "waiting_rows": "waiting",
 }
+"""Kinds of `floodmark_task_state`, by the column that shows them."""
+
+
+def _place(labels: dict[str, str]) -> tuple[str, str, int] | None:
+    number = labels.get("partition", "")
+    return (labels.get("group", ""), labels["topic"], int(number)) if number.isdecimal() and "topic" in labels else None
