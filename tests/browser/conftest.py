@@ -7,14 +7,18 @@ Playwright's synchronous side keeps a loop of its own, so these tests are a part
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import axe_playwright_python
 import pytest
-from chromium import ChromiumUnavailableError, program
 from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+
+sys.path.insert(0, str(Path(__file__).parent))
+
+from chromium import ChromiumUnavailableError, program
 from served import Served, recorded, served
 
 AXE = Path(axe_playwright_python.__file__).with_name("axe.min.js")

@@ -11,18 +11,22 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator, Sequence
+from collections.abc import Coroutine, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
-from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
+from aiokafka import AIOKafkaProducer
+
+from floodmark import client
 
 sys.path.append(str(Path(__file__).parents[1] / "console"))
-import recorded  # noqa: E402 - the data of the console's own tests
+import recorded
 
-from floodmark.runtime.embedded import EmbeddedBroker  # noqa: E402
+from floodmark.runtime.embedded import EmbeddedBroker
 
 START_SECONDS = 60
+T = TypeVar("T")
 
 
 class Served(NamedTuple):
@@ -34,11 +38,17 @@ class Served(NamedTuple):
 
     def write(self, records: Sequence[Any]) -> None:
         """Put records on their topics (`recorded.kept`)."""
-        asyncio.run(write(self.broker.bootstrap, records))
+        run(write(self.broker.bootstrap, records))
 
     def acts(self) -> list[Any]:
         """The actions and outcomes on the topic, as bodies."""
-        return [recorded.decoded(each) for each in asyncio.run(_held(self.broker.bootstrap, "floodmark.actions"))]
+        return run(_done(self.broker.bootstrap))
+
+
+def run(work: Coroutine[Any, Any, T]) -> T:
+    """In a thread: Playwright has a loop of its own in this one."""
+    with ThreadPoolExecutor(1) as pool:
+        return pool.submit(asyncio.run, work).result()
 
 
 async def write(bootstrap: str, records: Sequence[Any]) -> None:
@@ -52,26 +62,15 @@ async def write(bootstrap: str, records: Sequence[Any]) -> None:
         await asyncio.gather(*sent)
 
 
-async def _held(bootstrap: str, topic: str) -> list[Any]:
-    found = []
-    async with AIOKafkaConsumer(bootstrap_servers=bootstrap, auto_offset_reset="earliest") as consumer:
-        source = TopicPartition(topic, 0)
-        consumer.assign([source])
-        end = (await consumer.end_offsets([source]))[source]
-        while await consumer.position(source) < end:
-            for some in (await consumer.getmany(timeout_ms=300)).values():
-                found += [
-                    recorded.Kept(r.topic, r.partition, r.offset, r.timestamp, r.key, r.value, tuple(r.headers))
-                    for r in some
-                ]
-    return found
+async def _done(bootstrap: str) -> list[Any]:
+    return [deed.said async for deed in client.actions(bootstrap)]
 
 
 @contextlib.contextmanager
 def served(folder: Path, records: Sequence[Any], more: str = "") -> Iterator[Served]:
     """A console over these records; `more` is added to its config."""
     with EmbeddedBroker() as broker:
-        asyncio.run(write(broker.bootstrap, records))
+        run(write(broker.bootstrap, records))
         with console(folder, broker.bootstrap, more) as url:
             yield Served(url, broker, folder)
 

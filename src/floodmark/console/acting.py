@@ -104,7 +104,7 @@ def made(
         at=now,
         incident=incident.id if incident is not None else "",
         scope=incident.scope if incident is not None else "",
-        seen=min(asked.seen, incident.revision) if incident is not None else 0,
+        seen=min(asked.seen or incident.revision, incident.revision) if incident is not None else 0,
         via="console",
         reason=asked.reason,
         args=args,
@@ -157,8 +157,8 @@ def too_late(db: sqlite3.Connection, action: Action, incident: Incident) -> str:
             return f"All of {incident.id} would leave it: name some of its anomalies."
     if action.verb == "merge":
         return _not_mergeable(db, action, incident)
-    before = _life(db, incident.id, action)
-    return before.removeprefix(NO_EFFECT)[:1].upper() + before.removeprefix(NO_EFFECT)[1:] + "." if before else ""
+    effect = _life(db, incident.id, action)
+    return f"It would change nothing: {effect.removeprefix(NO_EFFECT)}." if effect else ""
 
 
 def _life(db: sqlite3.Connection, id: str, action: Action) -> str:

@@ -143,7 +143,7 @@ class Asked:
 _HELD: Final = {
     "series": "series",
     "open_alarms": "open",
-    "open": "open",
+    "open_incidents": "open",
     "waiting": "waiting",
     "waiting_rows": "waiting",
 }

@@ -21,6 +21,7 @@ from floodmark.console.queries.status import Lag
 from floodmark.console.store import Event, View
 from floodmark.runtime.connection import client_settings
 from floodmark.runtime.errors import RunError
+from floodmark.runtime.presence import Presence
 from floodmark.runtime.topics import partitions
 
 log = structlog.get_logger(__name__)
@@ -56,7 +57,8 @@ class Reader:
         self._goal: dict[TopicPartition, int] | None = None
         self._building = True
         self._newest = 0.0
-        self.away = ""
+        self._away_for = ""
+        self.presence = Presence()
         self.missing: list[str] = []
 
     def lag(self) -> Lag:
@@ -64,6 +66,11 @@ class Reader:
         behind = sum(max(0, end - self._at.get(source, end)) for source, end in self._ends.items())
         seconds = max(0.0, time.time() - self._newest) if behind and self._newest else 0.0
         return Lag(behind, seconds if not self._building else 0.0, self._building, self.away)
+
+    @property
+    def away(self) -> str:
+        """Why Kafka is not there, as a sentence; empty while it is. What the client meets is no proof: it waits for ever."""
+        return self.presence.sentence() or self._away_for
 
     async def run(self) -> None:
         """Read, and begin again after whatever Kafka refuses. A view that turns out damaged is begun anew."""
@@ -153,11 +160,11 @@ class Reader:
             self._building = any(self._at.get(source, end) < end for source, end in self._goal.items())
 
     def _away(self, why: str) -> None:
-        if not self.away:
-            log.warning("Kafka is away; the console shows what it has", reason=why)
-        self.away = why
+        if not self._away_for:
+            log.warning("the topics cannot be read; the console shows what it has", reason=why)
+        self._away_for = why
 
     def _here(self) -> None:
-        if self.away:
-            log.info("Kafka is there again")
-        self.away = ""
+        if self._away_for:
+            log.info("the topics can be read again")
+        self._away_for = ""

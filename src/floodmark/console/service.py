@@ -23,6 +23,7 @@ from floodmark.console.reader import Reader
 from floodmark.console.server import Server
 from floodmark.console.store import Event, View
 from floodmark.console.telemetry import Telemetry
+from floodmark.runtime import probing
 from floodmark.runtime.errors import AddressError, SecurityError
 
 log = structlog.get_logger(__name__)
@@ -73,6 +74,7 @@ async def serve(
             work = [
                 asyncio.create_task(reader.run()),
                 asyncio.create_task(asked.run()),
+                asyncio.create_task(probing.watch(config.kafka, reader.presence)),
                 asyncio.create_task(_by_the_clock(view, told)),
             ]
             if reloads is not None:

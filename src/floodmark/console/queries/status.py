@@ -30,6 +30,8 @@ class Engines(NamedTuple):
 def status(db: sqlite3.Connection, now: float, lag: Lag, engines: Engines, rebuilt: str) -> Status:
     counts = dict(db.execute("SELECT grp, count(*) FROM incident GROUP BY grp").fetchall())
     reached = db.execute("SELECT max(at) FROM reached").fetchone()[0]
+    if reached is None:  # no engine has said so yet: it was there, at the latest, when it told what it told
+        reached = db.execute("SELECT max(updated) FROM incident").fetchone()[0]
     oldest = db.execute("SELECT min(started) FROM anomaly").fetchone()[0]
     sequence = db.execute("SELECT coalesce(max(sequence), 0) FROM live").fetchone()[0]
     wrong = db.execute("SELECT count(*) FROM wrong").fetchone()[0]

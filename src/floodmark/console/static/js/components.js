@@ -82,7 +82,7 @@ export function Dialog({ title, close, send, word, busy = false, ready = true, p
     return () => before?.focus?.();
   }, []);
   return html`<dialog ref=${box} class="dialog" aria-label=${title} onCancel=${(/** @type {Event} */ event) => { event.preventDefault(); close(); }} onClick=${(/** @type {MouseEvent} */ event) => { if (event.target === box.current) close(); }}>
-    <form method="dialog" onSubmit=${(/** @type {Event} */ event) => { event.preventDefault(); if (ready && !busy) send(); }}>
+    <form method="dialog" onKeyDown=${(/** @type {KeyboardEvent} */ event) => { if (event.key === "Enter" && /** @type {HTMLElement} */ (event.target).matches("select") && ready && !busy) { event.preventDefault(); send(); } }} onSubmit=${(/** @type {Event} */ event) => { event.preventDefault(); if (ready && !busy) send(); }}>
       <header><h2>${title}</h2><button type="button" class="btn small ghost" aria-label="Close" onClick=${close}>×</button></header>
       <div class="body">${children}${problem && html`<p class="wrong" role="alert">${shown(problem)}</p>`}</div>
       <footer><button type="button" class="btn" onClick=${close}>Cancel</button><button type="submit" class="btn go" disabled=${!ready || busy}>${busy ? "Sending…" : word}</button></footer>
