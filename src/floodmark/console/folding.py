@@ -1,5 +1,5 @@
-"""Records of the topics as rows of the view. Each record may come twice, and the topics in any interleaving: the rows are
-the same in the end.
+"""Records of the topics as rows of the view. Each record may come twice, and the topics in any interleaving: the rows
+are the same in the end.
 
 It never raises for what a record holds: what is none of ours is listed as wrong, with its place, and the fold goes on.
 """
@@ -73,13 +73,18 @@ class Fold:
     def take(self, records: Iterable[Any], now: float) -> list[New]:
         """Records in the order of their offsets; what is new by them, each once."""
         news: dict[New, None] = {}
-        lives: dict[str, None] = {}
+        lives: dict[str, Any] = {}
         for record in records:
             for new in self._one(record, lives):
                 news.pop(new, None)
                 news[new] = None
-        for incident in lives:
-            if self._live(incident, now):
+        for incident, record in lives.items():
+            try:
+                changed = self._live(incident, now)
+            except _BAD as error:
+                self._refuse(record, error)
+                continue
+            if changed:
                 news[New("incident", incident)] = None
         return list(news)
 
@@ -88,8 +93,9 @@ class Fold:
         found = self._db.execute("SELECT id FROM incident WHERE until IS NOT NULL AND until <= ?", (now,)).fetchall()
         return [New("incident", id) for (id,) in found if self._live(id, now)]
 
-    def _one(self, record: Any, lives: dict[str, None]) -> list[New]:
+    def _one(self, record: Any, lives: dict[str, Any]) -> list[New]:
         topic = record.topic
+        self._db.execute("SAVEPOINT record")  # a record is taken whole or not at all
         try:
             if topic == self._topics.dead_letters:
                 news = self._letter(record)
@@ -101,33 +107,39 @@ class Fold:
                 news = self._body(_body(record), record, lives)
         except _OldError:
             self._count(topic, "old")
-            return []
-        except (MalformedEventError, msgspec.MsgspecError, ValueError, OverflowError) as error:
-            self._count(topic, "wrong")
-            self._wrong(record, str(error))
-            return [New("status", "")]
-        self._count(topic, "taken")
+            news = []
+        except _BAD as error:
+            self._db.execute("ROLLBACK TO record")
+            self._refuse(record, error)
+            news = [New("status", "")]
+        else:
+            self._count(topic, "taken")
+        self._db.execute("RELEASE record")
         return news
+
+    def _refuse(self, record: Any, error: Exception) -> None:
+        self._count(record.topic, "wrong")
+        self._wrong(record, str(error) or type(error).__name__)
 
     def _count(self, topic: str, result: str) -> None:
         self._counts[topic, result] = self._counts.get((topic, result), 0) + 1
 
-    def _body(self, body: object, record: Any, lives: dict[str, None]) -> list[New]:
+    def _body(self, body: object, record: Any, lives: dict[str, Any]) -> list[New]:
         match body:
             case Incident():
                 self._incident(body)
-                lives[body.id] = None
+                lives[body.id] = record
                 return [New("incident", body.id)]
             case Anomaly():
                 return self._anomaly(body)
             case Action():
                 self._action(body, record)
                 if body.incident:
-                    lives[body.incident] = None
+                    lives[body.incident] = record
                 return [New("action", body.id)]
             case ActionOutcome():
                 self._outcome(body)
-                lives[body.incident] = None
+                lives[body.incident] = record
                 return [New("action", body.action)]
             case Watermark():
                 self._db.execute(
@@ -172,6 +184,8 @@ class Fold:
     # --- incidents
 
     def _incident(self, body: Incident) -> None:
+        for at in (*(each.started_at for each in body.members), *(each.time for each in body.changes)):
+            _time(at)
         known = self._db.execute("SELECT revision FROM incident WHERE id=?", (body.id,)).fetchone()
         severity = SEVERITIES.index(body.severity)
         inserted = self._db.execute(
@@ -185,8 +199,9 @@ class Fold:
         first = body.causes[0].entity if body.causes else (body.entities[0] if body.entities else "")
         self._db.execute(
             "INSERT INTO incident VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?,?,'open','needs',NULL,'','','') "
-            "ON CONFLICT(id) DO UPDATE SET scope=excluded.scope, revision=excluded.revision, severity=excluded.severity, "
-            "title=excluded.title, event=excluded.event, started=excluded.started, updated=excluded.updated, "
+            "ON CONFLICT(id) DO UPDATE SET scope=excluded.scope, revision=excluded.revision, "
+            "severity=excluded.severity, title=excluded.title, event=excluded.event, "
+            "started=excluded.started, updated=excluded.updated, "
             "ended=excluded.ended, entities=excluded.entities, first=excluded.first, told=excluded.told, "
             "merged=excluded.merged, body=excluded.body",
             (
@@ -206,9 +221,12 @@ class Fold:
                 pack(body),
             ),
         )
+        entities = {clean(each) for each in body.entities}
+        before = {each for (each,) in self._db.execute("SELECT entity FROM affected WHERE incident=?", (body.id,))}
         self._db.executemany(
-            "INSERT OR IGNORE INTO affected VALUES(?,?)", [(clean(each), body.id) for each in body.entities]
+            "DELETE FROM affected WHERE entity=? AND incident=?", [(each, body.id) for each in before - entities]
         )
+        self._db.executemany("INSERT INTO affected VALUES(?,?)", [(each, body.id) for each in entities - before])
         self._db.executemany(
             "INSERT INTO member VALUES(?,?,?) ON CONFLICT DO UPDATE SET revision=max(revision, excluded.revision)",
             [(each.id, body.id, body.revision) for each in body.members],
@@ -241,13 +259,20 @@ class Fold:
 
     def _anomaly(self, body: Anomaly) -> list[New]:
         known = self._db.execute(
-            "SELECT updated, severity, rolled, event, points FROM anomaly WHERE id=?", (body.id,)
+            "SELECT updated, severity, rolled, event, points, started FROM anomaly WHERE id=?", (body.id,)
         ).fetchone()
         started, updated = _time(body.started_at), _time(body.updated_at)
         ended = None if body.ended_at is None else _time(body.ended_at)
         severity = SEVERITIES.index(body.severity)
         entity, series = clean(body.entity), clean(body.series)
-        points = _merged(known[4] if known else None, body.evidence.points)
+        rank = (_EVENTS.index(body.event) == 2, updated, _EVENTS.index(body.event))
+        newer = known is None or rank > (known[3] == "closed", known[0], _EVENTS.index(known[3]))
+        points = _merged(known[4] if known else None, body.evidence.points, newer)
+        if not newer:
+            if points == known[4]:
+                raise _OldError
+            self._db.execute("UPDATE anomaly SET points=? WHERE id=?", (points, body.id))
+            return [New("anomaly", body.id)]
         first, last = int(started // BUCKET), int(max(started, updated if ended is None else ended) // BUCKET)
         last = min(last, first + _ROLLED)
         if known is None:
@@ -260,35 +285,44 @@ class Fold:
                 (int(started // 86_400), body.head),
             )
             self._index("anomaly", body.id, f"{body.id} {entity} {series} {_templates(body)}")
-        elif last > known[2]:
-            self._roll(entity, series, range(known[2] + 1, last + 1), severity, began=False)
-        newer = known is None or (updated, body.event == "closed") >= (known[0], known[3] == "closed")
-        if newer and (known is None or known[3] != "closed" or body.event == "closed"):
-            bare = msgspec.structs.replace(body, evidence=msgspec.structs.replace(body.evidence, points=[]))
-            self._db.execute(
-                "INSERT OR REPLACE INTO anomaly VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
-                (
-                    body.id,
-                    clean(body.scope),
-                    entity,
-                    body.signal,
-                    series,
-                    body.head,
-                    severity,
-                    started,
-                    updated,
-                    ended,
-                    body.p_value if math.isfinite(body.p_value) else 1.0,
-                    body.event,
-                    clean(body.labels.get("model", "")) if body.signal == "prediction" else "",
-                    max(last, known[2] if known else last),
-                    pack(bare),
-                    points,
-                ),
-            )
         else:
-            self._db.execute("UPDATE anomaly SET points=? WHERE id=?", (points, body.id))
+            self._roll(entity, series, range(known[2] + 1, last + 1), severity, began=False)
+            if severity > known[1]:
+                self._worse(entity, series, int(known[5] // BUCKET), last, known[1], severity)
+        bare = msgspec.structs.replace(body, evidence=msgspec.structs.replace(body.evidence, points=[]))
+        self._db.execute(
+            "INSERT OR REPLACE INTO anomaly VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
+            (
+                body.id,
+                clean(body.scope),
+                entity,
+                body.signal,
+                series,
+                clean(body.head),
+                max(severity, known[1] if known else severity),
+                started if known is None else known[5],
+                updated,
+                ended,
+                body.p_value if math.isfinite(body.p_value) else 1.0,
+                body.event,
+                clean(body.labels.get("model", "")) if body.signal == "prediction" else "",
+                max(last, known[2] if known else last),
+                pack(bare),
+                points,
+            ),
+        )
         return [New("anomaly", body.id)]
+
+    def _worse(self, entity: str, series: str, first: int, last: int, before: int, severity: int) -> None:
+        """An anomaly that goes on is worse than it was: so are its buckets."""
+        span = (severity, first, last, entity)
+        self._db.execute("UPDATE heat SET severity=max(severity, ?) WHERE bucket BETWEEN ? AND ? AND entity=?", span)
+        self._db.execute(
+            "UPDATE heat_series SET severity=max(severity, ?) WHERE bucket BETWEEN ? AND ? AND entity=? AND series=?",
+            (*span, series),
+        )
+        self._db.execute("UPDATE water SET began=began-1 WHERE bucket=? AND severity=?", (first, before))
+        self._db.execute("INSERT INTO water VALUES(?,?,1) ON CONFLICT DO UPDATE SET began=began+1", (first, severity))
 
     def _roll(self, entity: str, series: str, buckets: range, severity: int, *, began: bool) -> None:
         rows = [(each, int(began and each == buckets.start)) for each in buckets]
@@ -316,6 +350,12 @@ class Fold:
             "INSERT INTO action(partition, offset, id, incident, verb, by, at, body) VALUES(?,?,?,?,?,?,?,?)",
             (*row, pack(body)),
         )
+        if body.verb in ("dismiss", "good_catch"):
+            self._db.executemany(
+                "INSERT INTO judged VALUES(?,?,?,?) ON CONFLICT DO UPDATE SET at=excluded.at, verb=excluded.verb, "
+                "by=excluded.by WHERE (excluded.at, excluded.verb, excluded.by) > (at, verb, by)",
+                [(clean(id), body.at.timestamp(), body.verb, clean(body.by)) for id in body.args.anomalies],
+            )
         if body.args.text and body.incident:
             self._index("comment", body.id, body.args.text)
 
@@ -328,10 +368,12 @@ class Fold:
             raise _OldError
 
     def _verdict(self, body: Verdict) -> list[New]:
-        self._db.execute(
+        done = self._db.execute(
             "INSERT OR IGNORE INTO verdict VALUES(?,?,?,?,?)",
             (clean(body.id), body.at.timestamp(), clean(body.series), clean(body.undoes), pack(body)),
         )
+        if not done.rowcount:
+            raise _OldError
         return [New("action", body.id)]
 
     def _delivery(self, body: Delivery) -> list[New]:
@@ -380,7 +422,7 @@ class Fold:
         )
 
     def _index(self, kind: str, id: str, text: str) -> None:
-        row = int.from_bytes(hashlib.blake2b(f"{kind}\x1f{id}".encode(errors="replace"), digest_size=7).digest())
+        row = place_of(kind, id)
         self._db.execute("DELETE FROM search WHERE rowid=?", (row,))
         self._db.execute(
             "INSERT INTO search(rowid, kind, id, text) VALUES(?,?,?,?)", (row, kind, clean(id), clean(text[:20_000]))
@@ -429,10 +471,20 @@ def clean(text: str) -> str:
     return text.encode("utf-8", "replace").decode("utf-8").replace("\0", "\ufffd")
 
 
-def _merged(kept: bytes | None, points: list[Point]) -> bytes | None:
+def place_of(kind: str, id: str) -> int:
+    """The row of the index of words that something has."""
+    return int.from_bytes(hashlib.blake2b(f"{kind}\x1f{id}".encode(errors="replace"), digest_size=7).digest())
+
+
+def _merged(kept: bytes | None, points: list[Point], newer: bool) -> bytes | None:
+    """Points that were told, and those that are told now; of a time that both have, what was told later."""
     if not points:
         return kept
-    found = {each.time: each for each in points_of(kept)} | {each.time: each for each in points}
+    before = {each.time: each for each in points_of(kept)}
+    now = {each.time: each for each in points}
+    found = before | now if newer else now | before
+    if found == before:
+        return kept
     return pack([found[at] for at in sorted(found)][-POINTS:])
 
 
@@ -441,9 +493,15 @@ def _templates(body: Anomaly) -> str:
 
 
 def _time(at: datetime) -> float:
+    """A moment as it is kept: between 1970 and 2100, or it could not be drawn. Raises ValueError without a zone."""
+    if at.tzinfo is None:
+        raise ValueError(f"the time {at.isoformat()} has no zone")
     return min(max(at.timestamp(), _EARLIEST), _LATEST)
 
 
+_EVENTS: Final = ("opened", "updated", "closed")
+_BAD: Final = (MalformedEventError, msgspec.MsgspecError, ValueError, TypeError, OverflowError, RecursionError)
+"""What a record raises that is none of ours, or says what cannot be."""
 _STATUSES: Final = ("", "started", "cancelled", "failed", "succeeded")
 
 

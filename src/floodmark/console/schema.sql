@@ -46,6 +46,8 @@ CREATE INDEX outcome_by_incident ON outcome(incident);
 CREATE TABLE refusal(id TEXT PRIMARY KEY, at REAL NOT NULL, reason TEXT NOT NULL, body BLOB NOT NULL) WITHOUT ROWID;
 CREATE TABLE verdict(id TEXT PRIMARY KEY, at REAL NOT NULL, series TEXT NOT NULL, undoes TEXT NOT NULL, body BLOB NOT NULL) WITHOUT ROWID;
 CREATE INDEX verdict_by_series ON verdict(series);
+CREATE INDEX verdict_undoing ON verdict(undoes) WHERE undoes <> '';
+CREATE TABLE judged(anomaly TEXT PRIMARY KEY, at REAL NOT NULL, verb TEXT NOT NULL, by TEXT NOT NULL) WITHOUT ROWID;
 CREATE TABLE delivery(incident TEXT, target TEXT, id TEXT, at REAL NOT NULL, result TEXT NOT NULL, body BLOB NOT NULL,
   PRIMARY KEY(incident, target)) WITHOUT ROWID;
 CREATE INDEX delivery_by_time ON delivery(at DESC);

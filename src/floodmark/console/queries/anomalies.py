@@ -47,7 +47,7 @@ def anomalies(
     start: str = "",
     limit: int = 100,
 ) -> AnomalyList:
-    """Anomalies that began between two times, the newest first. `most`: the p-value is at most this. Raises CursorError."""
+    """Anomalies that began between two times, the newest first. `most`: of the p-value. Raises CursorError."""
     limit = max(1, min(limit, MOST))
     where, values = ["1"], list[Any]()
     for clause, value in (
