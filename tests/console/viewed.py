@@ -58,4 +58,4 @@ def content(view: View) -> dict[str, list[Any]]:
 
 
 def _opened(value: Any) -> Any:
-    return unpack(value, Any) if isinstance(value, bytes) else value
+    return unpack(value, Any) if isinstance(value, bytes) and value[:1] == b"(" else value

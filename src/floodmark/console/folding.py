@@ -15,6 +15,7 @@ from typing import Any, Final, NamedTuple
 
 import cramjam
 import msgspec
+from msgspec import Struct
 
 from floodmark.actions import Action, ActionOutcome
 from floodmark.alerts import SEVERITIES, Anomaly, ChangeNotice, Dependencies, Incident, Point, Watermark
@@ -30,6 +31,8 @@ from floodmark.signals import Verdict
 
 BUCKET: Final = 600
 """Seconds of a bucket of the roll-ups."""
+WIDTHS: Final = (1, 6, 36)
+"""Of the buckets of the heat map, in steps of `BUCKET`: ten minutes, an hour, six hours."""
 POINTS: Final = 400
 """Points kept of an anomaly, the newest."""
 _ROLLED: Final = 1_100
@@ -58,6 +61,33 @@ class New(NamedTuple):
 
     kind: str
     id: str
+
+
+class _Place(Struct, frozen=True, array_like=True):
+    entity: str
+
+
+class _Kind(Struct, frozen=True, array_like=True):
+    signal: str
+
+
+class Meant(Struct, frozen=True, array_like=True):
+    """Of an incident what routes and silences are held against, by the names that it has there: many of them are looked
+    at for one page."""
+
+    scope: str
+    severity: str
+    entities: list[str]
+    labels: dict[str, str]
+    causes: list[_Place]
+    members: list[_Kind]
+
+    @classmethod
+    def of(cls, incident: Incident) -> Meant:
+        signals = dict.fromkeys(each.signal for each in incident.members)
+        causes = [_Place(each.entity) for each in incident.causes[:1]]
+        members = [_Kind(each) for each in signals]
+        return cls(incident.scope, incident.severity, incident.entities, incident.labels, causes, members)
 
 
 class Fold:
@@ -186,8 +216,8 @@ class Fold:
     def _incident(self, body: Incident) -> None:
         for at in (*(each.started_at for each in body.members), *(each.time for each in body.changes)):
             _time(at)
-        known = self._db.execute("SELECT revision FROM incident WHERE id=?", (body.id,)).fetchone()
-        severity = SEVERITIES.index(body.severity)
+        known = self._db.execute("SELECT revision, started FROM incident WHERE id=?", (body.id,)).fetchone()
+        severity, started = SEVERITIES.index(body.severity), _time(body.started_at)
         inserted = self._db.execute(
             "INSERT OR IGNORE INTO revision VALUES(?,?,?,?,?,?,?)",
             (body.id, body.revision, body.event, severity, len(body.entities), _time(body.updated_at), pack(body)),
@@ -198,12 +228,12 @@ class Fold:
             return  # an older one that comes late is history, and no more
         first = body.causes[0].entity if body.causes else (body.entities[0] if body.entities else "")
         self._db.execute(
-            "INSERT INTO incident VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?,?,'open','needs',NULL,'','','') "
+            "INSERT INTO incident VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,'open','needs',NULL,'','','') "
             "ON CONFLICT(id) DO UPDATE SET scope=excluded.scope, revision=excluded.revision, "
             "severity=excluded.severity, title=excluded.title, event=excluded.event, "
             "started=excluded.started, updated=excluded.updated, "
             "ended=excluded.ended, entities=excluded.entities, first=excluded.first, told=excluded.told, "
-            "merged=excluded.merged, body=excluded.body",
+            "merged=excluded.merged, meant=excluded.meant, body=excluded.body",
             (
                 body.id,
                 clean(body.scope),
@@ -211,13 +241,14 @@ class Fold:
                 severity,
                 clean(body.title),
                 body.event,
-                _time(body.started_at),
+                started,
                 _time(body.updated_at),
                 None if body.resolved_at is None else _time(body.resolved_at),
                 " ".join(map(clean, body.entities[:100])),
                 clean(first),
                 body.told,
                 body.merged_into,
+                _ENCODE(Meant.of(body)),
                 pack(body),
             ),
         )
@@ -235,7 +266,9 @@ class Fold:
         text += [each.series for each in body.members[:50]] + [
             f"{each.summary} {each.version}" for each in body.changes
         ]
-        self._index("incident", body.id, " ".join(text))
+        if known is not None and known[1] != started:
+            self._db.execute("DELETE FROM search WHERE rowid=?", (place_of("incident", body.id, known[1]),))
+        self._index("incident", body.id, " ".join(text), started)
 
     def _live(self, incident: str, now: float) -> bool:
         """Where it stands by people, anew; whether that is something else than before."""
@@ -276,7 +309,7 @@ class Fold:
         first, last = int(started // BUCKET), int(max(started, updated if ended is None else ended) // BUCKET)
         last = min(last, first + _ROLLED)
         if known is None:
-            self._roll(entity, series, range(first, last + 1), severity, began=True)
+            self._roll(entity, series, first, first, last, severity)
             self._db.execute(
                 "INSERT INTO water VALUES(?,?,1) ON CONFLICT DO UPDATE SET began=began+1", (first, severity)
             )
@@ -284,11 +317,13 @@ class Fold:
                 "INSERT INTO alarms VALUES(?,?,1) ON CONFLICT DO UPDATE SET began=began+1",
                 (int(started // 86_400), body.head),
             )
-            self._index("anomaly", body.id, f"{body.id} {entity} {series} {_templates(body)}")
+            self._index("anomaly", body.id, f"{body.id} {entity} {series} {_templates(body)}", started)
         else:
-            self._roll(entity, series, range(known[2] + 1, last + 1), severity, began=False)
+            first = int(known[5] // BUCKET)
+            if last > known[2]:
+                self._roll(entity, series, first, known[2] + 1, last, severity)
             if severity > known[1]:
-                self._worse(entity, series, int(known[5] // BUCKET), last, known[1], severity)
+                self._worse(entity, series, first, last, known[1], severity)
         bare = msgspec.structs.replace(body, evidence=msgspec.structs.replace(body.evidence, points=[]))
         self._db.execute(
             "INSERT OR REPLACE INTO anomaly VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
@@ -324,18 +359,40 @@ class Fold:
         self._db.execute("UPDATE water SET began=began-1 WHERE bucket=? AND severity=?", (first, before))
         self._db.execute("INSERT INTO water VALUES(?,?,1) ON CONFLICT DO UPDATE SET began=began+1", (first, severity))
 
-    def _roll(self, entity: str, series: str, buckets: range, severity: int, *, began: bool) -> None:
-        rows = [(each, int(began and each == buckets.start)) for each in buckets]
-        self._db.executemany(
-            "INSERT INTO heat VALUES(?,?,?,?,?) ON CONFLICT DO UPDATE SET severity=max(severity, excluded.severity), "
-            "began=began+excluded.began, going=going+excluded.going",
-            [(bucket, entity, severity, new, 1 - new) for bucket, new in rows],
-        )
+    def _roll(self, entity: str, series: str, start: int, first: int, last: int, severity: int) -> None:
+        """Buckets from `first` to `last` in which an anomaly goes on that began in `start`."""
+        for width in WIDTHS:
+            new = range(first // width, last // width + 1)
+            if first > start and (first - 1) // width == new.start:  # it was in that one before
+                new = range(new.start + 1, new.stop)
+            rows = [(each, int(each == start // width)) for each in new]
+            self._db.executemany(
+                "INSERT INTO heat VALUES(?,?,?,?,?,?) ON CONFLICT DO UPDATE SET "
+                "severity=max(severity, excluded.severity), began=began+excluded.began, going=going+excluded.going",
+                [(width, bucket, entity, severity, began, 1 - began) for bucket, began in rows],
+            )
         self._db.executemany(
             "INSERT INTO heat_series VALUES(?,?,?,?,?,?) ON CONFLICT DO UPDATE SET "
             "severity=max(severity, excluded.severity), began=began+excluded.began, going=going+excluded.going",
-            [(entity, bucket, series, severity, new, 1 - new) for bucket, new in rows],
+            [
+                (entity, bucket, series, severity, int(bucket == start), int(bucket != start))
+                for bucket in range(first, last + 1)
+            ],
         )
+
+    def _worse(self, entity: str, series: str, first: int, last: int, before: int, severity: int) -> None:
+        """An anomaly that goes on is worse than it was: so are its buckets."""
+        for width in WIDTHS:
+            self._db.execute(
+                "UPDATE heat SET severity=max(severity, ?) WHERE width=? AND bucket BETWEEN ? AND ? AND entity=?",
+                (severity, width, first // width, last // width, entity),
+            )
+        self._db.execute(
+            "UPDATE heat_series SET severity=max(severity, ?) WHERE entity=? AND bucket BETWEEN ? AND ? AND series=?",
+            (severity, entity, first, last, series),
+        )
+        self._db.execute("UPDATE water SET began=began-1 WHERE bucket=? AND severity=?", (first, before))
+        self._db.execute("INSERT INTO water VALUES(?,?,1) ON CONFLICT DO UPDATE SET began=began+1", (first, severity))
 
     # --- what people did, and what was told
 
@@ -392,7 +449,10 @@ class Fold:
             "INSERT OR REPLACE INTO change VALUES(?,?,?,?)",
             (clean(body.id), _time(body.time), clean(body.service), pack(body)),
         )
-        self._index("change", body.id, f"{body.said()} {body.summary} {body.actor}")
+        if known is not None:
+            before = _time(unpack(known[0], ChangeNotice).time)
+            self._db.execute("DELETE FROM search WHERE rowid=?", (place_of("change", body.id, before),))
+        self._index("change", body.id, f"{body.said()} {body.summary} {body.actor}", _time(body.time))
 
     def _letter(self, record: Any) -> list[New]:
         if receipt_of(record.headers) is not None:
@@ -421,8 +481,8 @@ class Fold:
             "DELETE FROM wrong WHERE at < (SELECT at FROM wrong ORDER BY at DESC LIMIT 1 OFFSET ?)", (_WRONG,)
         )
 
-    def _index(self, kind: str, id: str, text: str) -> None:
-        row = place_of(kind, id)
+    def _index(self, kind: str, id: str, text: str, at: float = 0.0) -> None:
+        row = place_of(kind, id, at)
         self._db.execute("DELETE FROM search WHERE rowid=?", (row,))
         self._db.execute(
             "INSERT INTO search(rowid, kind, id, text) VALUES(?,?,?,?)", (row, kind, clean(id), clean(text[:20_000]))
@@ -471,9 +531,10 @@ def clean(text: str) -> str:
     return text.encode("utf-8", "replace").decode("utf-8").replace("\0", "\ufffd")
 
 
-def place_of(kind: str, id: str) -> int:
-    """The row of the index of words that something has."""
-    return int.from_bytes(hashlib.blake2b(f"{kind}\x1f{id}".encode(errors="replace"), digest_size=7).digest())
+def place_of(kind: str, id: str, at: float) -> int:
+    """The row of the index of words that something of a time has: so that the newest is found first."""
+    mark = hashlib.blake2b(f"{kind}\x1f{id}".encode(errors="replace"), digest_size=4).digest()
+    return int(at) << 31 | int.from_bytes(mark) >> 1
 
 
 def _merged(kept: bytes | None, points: list[Point], newer: bool) -> bytes | None:

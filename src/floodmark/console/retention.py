@@ -11,7 +11,7 @@ import sqlite3
 from collections.abc import Iterable
 from typing import Final
 
-from floodmark.console.folding import BUCKET, place_of
+from floodmark.console.folding import BUCKET, WIDTHS, place_of
 
 _STEP: Final = 2_000
 _SHARES: Final = (0.5, 0.25, 0.1, 0.0)
@@ -25,12 +25,16 @@ def trim(db: sqlite3.Connection, keep: float, size: int, now: float) -> int:
     before = _newest(db, now) - keep
     gone = _anomalies(db, "started < ? AND updated < ?", (before, before))
     gone += _incidents(db, "updated < ? AND grp IN ('resolved', 'merged')", (before,))
-    found = db.execute("DELETE FROM change WHERE at < ? RETURNING id", (before,)).fetchall()
-    gone += len(found) + _unindexed(db, "change", (id for (id,) in found))
+    found = db.execute("DELETE FROM change WHERE at < ? RETURNING id, at", (before,)).fetchall()
+    _unindexed(db, "change", found)
+    gone += len(found)
     for table in ("letter", "report", "delivery", "request"):
         gone += db.execute(f"DELETE FROM {table} WHERE at < ?", (before,)).rowcount
-    for table, width in (("heat", BUCKET), ("heat_series", BUCKET), ("water", BUCKET)):
-        gone += db.execute(f"DELETE FROM {table} WHERE bucket < ?", (int(before // width),)).rowcount
+    for width in WIDTHS:
+        bucket = int(before // BUCKET) // width
+        gone += db.execute("DELETE FROM heat WHERE width=? AND bucket < ?", (width, bucket)).rowcount
+    for table in ("heat_series", "water"):
+        gone += db.execute(f"DELETE FROM {table} WHERE bucket < ?", (int(before // BUCKET),)).rowcount
     gone += db.execute("DELETE FROM alarms WHERE day < ?", (int(before // 86_400),)).rowcount
     if used(db) > size:
         gone += _smaller(db, keep, size, before + keep)
@@ -76,22 +80,21 @@ def _newest(db: sqlite3.Connection, now: float) -> float:
 
 
 def _anomalies(db: sqlite3.Connection, where: str, values: tuple[float, ...]) -> int:
-    found = db.execute(f"DELETE FROM anomaly WHERE {where} RETURNING id", values).fetchall()
-    _unindexed(db, "anomaly", (id for (id,) in found))
+    found = db.execute(f"DELETE FROM anomaly WHERE {where} RETURNING id, started", values).fetchall()
+    _unindexed(db, "anomaly", found)
     return len(found)
 
 
 def _incidents(db: sqlite3.Connection, where: str, values: tuple[float, ...]) -> int:
-    found = db.execute(f"DELETE FROM incident WHERE {where} RETURNING id", values).fetchall()
+    found = db.execute(f"DELETE FROM incident WHERE {where} RETURNING id, started", values).fetchall()
     for table in _OF_INCIDENTS:
-        db.executemany(f"DELETE FROM {table} WHERE incident=?", found)
-    _unindexed(db, "incident", (id for (id,) in found))
+        db.executemany(f"DELETE FROM {table} WHERE incident=?", [(id,) for id, _ in found])
+    _unindexed(db, "incident", found)
     return len(found)
 
 
-def _unindexed(db: sqlite3.Connection, kind: str, ids: Iterable[str]) -> int:
-    db.executemany("DELETE FROM search WHERE rowid=?", [(place_of(kind, id),) for id in ids])
-    return 0
+def _unindexed(db: sqlite3.Connection, kind: str, found: Iterable[tuple[str, float]]) -> None:
+    db.executemany("DELETE FROM search WHERE rowid=?", [(place_of(kind, id, at),) for id, at in found])
 
 
 def used(db: sqlite3.Connection) -> int:

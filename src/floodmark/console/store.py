@@ -22,7 +22,7 @@ from floodmark.config.models import Config
 from floodmark.console.folding import Fold, New, pack
 from floodmark.console.retention import trim
 
-VERSION: Final = 2
+VERSION: Final = 3
 """Of the tables: another one is set aside, and the view is made again."""
 RING: Final = 100_000
 """Live events that can be asked for again."""
@@ -251,6 +251,7 @@ def _connect(path: Path) -> sqlite3.Connection:
     db = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=_BUSY_MS / 1000)
     db.execute("PRAGMA journal_mode=WAL")
     db.execute("PRAGMA synchronous=NORMAL")  # what the last moments before a crash of the machine lose is read again
+    db.execute("PRAGMA journal_size_limit=33554432")
     db.execute("PRAGMA mmap_size=268435456")
     db.execute("PRAGMA cache_size=-32000")
     return db

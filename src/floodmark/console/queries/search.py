@@ -18,14 +18,14 @@ _LONGEST: Final = 200
 
 
 def matched(db: sqlite3.Connection, words: str, kinds: Sequence[str], limit: int) -> list[str]:
-    """Ids of what has all the words, or words that begin so; the best first."""
+    """Ids of what has all the words, or words that begin so; the newest first."""
     asked = quoted(words)
     if not asked:
         return []
-    marks = ",".join("?" * len(kinds))
+    of = " OR ".join(f'"{each}"' for each in kinds)
     found = db.execute(
-        f"SELECT id FROM search WHERE search MATCH ? AND kind IN ({marks}) ORDER BY rank LIMIT ?",
-        [asked, *kinds, limit],
+        "SELECT id FROM search WHERE search MATCH ? ORDER BY rowid DESC LIMIT ?",
+        (f"{{text}} : ({asked}) AND {{kind}} : ({of})", limit),
     )
     return [id for (id,) in found]
 
@@ -33,7 +33,7 @@ def matched(db: sqlite3.Connection, words: str, kinds: Sequence[str], limit: int
 def quoted(words: str) -> str:
     """What somebody typed, as FTS5 asks for it: each word in quotes, for most signs mean something there."""
     parts = [each for each in words[:_LONGEST].replace("\0", " ").split() if re.search(r"\w", each)][:_WORDS]
-    return " ".join('"' + each.replace('"', '""') + '"*' for each in parts)
+    return " ".join('"' + each.replace('"', '""') + ('"*' if len(each) > 1 else '"') for each in parts)
 
 
 def search(db: sqlite3.Connection, words: str, limit: int = 20) -> Search:
