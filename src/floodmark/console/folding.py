@@ -348,17 +348,6 @@ class Fold:
         )
         return [New("anomaly", body.id)]
 
-    def _worse(self, entity: str, series: str, first: int, last: int, before: int, severity: int) -> None:
-        """An anomaly that goes on is worse than it was: so are its buckets."""
-        span = (severity, first, last, entity)
-        self._db.execute("UPDATE heat SET severity=max(severity, ?) WHERE bucket BETWEEN ? AND ? AND entity=?", span)
-        self._db.execute(
-            "UPDATE heat_series SET severity=max(severity, ?) WHERE bucket BETWEEN ? AND ? AND entity=? AND series=?",
-            (*span, series),
-        )
-        self._db.execute("UPDATE water SET began=began-1 WHERE bucket=? AND severity=?", (first, before))
-        self._db.execute("INSERT INTO water VALUES(?,?,1) ON CONFLICT DO UPDATE SET began=began+1", (first, severity))
-
     def _roll(self, entity: str, series: str, start: int, first: int, last: int, severity: int) -> None:
         """Buckets from `first` to `last` in which an anomaly goes on that began in `start`."""
         for width in WIDTHS:
