@@ -15,6 +15,7 @@ import axe_playwright_python
 import pytest
 from chromium import ChromiumUnavailableError, program
 from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+from served import Served, recorded, served
 
 AXE = Path(axe_playwright_python.__file__).with_name("axe.min.js")
 TAGS = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22a", "wcag22aa"]
@@ -34,8 +35,14 @@ def chromium() -> Iterator[Browser]:
         browser.close()
 
 
+@pytest.fixture(scope="module")
+def console(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    with served(tmp_path_factory.mktemp("console"), recorded.records()) as found:
+        yield found
+
+
 @pytest.fixture
-def opened(chromium: Browser, console: Any) -> Iterator[Callable[..., Page]]:
+def opened(chromium: Browser, console: Served) -> Iterator[Callable[..., Page]]:
     """Opens pages of the console: `opened(width=390, height=844, theme="dark")`. What any of them did wrong fails the
     test at its end."""
     contexts: list[BrowserContext] = []

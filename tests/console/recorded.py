@@ -239,7 +239,7 @@ def _reports(end: float) -> Iterator[Kept]:
     yield kept(asked, end - 1800, "floodmark.model-requests", asked.model)
 
 
-def make(path: Path = FILE, days: float = 1.55) -> None:
+def make(path: Path = FILE, days: float = 1.425) -> None:
     """Run the shop through the engine, without its end, and keep what was written."""
     from floodmark.flow.local import LocalFlow
     from floodmark.simulate.setups import demo_config

@@ -26,6 +26,7 @@ COMMANDS: Final = {
     "doctor": "Look at all that the config needs: brokers, topics, rights, inputs, clocks, the state, the engine.",
     "init": "Look at the topics, guess what they hold, and write a commented config that `floodmark check` accepts.",
     "gateway": "Take webhooks of other systems over HTTP and write them to Kafka as they came, until SIGTERM.",
+    "console": "Incidents, anomalies, models, who is on call and how the engine does, as pages in a browser.",
     "incidents": "What is wrong, what was, and why: the incidents that the engine has told.",
     "notify": "Tell people of incidents, as `notify` of the config says, until SIGTERM or Ctrl-C.",
     "act": "Do something to an incident: acknowledge, assign, snooze, resolve, merge, split, dismiss, silence, …",

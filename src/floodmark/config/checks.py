@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 
 from pydantic.fields import FieldInfo
 
-from floodmark.config import addresses, detector_checks, gateway_checks, notify_checks, slips
+from floodmark.config import addresses, console_checks, detector_checks, gateway_checks, notify_checks, slips
 from floodmark.config.formats import CARRIES
 from floodmark.config.locate import Located, absent, items, quoted, text, values
 from floodmark.config.mapping import ALWAYS, OPTIONAL, REQUIRED, Fields
@@ -51,6 +51,7 @@ def check(tree: Located) -> tuple[list[Problem], list[Problem]]:
         *notify_checks.errors(tree),
         *_patience(tree),
         *addresses.errors(tree),
+        *console_checks.errors(tree),
         *gateway_checks.errors(tree),
         *slips.errors(tree),
     ]

@@ -8,7 +8,7 @@ given as they stand there. Errors are RFC 9457 problems.
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 from msgspec import Struct, field
 
@@ -562,7 +562,7 @@ class Acting(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rena
     incident: str = ""
     seen: int = 0
     reason: str = ""
-    args: dict[str, object] = field(default_factory=dict)
+    args: dict[str, Any] = field(default_factory=dict)
 
 
 class Acted(Struct, frozen=True, kw_only=True):

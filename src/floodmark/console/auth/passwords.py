@@ -35,10 +35,6 @@ def fits(password: str, kept: str) -> bool:
         return False
 
 
-NOBODY: Final = hashed(secrets.token_hex(16))
-"""What the password of somebody who is not known is held against, so that they cannot be told from those who are."""
-
-
 def new_token() -> tuple[str, str]:
     """A token, and what the config has of it."""
     token = f"fm_{secrets.token_urlsafe(32)}"
@@ -62,3 +58,7 @@ def _scrypt(password: str, salt: bytes, n: int, r: int, p: int) -> bytes:
 
 def _text(data: bytes) -> str:
     return base64.b64encode(data).decode()
+
+
+NOBODY: Final = hashed(secrets.token_hex(16))
+"""What the password of somebody who is not known is held against, so that they cannot be told from those who are."""
