@@ -145,9 +145,7 @@ def test_what_is_old_goes_and_what_people_did_stays(view: View) -> None:
     assert after["action"] == before["action"]
     with view.reading() as db:
         open_ones = db.execute("SELECT count(*) FROM incident WHERE grp IN ('needs','handled')").fetchone()[0]
-        left = db.execute(
-            "SELECT count(*) FROM search WHERE kind='anomaly' AND id NOT IN (SELECT id FROM anomaly)"
-        ).fetchone()[0]
+        left = db.execute("SELECT count(*) FROM search_anomaly WHERE id NOT IN (SELECT id FROM anomaly)").fetchone()[0]
         orphans = db.execute(
             "SELECT count(*) FROM revision WHERE incident NOT IN (SELECT id FROM incident)"
         ).fetchone()[0]

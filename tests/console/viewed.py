@@ -53,7 +53,14 @@ def content(view: View) -> dict[str, list[Any]]:
             found[table] = sorted(repr([_opened(each) for each in row]) for row in rows)
         rows = db.execute("SELECT id, incident, verb, by, at, body FROM action").fetchall()
         found["action"] = sorted(repr([_opened(each) for each in row]) for row in rows)
-        found["search"] = sorted(map(repr, db.execute("SELECT kind, id, text FROM search").fetchall()))
+        found["search"] = sorted(
+            map(
+                repr,
+                db.execute(
+                    "SELECT kind, id, text FROM search UNION ALL SELECT kind, id, text FROM search_anomaly"
+                ).fetchall(),
+            )
+        )
     return found
 
 

@@ -471,10 +471,10 @@ class Fold:
         )
 
     def _index(self, kind: str, id: str, text: str, at: float = 0.0) -> None:
-        row = place_of(kind, id, at)
-        self._db.execute("DELETE FROM search WHERE rowid=?", (row,))
+        row, table = place_of(kind, id, at), words_of(kind)
+        self._db.execute(f"DELETE FROM {table} WHERE rowid=?", (row,))
         self._db.execute(
-            "INSERT INTO search(rowid, kind, id, text) VALUES(?,?,?,?)", (row, kind, clean(id), clean(text[:20_000]))
+            f"INSERT INTO {table}(rowid, kind, id, text) VALUES(?,?,?,?)", (row, kind, clean(id), clean(text[:20_000]))
         )
 
 
@@ -518,6 +518,11 @@ def points_of(kept: bytes | None) -> list[Point]:
 def clean(text: str) -> str:
     """A text as SQLite takes it: half characters become U+FFFD, and what ends a string in C goes the same way."""
     return text.encode("utf-8", "replace").decode("utf-8").replace("\0", "\ufffd")
+
+
+def words_of(kind: str) -> str:
+    """The index of words that has a kind of thing."""
+    return "search_anomaly" if kind == "anomaly" else "search"
 
 
 def place_of(kind: str, id: str, at: float) -> int:

@@ -11,7 +11,7 @@ import sqlite3
 from collections.abc import Iterable
 from typing import Final
 
-from floodmark.console.folding import BUCKET, WIDTHS, place_of
+from floodmark.console.folding import BUCKET, WIDTHS, place_of, words_of
 
 _STEP: Final = 2_000
 _SHARES: Final = (0.5, 0.25, 0.1, 0.0)
@@ -94,7 +94,7 @@ def _incidents(db: sqlite3.Connection, where: str, values: tuple[float, ...]) ->
 
 
 def _unindexed(db: sqlite3.Connection, kind: str, found: Iterable[tuple[str, float]]) -> None:
-    db.executemany("DELETE FROM search WHERE rowid=?", [(place_of(kind, id, at),) for id, at in found])
+    db.executemany(f"DELETE FROM {words_of(kind)} WHERE rowid=?", [(place_of(kind, id, at),) for id, at in found])
 
 
 def used(db: sqlite3.Connection) -> int:

@@ -44,6 +44,7 @@ CREATE TABLE action(number INTEGER PRIMARY KEY, partition INTEGER NOT NULL, offs
   incident TEXT NOT NULL, verb TEXT NOT NULL, by TEXT NOT NULL, at REAL NOT NULL, body BLOB NOT NULL);
 CREATE INDEX action_by_incident ON action(incident, offset);
 CREATE INDEX action_by_time ON action(at DESC, id);
+CREATE INDEX action_by_person ON action(by, at DESC, id);
 CREATE INDEX action_by_verb ON action(verb, at DESC);
 CREATE TABLE outcome(action TEXT PRIMARY KEY, incident TEXT NOT NULL, result TEXT NOT NULL, body BLOB NOT NULL) WITHOUT ROWID;
 CREATE INDEX outcome_by_incident ON outcome(incident);
@@ -64,4 +65,6 @@ CREATE INDEX letter_by_error ON letter(error, origin, at);
 CREATE TABLE wrong(topic TEXT, partition INTEGER, offset INTEGER, reason TEXT NOT NULL, at REAL NOT NULL,
   PRIMARY KEY(topic, partition, offset)) WITHOUT ROWID;
 CREATE TABLE live(sequence INTEGER PRIMARY KEY AUTOINCREMENT, kind TEXT NOT NULL, id TEXT NOT NULL);
+-- Anomalies have an index of their own: they are so many that every other word would be slow among them.
 CREATE VIRTUAL TABLE search USING fts5(kind, id UNINDEXED, text, prefix = '3', tokenize = "unicode61 tokenchars '_-'");
+CREATE VIRTUAL TABLE search_anomaly USING fts5(kind, id UNINDEXED, text, prefix = '3', tokenize = "unicode61 tokenchars '_-'");

@@ -22,7 +22,7 @@ from floodmark.config.models import Config
 from floodmark.console.folding import Fold, New, pack
 from floodmark.console.retention import trim
 
-VERSION: Final = 3
+VERSION: Final = 4
 """Of the tables: another one is set aside, and the view is made again."""
 RING: Final = 100_000
 """Live events that can be asked for again."""

@@ -155,8 +155,10 @@ def heat(
         )
     else:
         found = db.execute(
-            "SELECT entity, bucket / ?, max(severity), sum(began), max(going) FROM heat WHERE width = ? AND "
-            "bucket BETWEEN ? AND ? GROUP BY 1, 2",
+            "SELECT entity, bucket, severity, began, going FROM heat WHERE width = ?2 AND bucket BETWEEN ?3 AND ?4"
+            if steps == width
+            else "SELECT entity, bucket / ?1, max(severity), sum(began), max(going) FROM heat WHERE width = ?2 AND "
+            "bucket BETWEEN ?3 AND ?4 GROUP BY 1, 2",
             (steps // width, width, span[0] // width, span[1] // width),
         )
     cells: dict[str, list[Cell]] = defaultdict(list)

@@ -41,7 +41,7 @@ def incidents(
     limit = max(1, min(limit, MOST))
     where, values = _where(least, scope, entity, owner, since, until)
     if words.strip():
-        ids = matched(db, words, ("incident",), 2_000)
+        ids = matched(db, words, "incident", 2_000)
         where.append(f"id IN ({','.join('?' * len(ids)) or 'NULL'})")
         values += ids
     clause = " AND ".join(where) or "1"

@@ -34,7 +34,7 @@ from floodmark.notify.routes import facts_of, fits, route_of
 _WEEK: Final = 7 * 86_400.0
 _STEP: Final = 900.0
 _MOST_SHIFTS: Final = 400
-_LOOKED_AT: Final = 2_000
+_LOOKED_AT: Final = 1_000
 """Incidents that are held against silences, the newest."""
 _MONTH: Final = 40 * 86_400.0
 """The longest silence, and some."""
@@ -77,6 +77,7 @@ def silences(db: sqlite3.Connection, config: Config, now: float) -> list[Silence
     undone = {each.args.undoes: each.at for each in _acts(db, ("unsilence", "unmaintain"), now - 40 * 86_400.0)}
     shown: list[SilenceRow] = []
     known = _known(db, config, now - _MONTH, now) if found else []
+    meant: dict[bytes, list[_Known]] = {}
     for each in found:
         since = each.args.since or each.at
         until = each.args.until or each.at
@@ -87,9 +88,10 @@ def silences(db: sqlite3.Connection, config: Config, now: float) -> list[Silence
         over = until.timestamp() <= now
         holds = not over and since.timestamp() <= now
         match = dict(each.args.match)
-        under = [
-            one for one in _between(known, since.timestamp(), min(until.timestamp(), now)) if _under(match, each, one)
-        ]
+        key = msgspec.json.encode((match, "" if match else each.incident))
+        if key not in meant:
+            meant[key] = [one for one in known if _under(match, each, one)]
+        under = list(_between(meant[key], since.timestamp(), min(until.timestamp(), now)))
         mutes = [one.id for one in under if one.open] if holds else []
         row = SilenceRow(
             id=each.id,

@@ -4,28 +4,27 @@ from __future__ import annotations
 
 import re
 import sqlite3
-from collections.abc import Sequence
 from typing import Final
 from urllib.parse import quote
 
 from floodmark.alerts import Anomaly, ChangeNotice, Incident
 from floodmark.console.contract import Found, Search
-from floodmark.console.folding import unpack
+from floodmark.console.folding import unpack, words_of
 from floodmark.console.queries.rows import moment
 
 _WORDS: Final = 12
 _LONGEST: Final = 200
 
 
-def matched(db: sqlite3.Connection, words: str, kinds: Sequence[str], limit: int) -> list[str]:
+def matched(db: sqlite3.Connection, words: str, kind: str, limit: int) -> list[str]:
     """Ids of what has all the words, or words that begin so; the newest first."""
     asked = quoted(words)
     if not asked:
         return []
-    of = " OR ".join(f'"{each}"' for each in kinds)
+    table = words_of(kind)
     found = db.execute(
-        "SELECT id FROM search WHERE search MATCH ? ORDER BY rowid DESC LIMIT ?",
-        (f"{{text}} : ({asked}) AND {{kind}} : ({of})", limit),
+        f"SELECT id FROM {table} WHERE {table} MATCH ? ORDER BY rowid DESC LIMIT ?",
+        (f'{{text}} : ({asked}) AND {{kind}} : "{kind}"', limit),
     )
     return [id for (id,) in found]
 
@@ -45,7 +44,7 @@ def search(db: sqlite3.Connection, words: str, limit: int = 20) -> Search:
         for (id,) in db.execute("SELECT id FROM incident WHERE id >= ? AND id < ? LIMIT 5", (like, like + "~")):
             _add(db, found, "incident", id)
     for kind, most in (("incident", limit), ("change", 5), ("model", 5), ("anomaly", 8)):
-        for id in matched(db, words, (kind,), most):
+        for id in matched(db, words, kind, most):
             _add(db, found, kind, id)
     if begins:
         like = begins.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")[:_LONGEST] + "%"
