@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterator, Mapping
+from itertools import pairwise
 from typing import Final, NamedTuple, cast
 
 import msgspec
@@ -32,7 +33,9 @@ from floodmark.notify.dry_run import dry_run
 from floodmark.notify.routes import facts_of, fits, route_of
 
 _WEEK: Final = 7 * 86_400.0
-_STEP: Final = 900.0
+_STEP: Final = 3600.0
+"""Between two looks at who is on call; where it changes, it is looked for to the minute."""
+_EXACT: Final = 60.0
 _MOST_SHIFTS: Final = 400
 _LOOKED_AT: Final = 1_000
 """Incidents that are held against silences, the newest."""
@@ -186,17 +189,31 @@ def _schedule(
             name=name, timezone=schedule.timezone, now="", next="", next_at=None, shifts=[], gaps=[]
         )  # the calendar's file is where notify is
     shifts: list[Shift] = []
-    step = max(_STEP, (until - since) / 1_000)
     plain = schedule.model_copy(update={"overrides": []}) if standins or schedule.overrides else None
-    when = since
-    while when < until:
+
+    def ask(when: float) -> tuple[str, bool]:
         person = on_call(schedule, when, standins) or ""
-        stands_in = plain is not None and person != (on_call(plain, when) or "")
-        if shifts and shifts[-1].person == person and shifts[-1].override == stands_in:
-            shifts[-1] = shifts[-1]._replace(end=min(when + step, until))
-        elif len(shifts) < _MOST_SHIFTS:
-            shifts.append(Shift(person, when, min(when + step, until), stands_in))
-        when += step
+        return person, plain is not None and person != (on_call(plain, when) or "")
+
+    edges = [edge for each in standins for edge in (each.since, each.until) if since < edge < until]
+    step = max(_STEP, (until - since) / 1_000)
+    times = sorted({*(since + n * step for n in range(int((until - since) / step) + 1)), *edges, until})
+    here, begun = ask(since), since
+    for before, after_ in pairwise(times):
+        there = ask(after_)
+        if there == here:
+            continue
+        low, high = before, after_
+        while high - low > _EXACT:
+            middle = (low + high) / 2
+            low, high = (middle, high) if ask(middle) == here else (low, middle)
+        whole = high // _EXACT * _EXACT
+        edge = whole if whole > low else high
+        if len(shifts) < _MOST_SHIFTS:
+            shifts.append(Shift(here[0], begun, edge, here[1]))
+        here, begun = there, edge
+    if begun < until and len(shifts) < _MOST_SHIFTS:
+        shifts.append(Shift(here[0], begun, until, here[1]))
     current = on_call(schedule, at, standins) or ""
     following = next((each for each in shifts if each.start > at and each.person and each.person != current), None)
     if following is None:
