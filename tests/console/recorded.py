@@ -1,7 +1,7 @@
 """What a demo left on the topics, and what people might have done to it: for tests of the console.
 
-`records()` gives it as records of Kafka, in the order of their times. `demo.jsonl.zst` is what the simulated shop's first
-day and a half brought, stopped while something is still wrong; it is made anew by
+`records()` gives it as records of Kafka, in the order of their times. `demo.jsonl.zst` is what the simulated shop's
+first day and a half brought, stopped while something is still wrong; it is made anew by
 
     python tests/console/recorded.py
 

@@ -1,5 +1,5 @@
-"""Records of the topics as rows of the view. Each record may come twice, and the topics in any interleaving: the rows are
-the same in the end.
+"""Records of the topics as rows of the view. Each record may come twice, and the topics in any interleaving: the rows
+are the same in the end.
 
 It never raises for what a record holds: what is none of ours is listed as wrong, with its place, and the fold goes on.
 """
@@ -15,6 +15,7 @@ from typing import Any, Final, NamedTuple
 
 import cramjam
 import msgspec
+from msgspec import Struct
 
 from floodmark.actions import Action, ActionOutcome
 from floodmark.alerts import SEVERITIES, Anomaly, ChangeNotice, Dependencies, Incident, Point, Watermark
@@ -30,6 +31,8 @@ from floodmark.signals import Verdict
 
 BUCKET: Final = 600
 """Seconds of a bucket of the roll-ups."""
+WIDTHS: Final = (1, 6, 36)
+"""Of the buckets of the heat map, in steps of `BUCKET`: ten minutes, an hour, six hours."""
 POINTS: Final = 400
 """Points kept of an anomaly, the newest."""
 _ROLLED: Final = 1_100
@@ -60,6 +63,33 @@ class New(NamedTuple):
     id: str
 
 
+class _Place(Struct, frozen=True, array_like=True):
+    entity: str
+
+
+class _Kind(Struct, frozen=True, array_like=True):
+    signal: str
+
+
+class Meant(Struct, frozen=True, array_like=True):
+    """Of an incident what routes and silences are held against, by the names that it has there: many of them are looked
+    at for one page."""
+
+    scope: str
+    severity: str
+    entities: list[str]
+    labels: dict[str, str]
+    causes: list[_Place]
+    members: list[_Kind]
+
+    @classmethod
+    def of(cls, incident: Incident) -> Meant:
+        signals = dict.fromkeys(each.signal for each in incident.members)
+        causes = [_Place(each.entity) for each in incident.causes[:1]]
+        members = [_Kind(each) for each in signals]
+        return cls(incident.scope, incident.severity, incident.entities, incident.labels, causes, members)
+
+
 class Fold:
     """Puts records into the tables of one connection; whoever calls commits."""
 
@@ -73,13 +103,18 @@ class Fold:
     def take(self, records: Iterable[Any], now: float) -> list[New]:
         """Records in the order of their offsets; what is new by them, each once."""
         news: dict[New, None] = {}
-        lives: dict[str, None] = {}
+        lives: dict[str, Any] = {}
         for record in records:
             for new in self._one(record, lives):
                 news.pop(new, None)
                 news[new] = None
-        for incident in lives:
-            if self._live(incident, now):
+        for incident, record in lives.items():
+            try:
+                changed = self._live(incident, now)
+            except _BAD as error:
+                self._refuse(record, error)
+                continue
+            if changed:
                 news[New("incident", incident)] = None
         return list(news)
 
@@ -88,8 +123,9 @@ class Fold:
         found = self._db.execute("SELECT id FROM incident WHERE until IS NOT NULL AND until <= ?", (now,)).fetchall()
         return [New("incident", id) for (id,) in found if self._live(id, now)]
 
-    def _one(self, record: Any, lives: dict[str, None]) -> list[New]:
+    def _one(self, record: Any, lives: dict[str, Any]) -> list[New]:
         topic = record.topic
+        self._db.execute("SAVEPOINT record")  # a record is taken whole or not at all
         try:
             if topic == self._topics.dead_letters:
                 news = self._letter(record)
@@ -101,33 +137,39 @@ class Fold:
                 news = self._body(_body(record), record, lives)
         except _OldError:
             self._count(topic, "old")
-            return []
-        except (MalformedEventError, msgspec.MsgspecError, ValueError, OverflowError) as error:
-            self._count(topic, "wrong")
-            self._wrong(record, str(error))
-            return [New("status", "")]
-        self._count(topic, "taken")
+            news = []
+        except _BAD as error:
+            self._db.execute("ROLLBACK TO record")
+            self._refuse(record, error)
+            news = [New("status", "")]
+        else:
+            self._count(topic, "taken")
+        self._db.execute("RELEASE record")
         return news
+
+    def _refuse(self, record: Any, error: Exception) -> None:
+        self._count(record.topic, "wrong")
+        self._wrong(record, str(error) or type(error).__name__)
 
     def _count(self, topic: str, result: str) -> None:
         self._counts[topic, result] = self._counts.get((topic, result), 0) + 1
 
-    def _body(self, body: object, record: Any, lives: dict[str, None]) -> list[New]:
+    def _body(self, body: object, record: Any, lives: dict[str, Any]) -> list[New]:
         match body:
             case Incident():
                 self._incident(body)
-                lives[body.id] = None
+                lives[body.id] = record
                 return [New("incident", body.id)]
             case Anomaly():
                 return self._anomaly(body)
             case Action():
                 self._action(body, record)
                 if body.incident:
-                    lives[body.incident] = None
+                    lives[body.incident] = record
                 return [New("action", body.id)]
             case ActionOutcome():
                 self._outcome(body)
-                lives[body.incident] = None
+                lives[body.incident] = record
                 return [New("action", body.action)]
             case Watermark():
                 self._db.execute(
@@ -172,8 +214,10 @@ class Fold:
     # --- incidents
 
     def _incident(self, body: Incident) -> None:
-        known = self._db.execute("SELECT revision FROM incident WHERE id=?", (body.id,)).fetchone()
-        severity = SEVERITIES.index(body.severity)
+        for at in (*(each.started_at for each in body.members), *(each.time for each in body.changes)):
+            _time(at)
+        known = self._db.execute("SELECT revision, started FROM incident WHERE id=?", (body.id,)).fetchone()
+        severity, started = SEVERITIES.index(body.severity), _time(body.started_at)
         inserted = self._db.execute(
             "INSERT OR IGNORE INTO revision VALUES(?,?,?,?,?,?,?)",
             (body.id, body.revision, body.event, severity, len(body.entities), _time(body.updated_at), pack(body)),
@@ -184,11 +228,12 @@ class Fold:
             return  # an older one that comes late is history, and no more
         first = body.causes[0].entity if body.causes else (body.entities[0] if body.entities else "")
         self._db.execute(
-            "INSERT INTO incident VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?,?,'open','needs',NULL,'','','') "
-            "ON CONFLICT(id) DO UPDATE SET scope=excluded.scope, revision=excluded.revision, severity=excluded.severity, "
-            "title=excluded.title, event=excluded.event, started=excluded.started, updated=excluded.updated, "
+            "INSERT INTO incident VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,'open','needs',NULL,'','','') "
+            "ON CONFLICT(id) DO UPDATE SET scope=excluded.scope, revision=excluded.revision, "
+            "severity=excluded.severity, title=excluded.title, event=excluded.event, "
+            "started=excluded.started, updated=excluded.updated, "
             "ended=excluded.ended, entities=excluded.entities, first=excluded.first, told=excluded.told, "
-            "merged=excluded.merged, body=excluded.body",
+            "merged=excluded.merged, meant=excluded.meant, body=excluded.body",
             (
                 body.id,
                 clean(body.scope),
@@ -196,19 +241,23 @@ class Fold:
                 severity,
                 clean(body.title),
                 body.event,
-                _time(body.started_at),
+                started,
                 _time(body.updated_at),
                 None if body.resolved_at is None else _time(body.resolved_at),
                 " ".join(map(clean, body.entities[:100])),
                 clean(first),
                 body.told,
                 body.merged_into,
+                _ENCODE(Meant.of(body)),
                 pack(body),
             ),
         )
+        entities = {clean(each) for each in body.entities}
+        before = {each for (each,) in self._db.execute("SELECT entity FROM affected WHERE incident=?", (body.id,))}
         self._db.executemany(
-            "INSERT OR IGNORE INTO affected VALUES(?,?)", [(clean(each), body.id) for each in body.entities]
+            "DELETE FROM affected WHERE entity=? AND incident=?", [(each, body.id) for each in before - entities]
         )
+        self._db.executemany("INSERT INTO affected VALUES(?,?)", [(each, body.id) for each in entities - before])
         self._db.executemany(
             "INSERT INTO member VALUES(?,?,?) ON CONFLICT DO UPDATE SET revision=max(revision, excluded.revision)",
             [(each.id, body.id, body.revision) for each in body.members],
@@ -217,7 +266,9 @@ class Fold:
         text += [each.series for each in body.members[:50]] + [
             f"{each.summary} {each.version}" for each in body.changes
         ]
-        self._index("incident", body.id, " ".join(text))
+        if known is not None and known[1] != started:
+            self._db.execute("DELETE FROM search WHERE rowid=?", (place_of("incident", body.id, known[1]),))
+        self._index("incident", body.id, " ".join(text), started)
 
     def _live(self, incident: str, now: float) -> bool:
         """Where it stands by people, anew; whether that is something else than before."""
@@ -241,17 +292,24 @@ class Fold:
 
     def _anomaly(self, body: Anomaly) -> list[New]:
         known = self._db.execute(
-            "SELECT updated, severity, rolled, event, points FROM anomaly WHERE id=?", (body.id,)
+            "SELECT updated, severity, rolled, event, points, started FROM anomaly WHERE id=?", (body.id,)
         ).fetchone()
         started, updated = _time(body.started_at), _time(body.updated_at)
         ended = None if body.ended_at is None else _time(body.ended_at)
         severity = SEVERITIES.index(body.severity)
         entity, series = clean(body.entity), clean(body.series)
-        points = _merged(known[4] if known else None, body.evidence.points)
+        rank = (_EVENTS.index(body.event) == 2, updated, _EVENTS.index(body.event))
+        newer = known is None or rank > (known[3] == "closed", known[0], _EVENTS.index(known[3]))
+        points = _merged(known[4] if known else None, body.evidence.points, newer)
+        if not newer:
+            if points == known[4]:
+                raise _OldError
+            self._db.execute("UPDATE anomaly SET points=? WHERE id=?", (points, body.id))
+            return [New("anomaly", body.id)]
         first, last = int(started // BUCKET), int(max(started, updated if ended is None else ended) // BUCKET)
         last = min(last, first + _ROLLED)
         if known is None:
-            self._roll(entity, series, range(first, last + 1), severity, began=True)
+            self._roll(entity, series, first, first, last, severity)
             self._db.execute(
                 "INSERT INTO water VALUES(?,?,1) ON CONFLICT DO UPDATE SET began=began+1", (first, severity)
             )
@@ -259,49 +317,71 @@ class Fold:
                 "INSERT INTO alarms VALUES(?,?,1) ON CONFLICT DO UPDATE SET began=began+1",
                 (int(started // 86_400), body.head),
             )
-            self._index("anomaly", body.id, f"{body.id} {entity} {series} {_templates(body)}")
-        elif last > known[2]:
-            self._roll(entity, series, range(known[2] + 1, last + 1), severity, began=False)
-        newer = known is None or (updated, body.event == "closed") >= (known[0], known[3] == "closed")
-        if newer and (known is None or known[3] != "closed" or body.event == "closed"):
-            bare = msgspec.structs.replace(body, evidence=msgspec.structs.replace(body.evidence, points=[]))
-            self._db.execute(
-                "INSERT OR REPLACE INTO anomaly VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
-                (
-                    body.id,
-                    clean(body.scope),
-                    entity,
-                    body.signal,
-                    series,
-                    body.head,
-                    severity,
-                    started,
-                    updated,
-                    ended,
-                    body.p_value if math.isfinite(body.p_value) else 1.0,
-                    body.event,
-                    clean(body.labels.get("model", "")) if body.signal == "prediction" else "",
-                    max(last, known[2] if known else last),
-                    pack(bare),
-                    points,
-                ),
-            )
+            self._index("anomaly", body.id, f"{body.id} {entity} {series} {_templates(body)}", started)
         else:
-            self._db.execute("UPDATE anomaly SET points=? WHERE id=?", (points, body.id))
+            first = int(known[5] // BUCKET)
+            if last > known[2]:
+                self._roll(entity, series, first, known[2] + 1, last, severity)
+            if severity > known[1]:
+                self._worse(entity, series, first, last, known[1], severity)
+        bare = msgspec.structs.replace(body, evidence=msgspec.structs.replace(body.evidence, points=[]))
+        self._db.execute(
+            "INSERT OR REPLACE INTO anomaly VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
+            (
+                body.id,
+                clean(body.scope),
+                entity,
+                body.signal,
+                series,
+                clean(body.head),
+                max(severity, known[1] if known else severity),
+                started if known is None else known[5],
+                updated,
+                ended,
+                body.p_value if math.isfinite(body.p_value) else 1.0,
+                body.event,
+                clean(body.labels.get("model", "")) if body.signal == "prediction" else "",
+                max(last, known[2] if known else last),
+                pack(bare),
+                points,
+            ),
+        )
         return [New("anomaly", body.id)]
 
-    def _roll(self, entity: str, series: str, buckets: range, severity: int, *, began: bool) -> None:
-        rows = [(each, int(began and each == buckets.start)) for each in buckets]
-        self._db.executemany(
-            "INSERT INTO heat VALUES(?,?,?,?,?) ON CONFLICT DO UPDATE SET severity=max(severity, excluded.severity), "
-            "began=began+excluded.began, going=going+excluded.going",
-            [(bucket, entity, severity, new, 1 - new) for bucket, new in rows],
-        )
+    def _roll(self, entity: str, series: str, start: int, first: int, last: int, severity: int) -> None:
+        """Buckets from `first` to `last` in which an anomaly goes on that began in `start`."""
+        for width in WIDTHS:
+            new = range(first // width, last // width + 1)
+            if first > start and (first - 1) // width == new.start:  # it was in that one before
+                new = range(new.start + 1, new.stop)
+            rows = [(each, int(each == start // width)) for each in new]
+            self._db.executemany(
+                "INSERT INTO heat VALUES(?,?,?,?,?,?) ON CONFLICT DO UPDATE SET "
+                "severity=max(severity, excluded.severity), began=began+excluded.began, going=going+excluded.going",
+                [(width, bucket, entity, severity, began, 1 - began) for bucket, began in rows],
+            )
         self._db.executemany(
             "INSERT INTO heat_series VALUES(?,?,?,?,?,?) ON CONFLICT DO UPDATE SET "
             "severity=max(severity, excluded.severity), began=began+excluded.began, going=going+excluded.going",
-            [(entity, bucket, series, severity, new, 1 - new) for bucket, new in rows],
+            [
+                (entity, bucket, series, severity, int(bucket == start), int(bucket != start))
+                for bucket in range(first, last + 1)
+            ],
         )
+
+    def _worse(self, entity: str, series: str, first: int, last: int, before: int, severity: int) -> None:
+        """An anomaly that goes on is worse than it was: so are its buckets."""
+        for width in WIDTHS:
+            self._db.execute(
+                "UPDATE heat SET severity=max(severity, ?) WHERE width=? AND bucket BETWEEN ? AND ? AND entity=?",
+                (severity, width, first // width, last // width, entity),
+            )
+        self._db.execute(
+            "UPDATE heat_series SET severity=max(severity, ?) WHERE entity=? AND bucket BETWEEN ? AND ? AND series=?",
+            (severity, entity, first, last, series),
+        )
+        self._db.execute("UPDATE water SET began=began-1 WHERE bucket=? AND severity=?", (first, before))
+        self._db.execute("INSERT INTO water VALUES(?,?,1) ON CONFLICT DO UPDATE SET began=began+1", (first, severity))
 
     # --- what people did, and what was told
 
@@ -316,6 +396,12 @@ class Fold:
             "INSERT INTO action(partition, offset, id, incident, verb, by, at, body) VALUES(?,?,?,?,?,?,?,?)",
             (*row, pack(body)),
         )
+        if body.verb in ("dismiss", "good_catch"):
+            self._db.executemany(
+                "INSERT INTO judged VALUES(?,?,?,?) ON CONFLICT DO UPDATE SET at=excluded.at, verb=excluded.verb, "
+                "by=excluded.by WHERE (excluded.at, excluded.verb, excluded.by) > (at, verb, by)",
+                [(clean(id), body.at.timestamp(), body.verb, clean(body.by)) for id in body.args.anomalies],
+            )
         if body.args.text and body.incident:
             self._index("comment", body.id, body.args.text)
 
@@ -328,10 +414,12 @@ class Fold:
             raise _OldError
 
     def _verdict(self, body: Verdict) -> list[New]:
-        self._db.execute(
+        done = self._db.execute(
             "INSERT OR IGNORE INTO verdict VALUES(?,?,?,?,?)",
             (clean(body.id), body.at.timestamp(), clean(body.series), clean(body.undoes), pack(body)),
         )
+        if not done.rowcount:
+            raise _OldError
         return [New("action", body.id)]
 
     def _delivery(self, body: Delivery) -> list[New]:
@@ -350,7 +438,10 @@ class Fold:
             "INSERT OR REPLACE INTO change VALUES(?,?,?,?)",
             (clean(body.id), _time(body.time), clean(body.service), pack(body)),
         )
-        self._index("change", body.id, f"{body.said()} {body.summary} {body.actor}")
+        if known is not None:
+            before = _time(unpack(known[0], ChangeNotice).time)
+            self._db.execute("DELETE FROM search WHERE rowid=?", (place_of("change", body.id, before),))
+        self._index("change", body.id, f"{body.said()} {body.summary} {body.actor}", _time(body.time))
 
     def _letter(self, record: Any) -> list[New]:
         if receipt_of(record.headers) is not None:
@@ -379,11 +470,11 @@ class Fold:
             "DELETE FROM wrong WHERE at < (SELECT at FROM wrong ORDER BY at DESC LIMIT 1 OFFSET ?)", (_WRONG,)
         )
 
-    def _index(self, kind: str, id: str, text: str) -> None:
-        row = int.from_bytes(hashlib.blake2b(f"{kind}\x1f{id}".encode(errors="replace"), digest_size=7).digest())
-        self._db.execute("DELETE FROM search WHERE rowid=?", (row,))
+    def _index(self, kind: str, id: str, text: str, at: float = 0.0) -> None:
+        row, table = place_of(kind, id, at), words_of(kind)
+        self._db.execute(f"DELETE FROM {table} WHERE rowid=?", (row,))
         self._db.execute(
-            "INSERT INTO search(rowid, kind, id, text) VALUES(?,?,?,?)", (row, kind, clean(id), clean(text[:20_000]))
+            f"INSERT INTO {table}(rowid, kind, id, text) VALUES(?,?,?,?)", (row, kind, clean(id), clean(text[:20_000]))
         )
 
 
@@ -429,10 +520,26 @@ def clean(text: str) -> str:
     return text.encode("utf-8", "replace").decode("utf-8").replace("\0", "\ufffd")
 
 
-def _merged(kept: bytes | None, points: list[Point]) -> bytes | None:
+def words_of(kind: str) -> str:
+    """The index of words that has a kind of thing."""
+    return "search_anomaly" if kind == "anomaly" else "search"
+
+
+def place_of(kind: str, id: str, at: float) -> int:
+    """The row of the index of words that something of a time has: so that the newest is found first."""
+    mark = hashlib.blake2b(f"{kind}\x1f{id}".encode(errors="replace"), digest_size=4).digest()
+    return int(at) << 31 | int.from_bytes(mark) >> 1
+
+
+def _merged(kept: bytes | None, points: list[Point], newer: bool) -> bytes | None:
+    """Points that were told, and those that are told now; of a time that both have, what was told later."""
     if not points:
         return kept
-    found = {each.time: each for each in points_of(kept)} | {each.time: each for each in points}
+    before = {each.time: each for each in points_of(kept)}
+    now = {each.time: each for each in points}
+    found = before | now if newer else now | before
+    if found == before:
+        return kept
     return pack([found[at] for at in sorted(found)][-POINTS:])
 
 
@@ -441,9 +548,15 @@ def _templates(body: Anomaly) -> str:
 
 
 def _time(at: datetime) -> float:
+    """A moment as it is kept: between 1970 and 2100, or it could not be drawn. Raises ValueError without a zone."""
+    if at.tzinfo is None:
+        raise ValueError(f"the time {at.isoformat()} has no zone")
     return min(max(at.timestamp(), _EARLIEST), _LATEST)
 
 
+_EVENTS: Final = ("opened", "updated", "closed")
+_BAD: Final = (MalformedEventError, msgspec.MsgspecError, ValueError, TypeError, OverflowError, RecursionError)
+"""What a record raises that is none of ours, or says what cannot be."""
 _STATUSES: Final = ("", "started", "cancelled", "failed", "succeeded")
 
 

@@ -8,6 +8,7 @@ topic was made anew, or retention has passed us) is begun again where it begins.
 from __future__ import annotations
 
 import asyncio
+import sqlite3
 import time
 from collections.abc import Callable, Sequence
 from typing import Any, Final
@@ -81,6 +82,9 @@ class Reader:
                 self._away(str(error) or type(error).__name__)
             except asyncio.CancelledError:
                 raise
+            except sqlite3.Error as error:
+                log.warning("the view could not be written; it is tried again", reason=str(error))
+                self._away(f"the console cannot write its view: {error}")
             except Exception:
                 log.exception("reading the topics failed (a bug in Floodmark, please report it); it begins again")
                 self._away("the console could not read on; its log says why")

@@ -1,58 +1,100 @@
-"""What goes from the view when it is old, or too large: evidence first, then members and anomalies, incidents last. What
-people did never goes: it is in its topic for ever."""
+"""What goes from the view when it is old, or too large: evidence first, then members and anomalies, incidents last.
+What people did never goes: it is in its topic for ever.
+
+Age is counted from the newest that was told, in event time: what a replay of last year tells is as young as it was
+then.
+"""
 
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Iterable
 from typing import Final
 
+from floodmark.console.folding import BUCKET, WIDTHS, place_of, words_of
+
 _STEP: Final = 2_000
-_DAY: Final = 86_400.0
-_SHARES: Final = (0.5, 0.25, 0.1)
+_SHARES: Final = (0.5, 0.25, 0.1, 0.0)
 """Of `keep`: how much of it evidence may stay if the view is too large; tried one after the other."""
+_OF_INCIDENTS: Final = ("revision", "affected", "member")
 
 
 def trim(db: sqlite3.Connection, keep: float, size: int, now: float) -> int:
-    """Let go what is older than `keep` seconds before `now`; if it is larger than `size` bytes, evidence that is old. How
-    many rows went."""
-    newest = db.execute(
-        "SELECT max(at) FROM (SELECT max(updated) AS at FROM incident UNION ALL SELECT max(at) FROM reached)"
-    ).fetchone()[0]
-    now = min(now, newest) if newest is not None else now  # what is replayed of last year is not old
-    before = now - keep
-    gone = 0
-    for statement in (
-        "DELETE FROM anomaly WHERE started < ? AND updated < ?1",
-        "DELETE FROM incident WHERE updated < ? AND grp IN ('resolved', 'merged')",
-        "DELETE FROM change WHERE at < ?",
-        "DELETE FROM letter WHERE at < ?",
-        "DELETE FROM report WHERE at < ?",
-        "DELETE FROM delivery WHERE at < ?",
-    ):
-        gone += db.execute(statement.replace("?1", "?"), (before,) * statement.count("?")).rowcount
-    for table in ("heat", "heat_series", "water"):
-        gone += db.execute(f"DELETE FROM {table} WHERE bucket < ?", (int(before // 600),)).rowcount
-    if gone:
-        for table in ("revision", "affected", "member"):
-            db.execute(f"DELETE FROM {table} WHERE incident NOT IN (SELECT id FROM incident)")
-        db.execute("DELETE FROM search WHERE kind='anomaly' AND id NOT IN (SELECT id FROM anomaly)")
-        db.execute("DELETE FROM search WHERE kind='incident' AND id NOT IN (SELECT id FROM incident)")
-    for share in _SHARES:
-        if used(db) <= size:
-            break
-        found = db.execute(
-            "UPDATE anomaly SET points=NULL WHERE points IS NOT NULL AND updated < ?", (now - keep * share,)
-        )
-        gone += found.rowcount
-    if used(db) > size:  # still: the oldest anomalies, until it fits
-        while used(db) > size:
-            done = db.execute(
-                "DELETE FROM anomaly WHERE id IN (SELECT id FROM anomaly ORDER BY started LIMIT ?)", (_STEP,)
-            )
-            if not done.rowcount:
-                break
-            gone += done.rowcount
+    """Let go what is older than `keep` seconds; if it is larger than `size` bytes, also what is younger. How many rows
+    went."""
+    before = _newest(db, now) - keep
+    gone = _anomalies(db, "started < ? AND updated < ?", (before, before))
+    gone += _incidents(db, "updated < ? AND grp IN ('resolved', 'merged')", (before,))
+    found = db.execute("DELETE FROM change WHERE at < ? RETURNING id, at", (before,)).fetchall()
+    _unindexed(db, "change", found)
+    gone += len(found)
+    for table in ("letter", "report", "delivery", "request"):
+        gone += db.execute(f"DELETE FROM {table} WHERE at < ?", (before,)).rowcount
+    for width in WIDTHS:
+        bucket = int(before // BUCKET) // width
+        gone += db.execute("DELETE FROM heat WHERE width=? AND bucket < ?", (width, bucket)).rowcount
+    for table in ("heat_series", "water"):
+        gone += db.execute(f"DELETE FROM {table} WHERE bucket < ?", (int(before // BUCKET),)).rowcount
+    gone += db.execute("DELETE FROM alarms WHERE day < ?", (int(before // 86_400),)).rowcount
+    if used(db) > size:
+        gone += _smaller(db, keep, size, before + keep)
     return gone
+
+
+def _smaller(db: sqlite3.Connection, keep: float, size: int, newest: float) -> int:
+    """One kind after the other, the oldest first, until it fits."""
+    gone = 0
+    for share in _SHARES:
+        values = (newest - keep * share,)
+        gone += db.execute("UPDATE anomaly SET points=NULL WHERE points IS NOT NULL AND updated < ?", values).rowcount
+        if used(db) <= size:
+            return gone
+    for share in _SHARES:  # older revisions, whole
+        gone += db.execute(
+            "UPDATE revision SET body=NULL WHERE body IS NOT NULL AND at < ? AND "
+            "revision < (SELECT i.revision FROM incident i WHERE i.id = incident)",
+            (newest - keep * share,),
+        ).rowcount
+        if used(db) <= size:
+            return gone
+    for remove, where, order in (
+        (_anomalies, "1", "started"),
+        (_incidents, "grp IN ('resolved', 'merged')", "updated"),
+    ):
+        while used(db) > size:
+            table = "anomaly" if remove is _anomalies else "incident"
+            went = remove(db, f"id IN (SELECT id FROM {table} WHERE {where} ORDER BY {order} LIMIT {_STEP})", ())
+            if not went:
+                break
+            gone += went
+    return gone
+
+
+def _newest(db: sqlite3.Connection, now: float) -> float:
+    """The newest time that was told, and no later than now."""
+    found = [
+        db.execute(f"SELECT max({column}) FROM {table} WHERE {column} <= ?", (now,)).fetchone()[0]
+        for table, column in (("anomaly", "started"), ("incident", "started"), ("reached", "at"), ("change", "at"))
+    ]
+    return max((at for at in found if at is not None), default=now)
+
+
+def _anomalies(db: sqlite3.Connection, where: str, values: tuple[float, ...]) -> int:
+    found = db.execute(f"DELETE FROM anomaly WHERE {where} RETURNING id, started", values).fetchall()
+    _unindexed(db, "anomaly", found)
+    return len(found)
+
+
+def _incidents(db: sqlite3.Connection, where: str, values: tuple[float, ...]) -> int:
+    found = db.execute(f"DELETE FROM incident WHERE {where} RETURNING id, started", values).fetchall()
+    for table in _OF_INCIDENTS:
+        db.executemany(f"DELETE FROM {table} WHERE incident=?", [(id,) for id, _ in found])
+    _unindexed(db, "incident", found)
+    return len(found)
+
+
+def _unindexed(db: sqlite3.Connection, kind: str, found: Iterable[tuple[str, float]]) -> None:
+    db.executemany(f"DELETE FROM {words_of(kind)} WHERE rowid=?", [(place_of(kind, id, at),) for id, at in found])
 
 
 def used(db: sqlite3.Connection) -> int:

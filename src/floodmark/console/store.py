@@ -1,7 +1,7 @@
 """The view of the topics: an SQLite file (WAL) that can be deleted, for it is made again from them.
 
-One connection writes: records and how far they were read, in one transaction. Any number of them read. All of it blocks;
-whoever has a loop calls it in a thread.
+One connection writes: records and how far they were read, in one transaction. Any number of them read. All of it
+blocks; whoever has a loop calls it in a thread.
 """
 
 from __future__ import annotations
@@ -22,11 +22,16 @@ from floodmark.config.models import Config
 from floodmark.console.folding import Fold, New, pack
 from floodmark.console.retention import trim
 
-VERSION: Final = 1
+VERSION: Final = 4
 """Of the tables: another one is set aside, and the view is made again."""
 RING: Final = 100_000
 """Live events that can be asked for again."""
 _BUSY_MS: Final = 5_000
+_READERS: Final = 8
+"""Connections that are kept for whoever looks; more are made, and closed."""
+_CHECKED: Final = 512 * 1024 * 1024
+"""A file up to this size is looked through when it is opened; of a larger one damage is found when it is met."""
+_FILES: Final = ("", "-wal", "-shm")
 _REFUSALS: Final = 90 * 86_400
 
 
@@ -46,8 +51,10 @@ class View:
         self.path = path
         path.parent.mkdir(parents=True, exist_ok=True)
         self._config = config
-        self._lock = threading.Lock()
+        self._lock = threading.Lock()  # of the one that writes
+        self._pool = threading.Lock()  # never held for long, so that those who look do not wait for who writes
         self._idle: list[sqlite3.Connection] = []
+        self._damage = ""
         self.rebuilt = ""
         self.rebuilds = 0
         self._counts: dict[tuple[str, str], int] = {}
@@ -63,9 +70,8 @@ class View:
 
     def close(self) -> None:
         with self._lock:
-            for each in (*self._idle, self._db):
-                each.close()
-            self._idle.clear()
+            self._db.close()
+            self._drain()
 
     @property
     def counts(self) -> Mapping[tuple[str, str], int]:
@@ -134,27 +140,40 @@ class View:
 
     def size(self) -> int:
         """Bytes of its files."""
-        return sum(each.stat().st_size for each in self.path.parent.glob(f"{self.path.name}*") if each.is_file())
+        files = (self.path.with_name(self.path.name + suffix) for suffix in _FILES)
+        return sum(each.stat().st_size for each in files if each.is_file())
 
     @contextlib.contextmanager
     def reading(self) -> Iterator[sqlite3.Connection]:
         """A connection that only reads, and sees one state of the view as long as it is held."""
-        with self._lock:
+        with self._pool:
             db = self._idle.pop() if self._idle else None
+            made = self.rebuilds
         if db is None:
             db = _connect(self.path)
             db.execute("PRAGMA query_only=1")
         try:
             db.execute("BEGIN")
             yield db
+        except sqlite3.DatabaseError as error:
+            if _broken(error) and made == self.rebuilds:
+                self._damage = str(error)  # whoever writes next begins anew
+            raise
         finally:
-            db.rollback()
-            with self._lock:
-                self._idle.append(db)
+            with contextlib.suppress(sqlite3.Error):
+                db.rollback()
+            with self._pool:
+                keep = made == self.rebuilds and len(self._idle) < _READERS
+                if keep:
+                    self._idle.append(db)
+            if not keep:
+                db.close()
 
     @contextlib.contextmanager
     def _writing(self) -> Iterator[sqlite3.Connection]:
         with self._lock:
+            if self._damage:
+                self._anew(f"it was damaged ({self._damage})")
             try:
                 self._db.execute("BEGIN IMMEDIATE")
                 yield self._db
@@ -163,9 +182,12 @@ class View:
                 with contextlib.suppress(sqlite3.Error):
                     self._db.execute("ROLLBACK")
                 if isinstance(error, sqlite3.DatabaseError) and _broken(error):
-                    self._aside(f"it was damaged ({error})")
-                    self._begin()
+                    self._anew(f"it was damaged ({error})")
                 raise
+
+    def _anew(self, why: str) -> None:
+        self._aside(why)
+        self._begin()
 
     def _told(self, db: sqlite3.Connection, news: Sequence[New]) -> list[Event]:
         events = []
@@ -181,7 +203,8 @@ class View:
             try:
                 self._db = _connect(self.path)
                 version = self._db.execute("PRAGMA user_version").fetchone()[0]
-                wrong = self._db.execute("PRAGMA quick_check(1)").fetchone()[0]
+                small = self.path.stat().st_size <= _CHECKED
+                wrong = self._db.execute("PRAGMA quick_check(1)").fetchone()[0] if small else "ok"
                 said = f"it was damaged ({wrong})" if wrong != "ok" else ""
                 said = said or ("" if version == VERSION else f"it was of another release (version {version})")
             except sqlite3.DatabaseError as error:
@@ -191,7 +214,11 @@ class View:
         if not self.path.exists():
             self._db = _connect(self.path)
             script = resources.files("floodmark.console").joinpath("schema.sql").read_text("utf-8")
-            self._db.executescript(f"BEGIN; {script} PRAGMA user_version={VERSION}; COMMIT;")
+            first = round(time.time()) * 1000  # so that the numbers of another view's events are never taken for ours
+            self._db.executescript(
+                f"BEGIN; {script} INSERT INTO sqlite_sequence VALUES('live', {first}); "
+                f"PRAGMA user_version={VERSION}; COMMIT;"
+            )
             os.chmod(self.path, 0o600)  # noqa: PTH101 - it says what a company's systems are called
         self._fold = Fold(self._db, self._config, self._counts)
 
@@ -199,25 +226,32 @@ class View:
         """Rename what cannot be used, with what belongs to it, and say so."""
         with contextlib.suppress(AttributeError, sqlite3.Error):
             self._db.close()
-        for each in self._idle:
-            each.close()
-        self._idle.clear()
-        stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%S")
-        for suffix in ("", "-wal", "-shm"):
+        with self._pool:
+            self.rebuilds += 1
+        self._drain()
+        self._damage = ""
+        stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%S%f")
+        for suffix in _FILES:
             old = self.path.with_name(self.path.name + suffix)
             if old.exists():
                 old.rename(self.path.with_name(f"{self.path.name}.{stamp}{suffix}"))
-        self.rebuilds += 1
         self.rebuilt = (
-            f"The view in {self.path} was set aside as {self.path.name}.{stamp} and is read again from the topics, since "
-            f"{why}."
+            f"The view in {self.path} was set aside as {self.path.name}.{stamp} and is read again from the topics, "
+            f"since {why}."
         )
+
+    def _drain(self) -> None:
+        with self._pool:
+            for each in self._idle:
+                each.close()
+            self._idle.clear()
 
 
 def _connect(path: Path) -> sqlite3.Connection:
     db = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=_BUSY_MS / 1000)
     db.execute("PRAGMA journal_mode=WAL")
     db.execute("PRAGMA synchronous=NORMAL")  # what the last moments before a crash of the machine lose is read again
+    db.execute("PRAGMA journal_size_limit=33554432")
     db.execute("PRAGMA mmap_size=268435456")
     db.execute("PRAGMA cache_size=-32000")
     return db

@@ -20,14 +20,14 @@ from floodmark.console.contract import (
     Lane,
     Topology,
 )
-from floodmark.console.folding import BUCKET, points_of, unpack
+from floodmark.console.folding import BUCKET, WIDTHS, points_of, unpack
 from floodmark.console.queries.cursors import MOST, after, cursor
 from floodmark.console.queries.rows import anomaly_rows, finite, incidents_of, judgements
 from floodmark.console.queries.strips import bars, ticks
 
 _ROWS: Final = 60
 _SERIES: Final = 200
-_COLUMNS: Final = 1_440
+_COLUMNS: Final = 600
 _LINES: Final = 20
 _EDGE: Final = 86_400.0
 """How long a call that nobody tells any more is shown, by event time."""
@@ -47,7 +47,7 @@ def anomalies(
     start: str = "",
     limit: int = 100,
 ) -> AnomalyList:
-    """Anomalies that began between two times, the newest first. `most`: the p-value is at most this. Raises CursorError."""
+    """Anomalies that began between two times, the newest first. `most`: of the p-value. Raises CursorError."""
     limit = max(1, min(limit, MOST))
     where, values = ["1"], list[Any]()
     for clause, value in (
@@ -68,12 +68,13 @@ def anomalies(
         where.append("(started < ? OR (started = ? AND id > ?))")
         values += [key[0], key[0], key[1]]
     found = db.execute(
-        f"SELECT id, body, started FROM anomaly WHERE {' AND '.join(where)} ORDER BY started DESC, id LIMIT ?",
+        f"SELECT id, started FROM anomaly WHERE {' AND '.join(where)} ORDER BY started DESC, id LIMIT ?",
         [*values, limit + 1],
     ).fetchall()
     page = found[:limit]
-    following = cursor(page[-1][2], page[-1][0]) if len(found) > limit else None
-    return AnomalyList(rows=anomaly_rows(db, [each[:2] for each in page]), next=following)
+    following = cursor(page[-1][1], page[-1][0]) if len(found) > limit else None
+    bodies = [db.execute("SELECT id, body FROM anomaly WHERE id=?", each[:1]).fetchone() for each in page]
+    return AnomalyList(rows=anomaly_rows(db, bodies), next=following)
 
 
 def anomaly(db: sqlite3.Connection, id: str) -> AnomalyPage | None:
@@ -136,8 +137,14 @@ def heat(
     by: Literal["entity", "series"] = "entity",
     entity: str = "",
 ) -> Heat:
-    """What was odd where and when: rows with the worst first, at most 1,440 columns, each a multiple of ten minutes."""
+    """What was odd where and when: rows with the worst first, at most 600 columns, each a multiple of ten minutes, of
+    more than four days of hours, of more than 25 days of six hours."""
+    until = max(since, until)
     steps = max(1, round(bucket / BUCKET), -(-round((until - since) / BUCKET) // _COLUMNS))
+    width = max(each for each in WIDTHS if each <= steps or each == 1)
+    if steps > width and -(-steps // width) * width > steps:
+        width = next((each for each in WIDTHS if each >= steps), WIDTHS[-1])
+    steps = -(-steps // width) * width
     first, last = int(since // BUCKET) // steps, int(until // BUCKET) // steps
     span = (first * steps, last * steps + steps - 1)
     if by == "series":
@@ -148,9 +155,11 @@ def heat(
         )
     else:
         found = db.execute(
-            "SELECT entity, bucket / ?, max(severity), sum(began), max(going) FROM heat WHERE bucket BETWEEN ? AND ? "
-            "GROUP BY 1, 2",
-            (steps, *span),
+            "SELECT entity, bucket, severity, began, going FROM heat WHERE width = ?2 AND bucket BETWEEN ?3 AND ?4"
+            if steps == width
+            else "SELECT entity, bucket / ?1, max(severity), sum(began), max(going) FROM heat WHERE width = ?2 AND "
+            "bucket BETWEEN ?3 AND ?4 GROUP BY 1, 2",
+            (steps // width, width, span[0] // width, span[1] // width),
         )
     cells: dict[str, list[Cell]] = defaultdict(list)
     for name, column, severity, began, going in found:

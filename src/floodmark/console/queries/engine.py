@@ -74,7 +74,7 @@ def engine(
                 "SELECT topic, partition, offset, reason, at FROM wrong ORDER BY at DESC LIMIT ?", (_WRONG,)
             )
         ],
-        topics={topic: records for topic, records in db.execute("SELECT topic, sum(offset) FROM place GROUP BY topic")},
+        topics=dict(db.execute("SELECT topic, sum(offset) FROM place GROUP BY topic").fetchall()),
         store_bytes=size,
         rebuilt=rebuilt,
     )

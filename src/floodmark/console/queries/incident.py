@@ -178,7 +178,7 @@ def _kin(db: sqlite3.Connection, told: Incident) -> list[Kin]:
     places = told.entities[:10]
     marks = ",".join("?" * len(places))
     rows = db.execute(
-        f"SELECT DISTINCT i.id, i.body FROM affected a JOIN incident i ON i.id = a.incident WHERE a.entity IN ({marks}) "
+        f"SELECT i.id, i.body FROM incident i WHERE i.id IN (SELECT incident FROM affected WHERE entity IN ({marks})) "
         "AND i.id <> ? AND i.started < ? AND i.grp <> 'merged' ORDER BY i.started DESC LIMIT 50",
         (*places, told.id, told.started_at.timestamp()),
     )

@@ -10,7 +10,7 @@ from floodmark.alerts import SEVERITIES
 from floodmark.console.contract import IncidentList, Water
 from floodmark.console.folding import BUCKET
 from floodmark.console.queries.cursors import MOST, after, cursor
-from floodmark.console.queries.rows import COLUMNS, row
+from floodmark.console.queries.rows import COLUMNS, rows
 from floodmark.console.queries.search import matched
 from floodmark.console.queries.strips import bars, ticks
 
@@ -41,12 +41,16 @@ def incidents(
     limit = max(1, min(limit, MOST))
     where, values = _where(least, scope, entity, owner, since, until)
     if words.strip():
-        ids = matched(db, words, ("incident",), 2_000)
+        ids = matched(db, words, "incident", 2_000)
         where.append(f"id IN ({','.join('?' * len(ids)) or 'NULL'})")
         values += ids
     clause = " AND ".join(where) or "1"
     counts = dict.fromkeys(GROUPS, 0)
-    counts.update(db.execute(f"SELECT grp, count(*) FROM incident WHERE {clause} GROUP BY grp", values).fetchall())
+    counts.update(
+        db.execute(
+            f"SELECT grp, count(*) FROM incident INDEXED BY incident_by_time WHERE {clause} GROUP BY grp", values
+        ).fetchall()
+    )
     chosen = [each for each in groups if each in GROUPS] or list(GROUPS)
     clause += f" AND grp IN ({','.join('?' * len(chosen))})"
     values += chosen
@@ -63,12 +67,13 @@ def incidents(
             clause += " AND (started < ? OR (started = ? AND id > ?))"
             values += [key[0], key[0], key[1]]
     found = db.execute(
-        f"SELECT {COLUMNS}, {keys} FROM incident WHERE {clause} ORDER BY {order} LIMIT ?", [*values, limit + 1]
+        f"SELECT {keys} FROM incident INDEXED BY incident_by_time WHERE {clause} ORDER BY {order} LIMIT ?",
+        [*values, limit + 1],
     ).fetchall()
-    width = len(COLUMNS.split(", "))
     page = found[:limit]
-    following = cursor(*page[-1][width:]) if len(found) > limit else None
-    return IncidentList(rows=[row(*each[:width]) for each in page], next=following, counts=counts)
+    following = cursor(*page[-1]) if len(found) > limit else None
+    shown = [db.execute(f"SELECT {COLUMNS} FROM incident WHERE id=?", each[-1:]).fetchone() for each in page]
+    return IncidentList(rows=rows(shown), next=following, counts=counts)
 
 
 def _where(

@@ -83,8 +83,8 @@ def model(
         )
     ]
     incidents = db.execute(
-        f"SELECT {_QUALIFIED} FROM affected a JOIN incident i ON i.id = a.incident WHERE a.entity = ? AND i.started <= ? "
-        "AND (i.ended IS NULL OR i.ended >= ?) ORDER BY i.started DESC LIMIT 50",
+        f"SELECT {_QUALIFIED} FROM affected a JOIN incident i ON i.id = a.incident WHERE a.entity = ? "
+        "AND i.started <= ? AND (i.ended IS NULL OR i.ended >= ?) ORDER BY i.started DESC LIMIT 50",
         (model, until, since),
     ).fetchall()
     requests = db.execute("SELECT body FROM request WHERE model=? ORDER BY at DESC LIMIT 20", (model,)).fetchall()

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable, Mapping
-from typing import Final
+from collections.abc import Iterator, Mapping
+from itertools import pairwise
+from typing import Final, NamedTuple, cast
 
+import msgspec
 from msgspec.structs import replace
 
 from floodmark.actions import Action
@@ -23,7 +25,7 @@ from floodmark.console.contract import (
     SilencePreview,
     SilenceRow,
 )
-from floodmark.console.folding import unpack
+from floodmark.console.folding import Meant, unpack
 from floodmark.console.queries.cursors import MOST, after, cursor
 from floodmark.console.queries.rows import COLUMNS, moment, rows
 from floodmark.deliveries import Delivery
@@ -31,9 +33,24 @@ from floodmark.notify.dry_run import dry_run
 from floodmark.notify.routes import facts_of, fits, route_of
 
 _WEEK: Final = 7 * 86_400.0
-_STEP: Final = 900.0
+_STEP: Final = 3600.0
+"""Between two looks at who is on call; where it changes, it is looked for to the minute."""
+_EXACT: Final = 60.0
 _MOST_SHIFTS: Final = 400
-_LOOKED_AT: Final = 2_000
+_LOOKED_AT: Final = 1_000
+"""Incidents that are held against silences, the newest."""
+_MONTH: Final = 40 * 86_400.0
+"""The longest silence, and some."""
+
+
+class _Known(NamedTuple):
+    """An incident as silences see it."""
+
+    id: str
+    start: float
+    end: float
+    open: bool
+    facts: Mapping[str, tuple[str, ...]]
 
 
 def oncall(
@@ -61,8 +78,9 @@ def silences(db: sqlite3.Connection, config: Config, now: float) -> list[Silence
     """Silences and maintenance that hold, are to come, or were over within a week; what each mutes now."""
     found = _acts(db, ("silence", "maintain"), now - 40 * 86_400.0)
     undone = {each.args.undoes: each.at for each in _acts(db, ("unsilence", "unmaintain"), now - 40 * 86_400.0)}
-    open_now = _open(db)
-    shown = []
+    shown: list[SilenceRow] = []
+    known = _known(db, config, now - _MONTH, now) if found else []
+    meant: dict[bytes, list[_Known]] = {}
     for each in found:
         since = each.args.since or each.at
         until = each.args.until or each.at
@@ -73,7 +91,11 @@ def silences(db: sqlite3.Connection, config: Config, now: float) -> list[Silence
         over = until.timestamp() <= now
         holds = not over and since.timestamp() <= now
         match = dict(each.args.match)
-        mutes = [i.id for i in open_now if _under(match, each.incident, i, config)] if holds else []
+        key = msgspec.json.encode((match, "" if match else each.incident))
+        if key not in meant:
+            meant[key] = [one for one in known if _under(match, each, one)]
+        under = list(_between(meant[key], since.timestamp(), min(until.timestamp(), now)))
+        mutes = [one.id for one in under if one.open] if holds else []
         row = SilenceRow(
             id=each.id,
             verb="silence" if each.verb == "silence" else "maintain",
@@ -84,7 +106,7 @@ def silences(db: sqlite3.Connection, config: Config, now: float) -> list[Silence
             until=until,
             over=over,
             mutes=mutes[:50],
-            muted=_between(db, config, match, each.incident, since.timestamp(), min(until.timestamp(), now)),
+            muted=len(under),
         )
         shown.append(row)
     return sorted(shown, key=lambda row: (row.over, row.until))
@@ -99,10 +121,12 @@ def preview(db: sqlite3.Connection, config: Config, match: Mapping[str, str | li
     wrong = [name for name, value in match.items() if not name or not value]
     if wrong:
         return SilencePreview(now=[], week=0, problem="Each selector has a name and a value.")
-    ids = [each.id for each in _open(db) if _under(match, "", each, config)]
+    known = _known(db, config, now - _WEEK, now)
+    under = [each for each in known if fits(match, each.facts)]
+    ids = [each.id for each in under if each.open]
     marks = ",".join("?" * len(ids[:100]))
     found = db.execute(f"SELECT {COLUMNS} FROM incident WHERE id IN ({marks})", ids[:100]).fetchall()
-    return SilencePreview(now=rows(found), week=_between(db, config, match, "", now - _WEEK, now), problem="")
+    return SilencePreview(now=rows(found), week=len(under), problem="")
 
 
 def route_test(db: sqlite3.Connection, config: Config, id: str) -> RouteTest | None:
@@ -165,16 +189,31 @@ def _schedule(
             name=name, timezone=schedule.timezone, now="", next="", next_at=None, shifts=[], gaps=[]
         )  # the calendar's file is where notify is
     shifts: list[Shift] = []
-    step = max(_STEP, (until - since) / 3_000)
-    when = since
-    while when < until:
+    plain = schedule.model_copy(update={"overrides": []}) if standins or schedule.overrides else None
+
+    def ask(when: float) -> tuple[str, bool]:
         person = on_call(schedule, when, standins) or ""
-        stands_in = person != (on_call(schedule.model_copy(update={"overrides": []}), when) or "")
-        if shifts and shifts[-1].person == person and shifts[-1].override == stands_in:
-            shifts[-1] = shifts[-1]._replace(end=min(when + step, until))
-        elif len(shifts) < _MOST_SHIFTS:
-            shifts.append(Shift(person, when, min(when + step, until), stands_in))
-        when += step
+        return person, plain is not None and person != (on_call(plain, when) or "")
+
+    edges = [edge for each in standins for edge in (each.since, each.until) if since < edge < until]
+    step = max(_STEP, (until - since) / 1_000)
+    times = sorted({*(since + n * step for n in range(int((until - since) / step) + 1)), *edges, until})
+    here, begun = ask(since), since
+    for before, after_ in pairwise(times):
+        there = ask(after_)
+        if there == here:
+            continue
+        low, high = before, after_
+        while high - low > _EXACT:
+            middle = (low + high) / 2
+            low, high = (middle, high) if ask(middle) == here else (low, middle)
+        whole = high // _EXACT * _EXACT
+        edge = whole if whole > low else high
+        if len(shifts) < _MOST_SHIFTS:
+            shifts.append(Shift(here[0], begun, edge, here[1]))
+        here, begun = there, edge
+    if begun < until and len(shifts) < _MOST_SHIFTS:
+        shifts.append(Shift(here[0], begun, until, here[1]))
     current = on_call(schedule, at, standins) or ""
     following = next((each for each in shifts if each.start > at and each.person and each.person != current), None)
     if following is None:
@@ -215,35 +254,34 @@ def _acts(db: sqlite3.Connection, verbs: tuple[str, ...], since: float) -> list[
     return [unpack(body, Action) for (body,) in found]
 
 
-def _open(db: sqlite3.Connection) -> list[Incident]:
+def _known(db: sqlite3.Connection, config: Config, since: float, until: float) -> list[_Known]:
+    """Incidents that went on at some moment between two times, the newest first."""
     found = db.execute(
-        "SELECT body FROM incident WHERE grp IN ('needs', 'handled') ORDER BY updated DESC LIMIT 500"
-    ).fetchall()
-    return [unpack(body, Incident) for (body,) in found]
-
-
-def _under(match: Mapping[str, str | list[str]], incident: str, told: Incident, config: Config) -> bool:
-    if not match:
-        return bool(incident) and incident == told.id
-    return fits(match, facts_of(told, config.services))
-
-
-def _between(
-    db: sqlite3.Connection,
-    config: Config,
-    match: Mapping[str, str | list[str]],
-    incident: str,
-    since: float,
-    until: float,
-) -> int:
-    """Incidents that went on at some moment between two times, and are meant; of the newest 2,000."""
-    found: Iterable[tuple[bytes]] = db.execute(
-        "SELECT body FROM incident WHERE started <= ? AND (ended IS NULL OR ended >= ?) ORDER BY started DESC LIMIT ?",
+        "SELECT id, started, ended, grp, meant FROM incident WHERE started <= ? AND (ended IS NULL OR ended >= ?) "
+        "ORDER BY started DESC LIMIT ?",
         (until, since, _LOOKED_AT),
     )
-    if until <= since:
-        return 0
-    return sum(_under(match, incident, unpack(body, Incident), config) for (body,) in found)
+    return [
+        _Known(
+            id,
+            start,
+            float("inf") if end is None else end,
+            group in ("needs", "handled"),
+            facts_of(cast(Incident, _MEANT.decode(meant)), config.services),  # all that it asks an incident for
+        )
+        for id, start, end, group, meant in found
+    ]
+
+
+def _between(known: list[_Known], since: float, until: float) -> Iterator[_Known]:
+    return (each for each in known if since < until and each.start <= until and each.end >= since)
+
+
+def _under(match: Mapping[str, str | list[str]], silence: Action, told: _Known) -> bool:
+    return fits(match, told.facts) if match else bool(silence.incident) and silence.incident == told.id
+
+
+_MEANT: Final = msgspec.json.Decoder(Meant)
 
 
 def _route(config: Config, number: int) -> RouteRow:

@@ -8,7 +8,6 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from floodmark.actions import Action
 from floodmark.alerts import SEVERITIES, Anomaly, Cause, ChangeNotice, Incident, Member, utc
 from floodmark.console.contract import AnomalyRow, Bar, IncidentRow, Tick
 from floodmark.console.folding import unpack
@@ -128,14 +127,14 @@ def anomaly_rows(db: sqlite3.Connection, found: Iterable[tuple[str, bytes]]) -> 
 
 
 def incidents_of(db: sqlite3.Connection, anomalies: Sequence[str]) -> dict[str, str]:
-    """The incident of which each anomaly is a member, by the newest revision that names it."""
+    """The incident of which each anomaly is a member: before all one that names it still, and was not merged."""
     found: dict[str, str] = {}
     for start in range(0, len(anomalies), 500):
         some = anomalies[start : start + 500]
         marks = ",".join("?" * len(some))
         rows = db.execute(
             f"SELECT m.anomaly, m.incident FROM member m JOIN incident i ON i.id = m.incident "
-            f"WHERE m.anomaly IN ({marks}) ORDER BY i.updated, m.revision",
+            f"WHERE m.anomaly IN ({marks}) ORDER BY i.merged IS NULL, m.revision = i.revision, i.updated, i.id",
             some,
         )
         found.update(rows)
@@ -145,17 +144,19 @@ def incidents_of(db: sqlite3.Connection, anomalies: Sequence[str]) -> dict[str, 
 def judgements(db: sqlite3.Connection, series: Iterable[str], anomalies: Sequence[str]) -> dict[str, str]:
     """What people said: by series, for verdicts that stand; by anomaly, for what they did in incidents."""
     found: dict[str, str] = {}
-    undone = {undoes for (undoes,) in db.execute("SELECT undoes FROM verdict WHERE undoes <> ''")}
     for each in series:
-        for id, body in db.execute("SELECT id, body FROM verdict WHERE series=?", (each,)):
-            if id not in undone:
-                found[each] = f"no anomaly, says {unpack(body, Verdict).by}"
-    wanted = set(anomalies)
-    if wanted:
-        for (body,) in db.execute("SELECT body FROM action WHERE verb IN ('dismiss', 'good_catch') ORDER BY at"):
-            action = unpack(body, Action)
-            what = "no anomaly" if action.verb == "dismiss" else "a good catch"
-            found.update({each: f"{what}, says {action.by}" for each in action.args.anomalies if each in wanted})
+        standing = db.execute(
+            "SELECT body FROM verdict v WHERE series=? AND undoes='' AND NOT EXISTS "
+            "(SELECT 1 FROM verdict u WHERE u.undoes = v.id AND u.undoes <> '') ORDER BY at DESC, id LIMIT 1",
+            (each,),
+        ).fetchone()
+        if standing is not None:
+            found[each] = f"no anomaly, says {unpack(standing[0], Verdict).by}"
+    for start in range(0, len(anomalies), 500):
+        some = anomalies[start : start + 500]
+        marks = ",".join("?" * len(some))
+        for id, verb, by in db.execute(f"SELECT anomaly, verb, by FROM judged WHERE anomaly IN ({marks})", some):
+            found[id] = f"{'no anomaly' if verb == 'dismiss' else 'a good catch'}, says {by}"
     return found
 
 

@@ -4,28 +4,27 @@ from __future__ import annotations
 
 import re
 import sqlite3
-from collections.abc import Sequence
 from typing import Final
 from urllib.parse import quote
 
 from floodmark.alerts import Anomaly, ChangeNotice, Incident
 from floodmark.console.contract import Found, Search
-from floodmark.console.folding import unpack
+from floodmark.console.folding import unpack, words_of
 from floodmark.console.queries.rows import moment
 
 _WORDS: Final = 12
 _LONGEST: Final = 200
 
 
-def matched(db: sqlite3.Connection, words: str, kinds: Sequence[str], limit: int) -> list[str]:
-    """Ids of what has all the words, or words that begin so; the best first."""
+def matched(db: sqlite3.Connection, words: str, kind: str, limit: int) -> list[str]:
+    """Ids of what has all the words, or words that begin so; the newest first."""
     asked = quoted(words)
     if not asked:
         return []
-    marks = ",".join("?" * len(kinds))
+    table = words_of(kind)
     found = db.execute(
-        f"SELECT id FROM search WHERE search MATCH ? AND kind IN ({marks}) ORDER BY rank LIMIT ?",
-        [asked, *kinds, limit],
+        f"SELECT id FROM {table} WHERE {table} MATCH ? ORDER BY rowid DESC LIMIT ?",
+        (f'{{text}} : ({asked}) AND {{kind}} : "{kind}"', limit),
     )
     return [id for (id,) in found]
 
@@ -33,7 +32,7 @@ def matched(db: sqlite3.Connection, words: str, kinds: Sequence[str], limit: int
 def quoted(words: str) -> str:
     """What somebody typed, as FTS5 asks for it: each word in quotes, for most signs mean something there."""
     parts = [each for each in words[:_LONGEST].replace("\0", " ").split() if re.search(r"\w", each)][:_WORDS]
-    return " ".join('"' + each.replace('"', '""') + '"*' for each in parts)
+    return " ".join('"' + each.replace('"', '""') + ('"*' if len(each) > 1 else '"') for each in parts)
 
 
 def search(db: sqlite3.Connection, words: str, limit: int = 20) -> Search:
@@ -45,7 +44,7 @@ def search(db: sqlite3.Connection, words: str, limit: int = 20) -> Search:
         for (id,) in db.execute("SELECT id FROM incident WHERE id >= ? AND id < ? LIMIT 5", (like, like + "~")):
             _add(db, found, "incident", id)
     for kind, most in (("incident", limit), ("change", 5), ("model", 5), ("anomaly", 8)):
-        for id in matched(db, words, (kind,), most):
+        for id in matched(db, words, kind, most):
             _add(db, found, kind, id)
     if begins:
         like = begins.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")[:_LONGEST] + "%"

@@ -17,7 +17,8 @@ _CHANGES: Final = 200
 def bars(db: sqlite3.Connection, since: float, until: float) -> list[tuple[str, float, float | None, int, bool]]:
     """Incidents as bars: id, from, until, severity, whether it is still open; the newest at most 500, oldest first."""
     found = db.execute(
-        "SELECT id, started, ended, severity, grp FROM incident WHERE started <= ? AND (ended IS NULL OR ended >= ?) "
+        "SELECT id, started, ended, severity, grp FROM incident INDEXED BY incident_by_time "
+        "WHERE started <= ? AND (ended IS NULL OR ended >= ?) "
         "AND grp <> 'merged' ORDER BY started DESC LIMIT ?",
         (until, since, _BARS),
     ).fetchall()
