@@ -307,7 +307,7 @@ def _route(config: Config, number: int) -> RouteRow:
 def _rules(notify: Notify, name: str) -> list[str]:
     person = notify.people[name]
     said = [f"by {', '.join(person.targets)}", f"clocks of {person.timezone}"]
-    said += [f"undisturbed {each.from_} to {each.to}, below {each.below}" for each in person.quiet]
+    said += [f"undisturbed {_clock(each.from_)} to {_clock(each.to)}, but for {each.below}" for each in person.quiet]
     return said
 
 
@@ -315,3 +315,8 @@ def _selectors(match: Mapping[str, str | list[str]]) -> str:
     return ", ".join(
         f"{name} {value if isinstance(value, str) else ' or '.join(value)}" for name, value in match.items()
     )
+
+
+def _clock(seconds: float) -> str:
+    """Seconds of a day as the time on a clock."""
+    return f"{int(seconds) // 3600:02}:{int(seconds) % 3600 // 60:02}"

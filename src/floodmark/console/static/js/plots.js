@@ -77,6 +77,16 @@ export function reach(columns) {
 }
 
 /**
+ * From the first time to the last; never empty.
+ * @param {number[]} times
+ * @returns {[number, number]}
+ */
+function across(times) {
+  const first = times[0] ?? 0, last = times[times.length - 1] ?? first;
+  return first === last ? [first - 1800, last + 1800] : [first, last];
+}
+
+/**
  * Times at which an axis has its words: whole minutes, hours, days.
  * @param {number} from
  * @param {number} until
@@ -124,7 +134,7 @@ export function plot(host, first, read) {
       padding: [8, 6, 0, 0],
       cursor: { y: false, drag: { x: false, y: false }, points: { size: 7, fill: (_, at) => token(spec.lines[at - 1]?.colour ?? "--ink") } },
       scales: {
-        x: { time: true, range: (_, low, high) => spec.span ?? (low === high ? [low - 1800, high + 1800] : [low, high]) },
+        x: { time: true, range: () => spec.span ?? across(spec.times) },
         y: { range: () => spec.range ?? reach(spec.lines.map((line) => line.values.map(known))) },
       },
       axes: [

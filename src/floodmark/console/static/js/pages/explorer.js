@@ -3,10 +3,9 @@
  * began in them stands below with its evidence. Range, open rows, filters and what is chosen are in the address.
  */
 import { between, encode, hit, layBars, painter, palette, HEAD, ALL, FOOT } from "../heat.js";
-import { token } from "../plots.js";
+import { ticks, token } from "../plots.js";
 import {
-  Answer, Empty, Evidence, Legend, RangePicker, Segments, Severity, Table, ask, clock, go, html, paged, span, spanOf, useAnswer,
-  useEffect, useMemo, useNarrow, useQuery, useRef, useState, useTheme, useTwin, useKeys, when, onLive, chance,
+  Answer, Empty, Evidence, Legend, RangePicker, Segments, Severity, Table, stamp, ask, clock, go, html, span, spanOf, useAnswer, useEffect, useMemo, useNarrow, useQuery, useRef, useState, useTheme, useTwin, when, chance,
 } from "./parts.js";
 
 /** @typedef {import("../heat.js").Area} Area */
@@ -307,7 +306,11 @@ function axis(g, view, top, width, colour) {
   g.fillStyle = colour;
   g.textAlign = "center";
   const end = view.start + view.columns * view.bucket;
-  for (const { x, text } of timeline(view.start, end, width)) g.fillText(text, x, top);
+  const { times, step } = ticks(view.start, end, Math.max(2, Math.floor(width / 92)));
+  for (const time of times) {
+    const x = ((time - view.start) / (end - view.start)) * width;
+    if (x > 24 && x < width - 24) g.fillText(stamp(time, step), x, top);
+  }
 }
 
 /**

@@ -4,8 +4,7 @@
  */
 import { apart, bins, rates, whole } from "../figures.js";
 import {
-  Answer, Ask, Empty, Legend, Plot, RangePicker, Segments, Severity, Spark, Table, chance, clock, commas, figure, html, incidentLink, share, span, spanOf,
-  useAnswer, useMemo, useQuery, when, epoch, acting, Verdicts, stamp,
+  Answer, Empty, Legend, Plot, RangePicker, Segments, Severity, Spark, Table, chance, clock, commas, figure, html, incidentLink, share, span, spanOf, useAnswer, useMemo, useQuery, when, epoch, Verdicts, stamp,
 } from "./parts.js";
 
 /** @typedef {import("../figures.js").Bins} Bins */

@@ -5,8 +5,7 @@
 import { colourOf, selectors } from "../figures.js";
 import { ticks } from "../plots.js";
 import {
-  Answer, Dialog, Empty, Field, Severity, Table, act, ask, clock, clockIn, epoch, html, incidentLink, mayNot, now, people, schedules, span,
-  spanIn, useAnswer, useEffect, useMemo, useQuery, useState, when, whenIn, zoneName, useNarrow, Permitted,
+  Answer, Dialog, Empty, Field, Severity, Table, act, epoch, html, incidentLink, now, people, schedules, span, useAnswer, useEffect, useMemo, useQuery, useState, when, whenIn, zoneName, useNarrow, Permitted,
 } from "./parts.js";
 
 /** @typedef {[person: string, start: number, end: number, override: boolean]} Shift */
