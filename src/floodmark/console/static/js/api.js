@@ -190,3 +190,24 @@ export function useAnswer(path, kinds = []) {
   }, [kinds.join()]);
   return { data: held.data, problem: held.problem, waiting: held.waiting, stale: held.path !== path, again: () => setTurn((count) => count + 1) };
 }
+
+/**
+ * Several answers that belong together; all of them, or why not.
+ * @param {string[]} paths
+ * @returns {Asked}
+ */
+export function useAnswers(paths) {
+  const key = paths.join("\n");
+  const [held, setHeld] = useState(/** @type {{key: string, data: any, problem: Problem | null, waiting: boolean}} */ ({ key: "", data: null, problem: null, waiting: true }));
+  const [turn, setTurn] = useState(0);
+  useEffect(() => {
+    const stop = new AbortController();
+    setHeld((before) => ({ ...before, waiting: true }));
+    Promise.all(paths.map((path) => ask(path, stop.signal))).then(
+      (data) => setHeld({ key, data, problem: null, waiting: false }),
+      (error) => { if (!stop.signal.aborted) setHeld((before) => ({ ...before, problem: error instanceof Problem ? error : new Problem(String(error), 0), waiting: false })); },
+    );
+    return () => stop.abort();
+  }, [key, turn]);
+  return { data: held.data, problem: held.problem, waiting: held.waiting, stale: held.key !== key, again: () => setTurn((count) => count + 1) };
+}

@@ -31,7 +31,7 @@ function App() {
     "?": { word: "these keys", run: () => setKeys(!keys) }, "/": { word: "search", run: () => document.getElementById("search")?.focus() },
     1: { word: "incidents", run: () => go("/") }, 2: { word: "explorer", run: () => go("/explorer") }, 3: { word: "models", run: () => go("/models") }, 4: { word: "on call", run: () => go("/oncall") }, 5: { word: "engine", run: () => go("/engine") },
   });
-  return html`<a class="skip" href="#main">Skip to the page</a><div class="app"><header class="top"><a class="brand" href="/"><${Brand} /><span>Floodmark</span></a><${Finder} /><span class="grow"></span><${Freshness} status=${status} link=${link} />
+  return html`<a class="skip" href="#main">Skip to the page</a><div class="app"><header class="top"><a class="brand" href="/" aria-label="Floodmark, incidents"><${Brand} /><span>Floodmark</span></a><${Finder} /><span class="grow"></span><${Freshness} status=${status} link=${link} />
       <button class="btn ghost square" aria-label="Light or dark" onClick=${() => setTheme(theme() === "dark" ? "light" : "dark")}><${Icon} of="theme" /></button><${Myself} me=${me} /></header>
     <nav class="rail" aria-label="Pages"><div>${PAGES.map(([at, word, icon]) => html`<a key=${at} href=${at} aria-current=${icon === page || (page === "incident" && icon === "incidents") ? "page" : undefined}><${Icon} of=${icon} /><span>${word}</span>${icon === "incidents" && status?.needs > 0 && html`<span class="n">${status.needs}<span class="vh"> need somebody</span></span>`}</a>`)}<p class="foot">${me ? html`${shown(me.name)}, ${me.role}` : ""}</p></div></nav>
     <main id="main" tabindex="-1"><${Behind} status=${status} link=${link} />

@@ -5,7 +5,7 @@
 import { between, encode, hit, layBars, painter, palette, HEAD, ALL, FOOT } from "../heat.js";
 import { ticks, token } from "../plots.js";
 import {
-  Answer, Empty, Evidence, Legend, RangePicker, Segments, Severity, Table, stamp, ask, clock, go, html, span, spanOf, useAnswer, useEffect, useMemo, useNarrow, useQuery, useRef, useState, useTheme, useTwin, when, chance,
+  Answer, Empty, Evidence, Legend, RangePicker, Segments, Severity, Table, stamp, ask, clock, go, html, span, spanOf, useAnswer, useAnswers, useEffect, useMemo, useNarrow, useQuery, useRef, useState, useTheme, useTwin, when, chance,
 } from "./parts.js";
 
 /** @typedef {import("../heat.js").Area} Area */

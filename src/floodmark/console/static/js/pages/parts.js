@@ -1,6 +1,6 @@
 /** All that the pages build with, in one place. */
 import { act, Permitted, Verdicts } from "../acting.js";
-import { ask, mayNot, now, onLive, people, reached, schedules, useAnswer } from "../api.js";
+import { ask, mayNot, now, onLive, people, reached, schedules, useAnswer, useAnswers } from "../api.js";
 import { Canvas, bandPlot } from "../canvas.js";
 import { Answer, Dialog, Empty, Field, Legend, Segments, Table, useKeys, useNarrow, useTheme, useTwin } from "../components.js";
 import { chance, clock, clockIn, commas, epoch, figure, incidentLink, measure, named, share, shown, span, stamp, when, whenIn, zoneName } from "../format.js";
@@ -70,5 +70,5 @@ export function Evidence({ row, again }) {
 
 export {
   act, Answer, ask, chance, clock, clockIn, commas, Dialog, Empty, epoch, Field, figure, go, html, incidentLink, Legend, mayNot, measure, now, onLive, people, Permitted, reached, schedules,
-  Segments, Severity, share, shown, span, spanOf, stamp, Table, useAnswer, useEffect, useKeys, useMemo, useNarrow, useQuery, useRef, useState, useTheme, useTwin, Verdicts, when, whenIn, zoneName,
+  Segments, Severity, share, shown, span, spanOf, stamp, Table, useAnswer, useAnswers, useEffect, useKeys, useMemo, useNarrow, useQuery, useRef, useState, useTheme, useTwin, Verdicts, when, whenIn, zoneName,
 };
