@@ -49,6 +49,8 @@ from floodmark.runtime.errors import RunError
 
 log = structlog.get_logger(__name__)
 
+PERSON: Final = web.RequestKey("person", Person)
+"""Who asks, on a request that passed the door."""
 BODY: Final = 65_536
 """Largest body of a request."""
 ACTIONS: Final = 60
@@ -181,7 +183,7 @@ class Server:
             if error.status == 401 and wants_page and self._door.auth.kind in ("token", "basic", "oidc"):
                 raise web.HTTPFound(f"/login?to={quote(request.path_qs, safe='')}") from error
             raise ProblemError(error.status, error.words, headers=error.headers) from error
-        request["person"] = person
+        request[PERSON] = person
         if request.method not in ("GET", "HEAD"):
             self._own(request, person)
         return await handler(request)
@@ -354,7 +356,7 @@ class Server:
         return found
 
     async def _get_me(self, request: web.Request) -> contract.Me:
-        person: Person = request["person"]
+        person: Person = request[PERSON]
         notify = self._config.notify
         return contract.Me(
             name=person.name,
@@ -375,7 +377,7 @@ class Server:
             least=given.get("severity", "info"),
             scope=given.get("scope"),
             entity=given.get("entity") or None,
-            owner=request["person"].name if owner == "me" else owner,
+            owner=request[PERSON].name if owner == "me" else owner,
             words=given.get("q", ""),
             since=given.get("since"),
             until=given.get("until"),
@@ -387,7 +389,7 @@ class Server:
 
     async def _get_incident(self, request: web.Request) -> contract.IncidentPage | None:
         id = request.match_info["id"]
-        person: Person = request["person"]
+        person: Person = request[PERSON]
 
         def whole(db: sqlite3.Connection) -> contract.IncidentPage | None:
             page = incident.incident(db, self._config, id, time.time())
@@ -523,7 +525,7 @@ class Server:
             raise ProblemError(error.status, str(error)) from error
 
     async def _retry(self, request: web.Request) -> Any:
-        person: Person = request["person"]
+        person: Person = request[PERSON]
         if why := why_not(person, "retry"):
             raise ProblemError(403, why)
         asked = _decoded(await self._read(request), contract.Retrying)
@@ -560,7 +562,7 @@ class Server:
         return answer
 
     async def _act(self, request: web.Request) -> web.StreamResponse:
-        person: Person = request["person"]
+        person: Person = request[PERSON]
         self._hurry(person)
         if self._config.actions is None:
             raise ProblemError(409, "The config has no `actions`: nobody would hear it. Add `actions: {}`.")
