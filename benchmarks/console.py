@@ -107,9 +107,9 @@ def records(incident_count: int, anomaly_count: int, days: float) -> Iterator[Ke
             offset += 1
             yield kept(told, at, "floodmark.anomalies", offset)
         for revision in (1, 2, 3):
-            body = _incident(number, revision, at, places, members, over=revision == 3 and not last)
+            told_now = _incident(number, revision, at, places, members, over=revision == 3 and not last)
             offset += 1
-            yield kept(body, at, "floodmark.alerts", offset, body.id)
+            yield kept(told_now, at, "floodmark.alerts", offset, told_now.id)
         if number % 3 == 0:
             for verb in ("ack", "comment", "good_catch"):
                 args = Arguments(text="looking at it") if verb == "comment" else Arguments()

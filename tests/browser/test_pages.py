@@ -1,4 +1,4 @@
-"""Each page, in light and dark, at four widths: nothing that axe finds, nothing sideways, no error; and what each is for."""
+"""Each page, in light and dark, at four widths: nothing that axe finds, nothing sideways; and what each is for."""
 
 from __future__ import annotations
 

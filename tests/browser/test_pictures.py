@@ -1,5 +1,5 @@
-"""Pictures of the console for the docs. With FLOODMARK_PICTURES=1 they are written to docs/images/console; otherwise it is
-only looked whether there is something to see."""
+"""Pictures of the console for the docs. With FLOODMARK_PICTURES=1 they are written to docs/images/console; otherwise
+it is only looked whether there is something to see."""
 
 from __future__ import annotations
 

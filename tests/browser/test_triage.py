@@ -1,4 +1,4 @@
-"""Triage in a browser, by keyboard alone, and what is on the topic afterwards; hostile texts; two people; Kafka away."""
+"""Triage in a browser, by keyboard alone, and what is on the topic afterwards; hostile texts; two people."""
 
 from __future__ import annotations
 

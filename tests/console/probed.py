@@ -1,4 +1,4 @@
-"""A console without Kafka: the real server over a view that is filled from the recording, and a writer that remembers."""
+"""A console without Kafka: the real server over a view of the recording, and a writer that remembers."""
 
 from __future__ import annotations
 

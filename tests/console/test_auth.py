@@ -33,7 +33,8 @@ def _tokens(role: str, verbs: str = "") -> str:
 
 
 ACTS = {
-    "ack": {}, "comment": {"text": "x"}, "good_catch": {}, "resolve": {}, "silence": {"match": {"entity": "x"}, "until": "2099-01-01T00:00:00Z"},
+    "ack": {}, "comment": {"text": "x"}, "good_catch": {}, "resolve": {},
+    "silence": {"match": {"entity": "x"}, "until": "2099-01-01T00:00:00Z"},
 }  # fmt: skip
 LEAST = {"ack": "responder", "comment": "responder", "good_catch": "responder", "resolve": "lead", "silence": "lead"}
 ROLES = ("viewer", "responder", "lead", "admin")
@@ -177,8 +178,8 @@ def test_a_session_ends(tmp_path):
 
 
 PROXY = (
-    "console: {auth: {kind: proxy, proxy: {addresses: [ADDRESS], grants: {staff: [{role: responder, match: {owner: payments}}], "
-    "'*': [{role: viewer}]}}}}\n"
+    "console: {auth: {kind: proxy, proxy: {addresses: [ADDRESS], "
+    "grants: {staff: [{role: responder, match: {owner: payments}}], '*': [{role: viewer}]}}}}\n"
 )
 
 

@@ -215,7 +215,8 @@ async def test_more_than_sixty_a_minute_are_too_many(console: Probed):
 
 @pytest.mark.parametrize(
     "headers",
-    [{}, {"X-Floodmark": "1"}, {"Origin": "https://evil.example", "X-Floodmark": "1"}, {"Origin": "null", "X-Floodmark": "1"},
+    [{}, {"X-Floodmark": "1"}, {"Origin": "https://evil.example", "X-Floodmark": "1"},
+     {"Origin": "null", "X-Floodmark": "1"},
      {"Origin": "http://console.test"}, {"Origin": "http://console.test.evil.example", "X-Floodmark": "1"}],
 )  # fmt: skip
 async def test_another_page_cannot_write(console: Probed, headers):

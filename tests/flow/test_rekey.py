@@ -125,7 +125,7 @@ def test_nothing_is_lost_on_the_way(signal: Metric | Log) -> None:
     [
         ([("m", "metric", False)], {"m"}, []),
         ([("m", "metric", True), ("l", "log", False)], {"l", "floodmark.rekeyed"}, ["floodmark.rekeyed"]),
-        ([("p", "prediction", True)], {"floodmark.model-events"}, ["floodmark.model-events"]),
+        ([("p", "prediction", True)], {"floodmark.model-events"}, ["floodmark.model-events", "floodmark.reports"]),
         ([("c", "change", True)], set(), []),
     ],
 )

@@ -26,7 +26,7 @@ logger = structlog.get_logger(__name__)
 _AT_RESTART = ("host", "port", "url", "cert_file", "key_file", "store", "engines")
 
 console = typer.Typer(
-    help="Incidents, anomalies, models, who is on call and how the engine does, as pages in a browser, until SIGTERM.",
+    help="Incidents, anomalies, models, who is on call and how the engine does, as pages in a browser.",
     invoke_without_command=True,
     add_completion=False,
 )
@@ -41,9 +41,9 @@ def pages(
     """Serve the pages, until SIGTERM or Ctrl-C.
 
     It reads the topics as any other reader: no group, nothing committed, and the engine does not know that it is there.
-    What it shows is kept in a file (`console.store`) that can be deleted: it is made again from the topics. What people do
-    in it is an action on the topic of actions, as with `floodmark act`. The people and tokens of a changed config are
-    taken up as it runs, at once on SIGHUP.
+    What it shows is kept in a file (`console.store`) that can be deleted: it is made again from the topics. What
+    people do in it is an action on the topic of actions, as with `floodmark act`. The people and tokens of a changed
+    config are taken up as it runs, at once on SIGHUP.
     """
     if context.invoked_subcommand is not None:
         return

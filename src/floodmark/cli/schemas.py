@@ -13,6 +13,7 @@ from floodmark.cli.asyncapi import asyncapi
 from floodmark.cli.speaking import fail, out
 from floodmark.config.reference import json_schema, markdown_reference
 from floodmark.config.trials import Trials
+from floodmark.console.openapi import openapi
 from floodmark.decode import native_schemas
 from floodmark.events import body_schemas
 
@@ -55,7 +56,8 @@ def all_schemas() -> dict[str, bytes]:
         **{f"input-{k}": v for k, v in native_schemas().items()},
         **body_schemas(),
     }
-    files = {f"{stem}.schema.json": schema for stem, schema in found.items()} | {"asyncapi.json": asyncapi()}
+    files = {f"{stem}.schema.json": schema for stem, schema in found.items()}
+    files |= {"asyncapi.json": asyncapi(), "openapi.json": openapi()}
     written = orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE
     return {name: orjson.dumps(document, option=written) for name, document in files.items()}
 

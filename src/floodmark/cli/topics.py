@@ -68,9 +68,9 @@ def _wanted(config: Config, partitions: int, replication: int, inputs: bool) -> 
         wanted[config.topics.actions] = TopicSpec(partitions, replication, _FOR_EVER)
     if config.feedback is not None:
         wanted[config.feedback.topic] = TopicSpec(1, replication, _FOR_EVER)
+    wanted[config.topics.reports] = TopicSpec(partitions, replication, _NEWEST)
     if config.audit is not None:
         wanted[config.topics.audit] = TopicSpec(1, replication, _FOR_EVER)
-        wanted[config.topics.reports] = TopicSpec(partitions, replication, _NEWEST)
     if config.notify is not None:
         wanted[config.topics.deliveries] = TopicSpec(partitions, replication, _NEWEST)
     return wanted

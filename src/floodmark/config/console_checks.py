@@ -46,8 +46,8 @@ def _problems(console: Console) -> Iterator[tuple[Path, str]]:
         yield (
             ("console", "host"),
             (
-                f"`auth.kind: none` lets everybody in, so it is served on loopback only, not on {console.host}; choose token, "
-                "basic, oidc or proxy"
+                f"`auth.kind: none` lets everybody in, so it is served on loopback only, not on {console.host}; choose "
+                "token, basic, oidc or proxy"
             ),
         )
     if console.url and not console.url.startswith(("https://", "http://")):

@@ -442,6 +442,8 @@ class ModelMonitor(Section):
     """Labelled predictions over which performance is rolled."""
     every: Duration = Field(default=60.0, ge=1)
     """Event time between two points of a performance series."""
+    report: Duration = Field(default=900.0, ge=0)
+    """Event time between two reports of how each version does (`topics.reports`, for the console); 0: none."""
     join: Duration = 7 * 86400.0
     """How long a prediction waits for its outcome (and an outcome for its prediction)."""
     reference: int = Field(default=1000, ge=50)

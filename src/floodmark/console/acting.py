@@ -132,9 +132,8 @@ def known(db: sqlite3.Connection, id: str) -> Incident | None:
 def effective(db: sqlite3.Connection, config: Config, incident: Incident, others: Sequence[str] = ()) -> datetime:
     """From when on an action on it would hold, in event time: behind what any task can have decided by now."""
     times = [(incident.watermark or incident.updated_at).timestamp()]
-    for other in others:
-        if (theirs := known(db, other)) is not None:
-            times.append((theirs.watermark or theirs.updated_at).timestamp())
+    others_known = [each for each in (known(db, other) for other in others) if each is not None]
+    times += [(each.watermark or each.updated_at).timestamp() for each in others_known]
     reached = db.execute("SELECT max(at) FROM reached").fetchone()[0]
     newest = max([*times, *([reached] if reached is not None else [])])
     return datetime.fromtimestamp(newest, UTC) + 2 * timedelta(seconds=config.detect.tick)

@@ -1,4 +1,4 @@
-"""What is new, to every open page: one queue a browser, bounded, in which later news of the same thing replace earlier."""
+"""What is new, to every open page: a bounded queue for each, in which later news of a thing replace earlier."""
 
 from __future__ import annotations
 

@@ -34,8 +34,8 @@ def openapi() -> dict[str, Any]:
         "info": {
             "title": "Floodmark's console",
             "version": __version__,
-            "description": "What the pages of `floodmark console` are made of. Times are RFC 3339 in UTC; points and cells "
-            "carry seconds since the epoch. Errors are RFC 9457 problems.",
+            "description": "What the pages of `floodmark console` are made of. Times are RFC 3339 in UTC; points and "
+            "cells carry seconds since the epoch. Errors are RFC 9457 problems.",
         },
         "paths": paths,
         "components": {

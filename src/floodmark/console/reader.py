@@ -70,7 +70,7 @@ class Reader:
 
     @property
     def away(self) -> str:
-        """Why Kafka is not there, as a sentence; empty while it is. What the client meets is no proof: it waits for ever."""
+        """Why Kafka is not there, as a sentence; empty while it is. What a client meets is no proof: it waits."""
         return self.presence.sentence() or self._away_for
 
     async def run(self) -> None:

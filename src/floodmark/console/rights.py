@@ -11,12 +11,13 @@ from floodmark.config.console import ROLES, Grant, Role
 
 _FROM: Final[Mapping[str, Role]] = {
     **dict.fromkeys(
-        ("ack", "unack", "assign", "snooze", "unsnooze", "comment", "link", "priority", "dismiss", "good_catch", "wrong_cause"),
+        ("ack", "unack", "assign", "snooze", "unsnooze", "comment", "link", "priority", "dismiss", "good_catch",
+         "wrong_cause"),
         "responder",
     ),
     **dict.fromkeys(
-        ("resolve", "reopen", "merge", "split", "silence", "unsilence", "maintain", "unmaintain", "override", "handover",
-         "page", "approve"),
+        ("resolve", "reopen", "merge", "split", "silence", "unsilence", "maintain", "unmaintain", "override",
+         "handover", "page", "approve"),
         "lead",
     ),
     "retry": "admin",
@@ -27,7 +28,7 @@ SNOOZE: Final = timedelta(days=1)
 
 
 class Person(NamedTuple):
-    """Who asks, and what they may. `verbs`: a token may do these only. `session`: of which sign-in, empty for tokens."""
+    """Who asks, and what they may. `verbs`: a token may do these only. `session`: of which sign-in."""
 
     name: str
     grants: Sequence[Grant]
@@ -42,8 +43,8 @@ class Person(NamedTuple):
 
 
 def why_not(person: Person, verb: str, facts: Mapping[str, Sequence[str]] | None = None) -> str:
-    """Why somebody may not do a verb, as a sentence; empty if they may. `facts`: of the incident that it is about; None:
-    whether they may do it to any."""
+    """Why somebody may not do a verb, as a sentence; empty if they may. `facts`: of the incident that it is about;
+    None: whether they may do it to any."""
     from floodmark.notify.routes import fits  # noqa: PLC0415 - half of notify comes with it
 
     needed = _FROM.get(verb)

@@ -1,5 +1,5 @@
-"""Every route of the API: its path, what it takes, what it answers. The server registers them, and the OpenAPI document is
-made from them."""
+"""Every route of the API: its path, what it takes, what it answers. The server registers them, and the OpenAPI
+document is made from them."""
 
 from __future__ import annotations
 
@@ -236,8 +236,7 @@ def _value(parameter: Parameter, text: str) -> Any:
         if kind == "flag":
             return text.lower() in ("1", "true", "yes")
         if kind == "json":
-            found = msgspec.json.decode(text, type=dict[str, str | list[str]])
-            return found
+            return msgspec.json.decode(text, type=dict[str, str | list[str]])
     except (ValueError, OverflowError, msgspec.MsgspecError) as error:
         raise ParameterError(name, f"{name}: {text[:60]!r} is no {_KINDS[kind]}.") from error
     if len(text) > 2_000:

@@ -129,7 +129,7 @@ async def _follow(reloads: AsyncIterator[Config | None], view: View, server: Ser
 @asynccontextmanager
 async def _listening(
     console: Console, context: ssl.SSLContext | None
-) -> AsyncIterator[tuple[Callable[[web.Application], "_Serving"], str]]:
+) -> AsyncIterator[tuple[Callable[[web.Application], _Serving], str]]:
     """The port is taken before the server is made, for what it is called by is in its cookies and checks."""
     family = socket.AF_INET6 if ":" in console.host else socket.AF_INET
     listener = socket.socket(family, socket.SOCK_STREAM)

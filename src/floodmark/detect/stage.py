@@ -35,6 +35,7 @@ from floodmark.detect.series import Finding, Sample, Series
 from floodmark.detect.spans import SpanSeries
 from floodmark.detect.upkeep import Upkeep
 from floodmark.detect.warming import Warming
+from floodmark.reports import ModelReport
 from floodmark.signals import Histogram, Inference, Log, Metric, Origin, Outcome, Prediction, Samples, Span
 from floodmark.state import StateError
 
@@ -44,7 +45,7 @@ _STANDSTILL: Final = 6.0
 
 Judged = Metric | Histogram | Log | Prediction | Inference | Outcome | Span
 _Moved = TypeVar("_Moved", bound=Judged)
-Told = Anomaly | Dependencies | SeriesSample | Watermark
+Told = Anomaly | Dependencies | ModelReport | SeriesSample | Watermark
 
 
 class State(NamedTuple):
@@ -434,7 +435,7 @@ class DetectStage:
                 self._core.resume(tick)
             else:
                 self._pace.update(step)
-        self._tick = tick
+        before, self._tick = self._tick, tick
         for maker in self._makers:
             for event in maker.advance(tick):
                 out += self._core.observe(event)
@@ -442,6 +443,8 @@ class DetectStage:
         out += self._clocks.advance(tick)
         if calls := self._spans.calls(tick):
             out.append(Dependencies(task=self._task, time=utc(tick), calls=calls))
+        if not first:
+            out += self._models.reports(before, tick)
         if (series := self._sampler.news(tick, self._heard)) is not None:
             settled = tick + self._lateness + 2 * self._grid + QUIET
             out.append(SeriesSample(task=self._task, time=utc(tick), settled=utc(settled), series=series))

@@ -86,7 +86,8 @@ def written(config: Config) -> list[str]:
     acted = [topics.actions] if config.actions is not None else []
     own = [topics.anomalies, topics.alerts, topics.dead_letters, *acted, *_meeting_places(config)]
     audit = [topics.audit, topics.model_requests, topics.reports] if config.audit is not None else []
-    return list(dict.fromkeys([*own, *_of_notify(config), *audit]))
+    reported = [topics.reports] if topics.model_events in own else []
+    return list(dict.fromkeys([*own, *_of_notify(config), *audit, *reported]))
 
 
 def _of_notify(config: Config) -> list[str]:

@@ -40,6 +40,7 @@ from floodmark.flow.arrivals import Arrivals, Makers, Run
 from floodmark.flow.decoding import Decoding, judged
 from floodmark.flow.merge import Merge
 from floodmark.records import Awaited, Output, Record, Schemas, Task
+from floodmark.reports import ModelReport
 from floodmark.signals import (
     Alert,
     Change,
@@ -390,6 +391,8 @@ class DetectTask:
             return encode(item, source=self._name, key=item.task, everywhere=True)
         if isinstance(item, SeriesSample):  # those of a topic meet in one task, which says what it finds once
             return encode(item, source=self._name, key=self._topic)
+        if isinstance(item, ModelReport):
+            return encode(item, source=self._name, key=item.key())
         return encode(item, source=self._name, key=item.scope)
 
 

@@ -64,8 +64,8 @@ class Doorkeeper:
         return Person(name, self._grants(name, groups), self.auth.kind, session=id)
 
     def signed_in(self, name: str, password: str, address: str) -> str | None:
-        """basic or token: a new session; None if it is not right. Raises TurnedAwayError after too many tries. Takes its
-        time, so call it in a thread."""
+        """basic or token: a new session; None if it is not right. Raises TurnedAwayError after too many tries. Takes
+        its time, so call it in a thread."""
         self._patience(address)
         if self.auth.kind == "token":
             token = token_of(password, self.auth.tokens)

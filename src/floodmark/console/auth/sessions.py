@@ -11,8 +11,8 @@ from pathlib import Path
 import msgspec
 
 _TABLE = (
-    "CREATE TABLE IF NOT EXISTS session(hash TEXT PRIMARY KEY, until REAL NOT NULL, name TEXT NOT NULL, groups TEXT NOT NULL) "
-    "WITHOUT ROWID"
+    "CREATE TABLE IF NOT EXISTS session("
+    "hash TEXT PRIMARY KEY, until REAL NOT NULL, name TEXT NOT NULL, groups TEXT NOT NULL) WITHOUT ROWID"
 )
 
 

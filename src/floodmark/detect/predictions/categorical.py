@@ -22,6 +22,10 @@ class CategoricalDrift:
     def state(self) -> Drift:
         return self._drift
 
+    def names(self) -> list[str]:
+        """What the bins are called; the last is of all others."""
+        return [*self._reference.names, "…"]
+
     def update(self, value: str, now: float, head: str, subject: str) -> Change | None:
         """Take a category; the drift that is found with it, under the name of `head` and told of `subject`."""
         place, index = self._reference.place(value)

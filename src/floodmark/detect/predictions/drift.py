@@ -135,6 +135,20 @@ class Drift:
         """By how much autocorrelation inflates the variance of means; at least 1."""
         return max(self._effects)
 
+    @property
+    def reference(self) -> list[int]:
+        """The histogram of the reference."""
+        return self._counts
+
+    def stands(self) -> tuple[float, float, list[int] | None]:
+        """Of the last whole block: its stability index, the p-value against the reference, and its histogram; 0, 1 and
+        None while there is none."""
+        block = self._previous
+        if block is None or not block.n:
+            return 0.0, 1.0, None
+        verdict = self._compare(block, matters=False)
+        return verdict.stability_index, verdict.p_value, block.counts
+
     def update(self, place: float, index: int, now: float) -> bool:
         """Take a value's place and bin at event time `now`; whether the block is complete and wants to be closed."""
         block = self._block

@@ -63,6 +63,21 @@ class Watch:
         """Whether a drift was reported that is not over."""
         return self._watched is not None and self._watched.drifted
 
+    @property
+    def judged(self) -> NumericDrift | CategoricalDrift | None:
+        """What judges its drift; None while it learns, or if nothing does."""
+        return self._watched.judged if self._watched is not None else None
+
+    @property
+    def learned(self) -> float:
+        """How full its reference is, 0 to 1."""
+        return 1.0 if self._watched is not None else len(self._gaps) / self._manner.reference
+
+    @property
+    def missing(self) -> float:
+        """The share of the reference that has no value; 0 once it is full."""
+        return sum(self._gaps) / len(self._gaps) if self._gaps else 0.0
+
     def update(self, value: Scalar, now: float) -> Sequence[Change]:
         """Take the value of a prediction at `now`, the newest event time; what has changed with it (mostly nothing)."""
         found: Type = "number"
@@ -132,6 +147,10 @@ class Watched:
             self._drift = CategoricalDrift(first, blocks, now)
         else:
             self._drift = NumericDrift(first, blocks, now)
+
+    @property
+    def judged(self) -> NumericDrift | CategoricalDrift | None:
+        return self._drift
 
     @property
     def drifted(self) -> bool:

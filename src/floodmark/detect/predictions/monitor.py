@@ -22,6 +22,7 @@ from floodmark.detect.predictions.join import Joined, Joiner
 from floodmark.detect.predictions.requests import Requests, Waiting
 from floodmark.detect.predictions.version import Version, series_of
 from floodmark.detect.series import Finding, Sample, Series
+from floodmark.reports import ModelReport
 from floodmark.signals import Inference, Outcome, Prediction
 
 MOST_FILLED: Final = 120
@@ -151,6 +152,21 @@ class ModelMonitors:
         self._due = min(model.due for model in self._models.values())
         samples.sort(key=lambda sample: sample.time)
         return [*samples]
+
+    def reports(self, before: float, tick: float) -> list[ModelReport]:
+        """How each version does, where a time for a report lies after `before` and up to `tick`: at the last
+        of these."""
+        found = []
+        for name, model in self._models.items():
+            every = model.monitor.report
+            if not every or floor(tick / every) <= floor(before / every):
+                continue
+            pending = model.joiner.sizes()[0]
+            for version in model.versions:
+                report = self._versions[name, version].report(floor(tick / every) * every, pending)
+                if report is not None:
+                    found.append(report)
+        return found
 
     def back(self, tick: float, limit: float) -> None:
         """Event time goes back to `tick`: what came from beyond `limit` never was so."""

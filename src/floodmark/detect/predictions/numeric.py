@@ -10,7 +10,7 @@ from typing import NamedTuple
 from floodmark.alerts import Direction, Point
 from floodmark.detect.predictions.change import BAND, Change, Facts, share_change
 from floodmark.detect.predictions.drift import Blocks, Drift, Verdict
-from floodmark.detect.predictions.reference import NumericReference, number
+from floodmark.detect.predictions.reference import BINS, NumericReference, number
 from floodmark.detect.predictions.ring import Ring
 
 
@@ -39,6 +39,10 @@ class NumericDrift:
     @property
     def state(self) -> Drift:
         return self._drift
+
+    def edges(self) -> list[float]:
+        """Between which values the bins lie; one more than there are bins."""
+        return [self._reference.quantile(each / BINS) for each in range(BINS)] + [self._reference.quantile(1.0)]
 
     def update(self, value: float, now: float, head: str, subject: str) -> Change | None:
         """Take a finite value; the drift that is found with it, under the name of `head` and told of `subject`."""

@@ -87,6 +87,11 @@ class CategoricalReference:
         self.counts.append(self.n - below)
         self._other = ((below + self.n) / (2 * self.n), len(self._names))
 
+    @property
+    def names(self) -> list[str]:
+        """Categories with a bin of their own."""
+        return self._names
+
     def places(self, values: Sequence[str]) -> list[float]:
         """The places of the values that were counted, in the order of time."""
         return [self.place(value)[0] for value in values[len(values) - self.n :]]

@@ -10,7 +10,7 @@ from collections import Counter
 from functools import partial
 from typing import Final, Literal
 
-from floodmark.alerts import Evidence
+from floodmark.alerts import Evidence, utc
 from floodmark.config.models import Detect, ModelMonitor
 from floodmark.detect.predictions.change import Change, Facts
 from floodmark.detect.predictions.classes import DEFAULT_POSITIVE, class_of, is_number, positive_score
@@ -19,6 +19,7 @@ from floodmark.detect.predictions.feature import Manner, Watch
 from floodmark.detect.predictions.join import Joined
 from floodmark.detect.predictions.performance import Classification, Performance, Regression
 from floodmark.detect.predictions.reference import number, percent
+from floodmark.detect.predictions.reporting import FEATURES, feature, metrics, quantiles
 from floodmark.detect.predictions.ring import Ring
 from floodmark.detect.series import (
     Finding,
@@ -29,6 +30,7 @@ from floodmark.detect.series import (
     label_scope,
     series_key,
 )
+from floodmark.reports import ModelReport
 from floodmark.signals import Prediction, Scalar
 
 ENOUGH: Final = 50
@@ -85,6 +87,9 @@ class Version:
         self._errors: ErrorDrift | None = None
         self._delays = Ring(monitor.window)
         self._n_predictions = self._n_labelled = self._n_new = 0
+
+    _reported: tuple[int, int] = (0, 0)
+    """Predictions and labels up to the last report. Of the class, so that a snapshot of before knows it."""
 
     @property
     def n_features(self) -> int:
@@ -185,6 +190,35 @@ class Version:
         delay_facts: Facts = facts | {"labels": new}
         samples.append(Sample(series, time, sum(fresh) / len(fresh), partial(Evidence, facts=delay_facts)))
         return samples
+
+    def report(self, time: float, pending: int) -> ModelReport | None:
+        """How it does at `time`; None if nothing has come since the last report. `pending`: what waits for a label."""
+        before, self._reported = self._reported, (self._n_predictions, self._n_labelled)
+        if self._reported == before:
+            return None
+        performance = self._performance
+        values: dict[str, float] = {}
+        facts: Facts = {}
+        if performance is not None and len(performance) >= min(self._monitor.window, ENOUGH):
+            values, facts = performance.read()
+        watched = [feature(name, watch) for name, watch in self._features.items()]
+        features = sorted((each for each in watched if each is not None), key=lambda each: (-each.value, each.name))
+        predicted = feature("prediction", self._prediction)
+        return ModelReport(
+            model=self._labels["model"],
+            version=self.name,
+            scope=label_scope(self._labels, self._detect.scope),
+            task="regression" if isinstance(performance, Regression) or self._numeric else "classification",
+            time=utc(time),
+            window=self._monitor.report,
+            predictions=self._n_predictions - before[0],
+            labelled=self._n_labelled - before[1],
+            pending=pending,
+            reference=self._prediction.learned,
+            delays=quantiles(self._delays.last()),
+            metrics=metrics(values, facts, len(performance)) if performance is not None else [],
+            features=([predicted] if predicted is not None else []) + features[:FEATURES],
+        )
 
     def _manner(self, subject: str, head: str, *, novelty: bool) -> Manner:
         monitor = self._monitor
