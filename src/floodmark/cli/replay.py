@@ -41,6 +41,7 @@ from floodmark.cli.recorded import (
 )
 from floodmark.cli.recorded import zone as named_zone
 from floodmark.cli.registered import Registered
+from floodmark.cli.shadowed import Side, compared, show
 from floodmark.cli.speaking import err, fail, out, read_config
 from floodmark.cli.verdicts import FeedbackPath, read_verdicts
 from floodmark.config.models import Config
@@ -85,6 +86,10 @@ def replay(
     anomalies: Annotated[Path | None, typer.Option(help="Write anomalies as JSONL here ('-': stdout).")] = None,
     feedback: FeedbackPath = None,
     actions: ActionsPath = None,
+    shadow: Annotated[
+        Path | None,
+        typer.Option("--shadow", help="What another config would have told, beside this one."),
+    ] = None,
     templates: Annotated[bool, typer.Option("--templates", help="Show the log templates that were mined.")] = False,
 ) -> None:
     """Run files through the engine and show the incidents: the same answer as under Kafka, byte for byte.
@@ -104,6 +109,10 @@ def replay(
     With what people did meanwhile (`floodmark actions export`), incidents are resolved, merged and split as they were:
 
     `floodmark replay collectd.txt -c floodmark.yaml --input collectd --actions actions.jsonl`
+
+    What would another config have told of the same?
+
+    `floodmark replay collectd.txt -c floodmark.yaml --input collectd --shadow new.yaml`
     """
     settings = read_config(config) if config else Config()
     labels = dict(item.partition("=")[::2] for item in label or [])
@@ -118,14 +127,25 @@ def replay(
         done, upkeep = read_actions(actions, settings)
     flow = LocalFlow(settings, read_verdicts(feedback, settings), found.partitions, registered.schemas, upkeep)
     seen = Seen(found.place)
+    other = inputs_of(found, read_config(shadow)) if shadow is not None else None
+    beside = LocalFlow(other, partitions=found.partitions, schemas=registered.schemas) if other is not None else None
+    mine, theirs = Side(), Side()
     try:
         seen.take(flow.process(done or []))  # each waits until event time comes to it
         with progress("replay", found.size) as moved:
             for count, record in enumerate(registered.supplied(found.records())):
-                seen.take(flow.process([record]))
+                outputs = flow.process([record])
+                seen.take(outputs)
+                if beside is not None:
+                    theirs.take(outputs)
+                    mine.take(beside.process([record]))
                 if count % _BATCH == 0:
                     moved(_BATCH * (count > 0), f"replay · {len(seen.latest)} incidents")
-            seen.take(flow.finish())
+            outputs = flow.finish()
+            seen.take(outputs)
+            if beside is not None:
+                theirs.take(outputs)
+                mine.take(beside.finish())
     except (FileError, RunError) as error:
         fail(str(error))
     _write(incidents, [msgspec.json.encode(i) for i in seen.revisions])
@@ -136,6 +156,9 @@ def replay(
         _show(seen)
     _account(flow, seen)
     tell(found.notes)
+    if other is not None:
+        out.print()
+        show(compared(settings, other, theirs, mine, seen.seconds), None)
 
 
 class Seen:
@@ -149,6 +172,12 @@ class Seen:
         self.outcomes: list[ActionOutcome] = []
         self.refused: Counter[str] = Counter()
         self.first_refusal: dict[str, str] = {}
+
+    @property
+    def seconds(self) -> float:
+        """Event time from the first anomaly to the last, or a day, if that is less."""
+        times = [each.updated_at.timestamp() for each in self.anomalies]
+        return max(86_400.0, max(times) - min(times)) if times else 86_400.0
 
     def take(self, outputs: list[Output]) -> None:
         for output in outputs:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import gc
 import socket
+import time
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from datetime import UTC, datetime
@@ -21,6 +22,7 @@ from floodmark.cli.speaking import ConfigPath, fail, read_config
 from floodmark.config.loaded import report
 from floodmark.config.loader import ConfigError, Loaded, files_of, load_with_warnings
 from floodmark.config.models import Config
+from floodmark.config.quantities import duration
 from floodmark.events import encode
 from floodmark.records import Output, Schemas
 from floodmark.runtime import Route, RunError, log
@@ -43,6 +45,14 @@ logger = structlog.get_logger(__name__)
 def run(
     config: ConfigPath = Path("floodmark.yaml"),
     workers: Annotated[int, typer.Option(min=1, max=256, help="Processes that share the work on this machine.")] = 1,
+    shadow: Annotated[
+        Path | None,
+        typer.Option(help="Do not run: watch the same input by this config, and tell what it would have told."),
+    ] = None,
+    since: Annotated[str, typer.Option(help="With --shadow: begin so long ago, to learn first: 6h.")] = "",
+    difference: Annotated[
+        Path | None, typer.Option("--out", help="With --shadow: the difference as JSON, into this file.")
+    ] = None,
     worker: Annotated[int | None, typer.Option(hidden=True, help="The number of this process among them.")] = None,
 ) -> None:
     """Watch the topics of the config and publish incidents, until SIGTERM or Ctrl-C.
@@ -52,9 +62,15 @@ def run(
     is taken up as it runs, at once on SIGHUP. Logs go to standard error; /metrics, /healthz and /readyz are served
     where the config's `http` says, each worker on a port of its own from there on. SIGTERM finishes what is in flight,
     commits and leaves; a second one exits at once.
+
+    With --shadow it is no engine: it reads the inputs beside the one that runs, judges them by the other config, writes
+    nothing to Kafka, and says every ten minutes and at the end which incidents only one of the two told.
     """
     seen = fingerprint(config)
     settings = read_config(config)
+    if shadow is not None:
+        _beside(settings, shadow, since, difference)
+        return
     if worker is not None:
         settings = for_worker(settings, worker)
         structlog.contextvars.bind_contextvars(worker=worker)
@@ -70,6 +86,21 @@ def run(
     except Exception:
         logger.exception("the run has ended by a bug in Floodmark, please report it")
         raise typer.Exit(1) from None
+
+
+def _beside(live: Config, shadow: Path, since: str, difference: Path | None) -> None:
+    """Watch by another config. A process of its own, so that it can neither slow nor endanger the engine."""
+    from floodmark.cli.shadowed import watch  # noqa: PLC0415
+
+    other = read_config(shadow)
+    log.configure("warning", "text")
+    try:
+        start = time.time() - duration(since) if since else None
+        asyncio.run(watch(live, other, difference, start))
+    except ValueError as error:
+        fail(f"--since: {error}", 2)
+    except RunError as error:
+        fail(str(error))
 
 
 def _end(config: Config, sentence: str, code: int = 1) -> NoReturn:
