@@ -116,8 +116,6 @@ async def test_it_watches_beside_the_engine_and_writes_nothing(tmp_path):
             command += ["--shadow", str(tmp_path / "a.yaml"), "--out", str(tmp_path / "out.json")]
             env = {**os.environ, "COLUMNS": "300"}
             process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, env=env)
-                command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, env={**os.environ, "COLUMNS": "300"}
-            )
             time.sleep(6)
             now = time.time() - 60 * 2_000
             for minute in range(2_000):
