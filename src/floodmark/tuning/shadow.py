@@ -30,7 +30,7 @@ class Side(Struct, frozen=True, kw_only=True):
 
 
 class Pair(Struct, frozen=True, kw_only=True):
-    """An incident of both: their ids and titles, and in what they differ, in words; empty if in nothing that matters."""
+    """An incident of both: their ids, and in what they differ, in words; empty if in nothing that matters."""
 
     live: str
     shadow: str
