@@ -7,7 +7,11 @@ and asks each query that a page asks. The mark: 95 of 100 answers within 50 ms, 
 from __future__ import annotations
 
 import argparse
+import http.client
+import json
 import random
+import socket
+import subprocess
 import sys
 import tempfile
 import time
@@ -263,6 +267,7 @@ def main() -> int:
     parser.add_argument("--days", type=float, default=60.0, help="over how many days they are spread")
     parser.add_argument("--runs", type=int, default=50, help="of each query")
     parser.add_argument("--store", type=Path, help="file of the view, kept; if it is there it is only asked")
+    parser.add_argument("--http", action="store_true", help="and ask a console in a process of its own, over HTTP")
     given = parser.parse_args()
     config = Config.model_validate(CONFIG)
     with tempfile.TemporaryDirectory() as folder:
@@ -278,8 +283,62 @@ def main() -> int:
             slow += most > MARK
             print(f"{name:<42}{half * 1e3:>9.2f}{most * 1e3:>9.2f}{size / 1e3:>8.1f}{'  SLOW' if most > MARK else ''}")
         view.close()
+        if given.http:
+            slow += _over_http(path, Path(folder), given.days, given.runs)
     print(f"{slow} slower than {MARK * 1e3:.0f} ms at the 95th percentile")
     return int(slow > 0)
+
+
+def _over_http(store: Path, folder: Path, days: float, runs: int) -> int:
+    """Each GET of a real console over this view; how many are too slow. Its Kafka is not there, and is not needed."""
+    with socket.socket() as found:
+        found.bind(("127.0.0.1", 0))
+        port = int(found.getsockname()[1])
+    config = folder / "console.yaml"
+    own = {**CONFIG, "kafka": {"brokers": ["127.0.0.1:1"]}, "console": {"port": port, "store": str(store)}}
+    config.write_text(json.dumps(own))
+    command = [sys.executable, "-m", "floodmark", "console", "--config", str(config)]
+    with (folder / "log").open("wb") as log:
+        process = subprocess.Popen(command, stdout=log, stderr=log)
+    link = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
+    try:
+        for _ in range(200):
+            try:
+                link.request("GET", "/healthz")
+                link.getresponse().read()
+                break
+            except OSError:
+                link.close()
+                time.sleep(0.1)
+        link.request("GET", "/api/v1/incidents?limit=50")
+        some = [each["id"] for each in json.loads(link.getresponse().read())["rows"]]
+        end = START + days * 86_400
+        asked = [
+            "/me", "/status", "/incidents", "/incidents?state=needs,handled&sort=urgency&limit=200",
+            "/incidents?q=errors", "/incidents/ID", "/incidents/ID/history", "/incidents/ID/lanes",
+            f"/water?from={end - 172_800}&to={end}", f"/heat?from={end - 172_800}&to={end}",
+            f"/heat?from={START}&to={end}", "/anomalies", "/topology", "/changes", "/search?q=payment", "/models",
+            "/oncall", "/routes/test?incident=ID", "/silences", "/deliveries", "/engine", "/dead-letters", "/audit",
+            "/reports/weekly?audience=oncall", "/incidents/ID/postmortem?format=md",
+        ]  # fmt: skip
+        slow = 0
+        for path in asked:
+            spent, size = [], 0
+            for number in range(runs):
+                begun = time.perf_counter()
+                link.request("GET", f"/api/v1{path.replace('ID', some[number % len(some)])}")
+                size = len(link.getresponse().read())
+                spent.append(time.perf_counter() - begun)
+            spent.sort()
+            half, most = spent[len(spent) // 2], spent[int(len(spent) * 0.95)]
+            slow += most > MARK
+            name = f"HTTP {path.partition('?from')[0]}"
+            print(f"{name:<62}{half * 1e3:>9.2f}{most * 1e3:>9.2f}{size / 1e3:>8.1f}{'  SLOW' if most > MARK else ''}")
+        return slow
+    finally:
+        link.close()
+        process.terminate()
+        process.wait()
 
 
 def _fill(view: View, incident_count: int, anomaly_count: int, days: float) -> None:
