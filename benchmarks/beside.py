@@ -2,8 +2,8 @@
 
     python benchmarks/beside.py [--runs 3] [--days 1]
 
-The console is a process of its own, so what is measured is the CPU (user and system) of the demo's own process, in which
-the broker and the engine are: whatever a reader asks of them is in it. Prints Markdown, medians, and the ratio.
+The console is a process of its own, so what is measured is the CPU (user and system) of the demo's own process, in
+which the broker and the engine are: whatever a reader asks of them is in it. Prints Markdown, medians, and the ratio.
 """
 
 from __future__ import annotations

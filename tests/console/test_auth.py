@@ -93,6 +93,16 @@ async def test_without_a_sign_in_there_is_only_the_form(tmp_path):
         assert "<script" not in form
 
 
+async def test_whoever_collects_metrics_has_a_token_of_its_own(tmp_path):
+    async with probed(tmp_path, _tokens("viewer") + "http: {token: collector}\n") as console:
+        for given, wanted in (("Bearer collector", 200), ("Bearer collecto", 401), (f"Bearer {TOKEN}", 200)):
+            assert (await console.client.get("/metrics", headers={"Authorization": given})).status == wanted
+        assert (await console.client.get("/api/v1/me", headers={"Authorization": "Bearer collector"})).status == 401
+    (tmp_path / "none").mkdir()
+    async with probed(tmp_path / "none") as console:
+        assert (await console.client.get("/metrics", headers={"Authorization": "Bearer x"})).status == 200
+
+
 BASIC = "console: {auth: {kind: basic, users: {ann: {scrypt: 'HASH', grants: [{role: lead}]}}}}\n"
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import hmac
 import sqlite3
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
@@ -170,7 +171,7 @@ class Server:
     @web.middleware
     async def _guarded(self, request: web.Request, handler: _Handler) -> web.StreamResponse:
         path = request.path
-        if path in _OPEN or path.startswith("/static/"):
+        if path in _OPEN or path.startswith("/static/") or (path == "/metrics" and self._measures(request)):
             return await handler(request)
         try:
             person = self._door.person(request)
@@ -187,6 +188,14 @@ class Server:
         if request.method not in ("GET", "HEAD"):
             self._own(request, person)
         return await handler(request)
+
+    def _measures(self, request: web.Request) -> bool:
+        """Whether it shows `http.token`, as whoever collects the metrics of all processes does."""
+        token = self._config.http.token
+        given = request.headers.get("Authorization", "").partition(" ")[2].strip()
+        return token is not None and hmac.compare_digest(
+            given.encode("utf-8", "surrogateescape"), token.get_secret_value().encode()
+        )
 
     def _own(self, request: web.Request, person: Person) -> None:
         """A write comes from our own page, or from a program with a token. Raises ProblemError."""

@@ -50,7 +50,8 @@ class Doorkeeper:
     def person(self, request: web.Request) -> Person:
         """Who asks. Raises TurnedAwayError."""
         scheme, _, given = request.headers.get("Authorization", "").partition(" ")
-        if scheme.lower() == "bearer" or (self.auth.kind == "token" and scheme):
+        named = scheme.lower() == "bearer" and (self.auth.kind != "none" or self.auth.tokens)
+        if named or (self.auth.kind == "token" and scheme):
             return self._token(request, given.strip())
         if self.auth.kind == "none":
             return Person(self.auth.person, _ALL, "none")
