@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import os
 import socket
 import ssl
@@ -80,6 +81,8 @@ async def serve(
             if reloads is not None:
                 work.append(asyncio.create_task(_follow(reloads, view, server, telemetry)))
             async with runner_of(server.app()) as url:
+                gc.freeze()  # what is there now stays; answers are many small things that go at once
+                gc.set_threshold(100_000, 20, 20)
                 serving(base or url)
                 await stop.wait()
                 server.stop()

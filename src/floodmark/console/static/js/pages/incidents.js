@@ -155,12 +155,12 @@ function Windowed({ rows, cursor, marked, choose, mark }) {
   const whole = rows.length <= 60 || narrow;
   useEffect(() => {
     if (whole) return undefined;
-    const look = () => { const top = box.current?.getBoundingClientRect().top ?? 0; setFrom(Math.max(0, Math.floor(-top / HEIGHT / 10) * 10 - 10)); };
+    const look = () => { const top = box.current?.getBoundingClientRect().top ?? 0; setFrom(Math.max(0, Math.floor(-top / HEIGHT / 8) * 8 - 8)); };
     addEventListener("scroll", look, { passive: true });
     look();
     return () => removeEventListener("scroll", look);
   }, [whole]);
-  const count = Math.ceil(innerHeight / HEIGHT) + 30, first = whole ? 0 : Math.min(from, Math.max(0, rows.length - count)), shownRows = whole ? rows : rows.slice(first, first + count);
+  const count = Math.ceil(innerHeight / HEIGHT) + 20, first = whole ? 0 : Math.min(from, Math.max(0, rows.length - count)), shownRows = whole ? rows : rows.slice(first, first + count);
   return html`<div class="card list" ref=${box} role="list"><div style=${{ height: `${first * HEIGHT}px` }}></div>
     ${shownRows.map((/** @type {any} */ row) => html`<${Row} key=${row.id} row=${row} here=${row.id === cursor} marked=${marked.has(row.id)} choose=${choose} mark=${mark} />`)}
     <div style=${{ height: `${Math.max(0, rows.length - first - shownRows.length) * HEIGHT}px` }}></div></div>`;
