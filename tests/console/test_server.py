@@ -225,6 +225,12 @@ async def test_another_page_cannot_write(console: Probed, headers):
     assert console.writer.written == []
 
 
+@pytest.mark.parametrize(("host", "wanted"), [("evil.example:9467", 403), ("localhost:9467", 200), ("[::1]:9467", 200)])
+async def test_another_name_for_this_machine_is_none(console: Probed, host, wanted):
+    answer = await console.client.get("/api/v1/incidents", headers={"Host": host})
+    assert answer.status == wanted
+
+
 async def test_wild_numbers_are_json(console: Probed):
     found = (await console.get(f"/incidents/{OPEN}"))[1]
     told = recorded.incidents(recorded.records())[-1]

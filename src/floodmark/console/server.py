@@ -173,6 +173,8 @@ class Server:
         path = request.path
         if path in _OPEN or path.startswith("/static/") or (path == "/metrics" and self._measures(request)):
             return await handler(request)
+        if self._door.auth.kind == "none" and not self._is_near(request):
+            raise ProblemError(403, "Without a sign-in the console is called by localhost, and by no other name.")
         try:
             person = self._door.person(request)
             if not person.grants and person.kind in ("oidc", "proxy", "basic"):
@@ -188,6 +190,11 @@ class Server:
         if request.method not in ("GET", "HEAD"):
             self._own(request, person)
         return await handler(request)
+
+    def _is_near(self, request: web.Request) -> bool:
+        """Whether it is called by a name of this machine: a page elsewhere may have its own name lead here."""
+        name = urlsplit(f"//{request.host}").hostname
+        return name in ("localhost", "127.0.0.1", "::1") or name == urlsplit(self._base).hostname
 
     def _measures(self, request: web.Request) -> bool:
         """Whether it shows `http.token`, as whoever collects the metrics of all processes does."""
