@@ -247,6 +247,7 @@ function Grid({ heat, rows, codes, area, choose, toggle }) {
     }
   }
   const anchor = useRef(/** @type {Place | null} */ (null)), settling = useRef(0);
+  useEffect(() => () => clearTimeout(settling.current), []);
 
   return html`
     <div class="heat ${narrow ? "tall" : ""}">
@@ -260,7 +261,7 @@ function Grid({ heat, rows, codes, area, choose, toggle }) {
       </div>
       <canvas ref=${host} class="heatcells" tabindex="0" role="application" aria-roledescription="heat map" height=${HEAD + ALL + rows.length * height + FOOT}
         aria-label=${`Services by time from ${when(heat.start)} to ${when(end)}; arrows move, Enter opens a service, t shows a table`}
-        onPointerDown=${down} onPointerMove=${move} onPointerUp=${up} onPointerCancel=${up} onPointerLeave=${() => setUnder("")} onKeyDown=${key}></canvas>
+        onPointerDown=${down} onPointerMove=${move} onPointerUp=${up} onPointerCancel=${() => { held.current = null; setShown(null); }} onPointerLeave=${() => setUnder("")} onKeyDown=${key}></canvas>
     </div>
     <p class="heatsaid" role="status">${under || (current ? saidArea(heat, rows, current) : "Nothing is chosen.")}</p>`;
 }
