@@ -506,7 +506,7 @@ class Retried(Struct, frozen=True, kw_only=True):
 
 
 class Engine(Struct, frozen=True, kw_only=True):
-    """`history`: `behind` (records), `records` (read so far), `memory` (bytes): pairs of epoch seconds and value, an hour.
+    """`history`: `behind` (records), `records` (read so far), `memory` (bytes): pairs of epoch seconds and value.
     `alarms`: opened in the last week by head; `budget`: how many there may be in all by the budget, None if unknown."""
 
     engines: list[EngineRow]
