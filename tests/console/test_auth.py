@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import sys
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from urllib.parse import parse_qsl, urlsplit
 
@@ -13,12 +14,12 @@ sys.path.insert(0, str(Path(__file__).parent))
 
 from probed import OPEN, probed
 
-from floodmark.actions import VERBS
+from floodmark.actions import VERBS, Action, Arguments
 from floodmark.config.console import Grant
 from floodmark.console.auth.passwords import fits, hashed, new_token
 from floodmark.console.auth.rates import Rates
 from floodmark.console.auth.sessions import Sessions
-from floodmark.console.rights import Person, may, why_not
+from floodmark.console.rights import Person, may, too_much, why_not
 
 TOKEN = "fm_secret-of-a-program"
 SHA = hashlib.sha256(TOKEN.encode()).hexdigest()
@@ -244,3 +245,67 @@ def test_tries_are_bounded():
     assert rates.wait("d", 1.0) == pytest.approx(59.0)
     assert rates.wait("a", 1.0) == 0.0  # forgotten: there is room for three
     assert rates.wait("d", 60.1) == 0.0
+
+
+async def test_a_token_that_signs_in_by_the_form_may_no_more_than_it_may(tmp_path):
+    async with probed(tmp_path, _tokens("lead", ", verbs: [ack]")) as console:
+        assert (await _sign_in(console, name="", secret=TOKEN)).status == 303
+        status, me = await console.get("/me")
+        assert (status, me["name"], me["verbs"]) == (200, "robot", ["ack"])
+        assert (await console.act({"verb": "resolve", "incident": OPEN}))[0] == 403
+        assert (await console.act({"verb": "ack", "incident": OPEN}))[0] == 202
+
+
+async def test_a_token_that_was_taken_away_ends_its_sessions(tmp_path):
+    async with probed(tmp_path, _tokens("lead")) as console:
+        assert (await _sign_in(console, name="", secret=TOKEN)).status == 303
+        assert (await console.get("/incidents"))[0] == 200
+        door = console.server._door
+        door.take_over(door.auth.model_copy(update={"tokens": []}))
+        assert (await console.get("/incidents"))[0] in (401, 403)
+
+
+@pytest.mark.parametrize("addresses", [["10.0.0.1"], None])
+async def test_a_proxy_that_was_taken_away_is_believed_no_more(tmp_path, addresses):
+    async with probed(tmp_path, PROXY.replace("ADDRESS", "127.0.0.0/8")) as console:
+        named = {"X-Forwarded-User": "ann"}
+        assert (await console.client.get("/api/v1/me", headers=named)).status == 200
+        door = console.server._door
+        proxy = door.auth.proxy.model_copy(update={"addresses": addresses}) if addresses else None
+        door.take_over(door.auth.model_copy(update={"proxy": proxy}))
+        assert (await console.client.get("/api/v1/me", headers=named)).status == 403
+
+
+async def test_groups_are_said_once(tmp_path):
+    async with probed(tmp_path, PROXY.replace("ADDRESS", "127.0.0.0/8")) as console:
+        twice = [("X-Forwarded-User", "ann"), ("X-Forwarded-Groups", "staff"), ("X-Forwarded-Groups", "guests")]
+        assert (await console.client.get("/api/v1/me", headers=twice)).status == 401
+
+
+@pytest.mark.parametrize("verb", ["silence", "unsilence", "maintain", "unmaintain", "override", "handover", "retry"])
+def test_a_grant_for_some_incidents_is_not_for_what_is_of_all(verb):
+    person = Person("ann", (Grant(role="admin", match={"owner": "payments"}),), "proxy")
+    role = "admin" if verb == "retry" else "lead"
+    wanted = f"It takes the role {role} for all incidents; yours is for some."
+    assert why_not(person, verb) == wanted
+    assert why_not(person, verb, {"owner": ("payments",)}) == wanted
+
+
+def test_who_leads_elsewhere_snoozes_for_a_day_here():
+    at = datetime(2026, 1, 1, tzinfo=UTC)
+    args = Arguments(until=at + timedelta(days=9))
+    action = Action(id="a-12345678", verb="snooze", by="ann", at=at, incident="i", args=args)
+    person = Person("ann", (Grant(role="lead", match={"owner": "shop"}), Grant(role="responder")), "proxy")
+    assert too_much(person, action, {"owner": ("payments",)})
+    assert not too_much(person, action, {"owner": ("shop",)})
+
+
+async def test_what_is_of_all_is_not_reached_by_naming_an_incident_of_ones_own(tmp_path):
+    grant = "grants: [{role: lead, match: {entity: '*'}}]"
+    more = WITH_TOKEN.replace("grants: [{role: ROLE}]", grant).replace("VERBS", "")
+    until = (datetime.now(UTC) + timedelta(hours=1)).isoformat()
+    body = {"verb": "silence", "incident": OPEN, "args": {"match": {"entity": "*"}, "until": until}}
+    async with probed(tmp_path, more) as console:
+        status, problem = await console.act(body, BEARER)
+        assert (status, "for all incidents" in problem["detail"]) == (403, True)
+        assert console.writer.written == []

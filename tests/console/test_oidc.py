@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import contextlib
 import hashlib
@@ -37,6 +38,7 @@ class Provider:
         self.issuer: str | None = None
         self.status = 200
         self.huge = False
+        self.jwks_by = None
         self.challenges: dict[str, str] = {}
         self.nonces: dict[str, str] = {}
         self.used: set[str] = set()
@@ -60,7 +62,9 @@ class Provider:
             status=self.status,
         )  # fmt: skip
 
-    async def jwks(self, _: web.Request) -> web.Response:
+    async def jwks(self, request: web.Request) -> web.StreamResponse:
+        if self.jwks_by is not None:
+            return await self.jwks_by(request)
         return web.json_response({"keys": [each.as_dict(private=False) for each in self.keys]})
 
     def authorize(self, location: str, code: str) -> str:
@@ -250,3 +254,26 @@ async def test_what_the_provider_refuses_is_text(tmp_path, provider):
         text = await answer.text()
         assert answer.status == 401
         assert "<script>" not in text
+
+
+async def test_an_answer_in_pieces_is_read_whole(tmp_path, provider):
+    async def in_pieces(request):
+        answer = web.StreamResponse(headers={"Content-Type": "application/json"})
+        await answer.prepare(request)
+        body = json.dumps({"keys": [each.as_dict(private=False) for each in provider.keys]}).encode()
+        for piece in (body[:100], body[100:]):
+            await answer.write(piece)
+            await asyncio.sleep(0.1)
+        return answer
+
+    provider.jwks_by = in_pieces
+    async with _console(tmp_path, provider) as console:
+        assert (await _whole(console, provider))[0] == 303
+
+
+@pytest.mark.parametrize("verified", [False, "false", 0, "no", None])
+async def test_an_address_that_is_not_verified_names_nobody(tmp_path, provider, verified):
+    provider.claims = {"email_verified": verified}
+    async with _console(tmp_path, provider) as console:
+        status, words = await _whole(console, provider)
+        assert (status, "verified" in words) == (401, True) if verified is not None else status in (303, 401)

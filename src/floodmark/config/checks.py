@@ -59,6 +59,7 @@ def check(tree: Located) -> tuple[list[Problem], list[Problem]]:
         *_services(tree),
         *_idle_security(tree),
         *_open_http(tree),
+        *console_checks.warnings(tree),
         *gateway_checks.warnings(tree),
         *_shadowed(tree),
         *_odd(tree),

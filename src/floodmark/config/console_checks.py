@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 from collections.abc import Iterator
+from urllib.parse import urlsplit
 
 from pydantic import ValidationError
 
@@ -30,6 +31,26 @@ def errors(tree: Located) -> Iterator[Problem]:
         yield (place or here).place.problem(path, message)
 
 
+def warnings(tree: Located) -> Iterator[Problem]:
+    """What is meant, but should not be."""
+    here = tree.child("console")
+    if here is None or not isinstance(here.value, dict):
+        return
+    try:
+        console = Console.model_validate(_plain(here))
+    except ValidationError:
+        return
+    if console.auth.kind == "none" or console.cert_file is not None or console.url.startswith("https://"):
+        return  # TLS is done here, or by what is before it
+    if not _loopback(console.host):
+        place = here.child("host") or here
+        yield place.place.problem(
+            ("console", "host"),
+            f"whoever signs in on {console.host} is heard by the network: there is no TLS",
+            "set cert_file and key_file, or url to the https:// address of the proxy before it",
+        )
+
+
 def _plain(node: Located) -> object:
     if isinstance(node.value, dict):
         return {name: _plain(each) for name, each in node.value.items()}
@@ -50,8 +71,8 @@ def _problems(console: Console) -> Iterator[tuple[Path, str]]:
                 "token, basic, oidc or proxy"
             ),
         )
-    if console.url and not console.url.startswith(("https://", "http://")):
-        yield ("console", "url"), "it begins with https:// or http://"
+    if console.url and not _host(console.url):
+        yield ("console", "url"), "it begins with https:// or http://, and names a host"
     elif console.url.count("/") > 2 and console.url.rstrip("/").count("/") > 2:
         yield ("console", "url"), "it has no path: the console is at the root of its host"
     if auth.kind == "token" and not auth.tokens:
@@ -63,7 +84,7 @@ def _problems(console: Console) -> Iterator[tuple[Path, str]]:
             yield (*at, "kind"), "`oidc` is missing: issuer, client_id and grants"
         elif not console.url:
             yield (*at, "kind"), "`console.url` is missing: the provider sends people back there"
-        elif not auth.oidc.issuer.startswith("https://") and not auth.oidc.issuer.startswith(_NEAR):
+        elif not _proves(auth.oidc.issuer):
             yield (*at, "oidc", "issuer"), "it begins with https://: its answers say who people are"
     if auth.kind == "proxy" and auth.proxy is None:
         yield (*at, "kind"), "`proxy` is missing: the addresses from which its header is believed"
@@ -90,13 +111,26 @@ def _problems(console: Console) -> Iterator[tuple[Path, str]]:
         if not user.scrypt.get_secret_value().startswith("scrypt$"):
             yield (*at, "users", name, "scrypt"), "this is no hash; `floodmark console password` makes it"
     for number, engine in enumerate(console.engines):
-        if not engine.startswith(("https://", "http://")):
-            yield ("console", "engines", number), "it begins with https:// or http://"
+        if not _host(engine):
+            yield ("console", "engines", number), "it begins with https:// or http://, and names a host"
     if console.key_file is not None and console.cert_file is None:
         yield ("console", "key_file"), "a key without `cert_file` serves nothing"
 
 
-_NEAR = ("http://localhost", "http://127.0.0.1", "http://[::1]")
+def _host(url: str) -> str:
+    """The host of an address of the web; empty if it is none."""
+    try:
+        parts = urlsplit(url)
+        return (parts.hostname or "") if parts.scheme in ("https", "http") else ""
+    except ValueError:
+        return ""
+
+
+def _proves(issuer: str) -> bool:
+    """Whether its answers are its own: by https, or from this machine. The host is read, for `http://localhost.example.org`
+    begins as an address of this machine does."""
+    host = _host(issuer)
+    return bool(host) and (issuer.startswith("https://") or _loopback(host))
 
 
 def _loopback(host: str) -> bool:

@@ -109,7 +109,7 @@ def made(
         reason=asked.reason,
         args=args,
     )
-    if why := too_much(person, action):
+    if why := too_much(person, action, facts):
         raise RefusedError(403, why)
     try:
         action = msgspec.json.decode(msgspec.json.encode(action), type=Action)

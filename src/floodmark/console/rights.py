@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from typing import Final, NamedTuple
 
-from floodmark.actions import VERBS, Action
+from floodmark.actions import OF_ALL, VERBS, Action
 from floodmark.config.console import ROLES, Grant, Role
 
 _FROM: Final[Mapping[str, Role]] = {
@@ -55,20 +55,21 @@ def why_not(person: Person, verb: str, facts: Mapping[str, Sequence[str]] | None
     able = [each for each in person.grants if ROLES.index(each.role) >= ROLES.index(needed)]
     if not able:
         return f"It takes the role {needed}; yours is {person.role}."
-    if facts is not None and not any(fits(each.match, facts) for each in able):
+    of_all = verb in OF_ALL or verb == "retry"  # whatever incident is named beside it
+    if facts is not None and not of_all and not any(fits(each.match, facts) for each in able):
         return f"You are {needed} for other incidents than this one."
-    if (
-        facts is None
-        and verb in ("silence", "maintain", "override", "handover", "retry")
-        and all(e.match for e in able)
-    ):
+    if of_all and all(each.match for each in able):
         return f"It takes the role {needed} for all incidents; yours is for some."
     return ""
 
 
-def too_much(person: Person, action: Action) -> str:
-    """Why an action goes beyond what its verb's role may, as a sentence; empty if it does not."""
-    if action.verb == "snooze" and ROLES.index(person.role) < ROLES.index("lead"):
+def too_much(person: Person, action: Action, facts: Mapping[str, Sequence[str]] | None = None) -> str:
+    """Why an action goes beyond what its verb's role may, as a sentence; empty if it does not. `facts`: of its
+    incident, as a lead of others is none of this one."""
+    from floodmark.notify.routes import fits  # noqa: PLC0415 - half of notify comes with it
+
+    here = [each.role for each in person.grants if facts is None or fits(each.match, facts)]
+    if action.verb == "snooze" and not {"lead", "admin"}.intersection(here):
         until = action.args.until
         if until is None and action.args.unless == "worse":
             return "A responder may snooze for a day at most: say until when."

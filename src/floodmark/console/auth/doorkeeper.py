@@ -10,7 +10,7 @@ from typing import Final
 
 from aiohttp import web
 
-from floodmark.config.console import Auth, Console, Grant
+from floodmark.config.console import Auth, Console, Grant, Proxy, Token
 from floodmark.console.auth.oidc import Provider
 from floodmark.console.auth.passwords import NOBODY, fits, token_of
 from floodmark.console.auth.rates import Rates
@@ -40,12 +40,12 @@ class Doorkeeper:
         self.sessions = Sessions(sessions)
         self.failed = Rates(TRIES)
         self.provider = Provider(console.auth.oidc, f"{base}/callback") if console.auth.oidc is not None else None
-        proxy = console.auth.proxy
-        self._near = [ipaddress.ip_network(each, strict=False) for each in proxy.addresses] if proxy is not None else []
+        self._near = _networks(console.auth.proxy)
 
     def take_over(self, auth: Auth) -> None:
         """Go on with other people and tokens; the kind of sign-in stays until a restart."""
         self.auth = auth
+        self._near = _networks(auth.proxy)
 
     def person(self, request: web.Request) -> Person:
         """Who asks. Raises TurnedAwayError."""
@@ -62,6 +62,11 @@ class Doorkeeper:
         if found is None:
             raise TurnedAwayError(401, "Sign in first.")
         name, groups = found
+        if self.auth.kind == "token":  # a session may no more than its token, and ends with it
+            token = next((each for each in self.auth.tokens if each.name == name), None)
+            if token is None:
+                raise TurnedAwayError(401, "Sign in first.")
+            return Person(name, token.grants, "token", _verbs(token), session=id)
         return Person(name, self._grants(name, groups), self.auth.kind, session=id)
 
     def signed_in(self, name: str, password: str, address: str) -> str | None:
@@ -89,8 +94,7 @@ class Doorkeeper:
         if token is None:
             self.failed.note(address, time.monotonic())
             raise TurnedAwayError(401, "This token is not known here.", {"WWW-Authenticate": "Bearer"})
-        verbs = None if token.verbs is None else frozenset(token.verbs)
-        return Person(token.name, token.grants, "token", verbs)
+        return Person(token.name, token.grants, "token", _verbs(token))
 
     def _patience(self, address: str) -> None:
         if wait := self.failed.wait(address, time.monotonic()):
@@ -101,7 +105,8 @@ class Doorkeeper:
 
     def _proxied(self, request: web.Request) -> Person:
         proxy = self.auth.proxy
-        assert proxy is not None
+        if proxy is None:  # a later config has none
+            raise TurnedAwayError(403, "Only the proxy may speak to this console.")
         address = ipaddress.ip_address(request.remote or "0.0.0.0")
         mapped = getattr(address, "ipv4_mapped", None) or address
         if not any(mapped in each for each in self._near):
@@ -109,7 +114,10 @@ class Doorkeeper:
         names = request.headers.getall(proxy.header, [])
         if len(names) != 1 or not names[0].strip():
             raise TurnedAwayError(401, "The proxy does not say who you are.")
-        groups = [each.strip() for each in request.headers.get(proxy.groups_header, "").split(",") if each.strip()]
+        listed = request.headers.getall(proxy.groups_header, [])
+        if len(listed) > 1:  # one of them may be from whoever asks
+            raise TurnedAwayError(401, "The proxy says your groups more than once.")
+        groups = [each.strip() for each in ",".join(listed).split(",") if each.strip()]
         return Person(names[0].strip()[:200], self._grants(names[0], groups), "proxy")
 
     def _grants(self, name: str, groups: Sequence[str]) -> tuple[Grant, ...]:
@@ -117,8 +125,14 @@ class Doorkeeper:
         auth = self.auth
         if auth.kind == "basic":
             return tuple(auth.users[name].grants) if name in auth.users else ()
-        if auth.kind == "token":
-            return next((tuple(each.grants) for each in auth.tokens if each.name == name), ())
         by_group = auth.oidc.grants if auth.oidc is not None and auth.kind == "oidc" else {}
         by_group = auth.proxy.grants if auth.proxy is not None and auth.kind == "proxy" else by_group
         return tuple(grant for group in (*groups, "*") for grant in by_group.get(group, ()))
+
+
+def _networks(proxy: Proxy | None) -> list[ipaddress.IPv4Network | ipaddress.IPv6Network]:
+    return [ipaddress.ip_network(each, strict=False) for each in proxy.addresses] if proxy is not None else []
+
+
+def _verbs(token: Token) -> frozenset[str] | None:
+    return None if token.verbs is None else frozenset(token.verbs)

@@ -97,7 +97,10 @@ class Provider:
         name = claims.get(self._config.name) or claims.get("sub")
         if not isinstance(name, str) or not name:
             raise OidcError(f"The provider does not say who you are (claim {self._config.name}).")
-        if self._config.name == "email" and claims.get("email_verified") is False:
+        if self._config.name == "email" and claims.get("email_verified", True) not in (
+            True,
+            "true",
+        ):  # some say it as text
             raise OidcError("The provider has not verified your address.")
         groups = claims.get(self._config.groups, [])
         listed = [groups] if isinstance(groups, str) else groups if isinstance(groups, list) else []
@@ -181,7 +184,7 @@ class Provider:
                 aiohttp.ClientSession(timeout=_TIMEOUT) as session,
                 session.request(method, url, data=form, auth=auth, allow_redirects=False) as answer,
             ):
-                body = await answer.content.read(_LARGEST)
+                body = await _whole(answer.content)
                 if answer.status != 200:
                     raise OidcError(f"The provider answered {answer.status}.")
                 found = orjson.loads(body)
@@ -190,6 +193,16 @@ class Provider:
         if not isinstance(found, dict):
             raise OidcError("The provider does not answer as one.")
         return found
+
+
+async def _whole(content: aiohttp.StreamReader) -> bytes:
+    """All of an answer, which may come in pieces. Raises OidcError if it is too large."""
+    body = bytearray()
+    async for piece in content.iter_any():
+        body += piece
+        if len(body) > _LARGEST:
+            raise OidcError("The provider's answer is too large.")
+    return bytes(body)
 
 
 def _challenge(verifier: str) -> str:
