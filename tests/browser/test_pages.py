@@ -119,7 +119,13 @@ def test_a_silence_is_made_with_a_preview(page: Page, console: Served):
     expect(dialog).to_be_hidden(timeout=10_000)
     made = [a for a in console.acts() if isinstance(a, Action) and a.verb == "silence" and a.reason == "moving racks"]
     assert [a.args.match for a in made] == [{"entity": "shipping"}]
-    expect(page.get_by_role("table", name="Silences")).to_contain_text("moving racks", timeout=10_000)
+    silences = page.get_by_role("table", name="Silences")
+    expect(silences).to_contain_text("moving racks", timeout=10_000)
+    end = silences.get_by_role("row", name=re.compile("moving racks")).get_by_role("button", name="End", exact=True)
+    end.click()
+    expect(end).to_have_count(0, timeout=10_000)
+    ended = [a for a in console.acts() if isinstance(a, Action) and a.verb == "unsilence"]
+    assert [a.args.undoes for a in ended] == [made[0].id]
 
 
 def test_a_dead_letter_is_shown_as_it_is(page: Page):
@@ -127,6 +133,9 @@ def test_a_dead_letter_is_shown_as_it_is(page: Page):
     page.get_by_role("button", name="Show the newest").first.click()
     expect(page.locator("pre", has_text='{"name": "<b>cpu</b>"}')).to_be_visible(timeout=15_000)
     expect(page.get_by_text("tocpic")).to_be_visible()
+    for _ in range(2):  # the page asks again by itself; what is open stays open
+        page.wait_for_event("response", lambda answer: answer.url.endswith("/api/v1/engine"), timeout=15_000)
+    expect(page.locator("pre", has_text="<b>cpu</b>")).to_be_visible()
 
 
 def test_the_audit_is_filtered(page: Page):
@@ -134,6 +143,11 @@ def test_the_audit_is_filtered(page: Page):
     page.get_by_label("What was done").select_option("merge")
     expect(page).to_have_url(re.compile("verb=merge"))
     expect(page.get_by_role("table", name="What people did")).to_contain_text("no such incident")
+    page.get_by_label("Person").fill("ann@example.org")
+    page.get_by_role("button", name="Show", exact=True).click()
+    expect(page).to_have_url(re.compile("by=ann"))
+    page.go_back()
+    expect(page.get_by_label("Person")).to_have_value("")
 
 
 def test_a_report_is_read_for_a_week(page: Page):

@@ -80,11 +80,12 @@ function Tasks({ rows }) {
 
 /** @param {any} props */
 function Letters({ groups, again }) {
-  const [open, setOpen] = useState(/** @type {any} */ (null)), [retry, setRetry] = useState(/** @type {any} */ (null));
-  const all = groups.reduce((/** @type {number} */ sum, /** @type {any} */ one) => sum + one.count, 0), why = mayNot("retry");
+  // The page asks again every few seconds, so what is open is kept by its name: each answer has groups of its own.
+  const [open, setOpen] = useState(""), [retry, setRetry] = useState(/** @type {any} */ (null));
+  const all = groups.reduce((/** @type {number} */ sum, /** @type {any} */ one) => sum + one.count, 0), why = mayNot("retry"), named = (/** @type {any} */ one) => JSON.stringify([one.error, one.origin]);
   return html`<section class="card"><header class="wrap"><h2>Dead letters</h2><span class="muted small num">${commas(all)}</span></header>
-    ${groups.length ? html`<div class="body">${groups.map((/** @type {any} */ one) => html`<article class="letter" key=${one.error + one.origin}><div class="row wrap"><span class="chip change">${shown(one.error)}</span><b>${shown(one.origin) || "unknown topic"}</b><span class="muted small num">${commas(one.count)}, the last ${when(epoch(one.newest))}</span></div><p><${Text} of=${one.message} most=${300} /></p>
-      <div class="row wrap"><button class="btn small" aria-expanded=${String(open === one)} onClick=${() => setOpen(open === one ? null : one)}>Show the newest</button><button class="btn small" disabled=${Boolean(why)} title=${why} onClick=${() => setRetry(one)}>Send again…</button></div>${open === one && html`<${Letter} of=${one} />`}</article>`)}</div>` : html`<p class="soft body">All that came could be used.</p>`}
+    ${groups.length ? html`<div class="body">${groups.map((/** @type {any} */ one) => html`<article class="letter" key=${named(one)}><div class="row wrap"><span class="chip change">${shown(one.error)}</span><b>${shown(one.origin) || "unknown topic"}</b><span class="muted small num">${commas(one.count)}, the last ${when(epoch(one.newest))}</span></div><p><${Text} of=${one.message} most=${300} /></p>
+      <div class="row wrap"><button class="btn small" aria-expanded=${String(open === named(one))} onClick=${() => setOpen(open === named(one) ? "" : named(one))}>Show the newest</button><button class="btn small" disabled=${Boolean(why)} title=${why} onClick=${() => setRetry(one)}>Send again…</button></div>${open === named(one) && html`<${Letter} of=${one} />`}</article>`)}</div>` : html`<p class="soft body">All that came could be used.</p>`}
     ${retry && html`<${Retry} of=${retry} close=${() => { setRetry(null); again(); }} />`}</section>`;
 }
 

@@ -154,7 +154,7 @@ function Windows({ rows, again }) {
 /** @param {{routes: Route[]}} props */
 function Routes({ routes }) {
   return html`<section class="card"><header class="wrap"><h2>Routes</h2><span class="muted small hint">the first that matches has it</span></header>${routes.length
-    ? html`<${Table} label="Routes" columns=${["route", "matches", "told to", "chain"]} rows=${routes.map((one) => [html`<b>${one.name}</b>`, html`<code>${selectors(one.match)}</code>`, one.targets.map((target) => html`<span key=${target} class="chip">${target}</span> `), one.chain ? html`${one.chain}${one.steps.length ? html`<div class="soft small">${one.steps.join("; ")}</div>` : null}` : html`<span class="muted">none</span>`])} />`
+    ? html`<${Table} label="Routes" columns=${["route", "matches", "told to", "chain"]} rows=${routes.map((one) => [html`<b class="name">${one.name}</b>`, html`<code>${selectors(one.match)}</code>`, one.targets.map((target) => html`<span key=${target} class="chip">${target}</span> `), one.chain ? html`<span class="name">${one.chain}</span>${one.steps.length ? html`<div class="soft small">${one.steps.join("; ")}</div>` : null}` : html`<span class="muted">none</span>`])} />`
     : html`<div class="body"><p class="soft">None: nobody is told. <code>notify.routes</code> says who has what.</p></div>`}</section>`;
 }
 
